@@ -1,0 +1,66 @@
+"""The errors a user can meet. Each is one sentence on what is wrong and, as `hint`, the next thing to type."""
+
+
+class MinipaasError(Exception):
+    """Base of every error that is shown to the user without a traceback.
+
+    `message` says what is wrong with what was typed; `hint` is the next thing to type; `exit_code` is the
+    process's exit status (sysexits numbers where one fits).
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(MinipaasError):
+    """What was typed is not a valid call: wrong name, wrong value, missing argument."""
+
+    exit_code = 2
+
+
+class NotFound(MinipaasError):
+    """The app, release, key or document named does not exist."""
+
+
+class Conflict(MinipaasError):
+    """A compare-and-swap lost against another writer. Callers retry; users rarely see it."""
+
+    exit_code = 75
+
+
+class Locked(MinipaasError):
+    """Somebody else is changing the same app. Says who, since when and from where."""
+
+    exit_code = 75
+
+
+class Denied(MinipaasError):
+    """The key may not do this."""
+
+    exit_code = 77
+
+
+class BadConfig(MinipaasError):
+    """A document in the store or a setting of the host cannot be used as it is."""
+
+    exit_code = 78
+
+
+class Unavailable(MinipaasError):
+    """A part of the host (docker, nginx, the disk) does not answer or refuses."""
+
+
+class BuildFailed(MinipaasError):
+    """The builder could not make an image of the commit."""
+
+
+class DeployFailed(MinipaasError):
+    """A release could not go live. What served before still serves."""
+
+
+class Cancelled(MinipaasError):
+    """The client hung up, or the process was asked to stop, before traffic moved."""

@@ -1,0 +1,60 @@
+"""What the user sees. Data goes to stdout, progress to stderr, line by line.
+
+`-----> ` opens a step, seven spaces continue it, ` !     ` is an error or a warning (the field's usual prefixes).
+A deploy's output is also kept in a file (see `keep`), so that it can be shown again.
+"""
+
+import contextlib
+import os
+import sys
+
+_kept: list = []
+
+
+def step(text: str) -> None:
+    """Open a step of a longer command."""
+    _progress("-----> " + text)
+
+
+def info(text: str) -> None:
+    """Continue a step; every line of `text` is indented."""
+    for line in text.splitlines() or [""]:
+        _progress("       " + line)
+
+
+def warn(text: str) -> None:
+    """A warning or an error; every line of `text` is marked."""
+    for line in text.splitlines() or [""]:
+        _progress(" !     " + line)
+
+
+def data(text: str) -> None:
+    """A result, on stdout."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def colours() -> bool:
+    """Whether colour may be used on stdout: a terminal, not TERM=dumb, and NO_COLOR unset (no-color.org)."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+@contextlib.contextmanager
+def keep(path: str):
+    """Also append all progress lines to the file `path` while the context lasts."""
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
+        _kept.append(file)
+        try:
+            yield
+        finally:
+            _kept.remove(file)
+
+
+def _progress(line: str) -> None:
+    for file in _kept:
+        with contextlib.suppress(OSError):  # a full disk must not stop a deploy's words to the user
+            file.write(line + "\n")
+            file.flush()
+    sys.stderr.write(line + "\n")
+    sys.stderr.flush()

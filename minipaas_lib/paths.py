@@ -1,0 +1,82 @@
+"""Where things are on this host. One root folder (MINIPAAS_ROOT) so that tests can have a world of their own."""
+
+import contextlib
+import os
+
+PAAS_USER = "paas"
+
+
+def root() -> str:
+    """The folder that holds all state of this host."""
+    return os.environ.get("MINIPAAS_ROOT", "/var/lib/minipaas")
+
+
+def state() -> str:
+    """The tree of TOML documents (directory store)."""
+    return os.path.join(root(), "state")
+
+
+def locks() -> str:
+    return os.path.join(root(), "locks")
+
+
+def repository(app: str) -> str:
+    """The bare git repository of an app."""
+    return os.path.join(root(), "repos", app + ".git")
+
+
+def output(app: str) -> str:
+    """The folder of kept build and deploy output of an app."""
+    return os.path.join(root(), "output", app)
+
+
+def cache(*parts: str) -> str:
+    """A place for things that can be made again."""
+    return os.path.join(root(), "cache", *parts)
+
+
+def work() -> str:
+    """Build contexts and other scratch folders; emptied by recovery."""
+    return os.path.join(root(), "work")
+
+
+def nginx(*parts: str) -> str:
+    return os.path.join(root(), "nginx", *parts)
+
+
+def plugins() -> str:
+    """Installed third-party plugins."""
+    return os.path.join(root(), "plugins")
+
+
+def program() -> str:
+    """The command that git hooks, sshd and cron run: the zipapp installed on this host, or this checkout."""
+    return os.environ.get("MINIPAAS_PROGRAM", "/usr/local/bin/minipaas")
+
+
+def source() -> str:
+    """The folder or zip file this code was loaded from."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def resource(name: str) -> bytes:
+    """A file shipped with the code (`nginx/app.conf.j2`), from the checkout or from inside the zipapp.
+
+    Raises FileNotFoundError (an OSError) when there is none of that name.
+    """
+    loader = globals().get("__loader__")
+    return loader.get_data(os.path.join(source(), *name.split("/")))
+
+
+@contextlib.contextmanager
+def as_caller():
+    """Open files with the rights of whoever started us: root's, when root ran the command (see main.become_paas)."""
+    _, effective, saved = os.getresuid()
+    if effective == saved:
+        yield
+        return
+    os.seteuid(saved)
+    try:
+        yield
+    finally:
+        os.seteuid(effective)
