@@ -1,0 +1,83 @@
+"""The contracts of the exchangeable engines. A plugin's `scheduler` or `router` hook returns an object that keeps one."""
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+from minipaas_lib.model.process import ContainerSpec, Diagnosis, Process
+from minipaas_lib.model.route import Route
+
+
+class LogLine(NamedTuple):
+    process: Process
+    time: str  # UTC, ISO 8601 with nanoseconds as docker gives it
+    text: str
+
+
+class Scheduler(Protocol):
+    """Runs processes. Every method raises errors.Unavailable when the engine does not answer."""
+
+    def start(self, spec: ContainerSpec) -> Process:
+        """Create and start a container at an address of its own that it keeps for its life.
+
+        It does not come back by itself until it is adopted. Raises errors.DeployFailed when the engine refuses to
+        start it (no such command, no such image); nothing of it is left then.
+        """
+
+    def adopt(self, processes: list[Process]) -> None:
+        """From now on the processes come back after a crash, and after a reboot without our help."""
+
+    def disown(self, processes: list[Process]) -> None:
+        """From now on the processes do not come back. They go on running."""
+
+    def stop(self, process: Process, timeout: int | None = None) -> None:
+        """SIGTERM, SIGKILL after `timeout` seconds (default: the container's own), and remove it. Absent is fine."""
+
+    def refresh(self, process: Process) -> Process:
+        """The process as it is now; state "missing" when it is gone."""
+
+    def processes(self, app: str | None = None) -> list[Process]:
+        """All processes of the app, or of all apps, whatever their state, sorted by name; one-off runs are not in it."""
+
+    def diagnose(self, process: Process, lines: int = 20) -> Diagnosis:
+        """Why it failed, as far as the engine knows."""
+
+    def run(self, spec: ContainerSpec, interactive: bool = False, tty: bool = False) -> int:
+        """Run a one-off container attached to our stdin (if interactive) and stdout to its end; return its exit code.
+
+        Its name is made unique; the container is removed however it ends.
+        """
+
+    def enter(self, process: Process, command: list[str], tty: bool = False) -> int:
+        """Run a command inside a running process, attached; return its exit code. No command: a shell."""
+
+    def logs(self, processes: list[Process], lines: int | None = 100) -> list[LogLine]:
+        """The last `lines` lines of each process, all merged by time."""
+
+    def follow(self, app: str, lines: int, process_type: str | None, index: int | None) -> Iterator[LogLine]:
+        """As logs, then new lines of all processes as they come, of processes started later too. Endless.
+
+        Called only in a process that gevent has patched.
+        """
+
+    def inspect(self, process: Process) -> dict:
+        """The engine's own description with all environment values hidden."""
+
+
+class Router(Protocol):
+    """Sends requests to processes."""
+
+    def apply(self, route: Route) -> None:
+        """Put a route in place of the app's present one in one atomic change, and prove that it serves.
+
+        Raises errors.Unavailable when the router cannot be reloaded, errors.BadConfig when it refuses the route; in
+        both cases the former route is still in place.
+        """
+
+    def remove(self, app: str) -> None:
+        """Take the app's route away. None there is fine."""
+
+    def applied(self, app: str) -> str:
+        """The generation of the route that answers now, or an empty string."""
+
+    def routes(self) -> list[str]:
+        """The apps that have a route, sorted."""

@@ -1,0 +1,229 @@
+"""The hooks, by moment. This file is the contract and the reference page is made of it.
+
+A plugin implements a hook as a function of the same name that takes only the arguments it needs. Unless said
+otherwise a hook may refuse: raising errors.MinipaasError ends the command with that sentence.
+"""
+
+import pluggy
+
+hookspec = pluggy.HookspecMarker("minipaas")
+
+# app ------------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def app_created(app):
+    """An app was created.
+
+    app: App. Called after its document is written. Raising is reported; the app stays.
+    """
+
+
+@hookspec
+def app_renamed(app, former):
+    """An app got another name.
+
+    app: App under the new name; former: str, the old name. Raising is reported; the new name stays.
+    """
+
+
+@hookspec
+def app_destroyed(app):
+    """An app is being destroyed: remove what the plugin keeps of it.
+
+    app: App. Its processes and routes are gone, its documents still there. Raising is reported; the rest goes on.
+    """
+
+
+@hookspec
+def config_changed(app, names):
+    """Config of an app was changed and, if it runs, is live.
+
+    app: App, or None for the global config; names: list[str] of what was set or unset. Raising is reported.
+    """
+
+
+# build ----------------------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def detect_builder(app, context):
+    """Can this plugin build that source tree?
+
+    app: App; context: str, the folder with the unpacked commit. Return the builder's name with the reason after a
+    colon ("dockerfile: there is a Dockerfile"), or None. The first answer wins.
+    """
+
+
+@hookspec
+def before_build(app, context, commit):
+    """A build is about to start.
+
+    app: App; context: str, the folder, which may be changed; commit: str. Raising refuses the build.
+    """
+
+
+@hookspec(firstresult=True)
+def build_image(app, builder, context, commit, release):
+    """Make an image of the source tree.
+
+    app: App; builder: str, the name detect_builder gave; context: str, the folder; commit: str; release: int, the
+    number the release will have. Return a Build, or None when `builder` is not this plugin's. Print live output
+    through api.output. Raise errors.BuildFailed; leave no half image behind.
+    """
+
+
+@hookspec
+def after_build(app, build, commit):
+    """A build succeeded.
+
+    app: App; build: Build; commit: str. Raising refuses the release.
+    """
+
+
+# release --------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def release_environment(app, build, commit):
+    """Variables for the environment of a release's processes, beneath the app's config, which wins.
+
+    app: App; build: Build; commit: str. Return dict[str, str] or None. Raising refuses the release.
+    """
+
+
+@hookspec
+def container_options(app, process_type):
+    """Options for the containers of a process type.
+
+    app: App; process_type: str. Return a dict with any of: memory (bytes), cpus (float), pids_limit, stop_timeout
+    (seconds), mounts (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
+    """
+
+
+@hookspec
+def before_release(app, release):
+    """A release is about to be written.
+
+    app: App; release: Release. Raising refuses it: nothing is written.
+    """
+
+
+@hookspec
+def release_task(app, release):
+    """Work to be done in the name of a new release before any of its processes starts.
+
+    app: App; release: Release. Raising makes the release a failed one.
+    """
+
+
+# deploy ---------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def before_deploy(app, release, previous):
+    """Processes of a release are about to start.
+
+    app: App; release: Release; previous: Release or None, the live one. Raising makes the release a failed one.
+    """
+
+
+@hookspec
+def check_process(app, release, process):
+    """A new process runs and its port accepts: may it take traffic?
+
+    app: App; release: Release; process: Process. Called once for each, web first. Raising errors.DeployFailed fails
+    the release; what served before goes on.
+    """
+
+
+@hookspec
+def after_deploy(app, release, previous):
+    """A release is live.
+
+    app: App; release: Release; previous: Release or None. Raising is reported; the release stays live.
+    """
+
+
+@hookspec
+def deploy_failed(app, release, previous, reason):
+    """A release failed, and `previous` still serves.
+
+    app: App; release: Release; previous: Release or None; reason: str, one sentence. Raising is reported.
+    """
+
+
+# domains --------------------------------------------------------------------------------------------------------
+
+
+@hookspec
+def domains_changed(app, domains):
+    """The domains of an app changed and, if it runs, are live.
+
+    app: App; domains: list[str], all of them now. Raising is reported.
+    """
+
+
+@hookspec
+def route_context(app):
+    """Part of the app's route.
+
+    app: App. Return a dict with any of: domains (list[str]), listeners (list of [scheme, host port, container
+    port]), enabled (bool), settings (dict for the router), template (str); or None. Lists of several plugins are
+    joined, settings are merged. Raising refuses the change.
+    """
+
+
+@hookspec
+def route_changed(app, route):
+    """The route of an app was replaced.
+
+    app: App; route: Route, or None when it was taken away. Raising is reported.
+    """
+
+
+# choice of engine -----------------------------------------------------------------------------------------------
+
+
+@hookspec(firstresult=True)
+def scheduler():
+    """Return the object that runs processes (see bus.engines.Scheduler), or None to leave it to another plugin."""
+
+
+@hookspec(firstresult=True)
+def router():
+    """Return the object that routes requests (see bus.engines.Router), or None to leave it to another plugin."""
+
+
+# access and operations ------------------------------------------------------------------------------------------
+
+
+@hookspec
+def authorize(key, command, app):
+    """May this key do that?
+
+    key: str, the SSH key's name; command: str, such as "config:set" or "git-receive-pack"; app: str, or "" for a
+    command without an app. Raise errors.Denied to refuse.
+    """
+
+
+@hookspec
+def report(app):
+    """Lines for the report of an app.
+
+    app: App. Return dict[str, str | int | bool | list[str]] with keys such as "ps-running", or None.
+    """
+
+
+@hookspec
+def doctor(app):
+    """Look for what is broken.
+
+    app: App, or None for the host itself. Return a list of Finding (see bus.findings), in the order in which a
+    request meets the parts. Never raise for something that is broken: say it in a finding.
+    """
+
+
+@hookspec
+def installed():
+    """minipaas was installed or upgraded on this host: put in place what the plugin needs. Must be repeatable."""

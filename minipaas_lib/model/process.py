@@ -1,0 +1,62 @@
+"""A process: one running instance of a process type, and the container it runs in."""
+
+from dataclasses import dataclass, field
+
+STOP_TIMEOUT = 30  # seconds between SIGTERM and SIGKILL
+PIDS_LIMIT = 4096
+
+
+def process_name(app: str, release: int, process_type: str, index: int) -> str:
+    """`blog_v3.web.1`. No app or process type contains `_` or `.`, so the name can be read back."""
+    return f"{app}_v{release}.{process_type}.{index}"
+
+
+@dataclass(frozen=True)
+class ContainerSpec:
+    """All that is needed to make one container; the same on one host and on a cluster's node."""
+
+    name: str
+    app: str
+    release: int
+    process_type: str
+    index: int
+    image: str
+    command: str = ""  # a shell command line from the Procfile; "" is the image's own
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = 0  # the port it must listen on; 0 for other than web
+    stop_timeout: int = STOP_TIMEOUT
+    pids_limit: int = PIDS_LIMIT
+    memory: int = 0  # bytes; 0 is no limit
+    cpus: float = 0.0  # 0 is no limit
+    mounts: tuple[tuple[str, str, str], ...] = ()  # (source on the host, target, "rw" or "ro")
+
+
+@dataclass(frozen=True)
+class Process:
+    """A container of an app as the scheduler sees it."""
+
+    name: str
+    app: str
+    release: int  # the release that started it
+    process_type: str
+    index: int
+    id: str = ""  # the scheduler's own handle
+    address: str = ""  # IP address routers reach it at
+    port: int = 0
+    state: str = "created"  # created, running, restarting, exited, missing
+    exit_code: int = 0
+    started: str = ""  # UTC, ISO 8601
+    adopted: bool = False  # whether it comes back by itself after a crash or a reboot: part of what is live
+    node: str = ""  # the node it runs on; "" on one host
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What is known of a process that failed."""
+
+    state: str
+    exit_code: int
+    out_of_memory: bool
+    log: tuple[str, ...]  # the last lines it printed, oldest first
+    listening: tuple[tuple[str, int], ...]  # (address, port) it listens on, seen from inside
+    error: str = ""  # what the scheduler itself said, such as "exec: not found"

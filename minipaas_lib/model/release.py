@@ -1,0 +1,60 @@
+"""A release: build + config + formation + routing under a number that is never given twice."""
+
+from dataclasses import asdict, dataclass, field, fields
+
+PENDING = "pending"
+RELEASED = "released"
+FAILED = "failed"
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a builder made of a commit."""
+
+    image: str  # image ID, "sha256:..."
+    builder: str
+    commands: dict[str, str] = field(default_factory=dict)  # process type -> command; "" is the image's own
+    port: int = 0  # the port the image itself says its web process listens on (ENV PORT, EXPOSE); 0: none
+    notes: tuple[str, ...] = ()  # sentences for the user about the build
+
+
+@dataclass(frozen=True)
+class Release:
+    """Immutable but for `status` and `failure`."""
+
+    app: str
+    number: int
+    image: str
+    created: str = ""  # UTC, ISO 8601
+    author: str = ""  # the name of the SSH key, or "root"
+    reason: str = ""
+    status: str = PENDING
+    failure: str = ""
+    commit: str = ""  # empty for a release that no commit made
+    builder: str = ""
+    commands: dict[str, str] = field(default_factory=dict)  # process type -> command; "" is the image's own
+    tasks: dict[str, str] = field(default_factory=dict)  # "release", "predeploy", "postdeploy" -> command
+    config: dict[str, str] = field(default_factory=dict)  # the whole environment, global and hooks' included
+    formation: dict[str, int] = field(default_factory=dict)
+    port: int = 5000  # PORT of web processes
+    processes: int = 0  # the number of the release that started the processes; its own unless it kept them
+    options: dict[str, dict] = field(default_factory=dict)  # process type -> container options (see ContainerSpec)
+    routing: dict = field(default_factory=dict)  # as route_context hooks gave it (see model.route)
+
+    @property
+    def name(self) -> str:
+        return f"v{self.number}"
+
+    def runs_as(self, other: "Release") -> bool:
+        """Whether processes of `other` may go on running as processes of this release."""
+        same = ("image", "commands", "config", "port", "options")
+        return all(getattr(self, name) == getattr(other, name) for name in same)
+
+    def to_document(self) -> dict:
+        """The release as a TOML-able dict."""
+        return {key: value for key, value in asdict(self).items() if key != "app" and value not in ("", {})}
+
+    @classmethod
+    def from_document(cls, app: str, document: dict) -> "Release":
+        known = {f.name for f in fields(cls)} - {"app"}
+        return cls(app=app, **{key: value for key, value in document.items() if key in known})

@@ -1,0 +1,50 @@
+"""A route: which domains reach which upstreams, and how."""
+
+from dataclasses import dataclass, field
+
+SERVING = "serving"
+NO_WEB = "no-web"  # the app has no web process: our 503 page
+
+
+@dataclass(frozen=True)
+class Listener:
+    """One host port of an app: requests that come there go to the container port of its web processes."""
+
+    scheme: str  # "http"
+    host_port: int
+    container_port: int
+
+
+@dataclass(frozen=True)
+class Route:
+    app: str
+    generation: str  # names exactly this state of the route, such as "v4"; the router proves that it is applied
+    domains: tuple[str, ...]  # lower-case ASCII; "*.example.org" is a wildcard
+    listeners: tuple[Listener, ...]
+    addresses: tuple[str, ...]  # IP addresses of the web processes
+    settings: dict = field(default_factory=dict)  # the router's own, from its route_context hook
+    template: str = ""  # the app's own template, where an admin allowed it
+
+    @property
+    def state(self) -> str:
+        return SERVING if self.addresses else NO_WEB
+
+
+def make_route(app: str, generation: str, routing: dict, port: int, addresses: list[str]) -> Route | None:
+    """The route of a release from what the route_context hooks said; None where the app wants none.
+
+    `routing` knows: domains (list), listeners (list of [scheme, host port, container port]; default http:80:PORT),
+    enabled (default true), settings (dict) and template (text).
+    """
+    if not routing.get("enabled", True):
+        return None
+    listeners = routing.get("listeners") or [["http", 80, port]]
+    return Route(
+        app=app,
+        generation=generation,
+        domains=tuple(sorted(routing.get("domains", []))),
+        listeners=tuple(Listener(scheme, host, container) for scheme, host, container in listeners),
+        addresses=tuple(addresses),
+        settings=dict(routing.get("settings", {})),
+        template=routing.get("template", ""),
+    )
