@@ -1,0 +1,308 @@
+"""Make the zipapp: one file that holds minipaas, its plugins and every library, for the interpreter that runs this.
+
+Run as `/usr/bin/python3 minipaas_lib/bundle.py --out FILE`, from a checkout or from the folder that a zipapp unpacked
+itself to. What start-up speed asks for is done here: .pyc beside .py (zipimport reads no `__pycache__`), unchecked
+hashes (zipimport compares timestamps in local time, cpython#141431), nothing deflated, few entries; the heavy
+libraries are one entry, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host.
+"""
+
+import argparse
+import contextlib
+import hashlib
+import importlib.util
+import io
+import marshal
+import os
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import tomllib
+import zipfile
+
+SHEBANG = b"#!/usr/bin/python3 -IS\n"
+SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "docs/sample-app")
+SOURCE_FILES = ("install.sh", "pyproject.toml")
+LIGHT = ("click", "pluggy")
+NATIVE = ("gevent", "greenlet")
+MOST_ENTRIES = 300
+# The zip is opened anew for each module. Through the symlink in PATH, an upgrade in the middle of a run would mix two
+# versions, so the real file is used from here on; its directory has been read already and is handed on, not read twice.
+MAIN = b"""import os
+import sys
+import zipimport
+
+given, real = sys.path[0], os.path.realpath(sys.path[0])
+known = getattr(zipimport, "_zip_directory_cache", {})
+if given != real and given in known:
+    known[real] = {name: (real + entry[0][len(given) :], *entry[1:]) for name, entry in known[given].items()}
+sys.path[0] = real
+
+from minipaas_lib.main import main
+
+sys.exit(main())
+"""
+
+_SKIPPED_FOLDERS = {"__pycache__", "tests", "testing", "test", "bin", "include", "share"}
+_SKIPPED_ENDINGS = (
+    *(".pyc", ".pyi", ".c", ".cpp", ".h", ".hpp", ".pyx", ".pxd", ".pxi"),
+    *(".pth", ".typed", ".orig", ".swp", "~"),
+)
+_SKIPPED_LIGHT = {"click/testing.py", "click/_winconsole.py"}
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+Tree = dict[str, tuple[bytes, int]]  # path in the zip -> content, file mode
+
+
+def source_tree(folder: str) -> Tree:
+    """Our own files under `folder`, as zip paths. Raises OSError."""
+    found: Tree = {}
+    for top in SOURCE_TREES:
+        if os.path.isdir(os.path.join(folder, top)):
+            found.update(_read_tree(folder, top))
+    for name in SOURCE_FILES:
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            found[name] = _read(path)
+    return found
+
+
+def library_tree(site: str) -> tuple[Tree, Tree]:
+    """The libraries that pip put in `site`, pruned: those of the outer zip, and those of vendor.zip."""
+    light: Tree = {}
+    heavy: Tree = {}
+    for top in sorted(os.listdir(site)):
+        if top in _SKIPPED_FOLDERS or top.endswith((".dist-info", ".egg-info")):
+            continue
+        part = _read_tree(site, top) if os.path.isdir(os.path.join(site, top)) else {top: _read(os.path.join(site, top))}
+        (light if top in LIGHT else heavy).update(part)
+    light = {name: entry for name, entry in light.items() if name.endswith(".py") and name not in _SKIPPED_LIGHT}
+    heavy = {name: entry for name, entry in heavy.items() if not name.endswith(_SKIPPED_ENDINGS)}
+    heavy["versions.txt"] = ("".join(f"{line}\n" for line in _versions(site)).encode(), 0o644)
+    return light, heavy
+
+
+def digest(tree: Tree) -> str:
+    """A short name for the content of `tree` (64 bits of SHA-256, hex)."""
+    total = hashlib.sha256()
+    for name in sorted(tree):
+        content, mode = tree[name]
+        total.update(f"{name}\0{mode:o}\0{len(content)}\0".encode())
+        total.update(content)
+    return total.hexdigest()[:16]
+
+
+def requirements(pyproject: bytes) -> list[str]:
+    """The run-time requirements that pyproject.toml lists, sorted."""
+    return sorted(tomllib.loads(pyproject.decode())["project"]["dependencies"])
+
+
+def compiled(name: str, source: bytes, optimize: int = 0) -> bytes:
+    """The unchecked-hash .pyc of a module (PEP 552) for the running interpreter. Raises SyntaxError."""
+    code = compile(source, name, "exec", dont_inherit=True, optimize=optimize)
+    head = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little") + importlib.util.source_hash(source)
+    return head + marshal.dumps(code)
+
+
+def pack(tree: Tree, compression: int = zipfile.ZIP_STORED, prefix: bytes = b"") -> bytes:
+    """`prefix` and a zip of `tree`, with sorted names and fixed times: equal trees give equal bytes."""
+    buffer = io.BytesIO()
+    buffer.write(prefix)
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(tree):
+            content, mode = tree[name]
+            entry = zipfile.ZipInfo(name, _EPOCH)
+            entry.external_attr = (0o100000 | mode) << 16
+            entry.compress_type = compression
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+def unpack(archive: bytes | str) -> Tree:
+    """The opposite of `pack`; `archive` is the zip's bytes or its path. Raises OSError, zipfile.BadZipFile."""
+    with zipfile.ZipFile(io.BytesIO(archive) if isinstance(archive, bytes) else archive) as file:
+        return {entry.filename: (file.read(entry), (entry.external_attr >> 16) & 0o777) for entry in file.infolist()}
+
+
+def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
+    """All entries of the zipapp: sources, their .pyc, the generated modules and vendor.zip.
+
+    Raises ValueError when there would be so many entries that start-up suffers.
+    """
+    tree = {"__main__.py": (MAIN, 0o644), **light, **ours}
+    if index:
+        tree["minipaas_index.py"] = (index.encode(), 0o644)
+    vendor = digest(heavy)
+    marks = {
+        "VERSION": _version(ours),
+        "BUILD": digest({**tree, "vendor": (vendor.encode(), 0), "python": (importlib.util.MAGIC_NUMBER, 0)}),
+        "VENDOR": vendor,
+        "REQUIREMENTS": requirements_digest(ours),
+        "PYTHON": sys.implementation.cache_tag,
+    }
+    text = '"""Which build of minipaas this is; written by minipaas_lib/bundle.py."""\n\n'
+    tree["minipaas_build.py"] = ((text + "".join(f'{k} = "{v}"\n' for k, v in marks.items())).encode(), 0o644)
+    for name in [name for name in tree if name.endswith(".py")]:
+        optimize = 2 if name.split("/")[0] in LIGHT else 0
+        tree[name + "c"] = (compiled(name, tree[name][0], optimize), 0o644)
+    tree["vendor.zip"] = (pack(heavy, zipfile.ZIP_DEFLATED), 0o644)
+    if len(tree) >= MOST_ENTRIES:
+        raise ValueError(f"the zipapp would have {len(tree)} entries; start-up allows {MOST_ENTRIES - 1}")
+    return tree
+
+
+def marks(path: str) -> dict[str, str]:
+    """What minipaas_build.py in the zipapp at `path` says; {} when there is no such zipapp."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            text = archive.read("minipaas_build.py").decode()
+    except (OSError, KeyError, zipfile.BadZipFile):
+        return {}
+    lines = (line.partition(" = ") for line in text.splitlines() if " = " in line)
+    return {name: value.strip('"') for name, _, value in lines}
+
+
+def requirements_digest(ours: Tree) -> str:
+    return hashlib.sha256("\n".join(requirements(ours["pyproject.toml"][0])).encode()).hexdigest()[:16]
+
+
+def reusable(path: str, ours: Tree) -> bool:
+    """Whether the zipapp at `path` holds libraries that satisfy our requirements."""
+    return marks(path).get("REQUIREMENTS") == requirements_digest(ours)
+
+
+def native_fits(heavy: Tree) -> bool:
+    """Whether the compiled parts (gevent, greenlet) are for the running interpreter and machine."""
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    built = [name for name in heavy if name.split("/")[0] in NATIVE and name.endswith(".so")]
+    return all(name.endswith((suffix, ".abi3.so")) for name in built)
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = _options(argv)
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    ours = source_tree(folder)
+    old = next((path for path in options.reuse if reusable(path, ours)), "")
+    if options.check:
+        fits = bool(old) and native_fits(unpack(unpack(old)["vendor.zip"][0]))
+        print("reuse" if fits else "fetch")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="minipaas-bundle-") as scratch:
+        light, heavy = _reused(old, scratch) if old else _fetched(requirements(ours["pyproject.toml"][0]), scratch)
+        index = _index(folder, light, scratch)
+    try:
+        tree = assemble(ours, light, heavy, index)
+    except ValueError as error:
+        sys.stderr.write(f" !     {error}\n")
+        return 1
+    write(options.out, tree)
+    print(f"{marks(options.out)['BUILD']} {len(tree)} entries {os.path.getsize(options.out)} bytes")
+    return 0
+
+
+def write(out: str, tree: Tree) -> None:
+    """Write the executable zipapp at `out`, whole or not at all. Raises OSError."""
+    temporary = f"{out}.{os.getpid()}"
+    try:
+        with open(temporary, "wb") as file:
+            file.write(pack(tree, prefix=SHEBANG))
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o755)
+        os.replace(temporary, out)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)
+
+
+def _options(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Build the minipaas zipapp for the interpreter that runs this.")
+    parser.add_argument("--out", metavar="FILE", default="minipaas.pyz")
+    parser.add_argument(
+        "--reuse", metavar="PYZ", action="append", default=[],
+        help="take the libraries from this zipapp, if they satisfy our requirements, instead of from PyPI",
+    )  # fmt: skip
+    parser.add_argument("--check", action="store_true", help="only print 'reuse' or 'fetch': is the network needed?")
+    return parser.parse_args(argv)
+
+
+def _reused(path: str, scratch: str) -> tuple[Tree, Tree]:
+    """The libraries of another zipapp; its compiled parts are replaced when they are for another Python."""
+    outer = unpack(path)
+    light = {n: entry for n, entry in outer.items() if n.split("/")[0] in LIGHT and n.endswith(".py")}
+    heavy = unpack(outer["vendor.zip"][0])
+    if not native_fits(heavy):
+        pins = [line for line in heavy["versions.txt"][0].decode().split() if line.partition("==")[0] in NATIVE]
+        sys.stderr.write(f"       compiled for another Python; fetching {' '.join(pins)} for {sysconfig.get_platform()}\n")
+        site = os.path.join(scratch, "site")
+        _pip(["--no-deps", *pins], site)
+        fresh = library_tree(site)[1]
+        heavy = {n: entry for n, entry in heavy.items() if n.split("/")[0].removesuffix(".libs") not in NATIVE}
+        heavy.update({n: entry for n, entry in fresh.items() if n != "versions.txt"})
+    return light, heavy
+
+
+def _fetched(wanted: list[str], scratch: str) -> tuple[Tree, Tree]:
+    site = os.path.join(scratch, "site")
+    _pip(wanted, site)
+    return library_tree(site)
+
+
+def _pip(wanted: list[str], site: str) -> None:
+    """pip install --target, with the interpreter's own pip or one from a throwaway venv. Exits on failure."""
+    python = sys.executable
+    if not importlib.util.find_spec("pip"):
+        python = os.path.join(site + "-venv", "bin", "python")
+        subprocess.run([sys.executable, "-m", "venv", site + "-venv"], check=True)
+    done = subprocess.run(
+        [python, "-m", "pip", "install", "--quiet", "--no-compile", "--prefer-binary", "--target", site, *wanted],
+        stdin=subprocess.DEVNULL, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_INPUT": "1"},
+    )  # fmt: skip
+    if done.returncode:
+        raise SystemExit(" !     pip could not fetch the libraries from PyPI (its reason is above); try again when the network is back")
+
+
+def _index(folder: str, light: Tree, scratch: str) -> str:
+    """The generated command index: what minipaas_lib.bus.index.generate() returns, made in a process of its own."""
+    if not os.path.exists(os.path.join(folder, "minipaas_lib", "bus", "index.py")):
+        return ""
+    libraries = os.path.join(scratch, "light.zip")
+    with open(libraries, "wb") as file:
+        file.write(pack(light))
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus.index import generate; print(generate(), end='')"
+    done = subprocess.run([sys.executable, "-IBc", code, folder, libraries], stdout=subprocess.PIPE, check=True, text=True)
+    return done.stdout
+
+
+def _read_tree(folder: str, top: str) -> Tree:
+    found: Tree = {}
+    for place, folders, files in os.walk(os.path.join(folder, top)):
+        folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith(".")]
+        for name in files:
+            path = os.path.join(place, name)
+            if not name.endswith(_SKIPPED_ENDINGS) and (not name.startswith(".") or name in (".dockerignore", ".gitignore")):
+                found[os.path.relpath(path, folder)] = _read(path)
+    return found
+
+
+def _read(path: str) -> tuple[bytes, int]:
+    with open(path, "rb") as file:
+        return file.read(), 0o755 if os.access(path, os.X_OK) else 0o644
+
+
+def _version(ours: Tree) -> str:
+    scope: dict = {}
+    exec(ours["minipaas_lib/__init__.py"][0], scope)
+    return scope["__version__"]
+
+
+def _versions(site: str) -> list[str]:
+    """`name==version` of each library in `site`, from the names of its metadata folders."""
+    folders = (name.rpartition(".")[0] for name in os.listdir(site) if name.endswith((".dist-info", ".egg-info")))
+    return sorted(f"{name.split('-')[0].lower()}=={name.split('-')[1]}" for name in folders)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(ValueError):  # our folder holds modules with common names; nothing may import them bare
+        sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    sys.exit(main())

@@ -1,0 +1,33 @@
+"""`minipaas install`: run install.sh out of the zipapp, so that one copied file is all that a host needs."""
+
+import os
+import sys
+
+from minipaas_lib import errors, paths
+
+
+def run(argv: list[str]) -> int:
+    """Unpack our own sources to a temporary folder and run its install.sh with the options `argv`.
+
+    Returns install.sh's exit status. Nothing is fetched: the libraries come out of this zipapp too. Raises
+    errors.UsageError in a checkout, where install.sh itself is at hand.
+    """
+    import shutil
+    import subprocess
+    import tempfile
+    import zipfile
+
+    zipapp = paths.source()
+    if not os.path.isfile(zipapp):
+        raise errors.UsageError("this is a checkout, not a zipapp", f"sudo {os.path.join(zipapp, 'install.sh')}")
+    folder = tempfile.mkdtemp(prefix="minipaas-install-")
+    try:
+        with zipfile.ZipFile(zipapp) as archive:
+            for entry in archive.infolist():
+                if not entry.filename.endswith((".pyc", ".zip")):
+                    path = archive.extract(entry, folder)
+                    os.chmod(path, (entry.external_attr >> 16) & 0o777 or 0o644)
+        sys.stdout.flush()
+        return subprocess.call(["/bin/sh", os.path.join(folder, "install.sh"), "--from-zipapp", zipapp, *argv])
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,147 @@
+"""The zipapp: what is in it, and that it starts. Built from a made-up library folder; no network."""
+
+import importlib.machinery
+import importlib.util
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from minipaas_lib import bundle
+
+NATIVE_FILE = "gevent/core" + importlib.machinery.EXTENSION_SUFFIXES[0]
+PYPROJECT = b'[project]\ndependencies = ["b>=2", "a>=1"]\n'
+
+
+@pytest.fixture
+def site(tmp_path):
+    files = {
+        "click/__init__.py": '"""doc"""\nname = "click"\n',
+        "click/testing.py": "",
+        "click/py.typed": "",
+        "pluggy/__init__.py": "",
+        "docker/__init__.py": "heavy = 1\n",
+        "docker/tests/test_it.py": "",
+        "docker/stub.pyi": "",
+        "gevent/core.c": "",
+        NATIVE_FILE: "x",
+        "docker-7.2.0.dist-info/METADATA": "",
+        "python_etcd-0.4.5.egg-info/PKG-INFO": "",
+        "distutils-precedence.pth": "",
+    }
+    for name, text in files.items():
+        path = tmp_path / "site" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return str(tmp_path / "site")
+
+
+def ours(body="def main():\n    import minipaas_build, click\n    print(minipaas_build.VERSION, click.name)\n    return 3\n"):
+    return {
+        "minipaas_lib/__init__.py": (b'__version__ = "9.9"\n', 0o644),
+        "minipaas_lib/main.py": (body.encode(), 0o644),
+        "install.sh": (b"#!/bin/sh\n", 0o755),
+        "pyproject.toml": (PYPROJECT, 0o644),
+    }
+
+
+def assembled(site, **changes):
+    light, heavy = bundle.library_tree(site)
+    return bundle.assemble(**{"ours": ours(), "light": light, "heavy": heavy, "index": "INDEX = 1\n", **changes})
+
+
+def test_libraries_are_pruned_and_split(site):
+    light, heavy = bundle.library_tree(site)
+    assert set(light) == {"click/__init__.py", "pluggy/__init__.py"}
+    assert set(heavy) == {"docker/__init__.py", NATIVE_FILE, "versions.txt"}
+    assert heavy["versions.txt"][0] == b"docker==7.2.0\npython_etcd==0.4.5\n"
+
+
+def test_pyc_stand_beside_py_with_unchecked_hash_and_all_is_stored(site, tmp_path):
+    out = str(tmp_path / "m.pyz")
+    bundle.write(out, assembled(site))
+    with zipfile.ZipFile(out) as archive:
+        names = archive.namelist()
+        modules = [name for name in names if name.endswith(".py")]
+        assert "minipaas_index.py" in modules and "__main__.py" in modules
+        for name in modules:
+            head = archive.read(name + "c")[:16]
+            assert head[:4] == importlib.util.MAGIC_NUMBER
+            assert head[4:8] == b"\1\0\0\0"  # hash-based, not checked
+            assert head[8:16] == importlib.util.source_hash(archive.read(name))
+        assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+        assert not [name for name in names if "__pycache__" in name]
+
+
+def test_it_runs_isolated_and_through_a_symlink(site, tmp_path):
+    out = str(tmp_path / "m.pyz")
+    bundle.write(out, assembled(site))
+    assert os.access(out, os.X_OK)
+    os.symlink(out, tmp_path / "link")
+    for path in (out, tmp_path / "link"):
+        done = subprocess.run([sys.executable, "-IS", path], capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (3, "9.9 click\n"), done.stderr
+
+
+def test_an_upgrade_in_the_middle_of_a_run_does_not_mix_versions(site, tmp_path):
+    body = (
+        "def main():\n    import os, sys\n    os.unlink(sys.argv[1])\n    open(sys.argv[1], 'w').close()\n"
+        "    import click\n    from minipaas_lib import paths\n    return click.name != 'click' or paths.source() != sys.argv[2]\n"
+    )
+    here = os.path.dirname(bundle.__file__)
+    tree = ours(body)
+    tree["minipaas_lib/paths.py"] = bundle._read(os.path.join(here, "paths.py"))
+    out, link = str(tmp_path / "m.pyz"), str(tmp_path / "link")
+    bundle.write(out, assembled(site, ours=tree))
+    os.symlink(out, link)
+    done = subprocess.run([sys.executable, "-IS", link, link, out], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_equal_sources_give_the_same_build_and_any_change_another(site):
+    first = assembled(site)["minipaas_build.py"]
+    assert assembled(site)["minipaas_build.py"] == first
+    assert assembled(site, index="INDEX = 2\n")["minipaas_build.py"] != first
+    assert assembled(site, heavy={"other.py": (b"", 0o644)})["minipaas_build.py"] != first
+
+
+def test_pack_is_deterministic_and_unpack_its_opposite():
+    tree = {"b": (b"2", 0o755), "a/c": (b"1", 0o644)}
+    assert bundle.pack(tree) == bundle.pack(dict(reversed(tree.items())))
+    assert bundle.unpack(bundle.pack(tree)) == tree
+
+
+def test_too_many_entries_are_refused(site):
+    many = {f"plugins/p{n}/plugin.toml": (b"", 0o644) for n in range(300)}
+    with pytest.raises(ValueError, match="entries"):
+        assembled(site, ours={**ours(), **many})
+
+
+def test_a_zipapp_with_the_same_requirements_is_reused(site, tmp_path):
+    out = str(tmp_path / "m.pyz")
+    bundle.write(out, assembled(site))
+    assert bundle.reusable(out, ours())
+    changed = {**ours(), "pyproject.toml": (PYPROJECT.replace(b">=2", b">=3"), 0o644)}
+    assert not bundle.reusable(out, changed)
+    assert not bundle.reusable(str(tmp_path / "none"), ours())
+    (tmp_path / "junk").write_bytes(b"junk")
+    assert not bundle.reusable(str(tmp_path / "junk"), ours())
+    assert bundle._reused(out, str(tmp_path)) == bundle.library_tree(site)
+
+
+def test_native_parts_for_another_python_are_noticed():
+    suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
+    assert bundle.native_fits({"gevent/a" + suffix: (b"", 0), "gevent/b.abi3.so": (b"", 0), "gevent/c.py": (b"", 0)})
+    assert not bundle.native_fits({"greenlet/a.cpython-27-x86_64-linux-gnu.so": (b"", 0)})
+    assert bundle.native_fits({"charset_normalizer/md.cpython-27-x86_64-linux-gnu.so": (b"", 0)})  # has a pure twin
+
+
+def test_this_checkout_fits():
+    folder = os.path.dirname(os.path.dirname(bundle.__file__))
+    tree = bundle.source_tree(folder)
+    assert "minipaas_lib/paths.py" in tree and "pyproject.toml" in tree
+    modules = [name for name in tree if name.endswith(".py")]
+    libraries = 80  # click, pluggy, the generated modules and vendor.zip
+    assert len(tree) + len(modules) + libraries < bundle.MOST_ENTRIES
