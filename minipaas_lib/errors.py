@@ -50,6 +50,10 @@ class BadConfig(MinipaasError):
     exit_code = 78
 
 
+class InvalidFile(MinipaasError):
+    """A file of the app's repository (Procfile, app.json) cannot be used; the message has its name and the place."""
+
+
 class Unavailable(MinipaasError):
     """A part of the host (docker, nginx, the disk) does not answer or refuses."""
 

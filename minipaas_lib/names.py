@@ -1,0 +1,152 @@
+"""Names that people type: what each may look like, and the sentence they get when it does not.
+
+Every name is checked with fullmatch before it touches a path, an image tag, a unit, a regex or nginx.
+"""
+
+import re
+
+from . import errors
+
+APP_NAME = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+PROCESS_TYPE = "[a-z0-9][a-z0-9-]{0,30}"
+CONFIG_NAME = "[A-Za-z_][A-Za-z0-9_]*"
+KEY_NAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
+
+RESERVED_APP_NAMES = frozenset({"minipaas", "paas", "global", "all", "default", "localhost"})
+RESERVED_CONFIG_PREFIX = "MINIPAAS_"
+CONFIG_NAME_LIMIT = 256  # characters
+CONFIG_VALUE_LIMIT = 128 * 1024 - 1024  # bytes; Linux refuses one "NAME=value" of 128 KiB or more (MAX_ARG_STRLEN)
+
+_SHOWN = 80  # characters of hostile text that an error repeats
+_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
+
+
+def safe(text: str) -> str:
+    """`text` in double quotes on one line, for showing what somebody typed.
+
+    Control, invisible and direction-changing characters are escaped, so that a terminal obeys none of them; at most
+    80 characters are shown, then `…`.
+    """
+    shown = ""
+    for character in text[: _SHOWN + 1]:
+        piece = _escape(character)
+        if len(shown) + len(piece) > _SHOWN:
+            return f'"{shown}…"'
+        shown += piece
+    return f'"{shown}"'
+
+
+def _escape(character: str) -> str:
+    if character in _ESCAPES:
+        return _ESCAPES[character]
+    if character.isprintable():
+        return character
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def app_name(text: str) -> str:
+    """The name of an app, unchanged. Raises errors.UsageError that suggests a valid one where it can."""
+    if text in RESERVED_APP_NAMES:
+        raise errors.UsageError(f"the name {safe(text)} is reserved", f"try: my-{text}")
+    if re.fullmatch(APP_NAME, text):
+        return text
+    if not text:
+        raise errors.UsageError("the name of the app is empty", "give a name such as: blog")
+    near = re.sub("[^a-z0-9-]+", "-", text[:1000].lower()).strip("-")[:63].strip("-")
+    usable = re.fullmatch(APP_NAME, near) and near not in RESERVED_APP_NAMES
+    hint = f"try: {near}" if usable else "give a name such as: blog"
+    if len(text) > 63:
+        raise errors.UsageError(f"the app name {safe(text)} has {len(text)} characters, and 63 is the most", hint)
+    raise errors.UsageError(
+        f"{safe(text)} cannot be an app's name: use a-z, 0-9 and -, with a letter or digit first and last", hint
+    )
+
+
+def process_type(text: str) -> str:
+    """A process type of a Procfile (`web`, `worker`), unchanged. Raises errors.UsageError."""
+    if re.fullmatch(PROCESS_TYPE, text):
+        return text
+    if not text:
+        raise errors.UsageError("the process type is empty", "give a type such as: web")
+    near = re.sub("[^a-z0-9-]+", "-", text[:1000].lower()).strip("-")[:31].strip("-")
+    hint = f"try: {near}" if near else "give a type such as: web"
+    if len(text) > 31:
+        raise errors.UsageError(f"the process type {safe(text)} has {len(text)} characters, and 31 is the most", hint)
+    raise errors.UsageError(
+        f"{safe(text)} cannot be a process type: use a-z, 0-9 and -, with a letter or digit first", hint
+    )
+
+
+def config_name(text: str) -> str:
+    """The name of a config variable, unchanged. Raises errors.UsageError."""
+    if len(text) > CONFIG_NAME_LIMIT:
+        raise errors.UsageError(
+            f"the config name {safe(text)} has {len(text)} characters, and {CONFIG_NAME_LIMIT} is the most",
+            "give a shorter name",
+        )
+    if re.fullmatch(CONFIG_NAME, text):
+        return text
+    if not text:
+        raise errors.UsageError("the config name is empty", "give a name such as: DATABASE_URL")
+    near = re.sub("[^A-Za-z0-9_]+", "_", text.strip())
+    near = "_" + near if near[:1].isdigit() else near
+    usable = near.strip("_") and len(near) <= CONFIG_NAME_LIMIT
+    raise errors.UsageError(
+        f"{safe(text)} cannot be a config name: use letters, digits and _, and no digit first",
+        f"try: {near}" if usable else "give a name such as: DATABASE_URL",
+    )
+
+
+def settable_config_name(text: str) -> str:
+    """A config name that a user may set, unchanged. Raises errors.UsageError for MINIPAAS_* too."""
+    config_name(text)
+    if text.startswith(RESERVED_CONFIG_PREFIX):
+        raise errors.UsageError(
+            f"{safe(text)} cannot be set: names that start with {RESERVED_CONFIG_PREFIX} are what minipaas itself"
+            " tells apps and plugins",
+            f"try: APP_{text[:200]}",
+        )
+    return text
+
+
+def config_value(name: str, value: str) -> str:
+    """The value of the config variable `name`, unchanged. Raises errors.UsageError, which never shows the value."""
+    if "\0" in value:
+        raise errors.UsageError(f"the value of {name} holds a NUL byte, which no process can be given", _ENCODE)
+    try:
+        size = len(value.encode("utf-8"))
+    except UnicodeEncodeError:
+        raise errors.UsageError(f"the value of {name} is not valid UTF-8", _ENCODE) from None
+    if size > CONFIG_VALUE_LIMIT:
+        raise errors.UsageError(
+            f"the value of {name} is {size // 1024} KiB, and Linux gives a process at most 127 KiB per variable",
+            "keep large values in a file or a datastore",
+        )
+    return value
+
+
+_ENCODE = "encode binary data as base64 text and decode it in the app"
+
+
+def key_name(text: str) -> str:
+    """The name of an SSH key, unchanged. Raises errors.UsageError."""
+    if re.fullmatch(KEY_NAME, text):
+        return text
+    if not text:
+        raise errors.UsageError("the name of the key is empty", "give a name such as: anna-laptop")
+    near = re.sub("[^A-Za-z0-9._@-]+", "-", text[:1000]).strip("._@-")[:63]
+    hint = f"try: {near}" if near else "give a name such as: anna-laptop"
+    if len(text) > 63:
+        raise errors.UsageError(f"the key name {safe(text)} has {len(text)} characters, and 63 is the most", hint)
+    raise errors.UsageError(
+        f"{safe(text)} cannot be a key's name: use letters, digits and . _ @ -, with a letter or digit first", hint
+    )
+
+
+def release_number(text: str) -> int:
+    """The number of a release typed as `v12` or `12`. Raises errors.UsageError."""
+    found = re.fullmatch("v?([1-9][0-9]{0,8})", text)
+    if not found:
+        raise errors.UsageError(f"{safe(text)} is not a release", "give a release such as: v12")
+    return int(found[1])
