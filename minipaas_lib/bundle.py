@@ -21,7 +21,7 @@ import tomllib
 import zipfile
 
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
-SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "docs/sample-app")
+SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "install", "docs/sample-app")
 SOURCE_FILES = ("install.sh", "pyproject.toml")
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
@@ -74,7 +74,8 @@ def library_tree(site: str) -> tuple[Tree, Tree]:
     for top in sorted(os.listdir(site)):
         if top in _SKIPPED_FOLDERS or top.endswith((".dist-info", ".egg-info")):
             continue
-        part = _read_tree(site, top) if os.path.isdir(os.path.join(site, top)) else {top: _read(os.path.join(site, top))}
+        path = os.path.join(site, top)
+        part = _read_tree(site, top) if os.path.isdir(path) else {top: _read(path)}
         (light if top in LIGHT else heavy).update(part)
     light = {name: entry for name, entry in light.items() if name.endswith(".py") and name not in _SKIPPED_LIGHT}
     heavy = {name: entry for name, entry in heavy.items() if not name.endswith(_SKIPPED_ENDINGS)}
@@ -233,7 +234,7 @@ def _reused(path: str, scratch: str) -> tuple[Tree, Tree]:
     heavy = unpack(outer["vendor.zip"][0])
     if not native_fits(heavy):
         pins = [line for line in heavy["versions.txt"][0].decode().split() if line.partition("==")[0] in NATIVE]
-        sys.stderr.write(f"       compiled for another Python; fetching {' '.join(pins)} for {sysconfig.get_platform()}\n")
+        sys.stderr.write(f"       its compiled parts are for another Python; fetching {' '.join(pins)}\n")
         site = os.path.join(scratch, "site")
         _pip(["--no-deps", *pins], site)
         fresh = library_tree(site)[1]
@@ -254,12 +255,10 @@ def _pip(wanted: list[str], site: str) -> None:
     if not importlib.util.find_spec("pip"):
         python = os.path.join(site + "-venv", "bin", "python")
         subprocess.run([sys.executable, "-m", "venv", site + "-venv"], check=True)
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--no-compile", "--prefer-binary", "--target", site, *wanted],
-        stdin=subprocess.DEVNULL, env={**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_INPUT": "1"},
-    )  # fmt: skip
-    if done.returncode:
-        raise SystemExit(" !     pip could not fetch the libraries from PyPI (its reason is above); try again when the network is back")
+    command = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--prefer-binary", "--target", site, *wanted]
+    environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_INPUT": "1"}
+    if subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode:
+        raise SystemExit(" !     pip could not fetch the libraries from PyPI, for the reason above; then run this again")
 
 
 def _index(folder: str, light: Tree, scratch: str) -> str:
@@ -269,9 +268,9 @@ def _index(folder: str, light: Tree, scratch: str) -> str:
     libraries = os.path.join(scratch, "light.zip")
     with open(libraries, "wb") as file:
         file.write(pack(light))
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus.index import generate; print(generate(), end='')"
-    done = subprocess.run([sys.executable, "-IBc", code, folder, libraries], stdout=subprocess.PIPE, check=True, text=True)
-    return done.stdout
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus import index; print(index.generate(), end='')"
+    command = [sys.executable, "-IBc", code, folder, libraries]
+    return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
 def _read_tree(folder: str, top: str) -> Tree:
@@ -280,7 +279,7 @@ def _read_tree(folder: str, top: str) -> Tree:
         folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith(".")]
         for name in files:
             path = os.path.join(place, name)
-            if not name.endswith(_SKIPPED_ENDINGS) and (not name.startswith(".") or name in (".dockerignore", ".gitignore")):
+            if not name.startswith(".") and not name.endswith(_SKIPPED_ENDINGS):
                 found[os.path.relpath(path, folder)] = _read(path)
     return found
 

@@ -38,7 +38,24 @@ def site(tmp_path):
     return str(tmp_path / "site")
 
 
-def ours(body="def main():\n    import minipaas_build, click\n    print(minipaas_build.VERSION, click.name)\n    return 3\n"):
+SAYS_VERSION = """
+def main():
+    import minipaas_build, click
+    print(minipaas_build.VERSION, click.name)
+    return 3
+"""
+UPGRADES_ITSELF = """
+def main():
+    import os, sys
+    os.unlink(sys.argv[1])
+    open(sys.argv[1], "w").close()
+    import click
+    from minipaas_lib import paths
+    return paths.source() != sys.argv[2]
+"""
+
+
+def ours(body=SAYS_VERSION):
     return {
         "minipaas_lib/__init__.py": (b'__version__ = "9.9"\n', 0o644),
         "minipaas_lib/main.py": (body.encode(), 0o644),
@@ -86,13 +103,8 @@ def test_it_runs_isolated_and_through_a_symlink(site, tmp_path):
 
 
 def test_an_upgrade_in_the_middle_of_a_run_does_not_mix_versions(site, tmp_path):
-    body = (
-        "def main():\n    import os, sys\n    os.unlink(sys.argv[1])\n    open(sys.argv[1], 'w').close()\n"
-        "    import click\n    from minipaas_lib import paths\n    return click.name != 'click' or paths.source() != sys.argv[2]\n"
-    )
-    here = os.path.dirname(bundle.__file__)
-    tree = ours(body)
-    tree["minipaas_lib/paths.py"] = bundle._read(os.path.join(here, "paths.py"))
+    tree = ours(UPGRADES_ITSELF)
+    tree["minipaas_lib/paths.py"] = bundle._read(os.path.join(os.path.dirname(bundle.__file__), "paths.py"))
     out, link = str(tmp_path / "m.pyz"), str(tmp_path / "link")
     bundle.write(out, assembled(site, ours=tree))
     os.symlink(out, link)

@@ -29,8 +29,9 @@ def main():
 @pytest.fixture
 def zipapp(tmp_path):
     def make(modules=20):
-        folder = os.path.dirname(bundle.__file__)
-        tree = {f"minipaas_lib/{n}": bundle._read(os.path.join(folder, n)) for n in ("errors.py", "paths.py", "vendor.py")}
+        ours = [f"minipaas_lib/{name}.py" for name in ("errors", "paths", "vendor")]
+        folder = os.path.dirname(os.path.dirname(bundle.__file__))
+        tree = {name: bundle._read(os.path.join(folder, name)) for name in ours}
         tree["minipaas_lib/__init__.py"] = (b'__version__ = "1"\n', 0o644)
         tree["minipaas_lib/main.py"] = (BODY, 0o644)
         tree["pyproject.toml"] = (b"[project]\ndependencies = []\n", 0o644)

@@ -1,0 +1,285 @@
+#!/bin/sh
+# Install, upgrade or remove minipaas on this host. Run it again at any time: what is in place already is left alone.
+set -eu
+umask 022
+PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export PATH
+unset MINIPAAS_ROOT MINIPAAS_PROGRAM MINIPAAS_KEY
+
+here=$(cd "$(dirname "$0")" && pwd)
+python=/usr/bin/python3            # the host's own, never a shim that happens to come first in PATH
+root=/var/lib/minipaas
+lib=/usr/local/lib/minipaas
+link=/usr/local/bin/minipaas
+user=paas
+home=/home/paas
+sudoers=/etc/sudoers.d/minipaas
+include=/etc/nginx/conf.d/minipaas.conf
+main_include=/etc/nginx/modules-enabled/99-minipaas.conf
+stock_link=/etc/nginx/sites-enabled/default
+stock_file=/etc/nginx/sites-available/default
+stock_record=$lib/stock-default-disabled
+shell_record=$lib/git-shell-added
+dockerd_log=/var/log/minipaas-dockerd.log
+
+domain='' key='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
+
+usage() {
+    cat <<'END'
+Usage: sudo ./install.sh [options]          from a copied folder
+       sudo ./minipaas.pyz install [options]  from the one file
+
+  --domain DOMAIN  apps answer at <app>.DOMAIN (default: this host's full name, else <ip>.sslip.io)
+  --key FILE       an SSH public key that may use the platform
+  --demo           push a sample app over ssh and fetch its page through nginx
+  --uninstall      stop every app and remove minipaas; the apps' data stays
+  --purge          with --uninstall: remove the apps' data, their images and the user paas too
+  --yes            with --uninstall: do not ask
+  --help           show this
+END
+}
+
+step() { printf -- '-----> %s\n' "$1"; }
+info() { printf '       %s\n' "$1"; }
+warn() { printf ' !     %s\n' "$1" >&2; }
+die() { warn "$1"; [ $# -lt 2 ] || warn "$2"; exit 1; }
+changed() { changes=$((changes + 1)); info "$1"; }
+have_systemd() { [ -d /run/systemd/system ]; }
+
+main() {
+    options "$@"
+    [ "$(id -u)" = 0 ] || die "minipaas is installed by root." "Type: sudo $0 $*"
+    trap clean_up EXIT
+    trap 'exit 130' INT TERM HUP
+    if [ "$uninstall" = yes ]; then
+        remove_everything
+        return
+    fi
+    [ -z "$key" ] || check_key_file "$key"
+    check_system
+    install_packages
+    build_zipapp
+    make_user
+    make_folders
+    allow_sudo
+    start_docker
+    start_sshd
+    check_nginx
+    finish_and_switch
+    set_up_nginx
+    set_domain
+    add_key
+    [ "$changes" != 0 ] || step "Everything was in place; nothing changed"
+    [ "$demo" = no ] || run_demo
+    last_words
+}
+
+options() {
+    while [ $# -gt 0 ]; do
+        case $1 in
+            --domain | --key | --from-zipapp)
+                [ $# -ge 2 ] && [ -n "$2" ] || { warn "$1 needs a value."; usage >&2; exit 2; }
+                case $1 in --domain) domain=$2 ;; --key) key=$2 ;; *) zipapp=$2 ;; esac
+                shift
+                ;;
+            --demo) demo=yes ;;
+            --uninstall) uninstall=yes ;;
+            --purge) purge=yes ;;
+            --yes) yes=yes ;;
+            --help | -h) usage; exit 0 ;;
+            *) warn "There is no option $1."; usage >&2; exit 2 ;;
+        esac
+        shift
+    done
+    [ "$purge" = no ] || [ "$uninstall" = yes ] || { warn "--purge goes with --uninstall."; exit 2; }
+}
+
+clean_up() {
+    [ -z "${demo_key:-}" ] || "$link" ssh-keys:remove "$demo_key" >/dev/null 2>&1 || true
+    [ -z "$scratch" ] || rm -rf "$scratch"
+    rm -f "$lib/.new.pyz"
+}
+
+make_scratch() { [ -n "$scratch" ] || scratch=$(mktemp -d); }
+
+# put FILE MODE: write stdin there if it differs, by rename; says by its status whether it did.
+put() {
+    temporary=$1.minipaas-new
+    cat >"$temporary"
+    chmod "$2" "$temporary"
+    if cmp -s "$temporary" "$1"; then
+        rm -f "$temporary"
+        return 1
+    fi
+    mv -f "$temporary" "$1"
+}
+
+# ---- the host
+
+check_system() {
+    id=unknown version=
+    if [ -r /etc/os-release ]; then
+        id=$(. /etc/os-release && echo "${ID:-unknown}")
+        version=$(. /etc/os-release && echo "${VERSION_ID:-}")
+    fi
+    case $id-$version in
+        debian-12 | debian-13 | ubuntu-24.04) ;;
+        *) warn "minipaas is tested on Debian 12 and 13 and Ubuntu 24.04; this is $id $version, going on." ;;
+    esac
+    command -v apt-get >/dev/null || die "minipaas needs apt-get to install docker, nginx and git."
+}
+
+install_packages() {
+    step "Packages"
+    missing=
+    [ -x /usr/sbin/nginx ] || missing="$missing nginx"
+    [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
+    [ -x /usr/bin/ssh ] || missing="$missing openssh-client"
+    [ -x /usr/bin/git-shell ] || missing="$missing git"
+    [ -x /usr/bin/sudo ] || missing="$missing sudo"
+    [ -x $python ] || missing="$missing python3"
+    command -v dockerd >/dev/null || missing="$missing docker.io"
+    if [ -n "$missing" ]; then
+        changed "installing$missing"
+        apt_install $missing
+    else
+        info "all there"
+    fi
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        die "minipaas needs Python 3.11 or newer as $python."
+}
+
+apt_install() {
+    make_scratch
+    log=$scratch/apt.log
+    DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND
+    apt-get -q update >"$log" 2>&1 || { cat "$log" >&2; die "apt-get update failed; its reason is above."; }
+    case " $* " in
+        *" docker.io "*) # newer releases split these off, and recommended packages are not installed
+            for extra in docker-cli docker-buildx; do
+                if apt-cache show "$extra" >/dev/null 2>&1; then set -- "$@" "$extra"; fi
+            done
+            ;;
+    esac
+    apt-get -q -y --no-install-recommends install "$@" >"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; die "apt-get could not install: $*"; }
+}
+
+# ---- the program
+
+build_zipapp() {
+    step "The program"
+    mkdir -p "$lib"
+    set -- --reuse "$link"
+    [ -z "$zipapp" ] || set -- --reuse "$zipapp"
+    if [ "$("$python" "$here/minipaas_lib/bundle.py" --check "$@")" = fetch ]; then
+        "$python" -c 'import pip' 2>/dev/null || "$python" -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+        info "fetching its libraries from PyPI"
+    fi
+    built=$("$python" "$here/minipaas_lib/bundle.py" --out "$lib/.new.pyz" "$@") || die "The program could not be built."
+    build=${built%% *}
+    program=$lib/minipaas-$build.pyz
+    if [ -f "$program" ]; then
+        info "build $build is installed already"
+    else
+        mv -f "$lib/.new.pyz" "$program"
+        changed "built $build for $("$python" -V)"
+    fi
+}
+
+# The new program migrates the store and lets every plugin prepare the host; only then does it become the one in PATH.
+finish_and_switch() {
+    step "The store and the plugins"
+    "$program" install:finish || die "The installation could not be finished; the sentence above says why."
+    before=$(readlink "$link" || true)
+    if [ "$before" = "$program" ]; then
+        info "$link is build $build already"
+        return
+    fi
+    ln -sfn "$program" "$link.new"
+    mv -fT "$link.new" "$link"
+    changed "$link is build $build now"
+    for old in "$lib"/minipaas-*.pyz; do
+        case $old in "$program" | "$before") ;; *) rm -f "$old" ;; esac
+    done
+}
+
+# ---- the user and what it may do
+
+make_user() {
+    step "User $user"
+    if id "$user" >/dev/null 2>&1; then
+        case $(getent passwd "$user" | cut -d: -f6-7) in
+            "$home:/usr/bin/git-shell") info "exists" ;;
+            *) die "There is a user $user that minipaas did not make." \
+                "Rename it, or give it the home $home and the shell /usr/bin/git-shell; then run this again." ;;
+        esac
+    else
+        getent group "$user" >/dev/null || groupadd "$user"
+        useradd --gid "$user" --home-dir "$home" --no-create-home --shell /usr/bin/git-shell --comment minipaas "$user"
+        changed "created, with git-shell as its shell"
+    fi
+    # No password fits `*`; `!` would also lock the account's keys where sshd does not use PAM.
+    [ "$(getent shadow "$user" | cut -d: -f2)" = '*' ] || usermod --password '*' "$user"
+    case " $(id -nG "$user") " in
+        *" docker "*) ;;
+        *) usermod --append --groups docker "$user" && changed "joined the group docker" ;;
+    esac
+    if ! grep -qx /usr/bin/git-shell /etc/shells; then
+        echo /usr/bin/git-shell >>/etc/shells
+        : >"$shell_record"
+        changed "added git-shell to /etc/shells"
+    fi
+    own 0750 "$home"
+    own 0700 "$home/.ssh"
+    own 0755 "$home/git-shell-commands"
+    [ -f "$home/.ssh/authorized_keys" ] || install -m 0600 -o "$user" -g "$user" /dev/null "$home/.ssh/authorized_keys"
+    [ -f "$home/.hushlogin" ] || install -m 0644 -o "$user" -g "$user" /dev/null "$home/.hushlogin"
+    allowed=$home/git-shell-commands/minipaas
+    [ "$(readlink "$allowed" || true)" = "$link" ] || ln -sfn "$link" "$allowed"
+}
+
+own() { # own MODE FOLDER: a folder of the user's
+    [ "$(stat -c '%a %U' "$2" 2>/dev/null || true)" = "${1#0} $user" ] || install -d -m "$1" -o "$user" -g "$user" "$2"
+}
+
+make_folders() {
+    own 0711 "$root"
+    for name in state repos locks output cache work; do own 0700 "$root/$name"; done
+    for name in nginx plugins runtime; do own 0755 "$root/$name"; done
+    # nginx fails on an include that is missing; the router fills it in
+    [ -f "$root/nginx/main.conf" ] || install -m 0644 -o "$user" -g "$user" /dev/null "$root/nginx/main.conf"
+}
+
+allow_sudo() {
+    step "Sudo"
+    make_scratch
+    cat >"$scratch/sudoers" <<END
+# minipaas tests and reloads nginx, and does nothing else as root.
+Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
+    /usr/sbin/nginx -t -q -c $root/nginx/shadow/nginx.conf, \\
+    /usr/sbin/nginx -s reload, \\
+    /usr/bin/systemctl reload nginx, \\
+    /usr/bin/systemctl start nginx
+$user ALL=(root) NOPASSWD: MINIPAAS
+END
+    visudo -c -q -f "$scratch/sudoers" || die "sudo does not accept minipaas's rule on this host."
+    if cmp -s "$scratch/sudoers" "$sudoers"; then
+        info "the rule is in place"
+    else
+        install -m 0440 "$scratch/sudoers" "$sudoers.new~" # sudo skips names with ~ or . until the rename
+        mv -f "$sudoers.new~" "$sudoers"
+        changed "$user may test and reload nginx"
+    fi
+}
+
+last_words() {
+    step "Ready"
+    info "ssh $user@<this host> apps:create blog"
+    info "git remote add paas $user@<this host>:blog && git push paas main"
+}
+
+for part in daemons nginx settings demo remove; do . "$here/install/$part.sh"; done
+
+main "$@"

@@ -1,0 +1,63 @@
+# shellcheck shell=sh
+# Part of install.sh: docker and sshd run, now and after a boot.
+
+docker_answers() { /usr/bin/docker version >/dev/null 2>&1; }
+nginx_runs() { [ -s /run/nginx.pid ] && kill -0 "$(cat /run/nginx.pid)" 2>/dev/null; }
+sshd_runs() { ssh-keyscan -T 3 -p "$(ssh_port)" localhost 2>/dev/null | grep -q .; }
+ssh_port() { sshd -T 2>/dev/null | awk '$1 == "port" { print $2; exit }'; }
+
+wait_for() { # wait_for SECONDS PROBE
+    tries=$(($1 * 4))
+    until "$2"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.25
+    done
+}
+
+enable() { # at boot, too, where there is systemd
+    have_systemd || return 0
+    systemctl is-enabled -q "$1" 2>/dev/null || systemctl enable -q "$1" 2>/dev/null || true
+}
+
+start_docker() {
+    step "Docker"
+    enable docker
+    if docker_answers; then
+        info "runs"
+        return
+    fi
+    if have_systemd; then
+        systemctl start docker || true
+    else
+        setsid dockerd </dev/null >>"$dockerd_log" 2>&1 &
+    fi
+    wait_for 60 docker_answers || {
+        if have_systemd; then journalctl -u docker -n 10 --no-pager >&2; else tail -n 10 "$dockerd_log" >&2; fi
+        die "docker does not start; its last words are above."
+    }
+    changed "started"
+}
+
+start_sshd() {
+    step "The SSH server"
+    enable ssh
+    mkdir -p /run/sshd
+    ssh-keygen -A >/dev/null
+    if sshd_runs; then
+        info "listens on port $(ssh_port)"
+    else
+        if have_systemd; then systemctl start ssh; else /usr/sbin/sshd; fi
+        wait_for 20 sshd_runs || die "sshd does not answer on port $(ssh_port)." "Type: sshd -t"
+        changed "started on port $(ssh_port)"
+    fi
+    settings=$(sshd -T -C "user=$user,host=localhost,addr=127.0.0.1" 2>/dev/null | tr '[:upper:]' '[:lower:]')
+    case $settings in
+        *"pubkeyauthentication no"*) warn "sshd_config has PubkeyAuthentication no: nobody can push." ;;
+    esac
+    allowed=$(echo "$settings" | sed -n 's/^allowusers //p')
+    case " $(echo $allowed) " in
+        "  " | *" $user "*) ;;
+        *) warn "sshd_config has AllowUsers without $user: nobody can push." ;;
+    esac
+}

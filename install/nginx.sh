@@ -1,0 +1,68 @@
+# shellcheck shell=sh
+# Part of install.sh: nginx serves our folder, and nothing else claims what we need.
+
+is_stock_default() { # Debian's own file, unchanged since it was installed
+    [ -L "$stock_link" ] && [ "$(readlink -f "$stock_link")" = "$stock_file" ] || return 1
+    known=$(dpkg-query -W -f='${Conffiles}\n' nginx-common 2>/dev/null | awk -v f="$stock_file" '$1 == f { print $2 }')
+    [ -n "$known" ] && [ "$(md5sum "$stock_file" | cut -d' ' -f1)" = "$known" ]
+}
+
+check_nginx() {
+    step "nginx"
+    make_scratch
+    nginx -T >"$scratch/nginx" 2>"$scratch/nginx-errors" || {
+        cat "$scratch/nginx-errors" >&2
+        die "nginx's configuration has the error above; minipaas leaves it to you." "Mend it, then run this again."
+    }
+    others=$(awk -v ours="$root/" -v stock="$(is_stock_default && echo "$stock_link")" '
+        /^# configuration file / { file = $4; sub(/:$/, "", file) }
+        /^[ \t]*listen[ \t]+(\*:|0\.0\.0\.0:|\[::\]:)?80[ \t;].*default_server/ {
+            if (index(file, ours) != 1 && file != stock) print file
+        }' "$scratch/nginx" | sort -u)
+    [ -z "$others" ] || die "$(echo $others) already claims default_server on port 80, which minipaas needs." \
+        "Take the word default_server out of it, or disable that site; then run this again."
+}
+
+set_up_nginx() {
+    reload=no
+    if echo "include $root/nginx/main.conf; # by minipaas's install.sh" | put "$include" 0644; then
+        changed "included $root/nginx/main.conf"
+        reload=yes
+    fi
+    # Old workers end when their last connection does, but not later: app A's deploy must not cut app B's WebSocket.
+    if grep -q '^[ \t]*include[ \t]*/etc/nginx/modules-enabled/\*.conf' /etc/nginx/nginx.conf &&
+        ! grep -v "^# configuration" "$scratch/nginx" | grep -q '^[ \t]*worker_shutdown_timeout'; then
+        if echo 'worker_shutdown_timeout 1h;' | put "$main_include" 0644; then
+            changed "old workers may finish for an hour"
+            reload=yes
+        fi
+    fi
+    if is_stock_default; then
+        readlink "$stock_link" >"$stock_record"
+        rm -f "$stock_link"
+        changed "disabled Debian's stock default site ($stock_link)"
+        reload=yes
+    fi
+    if ! nginx -t -q 2>"$scratch/nginx-errors"; then
+        cat "$scratch/nginx-errors" >&2
+        rm -f "$include" "$main_include"
+        restore_stock_default
+        die "nginx does not accept minipaas's configuration; it was taken out again."
+    fi
+    enable nginx
+    if ! nginx_runs; then
+        if have_systemd; then systemctl start nginx; else nginx; fi
+        wait_for 10 nginx_runs || die "nginx does not start." "Type: nginx -t"
+        changed "started"
+    elif [ "$reload" = yes ]; then
+        nginx -s reload
+    else
+        info "runs, with minipaas's configuration"
+    fi
+}
+
+restore_stock_default() {
+    [ -f "$stock_record" ] || return 0
+    [ -e "$stock_link" ] || ln -s "$(cat "$stock_record")" "$stock_link"
+    rm -f "$stock_record"
+}

@@ -1,0 +1,65 @@
+# shellcheck shell=sh
+# Part of install.sh: --uninstall undoes what install.sh did; without --purge the apps' data stays for a later install.
+
+remove_everything() {
+    ask_before_removing
+    step "Taking minipaas out of nginx"
+    rm -f "$include" "$main_include"
+    restore_stock_default
+    if nginx_runs && nginx -t -q; then nginx -s reload; fi
+    remove_containers
+    step "Removing the program"
+    rm -f "$sudoers" "$link" "$home/git-shell-commands/minipaas"
+    if [ "$purge" = yes ]; then
+        remove_data
+    else
+        info "kept: $root (the apps), the user $user and its keys; install.sh brings them back, --purge removes them"
+    fi
+    rm -rf "$lib"
+    step "minipaas is gone; docker, nginx, git and the SSH server stay installed"
+}
+
+ask_before_removing() {
+    [ "$yes" = no ] || return 0
+    [ -t 0 ] || die "--uninstall asks first, and nobody is there to answer." "Add --yes to go on without a question."
+    if [ "$purge" = yes ]; then
+        printf ' !     This stops every app and deletes its data, images and keys. Type "purge" to go on: '
+        wanted=purge
+    else
+        printf ' !     This stops every app; its data stays. Type "uninstall" to go on: '
+        wanted=uninstall
+    fi
+    read -r answer || answer=
+    [ "$answer" = "$wanted" ] || die "Nothing was changed."
+}
+
+remove_containers() {
+    step "Removing the apps' containers"
+    if ! docker_answers; then
+        warn "docker does not answer; its containers with the label minipaas.app stay."
+        return
+    fi
+    ids=$(docker ps -aq --filter label=minipaas.app)
+    [ -z "$ids" ] || docker rm -f $ids >/dev/null
+    info "$(echo $ids | wc -w) removed"
+    for label in minipaas minipaas.app minipaas.network; do
+        for network in $(docker network ls -q --filter "label=$label"); do
+            docker network rm "$network" >/dev/null || true
+        done
+    done
+    if [ "$purge" = yes ]; then
+        for image in $(docker images -q --filter label=minipaas.app | sort -u); do
+            docker rmi -f "$image" >/dev/null || true
+        done
+    fi
+}
+
+remove_data() {
+    rm -rf "$root"
+    userdel "$user" 2>/dev/null || warn "the user $user is still logged in and was not removed; type: userdel $user"
+    rm -rf "$home"
+    if [ -f "$shell_record" ]; then
+        grep -vx /usr/bin/git-shell /etc/shells | put /etc/shells 0644 || true
+    fi
+    info "removed the apps' data and the user $user"
+}
