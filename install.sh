@@ -177,7 +177,8 @@ build_zipapp() {
         "$python" -c 'import pip' 2>/dev/null || "$python" -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
         info "fetching its libraries from PyPI"
     fi
-    built=$("$python" "$here/minipaas_lib/bundle.py" --out "$lib/.new.pyz" "$@") || die "The program could not be built."
+    built=$("$python" "$here/minipaas_lib/bundle.py" --out "$lib/.new.pyz" "$@") ||
+        die "The program could not be built."
     build=${built%% *}
     program=$lib/minipaas-$build.pyz
     if [ -f "$program" ]; then

@@ -15,14 +15,14 @@ wait_for() { # wait_for SECONDS PROBE
     done
 }
 
-enable() { # at boot, too, where there is systemd
+enable_at_boot() { # where there is systemd
     have_systemd || return 0
     systemctl is-enabled -q "$1" 2>/dev/null || systemctl enable -q "$1" 2>/dev/null || true
 }
 
 start_docker() {
     step "Docker"
-    enable docker
+    enable_at_boot docker
     if docker_answers; then
         info "runs"
         return
@@ -41,7 +41,7 @@ start_docker() {
 
 start_sshd() {
     step "The SSH server"
-    enable ssh
+    enable_at_boot ssh
     mkdir -p /run/sshd
     ssh-keygen -A >/dev/null
     if sshd_runs; then
@@ -55,9 +55,9 @@ start_sshd() {
     case $settings in
         *"pubkeyauthentication no"*) warn "sshd_config has PubkeyAuthentication no: nobody can push." ;;
     esac
-    allowed=$(echo "$settings" | sed -n 's/^allowusers //p')
-    case " $(echo $allowed) " in
-        "  " | *" $user "*) ;;
+    allowed=$(echo "$settings" | sed -n 's/^allowusers //p' | tr '\n' ' ')
+    case " $allowed" in
+        " " | *" $user "*) ;;
         *) warn "sshd_config has AllowUsers without $user: nobody can push." ;;
     esac
 }

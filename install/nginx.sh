@@ -8,25 +8,32 @@ is_stock_default() { # Debian's own file, unchanged since it was installed
 }
 
 check_nginx() {
-    step "nginx"
     make_scratch
     nginx -T >"$scratch/nginx" 2>"$scratch/nginx-errors" || {
         cat "$scratch/nginx-errors" >&2
         die "nginx's configuration has the error above; minipaas leaves it to you." "Mend it, then run this again."
     }
-    others=$(awk -v ours="$root/" -v stock="$(is_stock_default && echo "$stock_link")" '
-        /^# configuration file / { file = $4; sub(/:$/, "", file) }
-        /^[ \t]*listen[ \t]+(\*:|0\.0\.0\.0:|\[::\]:)?80[ \t;].*default_server/ {
-            if (index(file, ours) != 1 && file != stock) print file
-        }' "$scratch/nginx" | sort -u)
-    [ -z "$others" ] || die "$(echo $others) already claims default_server on port 80, which minipaas needs." \
+    others=$(default_servers <"$scratch/nginx" | grep -v "^$root/" | sort -u)
+    if is_stock_default; then others=$(echo "$others" | grep -vxF "$stock_link" || true); fi
+    others=$(echo "$others" | tr '\n' ' ')
+    [ -z "${others% }" ] || die "${others% } already claims default_server on port 80, which minipaas needs." \
         "Take the word default_server out of it, or disable that site; then run this again."
 }
 
+default_servers() { # from the output of nginx -T: the files that claim default_server on port 80 of every address
+    awk '/^# configuration file / { file = $4; sub(/:$/, "", file); next }
+        { sub(/#.*/, "") }
+        /(^|[ \t{;])listen[ \t]+(\*:|0\.0\.0\.0:|\[::\]:)?80[ \t][^;]*default_server/ { print file }'
+}
+
+reload_nginx() { nginx -s reload 2>/dev/null || die "nginx cannot be reloaded." "Type: nginx -t"; }
+
 set_up_nginx() {
-    reload=no
+    step "nginx"
+    reload=no added=
     if echo "include $root/nginx/main.conf; # by minipaas's install.sh" | put "$include" 0644; then
         changed "included $root/nginx/main.conf"
+        added=$include
         reload=yes
     fi
     # Old workers end when their last connection does, but not later: app A's deploy must not cut app B's WebSocket.
@@ -34,6 +41,7 @@ set_up_nginx() {
         ! grep -v "^# configuration" "$scratch/nginx" | grep -q '^[ \t]*worker_shutdown_timeout'; then
         if echo 'worker_shutdown_timeout 1h;' | put "$main_include" 0644; then
             changed "old workers may finish for an hour"
+            added="$added $main_include"
             reload=yes
         fi
     fi
@@ -45,17 +53,17 @@ set_up_nginx() {
     fi
     if ! nginx -t -q 2>"$scratch/nginx-errors"; then
         cat "$scratch/nginx-errors" >&2
-        rm -f "$include" "$main_include"
-        restore_stock_default
-        die "nginx does not accept minipaas's configuration; it was taken out again."
+        rm -f $added
+        [ "$added" = "" ] || restore_stock_default
+        die "nginx does not accept its configuration with minipaas's in it; what this run added was taken out again."
     fi
-    enable nginx
+    enable_at_boot nginx
     if ! nginx_runs; then
         if have_systemd; then systemctl start nginx; else nginx; fi
         wait_for 10 nginx_runs || die "nginx does not start." "Type: nginx -t"
         changed "started"
     elif [ "$reload" = yes ]; then
-        nginx -s reload
+        reload_nginx
     else
         info "runs, with minipaas's configuration"
     fi

@@ -6,10 +6,11 @@ remove_everything() {
     step "Taking minipaas out of nginx"
     rm -f "$include" "$main_include"
     restore_stock_default
-    if nginx_runs && nginx -t -q; then nginx -s reload; fi
+    if nginx_runs && nginx -t -q; then reload_nginx; fi
     remove_containers
     step "Removing the program"
     rm -f "$sudoers" "$link" "$home/git-shell-commands/minipaas"
+    if [ -f "$shell_record" ]; then grep -vx /usr/bin/git-shell /etc/shells | put /etc/shells 0644 || true; fi
     if [ "$purge" = yes ]; then
         remove_data
     else
@@ -58,8 +59,5 @@ remove_data() {
     rm -rf "$root"
     userdel "$user" 2>/dev/null || warn "the user $user is still logged in and was not removed; type: userdel $user"
     rm -rf "$home"
-    if [ -f "$shell_record" ]; then
-        grep -vx /usr/bin/git-shell /etc/shells | put /etc/shells 0644 || true
-    fi
     info "removed the apps' data and the user $user"
 }

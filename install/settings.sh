@@ -82,12 +82,12 @@ add_key_of() {
         return
     fi
     name=$(cut -d' ' -f3- "$scratch/key.pub")
-    echo "$name" | grep -qE '^[a-z0-9][a-z0-9-]{0,30}$' || name=admin
+    echo "$name" | grep -qE '^[a-z0-9][a-z0-9-]{0,30}$' || name='admin'
     "$link" ssh-keys:add "$name" "$scratch/key.pub" >/dev/null || die "The key was not added."
     changed "added $name ($print)"
 }
 
 say_how_to_add_a_key() {
-    info "none yet; from your own machine type:"
-    info "ssh-copy-id is not needed: cat ~/.ssh/id_ed25519.pub | ssh root@<this host> minipaas ssh-keys:add admin -"
+    info "none yet; nobody can push. From your own machine type:"
+    info "cat ~/.ssh/id_ed25519.pub | ssh root@<this host> minipaas ssh-keys:add admin -"
 }

@@ -255,10 +255,10 @@ def _pip(wanted: list[str], site: str) -> None:
     if not importlib.util.find_spec("pip"):
         python = os.path.join(site + "-venv", "bin", "python")
         subprocess.run([sys.executable, "-m", "venv", site + "-venv"], check=True)
-    command = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--prefer-binary", "--target", site, *wanted]
+    command = [python, "-m", "pip", "install", "-qq", "--no-compile", "--prefer-binary", "--target", site, *wanted]
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_INPUT": "1"}
     if subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode:
-        raise SystemExit(" !     pip could not fetch the libraries from PyPI, for the reason above; then run this again")
+        raise SystemExit(" !     pip could not fetch the libraries from PyPI, for the reason above")
 
 
 def _index(folder: str, light: Tree, scratch: str) -> str:
@@ -268,7 +268,7 @@ def _index(folder: str, light: Tree, scratch: str) -> str:
     libraries = os.path.join(scratch, "light.zip")
     with open(libraries, "wb") as file:
         file.write(pack(light))
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus import index; print(index.generate(), end='')"
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus import index; print(index.generate())"
     command = [sys.executable, "-IBc", code, folder, libraries]
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
 
