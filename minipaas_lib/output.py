@@ -9,6 +9,7 @@ import os
 import sys
 
 _kept: list = []
+_deaf = False
 
 
 def step(text: str) -> None:
@@ -51,10 +52,20 @@ def keep(path: str):
             _kept.remove(file)
 
 
+def outlive_reader() -> None:
+    """From now on go on when nobody reads any more: the command can no longer be cancelled by hanging up."""
+    global _deaf
+    _deaf = True
+
+
 def _progress(line: str) -> None:
     for file in _kept:
         with contextlib.suppress(OSError):  # a full disk must not stop a deploy's words to the user
             file.write(line + "\n")
             file.flush()
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
+    except BrokenPipeError:
+        if not _deaf:
+            raise

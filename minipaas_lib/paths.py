@@ -1,6 +1,5 @@
 """Where things are on this host. One root folder (MINIPAAS_ROOT) so that tests can have a world of their own."""
 
-import contextlib
 import os
 
 PAAS_USER = "paas"
@@ -68,15 +67,21 @@ def resource(name: str) -> bytes:
     return loader.get_data(os.path.join(source(), *name.split("/")))
 
 
-@contextlib.contextmanager
-def as_caller():
-    """Open files with the rights of whoever started us: root's, when root ran the command (see main.become_paas)."""
+caller_directory = ""
+"""Where the caller was when root's command went on as paas; empty where nothing was changed."""
+
+
+def open_as_caller(path: str):
+    """Open a file that the caller named, for reading bytes, with the caller's rights and from the caller's folder.
+
+    The local command line runs as paas even when root started it (see main.become_paas). Raises OSError.
+    """
     _, effective, saved = os.getresuid()
+    path = os.path.join(caller_directory, path)
     if effective == saved:
-        yield
-        return
+        return open(path, "rb")
     os.seteuid(saved)
     try:
-        yield
+        return open(path, "rb")
     finally:
         os.seteuid(effective)

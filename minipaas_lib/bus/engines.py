@@ -41,10 +41,11 @@ class Scheduler(Protocol):
     def diagnose(self, process: Process, lines: int = 20) -> Diagnosis:
         """Why it failed, as far as the engine knows."""
 
-    def run(self, spec: ContainerSpec, interactive: bool = False, tty: bool = False) -> int:
+    def run(self, spec: ContainerSpec, interactive: bool = False, tty: bool = False, ttl: int | None = None) -> int:
         """Run a one-off container attached to our stdin (if interactive) and stdout to its end; return its exit code.
 
-        Its name is made unique; the container is removed however it ends.
+        Its name is made unique; the container is removed however it ends: by itself, after `ttl` seconds (124 is
+        returned then), by a signal to us, or because the reader of our stdout has gone (errors.Cancelled).
         """
 
     def enter(self, process: Process, command: list[str], tty: bool = False) -> int:

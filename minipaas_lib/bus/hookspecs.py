@@ -165,10 +165,10 @@ def domains_changed(app, domains):
 
 
 @hookspec
-def route_context(app):
+def route_context(app, commit):
     """Part of the app's route.
 
-    app: App. Return a dict with any of: domains (list[str]), listeners (list of [scheme, host port, container
+    app: App; commit: str, the commit of the release the route is for ("" for one without). Return a dict with any of: domains (list[str]), listeners (list of [scheme, host port, container
     port]), enabled (bool), settings (dict for the router), template (str); or None. Lists of several plugins are
     joined, settings are merged. Raising refuses the change.
     """

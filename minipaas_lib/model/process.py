@@ -21,7 +21,7 @@ class ContainerSpec:
     process_type: str
     index: int
     image: str
-    command: str = ""  # a shell command line from the Procfile; "" is the image's own
+    command: str | tuple[str, ...] = ""  # a shell line from the Procfile, or the words as they are; "" is the image's
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0  # the port it must listen on; 0 for other than web
     stop_timeout: int = STOP_TIMEOUT
@@ -29,6 +29,7 @@ class ContainerSpec:
     memory: int = 0  # bytes; 0 is no limit
     cpus: float = 0.0  # 0 is no limit
     mounts: tuple[tuple[str, str, str], ...] = ()  # (source on the host, target, "rw" or "ro")
+    restart: str = "unless-stopped"  # once adopted; or "always", "on-failure", "on-failure:5" (at most 5 times), "no"
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Release:
     config: dict[str, str] = field(default_factory=dict)  # the whole environment, global and hooks' included
     formation: dict[str, int] = field(default_factory=dict)
     port: int = 5000  # PORT of web processes
+    image_port: int = 0  # the port the image itself names; 0: none
     processes: int = 0  # the number of the release that started the processes; its own unless it kept them
     options: dict[str, dict] = field(default_factory=dict)  # process type -> container options (see ContainerSpec)
     routing: dict = field(default_factory=dict)  # as route_context hooks gave it (see model.route)

@@ -1,0 +1,80 @@
+"""The public face: all that a plugin, ours or a stranger's, may import of minipaas.
+
+Everything is looked up when it is first used, so that a plugin pays only for what it touches.
+"""
+
+import importlib
+
+_MODULES = {
+    # name in the api -> module, or (module, name in it)
+    "errors": "errors",
+    "names": "names",
+    "paths": "paths",
+    "output": "output",
+    "caller": "caller",
+    "commands": "commands",
+    "index": "bus.index",
+    "documents": "store.documents",
+    "procfile": "model.procfile",
+    "app_json": "model.app_json",
+    "repository": "pipeline.repository",
+    "App": ("model.app", "App"),
+    "Build": ("model.release", "Build"),
+    "Release": ("model.release", "Release"),
+    "ContainerSpec": ("model.process", "ContainerSpec"),
+    "Process": ("model.process", "Process"),
+    "Diagnosis": ("model.process", "Diagnosis"),
+    "Route": ("model.route", "Route"),
+    "Listener": ("model.route", "Listener"),
+    "Finding": ("bus.findings", "Finding"),
+    "LogLine": ("bus.engines", "LogLine"),
+    "activate": ("vendor", "activate"),
+    "store": ("store", "open_store"),
+    "app_names": ("pipeline.apps", "names"),
+    "app": ("pipeline.apps", "load"),
+    "create_app": ("pipeline.apps", "create"),
+    "destroy_app": ("pipeline.lifecycle", "destroy"),
+    "edit_app": ("pipeline.apps", "edit"),
+    "platform": ("pipeline.apps", "platform"),
+    "edit_platform": ("pipeline.apps", "edit_platform"),
+    "live_release": ("pipeline.releases", "live"),
+    "release": ("pipeline.releases", "load"),
+    "releases": ("pipeline.releases", "all_of"),
+    "container_spec": ("pipeline.compose", "container_spec"),
+    "merged_config": ("pipeline.compose", "merged_config"),
+    "routing": ("pipeline.compose", "routing"),
+    "change": ("pipeline.change", "change"),
+    "rebuild": ("pipeline.receive", "rebuild"),
+    "receive": ("pipeline.receive", "pre_receive"),
+    "stop": ("pipeline.lifecycle", "stop"),
+    "start": ("pipeline.lifecycle", "start"),
+    "restore": ("pipeline.recover", "restore"),
+    "reroute": ("pipeline.lifecycle", "reroute"),
+    "lock": ("pipeline.locks", "app_lock"),
+    "lock_holder": ("pipeline.locks", "holder"),
+    "scheduler": ("pipeline.engines", "scheduler"),
+    "router": ("pipeline.engines", "router"),
+    "call": ("bus.manager", "call"),
+    "notify": ("bus.manager", "notify"),
+}
+
+
+def __getattr__(name: str):
+    if name == "hookimpl":
+        import pluggy
+
+        value = pluggy.HookimplMarker("minipaas")
+    elif name in _MODULES:
+        where = _MODULES[name]
+        if isinstance(where, str):
+            value = importlib.import_module("minipaas_lib." + where)
+        else:
+            value = getattr(importlib.import_module("minipaas_lib." + where[0]), where[1])
+    else:
+        raise AttributeError(f"minipaas_lib.api has no {name}")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted([*_MODULES, "hookimpl"])

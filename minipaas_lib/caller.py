@@ -1,0 +1,29 @@
+"""Who runs this command, from where and by which key. Set once by the gate or the entry; read by locks and releases."""
+
+import os
+
+_command = ""
+
+
+def set_command(name: str) -> None:
+    """Remember the command's name, such as `config:set`, for locks and error sentences."""
+    global _command
+    _command = name
+
+
+def command() -> str:
+    return _command
+
+
+def key() -> str:
+    """The name of the SSH key, or `root` on the local command line."""
+    return os.environ.get("MINIPAAS_KEY", "root")
+
+
+def origin() -> str:
+    """The address the command came from over ssh, or an empty string."""
+    return os.environ.get("SSH_CONNECTION", "").split(" ")[0]
+
+
+def host() -> str:
+    return os.uname().nodename

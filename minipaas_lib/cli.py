@@ -1,0 +1,116 @@
+"""The command line: find the command in the index, load only its plugin, run it, and say errors well."""
+
+import importlib
+import os
+import sys
+
+from minipaas_lib import caller, errors, output
+from minipaas_lib.bus import index
+
+HELP_WORDS = ("help", "--help", "-h")
+
+
+def run(argv: list[str]) -> int:
+    """Run one command line and return its exit status."""
+    if not argv or argv[0] in HELP_WORDS:
+        argv = ["help", *argv[1:]]
+    elif argv[0] == "--version":
+        argv = ["version"]
+    name = argv[0]
+    if name.endswith(":help"):
+        argv = ["help", name.removesuffix(":help")]
+    elif name not in index.load().commands and any(c.startswith(name + ":") for c in index.load().commands):
+        argv = ["help", name]
+    return guard(lambda: dispatch(argv[0], argv[1:]))
+
+
+def dispatch(name: str, arguments: list[str]) -> int:
+    """Load and run the command `name`."""
+    entry = index.load().commands.get(name)
+    if entry is None:
+        raise unknown(name)
+    command = load(name, entry.plugin)
+    caller.set_command(name)
+    if "authorize" in index.load().hooks:
+        from minipaas_lib.bus import manager
+
+        app = next((word for word in arguments if not word.startswith("-")), "")
+        manager.call("authorize", key=caller.key(), command=name, app=app)
+    result = command.main(arguments, prog_name=name, standalone_mode=False)
+    return result if isinstance(result, int) else 0
+
+
+def load(name: str, plugin: str):
+    """The click command `name` of a plugin; `apps:create` is `apps_create` in its commands.py."""
+    module = importlib.import_module(f"plugins.{plugin}.commands")
+    return getattr(module, name.replace(":", "_").replace("-", "_"))
+
+
+def unknown(name: str) -> errors.UsageError:
+    """The error for a command that does not exist, with the nearest one that does."""
+    import difflib
+
+    from minipaas_lib import names
+
+    if any(mark in name for mark in ";&|<>`$\n"):
+        return errors.UsageError(f"{names.safe(name)} is not a command: there is no shell here, one command a call", "help")
+    near = difflib.get_close_matches(name, index.load().commands, 1)
+    hint = f"did you mean {near[0]}?" if near else "help"
+    return errors.UsageError(f"there is no command {names.safe(name)}", hint)
+
+
+def guard(function) -> int:
+    """Run a function; turn what it raises into words and an exit status. A traceback only with --trace."""
+    try:
+        return function()
+    except errors.MinipaasError as error:
+        return fail(error.message, error.hint, error.exit_code)
+    except KeyboardInterrupt:
+        return fail("interrupted", code=130)
+    except BrokenPipeError:
+        # The reader has gone; keep the interpreter from stumbling over the same pipe at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        return guard_click(error)
+
+
+def guard_click(error: Exception) -> int:
+    """As guard, for what click raises and for our own mistakes."""
+    import click
+
+    if isinstance(error, click.exceptions.Exit):
+        return error.exit_code
+    if isinstance(error, click.exceptions.Abort):
+        return fail("aborted", code=1)
+    if isinstance(error, click.UsageError):
+        usage = error.ctx.get_usage().removeprefix("Usage: ") if error.ctx else ""
+        hint = f"{usage}   ({error.ctx.command_path} --help)" if usage else "help"
+        return fail(error.format_message().rstrip("."), hint, 2)
+    if isinstance(error, click.ClickException):
+        return fail(error.format_message(), code=error.exit_code)
+    if traced():
+        raise error
+    if isinstance(error, OSError):
+        return fail(f"{error.strerror or error}: {error.filename or 'the system'}", "doctor")
+    notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
+    return fail(f"minipaas itself failed: {type(error).__name__}: {error}{notes}", "run it again with --trace, and report it")
+
+
+def traced() -> bool:
+    return "--trace" in sys.argv or bool(os.environ.get("MINIPAAS_TRACE"))
+
+
+def fail(message: str, hint: str = "", code: int = 1) -> int:
+    """Print an error and its hint to stderr; return the exit status."""
+    if traced() and sys.exc_info()[0]:
+        import traceback
+
+        traceback.print_exc()
+    try:
+        output.warn(message)
+        if hint:
+            output.info(hint)
+    except (BrokenPipeError, ValueError):
+        pass
+    return code

@@ -1,0 +1,160 @@
+"""What commands are made of: click commands with our arguments, options and ways to print."""
+
+import sys
+
+import click
+
+from minipaas_lib import errors, names, output
+
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+
+
+class AppName(click.ParamType):
+    """The name of an app, checked before it goes anywhere."""
+
+    name = "app"
+
+    def convert(self, value, param, ctx):
+        return names.app_name(value)
+
+
+def command(name: str, **settings):
+    """Decorator: a click command of that name, with the options every command has."""
+
+    def decorate(function):
+        made = click.command(name, context_settings=SETTINGS | settings.pop("context_settings", {}), **settings)(function)
+        made.params.append(click.Option(["--trace"], is_flag=True, hidden=True, expose_value=False))
+        return made
+
+    return decorate
+
+
+def app_argument(function):
+    """The argument `<app>`."""
+    return click.argument("app", type=AppName(), metavar="<app>")(function)
+
+
+def optional_app_argument(function):
+    """The argument `[<app>]`; None when it is not given."""
+    return click.argument("app", type=AppName(), metavar="[<app>]", required=False)(function)
+
+
+def format_option(function):
+    """The option --format stdout|json."""
+    choice = click.Choice(["stdout", "json"])
+    return click.option("--format", "format", type=choice, default="stdout", help="How to print: stdout or json")(function)
+
+
+def wait_option(function):
+    """The option --wait[=SECONDS]: wait for the app's lock. Sets what locks.app_lock reads."""
+    from minipaas_lib.pipeline import locks
+
+    def remember(ctx, param, value):
+        if value is not None:
+            locks.patience = value
+
+    return click.option("--wait", is_flag=False, flag_value=600.0, type=float, expose_value=False, callback=remember,
+                        metavar="[SECONDS]", help="Wait for another command on the app to end")(function)
+
+
+def print_json(value) -> None:
+    import json
+
+    output.data(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_list(values: list, format: str = "stdout") -> None:
+    """One value a line, or a JSON array."""
+    if format == "json":
+        print_json(values)
+    else:
+        for value in values:
+            output.data(str(value))
+
+
+def print_table(rows: list[dict], format: str = "stdout") -> None:
+    """Rows with the same keys: aligned columns under a header, or a JSON array of objects."""
+    if format == "json":
+        print_json(rows)
+        return
+    if not rows:
+        return
+    cells = [[key.upper().replace("_", " ") for key in rows[0]]] + [[plain(value) for value in row.values()] for row in rows]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
+    for row in cells:
+        output.data("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def plain(value) -> str:
+    """A value for people."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (list, tuple)):
+        return " ".join(str(item) for item in value)
+    return str(value)
+
+
+def print_report(title: str, rows: dict, flag: str | None = None) -> None:
+    """A titled block of `label: value` lines, or with a flag such as `--ps-running` that one value."""
+    if flag:
+        output.data(plain(flag_value(rows, flag)))
+        return
+    output.data(f"=====> {title}")
+    for key, value in rows.items():
+        output.data(f"       {key.replace('-', ' ').capitalize() + ':':<34}{plain(value)}".rstrip())
+
+
+def flag_value(rows: dict, flag: str):
+    """The value of a report that `--key` asks for. Raises errors.UsageError that names the keys there are."""
+    key = flag.removeprefix("--")
+    if key not in rows:
+        raise errors.UsageError(f"there is no {names.safe(flag)} in this report", "one of: " + " ".join(f"--{k}" for k in rows))
+    return rows[key]
+
+
+def report_command(noun: str, rows, summary: str, everywhere=None):
+    """The command `<noun>:report [<app>|--global] [--<key>] [--format json]`.
+
+    `rows` is a function App -> dict; `everywhere` a function () -> dict for --global, where the noun has a global part.
+    """
+    settings = {"ignore_unknown_options": True}
+
+    @command(f"{noun}:report", help=f"{summary}\n\n\b\ne.g.: {noun}:report blog\n      {noun}:report blog --format json",
+             context_settings=settings)
+    @click.option("--global", "everyone", is_flag=True, hidden=everywhere is None, help="Report the global settings")
+    @format_option
+    @click.argument("words", nargs=-1, metavar="[<app>] [--<key>]")
+    def report(everyone, format, words):
+        from minipaas_lib.pipeline import apps
+
+        flags = [word for word in words if word.startswith("--")]
+        chosen = [names.app_name(word) for word in words if not word.startswith("--")]
+        if len(flags) > 1 or len(chosen) > 1:
+            raise errors.UsageError("a report takes one app and one flag at most", f"{noun}:report --help")
+        if everyone and everywhere:
+            found = {"--global": everywhere()}
+        else:
+            found = {name: rows(apps.load(name)) for name in (chosen or apps.names())}
+        if format == "json":
+            whole = found[chosen[0]] if chosen else found
+            print_json(flag_value(whole, flags[0]) if flags and chosen else whole)
+            return
+        for name, table in found.items():
+            print_report(f"{name} {noun} information", table, flags[0] if flags else None)
+
+    return report
+
+
+def confirm(name: str, force: bool) -> None:
+    """Ask for the app's name before something that cannot be undone. Raises errors.UsageError when it is not given."""
+    if force:
+        return
+    output.warn(f"this removes {name} and all that belongs to it. Type its name to go on:")
+    if sys.stdin.readline().strip() != name:
+        raise errors.UsageError("the name typed does not match, nothing was removed", f"{caller_command()} {name} --force")
+
+
+def caller_command() -> str:
+    from minipaas_lib import caller
+
+    return caller.command()

@@ -1,0 +1,83 @@
+"""The forced command of every SSH key: who are you, may you, and then git-shell or one of our commands.
+
+It is on the path of every push and every command, so git is let through before anything large is imported.
+"""
+
+import os
+import sys
+
+from minipaas_lib import paths
+
+GIT_VERBS = ("git-receive-pack", "git-upload-pack")
+TRANSFERS = ("internal-sftp", "sftp-server", "scp", "rsync", "git-upload-archive")
+
+
+def enter(key: str) -> int:
+    """Run what the client of the SSH key named `key` asked for; does not return for git."""
+    os.environ["MINIPAAS_KEY"] = key
+    asked = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    verb, _, rest = asked.strip().partition(" ")
+    if verb in GIT_VERBS:
+        return git(key, verb, rest)
+    return command(key, asked)
+
+
+def git(key: str, verb: str, argument: str) -> int:
+    """Check the app's name and the key's right, then become git-shell."""
+    name = argument.strip().strip("'\"").removeprefix("/").removeprefix("~/").removesuffix("/").removesuffix(".git")
+    repository = paths.repository(name)
+    if not (plain(name) and os.path.isfile(os.path.join(repository, "hooks", "pre-receive")) and authorized(key, verb, name)):
+        from minipaas_lib import cli
+
+        status = cli.guard(lambda: prepare(key, verb, name))
+        if status:
+            return status
+    os.environ["MINIPAAS_APP"] = name
+    program = os.environ.get("MINIPAAS_GIT_SHELL", "git-shell")
+    os.execvp(program, [program, "-c", f"{verb} '{repository}'"])
+
+
+def plain(name: str) -> bool:
+    """Whether the name can only be an app's: no slash, quote, dot or capital. (names.app_name says it in full.)"""
+    return name.isascii() and name.replace("-", "a").isalnum() and name == name.lower()
+
+
+def prepare(key: str, verb: str, name: str) -> int:
+    """The slow road: a name to refuse, an app to create on its first push, or a plugin that decides."""
+    from minipaas_lib import names
+    from minipaas_lib.bus import manager
+    from minipaas_lib.pipeline import apps, repository
+
+    name = names.app_name(name)
+    manager.call("authorize", key=key, command=verb, app=name)
+    if verb == "git-receive-pack":
+        apps.ensure(name)
+    else:
+        apps.load(name)
+    repository.create(name)
+    return 0
+
+
+def authorized(key: str, verb: str, name: str) -> bool:
+    """Whether no plugin needs to be asked."""
+    from minipaas_lib.bus import index
+
+    return "authorize" not in index.load().hooks
+
+
+def command(key: str, asked: str) -> int:
+    """Run one of our commands."""
+    import shlex
+
+    from minipaas_lib import cli, main
+
+    try:
+        words = shlex.split(asked)
+    except ValueError:
+        return cli.fail("the quotes in this command do not match", "quote for your shell and for ours: 'NAME=\"a b\"'")
+    if not words:
+        return cli.fail("there is no shell here, only commands", "ssh paas@<host> help")
+    if os.path.basename(words[0]) in TRANSFERS:
+        return cli.fail("there is no file transfer here, only git and commands", "git push paas@<host>:<app> main")
+    sys.argv[1:] = words
+    return main.run(words)

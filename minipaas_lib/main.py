@@ -1,0 +1,69 @@
+"""The one entry of the program: over ssh (`--key NAME`), on the local command line, and in git hooks."""
+
+import os
+import sys
+
+from minipaas_lib import paths
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    argv = sys.argv[1:] if argv is None else argv
+    os.umask(0o077)
+    if argv[:1] == ["--key"] and len(argv) == 2:
+        from minipaas_lib import gate
+
+        return gate.enter(argv[1])
+    if argv[:1] == ["install"]:
+        from minipaas_lib import self_install
+
+        return self_install.run(argv[1:])
+    become_paas()
+    return run(argv)
+
+
+def run(argv: list[str]) -> int:
+    """Run a command line that has been let in."""
+    if needs_gevent(argv):
+        # Before anything else is imported: a patch after ssl or urllib3 came in does not reach them.
+        from minipaas_lib import vendor
+
+        vendor.activate()
+        from gevent import monkey
+
+        monkey.patch_all()
+    from minipaas_lib import cli
+
+    return cli.run(argv)
+
+
+def needs_gevent(argv: list[str]) -> bool:
+    """Whether the command is one that follows many streams at once."""
+    if not argv:
+        return False
+    from minipaas_lib.bus import index
+
+    entry = index.load().commands.get(argv[0])
+    return bool(entry and entry.gevent) and any(word in entry.gevent for word in argv[1:])
+
+
+def become_paas() -> None:
+    """As root, go on as the user paas, so that every file belongs to it; keep the way back for paths.open_as_caller.
+
+    The saved user id stays root's in this process alone: a program that is started gets paas's for good.
+    """
+    if os.geteuid() != 0 or "MINIPAAS_ROOT" in os.environ:
+        return
+    import pwd
+
+    try:
+        user = pwd.getpwnam(paths.PAAS_USER)
+    except KeyError:
+        return
+    paths.caller_directory = os.getcwd()
+    os.initgroups(user.pw_name, user.pw_gid)
+    os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+    os.setresuid(user.pw_uid, user.pw_uid, 0)
+    os.chdir("/")
+    os.environ.update(HOME=user.pw_dir, USER=user.pw_name, LOGNAME=user.pw_name)
+    os.environ.pop("XDG_CONFIG_HOME", None)

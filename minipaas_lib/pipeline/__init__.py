@@ -1,0 +1,1 @@
+"""What happens to an app: receive, build, release, roll out, retire, recover. Every change goes through here."""

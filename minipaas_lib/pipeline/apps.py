@@ -1,0 +1,89 @@
+"""The documents of apps and of the platform: list, load, create, edit."""
+
+from collections.abc import Callable
+
+from minipaas_lib import caller, errors
+from minipaas_lib import names as naming
+from minipaas_lib.bus import manager
+from minipaas_lib.model.app import App
+from minipaas_lib.store import documents, open_store
+from minipaas_lib.store.contract import ABSENT
+
+PLATFORM = "platform.toml"
+
+
+def document_path(name: str) -> str:
+    return f"apps/{name}/app.toml"
+
+
+def names() -> list[str]:
+    """All apps, sorted."""
+    store = open_store()
+    return [name for name in store.children("apps") if store.exists(document_path(name))]
+
+
+def load(name: str) -> App:
+    """The app of that name. Raises errors.NotFound with the nearest name, errors.BadConfig for a broken document."""
+    try:
+        return App(name, documents.read(open_store(), document_path(name)))
+    except errors.NotFound:
+        raise missing(name) from None
+
+
+def missing(name: str) -> errors.NotFound:
+    """The error for an app that does not exist."""
+    import difflib
+
+    near = difflib.get_close_matches(name, names(), 1)
+    hint = f"did you mean {near[0]}?" if near else f"apps:create {name}"
+    return errors.NotFound(f"there is no app {naming.safe(name)}", hint)
+
+
+def create(name: str) -> App:
+    """Create an app without a release. Raises errors.UsageError when there is one of that name."""
+    app = App(name, {"created": now(), "creator": caller.key()})
+    try:
+        documents.write(open_store(), document_path(name), app.document, if_revision=ABSENT)
+    except errors.Conflict:
+        raise errors.UsageError(f"app {name} exists already", f"apps:report {name}") from None
+    manager.notify("app_created", app=app)
+    return app
+
+
+def ensure(name: str) -> App:
+    """The app, created if need be and if the platform lets a push do that."""
+    try:
+        return load(name)
+    except errors.NotFound:
+        if not platform().get("create-on-push", True):
+            raise
+        try:
+            return create(name)
+        except errors.UsageError:  # somebody else was faster
+            return load(name)
+
+
+def edit(name: str, change: Callable) -> App:
+    """Change the app's document and nothing that runs; `change` gets a tomlkit document."""
+    load(name)
+    return App(name, documents.edit(open_store(), document_path(name), change))
+
+
+def platform() -> dict:
+    """The platform's document; empty on a new host."""
+    try:
+        return documents.read(open_store(), PLATFORM)
+    except errors.NotFound:
+        return {}
+
+
+def edit_platform(change: Callable) -> dict:
+    """Change the platform's document; `change` gets a tomlkit document."""
+    return documents.edit(open_store(), PLATFORM, change, create=True)
+
+
+def now() -> str:
+    """This moment in UTC, ISO 8601 to the second."""
+    import time
+
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,0 +1,89 @@
+"""Change what an app is: its config, formation or routing, as a new release when it runs."""
+
+import dataclasses
+from collections.abc import Callable
+
+from minipaas_lib import errors, output, paths
+from minipaas_lib.bus import manager
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import Release
+from minipaas_lib.pipeline import apps, compose, interrupt, locks, releases, rollout
+from minipaas_lib.store import documents, open_store
+
+
+def change(
+    name: str, reason: str, edit: Callable | None = None, restart: bool = True, force: bool = False
+) -> Release | None:
+    """Apply `edit` to the app's document and, if the app runs, roll out a release of it; return that release.
+
+    `edit` gets a tomlkit document. Only what differs is replaced: a change of routes or counts keeps the processes.
+    `force` replaces them all; without `restart` the change waits for the next release. When the rollout fails, the
+    document is as it was and errors.MinipaasError is raised.
+    """
+    with locks.app_lock(name), interrupt.cancellable():
+        return change_locked(name, reason, edit, restart, force)
+
+
+def change_locked(name: str, reason: str, edit: Callable | None, restart: bool, force: bool) -> Release | None:
+    """As change, for a caller that holds the app's lock."""
+    app = edited(apps.load(name), edit)
+    live = releases.live(name)
+    if live is None or not restart or app.stopped:
+        write(app)
+        return None
+    release = compose.release_like(app, 0, live, reason, force)
+    if not force and not compose.differs(release, live):
+        write(app)
+        return None
+    release = numbered(release)
+    with output.keep(f"{paths.output(name)}/{release.name}.log"):
+        manager.call("before_release", app=app, release=release)
+        releases.write(release)
+        release = rollout.roll_out(app, release, live, settle=lambda: write(app))
+        output.step(f"{name} {release.name} is live: {reason}")
+    return release
+
+
+def numbered(release: Release) -> Release:
+    """The release with a number of its own; its processes too, if it does not keep those of another."""
+    number = releases.next_number(release.app)
+    return dataclasses.replace(release, number=number, processes=release.processes or number)
+
+
+def edited(app: App, edit: Callable | None) -> App:
+    """The app as it would be after `edit`; nothing is written."""
+    if edit is None:
+        return app
+    return App(app.name, documents.preview(open_store(), apps.document_path(app.name), edit))
+
+
+def write(app: App) -> None:
+    """Make the app's document say what `app` says, keeping its comments."""
+    documents.edit(open_store(), apps.document_path(app.name), lambda document: align(document, app.document))
+
+
+def align(document, wanted: dict) -> None:
+    """Change a tomlkit table to hold what `wanted` holds, touching only what differs."""
+    for key in [key for key in document if key not in wanted]:
+        del document[key]
+    for key, value in wanted.items():
+        if isinstance(value, dict) and isinstance(document.get(key), dict):
+            align(document[key], value)
+        elif key not in document or document[key] != value:
+            document[key] = value
+
+
+def change_all(reason: str, restart: bool = True) -> int:
+    """Roll out to every app what changed for all of them, one after the other; return how many failed."""
+    failed = 0
+    for name in apps.names():
+        try:
+            release = change(name, reason, restart=restart)
+        except errors.Cancelled:
+            raise
+        except errors.MinipaasError as error:
+            failed += 1
+            output.warn(f"{name}: {error.message}")
+        else:
+            output.info(f"{name}: {release.name + ' is live' if release else 'nothing to do'}")
+    return failed

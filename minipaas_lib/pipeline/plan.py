@@ -1,0 +1,36 @@
+"""Which processes a release starts, keeps and retires. Pure: nothing is touched here."""
+
+from dataclasses import dataclass
+
+from minipaas_lib.model.process import ContainerSpec, Process
+from minipaas_lib.model.release import Release
+from minipaas_lib.pipeline.compose import container_spec
+
+
+@dataclass(frozen=True)
+class Plan:
+    start: tuple[ContainerSpec, ...]
+    keep: tuple[Process, ...]
+    retire: tuple[Process, ...]
+
+
+def make_plan(release: Release, present: list[Process], retiring: set[str]) -> Plan:
+    """The plan that leads from the processes that are `present` to those of `release`.
+
+    `present` holds all containers of the app, `retiring` the names of those that no longer count. Names of the
+    latter are still taken, so a new process gets the lowest index that is free.
+    """
+    start: list[ContainerSpec] = []
+    keep: list[Process] = []
+    counting = [process for process in present if process.name not in retiring]
+    same = [process for process in counting if process.release == release.processes]
+    for kind, count in sorted(release.formation.items(), key=lambda item: (item[0] != "web", item[0])):
+        mine = sorted((p for p in same if p.process_type == kind), key=lambda p: p.index)
+        keep += mine[:count]
+        taken = {p.index for p in present if p.process_type == kind and p.release == release.processes}
+        for _ in range(count - len(mine)):
+            index = next(i for i in range(1, len(taken) + 2) if i not in taken)
+            taken.add(index)
+            start.append(container_spec(release, kind, index))
+    kept = {process.name for process in keep}
+    return Plan(tuple(start), tuple(keep), tuple(p for p in counting if p.name not in kept))

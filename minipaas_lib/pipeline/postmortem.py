@@ -1,0 +1,52 @@
+"""Say why a new process failed, as well as what was seen of it allows."""
+
+from minipaas_lib import errors, output
+from minipaas_lib.model.process import Diagnosis, Process
+
+LOOPBACK = ("127.0.0.1", "::1")
+EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - read, not bound
+EXIT_CODES = {
+    126: "the command was found but may not be executed",
+    127: "the command was not found in the image",
+    134: "it aborted itself (SIGABRT)",
+    137: "it was killed (SIGKILL), which on a small host is mostly for want of memory",
+    139: "it crashed (segmentation fault)",
+    143: "it ended on SIGTERM",
+}
+
+
+def cause(process: Process, seen: Diagnosis) -> str:
+    """One sentence: what went wrong with this process. Pure."""
+    if seen.error:
+        return f"{process.process_type} could not run: {seen.error}"
+    if seen.state in ("exited", "restarting", "missing"):
+        if seen.out_of_memory:
+            return f"{process.process_type} ran out of memory (exit code {seen.exit_code})"
+        why = EXIT_CODES.get(seen.exit_code, "see its last lines above" if seen.log else "it printed nothing")
+        return f"{process.process_type} stopped at once with exit code {seen.exit_code}: {why}"
+    ports = {port for _, port in seen.listening}
+    if process.port in ports and all(address in LOOPBACK for address, port in seen.listening if port == process.port):
+        return f"{process.process_type} listens on 127.0.0.1:{process.port} only, where nobody outside its container reaches it"
+    if ports - {process.port}:
+        found = ", ".join(str(port) for port in sorted(ports))
+        return f"{process.process_type} listens on port {found}, but PORT is {process.port}"
+    return f"{process.process_type} does not listen on port {process.port}"
+
+
+def advice(process: Process, seen: Diagnosis) -> str:
+    """What to type or change next. Pure."""
+    ports = sorted({port for _, port in seen.listening} - {process.port})
+    if seen.state == "running" and process.port in {port for _, port in seen.listening}:
+        return "let the app listen on 0.0.0.0"
+    if seen.state == "running" and ports:
+        return f"let the app listen on $PORT, or: config:set {process.app} PORT={ports[0]}"
+    return f"logs:failed {process.app}"
+
+
+def failure(process: Process, seen: Diagnosis) -> errors.DeployFailed:
+    """Print the last lines of the process and return the error that says why it failed."""
+    if seen.log:
+        output.warn(f"the last lines of {process.name}:")
+        for line in seen.log:
+            output.info("  " + line)
+    return errors.DeployFailed(cause(process, seen), advice(process, seen))

@@ -1,0 +1,47 @@
+"""Wait until new processes may take traffic: a web process when its port accepts, others when they stay up."""
+
+import socket
+import time
+
+from minipaas_lib import errors
+from minipaas_lib.bus.engines import Scheduler
+from minipaas_lib.model.process import Process
+from minipaas_lib.pipeline import postmortem
+
+START_LIMIT = 60.0  # seconds until the port of a web process must accept
+UP_TIME = 1.0  # seconds that a process without a port must stay up
+LOOK_AGAIN = 10.0  # seconds after which a port that does not accept is looked into
+STEP = 0.02  # seconds between two tries
+
+
+def wait_ready(scheduler: Scheduler, process: Process) -> Process:
+    """Return the process, refreshed, once it is ready. Raises errors.DeployFailed with the likely cause."""
+    begun = time.monotonic()
+    looked = begun
+    while True:
+        now = time.monotonic()
+        if process.port and accepts(process.address, process.port):
+            return scheduler.refresh(process)
+        if now - looked > 0.2 or not process.port:
+            looked = now
+            process = scheduler.refresh(process)
+            if process.state in ("exited", "missing", "restarting"):
+                raise postmortem.failure(process, scheduler.diagnose(process))
+        if not process.port and now - begun > UP_TIME:
+            return process
+        if process.port and now - begun > LOOK_AGAIN:
+            diagnosis = scheduler.diagnose(process)
+            if diagnosis.listening or now - begun > START_LIMIT:
+                raise postmortem.failure(process, diagnosis)
+        time.sleep(STEP if process.port else 0.1)
+
+
+def accepts(address: str, port: int) -> bool:
+    """Whether a TCP connection to the port is accepted now."""
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+

@@ -1,0 +1,128 @@
+"""From a commit to a live release: what git's pre-receive hook runs, and ps:rebuild."""
+
+import os
+import shutil
+import tempfile
+
+from minipaas_lib import errors, output, paths
+from minipaas_lib.bus import manager
+from minipaas_lib.model import app_json, procfile
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import FAILED, Build, Release
+from minipaas_lib.pipeline import apps, change, compose, engines, interrupt, locks, releases, repository, rollout
+from minipaas_lib.pipeline.urls import urls
+
+FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
+
+
+def pre_receive(name: str, updates: str, branches: list[str]) -> Release | None:
+    """Deploy what a push brings; `updates` is git's standard input to the hook, `branches` those that deploy.
+
+    Raises errors.MinipaasError, and then the push is refused.
+    """
+    update = repository.choose_update(repository.parse_updates(updates), branches, name)
+    with locks.app_lock(name), interrupt.cancellable():
+        return deploy_commit(name, update.new, "git push")
+
+
+def rebuild(name: str) -> Release:
+    """Build the live commit again and deploy it. Raises errors.UsageError when no commit is live."""
+    with locks.app_lock(name), interrupt.cancellable():
+        live = releases.live(name)
+        if live is None or not live.commit:
+            raise errors.UsageError(f"{name} has no commit to build", f"git push paas@<host>:{name} main")
+        return deploy_commit(name, live.commit, "rebuild", force=True)
+
+
+def deploy_commit(name: str, commit: str, reason: str, force: bool = False) -> Release:
+    """Build a commit and make it live. The caller holds the app's lock."""
+    app, live = apps.load(name), releases.live(name)
+    if live and live.commit == commit and not force and not app.stopped:
+        output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
+        return live
+    number = releases.next_number(name)
+    engines.preload()
+    with output.keep(f"{paths.output(name)}/v{number}.log"):
+        repository.keep_commit(name, commit, number)
+        try:
+            app, release = build_release(app, live, number, commit, reason)
+        except BaseException as error:
+            record_failure(app, number, commit, reason, error)
+            raise
+        release = rollout.roll_out(app, release, live, settle=lambda: change.write(app))
+        announce(release)
+    return release
+
+
+def build_release(app: App, live: Release | None, number: int, commit: str, reason: str) -> tuple[App, Release]:
+    """Unpack, build and write down a pending release; also the app as it will be once that is live."""
+    os.makedirs(paths.work(), mode=0o700, exist_ok=True)
+    folder = tempfile.mkdtemp(prefix=f"{app.name}-", dir=paths.work())
+    context = os.path.join(folder, "source")
+    try:
+        output.step(f"Building {app.name} v{number} from {commit[:8]}")
+        repository.checkout(app.name, commit, context)
+        commands = parse(context, "Procfile", procfile.parse, {})
+        about = parse(context, "app.json", app_json.parse, None)
+        build = build_image(app, context, commit, number)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    tasks = {"release": commands.pop("release")} if "release" in commands else {}
+    build = Build(build.image, build.builder, commands or build.commands, build.port, build.notes)
+    if not build.commands:
+        raise errors.BuildFailed("the image has no command and there is no Procfile", "add CMD to the Dockerfile, or a Procfile with: web: <command>")
+    if live is None and about:
+        app = adopt_app_json(app, about)
+    app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
+    release = compose.release_of(app, number, build, commit, tasks, reason)
+    manager.call("before_release", app=app, release=release)
+    releases.write(release)
+    return app, release
+
+
+def parse(context: str, name: str, parser, absent):
+    """A file of the source tree, parsed; `absent` where there is none."""
+    text = repository.read_file(context, name, FILE_LIMIT)
+    return absent if text is None else parser(text)
+
+
+def build_image(app: App, context: str, commit: str, number: int) -> Build:
+    """Let the first builder that can make an image of the context."""
+    found = manager.first("detect_builder", app=app, context=context)
+    if found is None:
+        raise errors.BuildFailed(f"nothing here that {app.name} could be built from: no Dockerfile was found", "add a Dockerfile to the top folder and commit it")
+    builder, _, why = found.partition(":")
+    output.info(f"builder {builder}: {why.strip()}")
+    manager.call("before_build", app=app, context=context, commit=commit)
+    build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
+    if build is None:
+        raise errors.BuildFailed(f"no plugin builds with {builder}", "plugin:list")
+    manager.call("after_build", app=app, build=build, commit=commit)
+    for note in build.notes:
+        output.info(note)
+    return build
+
+
+def adopt_app_json(app: App, about: app_json.AppJson) -> App:
+    """At the first deploy app.json says the config and formation nobody has said otherwise."""
+    config = app_json.first_deploy_config(about, compose.merged_config(app)) | app.config
+    formation = about.formation | app.formation
+    changed = {name: table for name, table in (("config", config), ("formation", formation)) if table}
+    return App(app.name, app.document | changed)
+
+
+def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException) -> None:
+    """A build that failed has used its number up: it stays in the list."""
+    said = error.message if isinstance(error, errors.MinipaasError) else type(error).__name__
+    failed = Release(app.name, number, "", apps.now(), reason=reason, status=FAILED, failure=said, commit=commit)
+    try:
+        releases.write(failed)
+    except errors.MinipaasError:
+        pass  # the error on its way says more
+
+
+def announce(release: Release) -> None:
+    """The last lines of a push."""
+    output.step(f"{release.app} {release.name} is live")
+    for url in urls(release):
+        output.info(url)
