@@ -1,9 +1,15 @@
 """The Store contract. Every backend (directory, etcd) keeps it, and one test suite runs against each.
 
 State is a tree of small text documents named by slash-separated paths (`apps/blog/app.toml`). A revision is an
-opaque string that changes with every change of the document's content.
+opaque string that changes with every change of the document's content. A segment of a path is letters, digits and
+`. _ - + @ :`, beginning with a letter or digit; other files that lie in the tree (an editor's, say) are not seen.
+
+Every method raises errors.UsageError for what is not such a path, and errors.Unavailable when the disk or server
+refuses. A folder is there exactly as long as a document is below it.
 """
 
+import os
+import time
 from typing import NamedTuple, Protocol
 
 ABSENT = ""
@@ -16,17 +22,27 @@ class Document(NamedTuple):
 
 
 class LockHolder(NamedTuple):
-    """Who holds a lock, for the sentence a second comer reads."""
+    """Who holds a lock, for the sentence a second comer reads: nothing in it may be secret."""
 
-    command: str
+    command: str  # the verb and the app ("git push", "ps:scale blog"), never the values given
     key: str  # the SSH key's name, or "root" for the local command line
     since: str  # UTC, ISO 8601
     host: str
     pid: int
 
+    @classmethod
+    def here(cls, command: str, key: str) -> "LockHolder":
+        """This process, now."""
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        return cls(command, key, now, os.uname().nodename, os.getpid())
+
 
 class Lock(Protocol):
-    def release(self) -> None: ...
+    def release(self) -> None:
+        """Free the lock. A second call does nothing; in a forked child it only lets go of the child's copy."""
+
+    def close_in_child(self) -> None:
+        """In a forked child: let go of the inherited lock without freeing it for others."""
 
     def __enter__(self) -> "Lock": ...
 
@@ -35,7 +51,7 @@ class Lock(Protocol):
 
 class Store(Protocol):
     def read(self, path: str) -> Document:
-        """The document at `path`. Raises errors.NotFound."""
+        """The document at `path`. Raises errors.NotFound, errors.BadConfig (it is not UTF-8)."""
 
     def write(self, path: str, text: str, if_revision: str | None = None) -> str:
         """Write durably (it survives a power cut once this returns) and return the new revision.
@@ -49,7 +65,7 @@ class Store(Protocol):
         """Remove a document. Raises errors.NotFound, errors.Conflict."""
 
     def delete_tree(self, prefix: str) -> None:
-        """Remove every document below `prefix`; nothing happens where there is none."""
+        """Remove every document below `prefix` (never "") at once; nothing happens where there is none."""
 
     def exists(self, path: str) -> bool:
         """Whether there is a document at `path`."""
@@ -60,8 +76,17 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> list[str]:
         """The full paths of all documents below `prefix`, sorted."""
 
+    def location(self, path: str) -> str:
+        """Where a person finds the document at `path`, to mend it by hand: a file name, a server's key."""
+
+    def export(self, folder: str) -> None:
+        """Copy the whole tree, bytes as they are, into `folder` of this host, which must not exist yet.
+
+        The copy is whole or absent.
+        """
+
     def watch(self, prefix: str, since: str | None = None, timeout: float = 60.0) -> str | None:
-        """Wait until something below `prefix` differs from the token `since`, and return the new token.
+        """Wait until `prefix`, or something below it, differs from the token `since`, and return the new token.
 
         Without `since`, return the present token at once. None after `timeout` seconds without a change. Several
         changes may be told as one: the caller lists again. (etcd forgets events, so no backend promises each.)

@@ -1,0 +1,302 @@
+"""The store of one host: a folder of files, written so that a reader, a kill or a power cut never sees half a change.
+
+Everything new is made below `.scratch` in the same file system and renamed into place, a document together with the
+folders it needs; what is removed is renamed to there first. Writers take turns, so each finds there at most what a
+killed one has left, and empties it. Readers take no lock.
+"""
+
+import contextlib
+import errno
+import os
+import time
+
+try:
+    from _blake2 import blake2b  # hashlib is the same code, after 6 ms of loading OpenSSL
+except ImportError:
+    from hashlib import blake2b
+
+from minipaas_lib import errors
+from minipaas_lib.store import file_lock, shared
+from minipaas_lib.store.contract import ABSENT, Document, LockHolder
+
+_SCRATCH = ".scratch"
+_WRITERS = ".writers.lock"
+_WRITE_LIMIT = 30.0  # seconds to wait for other writers; one write takes milliseconds
+_WATCH_POLL = 0.2  # seconds
+_READ_SIZE = 65536  # bytes
+_MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+
+
+class DirectoryStore:
+    """Keeps contract.Store below `root_folder`, with locks in `locks_folder`. Neither needs to exist yet.
+
+    A revision is a hash of the content, so a document put back as it was has its old revision again.
+    """
+
+    def __init__(self, root_folder: str, locks_folder: str) -> None:
+        self.root_folder = os.path.abspath(root_folder)
+        self.locks_folder = os.path.abspath(locks_folder)
+
+    def read(self, path: str) -> Document:
+        """The document at `path`. Raises errors.NotFound, errors.BadConfig, errors.Unavailable."""
+        data = self._bytes(path)
+        return Document(shared.decode(path, data, self.location(path)), _revision(data))
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a document at `path`."""
+        with self._refusals("read", path):
+            return os.path.isfile(self.location(path))
+
+    def children(self, prefix: str) -> list[str]:
+        """The names one level below `prefix`, sorted, by one reading of the folder."""
+        with self._refusals("list", prefix), contextlib.suppress(*_MISSING), os.scandir(self.location(prefix)) as found:
+            return sorted(entry.name for entry in found if shared.is_segment(entry.name))
+        return []
+
+    def list(self, prefix: str = "") -> list[str]:
+        """The full paths of all documents below `prefix`, sorted."""
+        with self._refusals("list", prefix):
+            below = f"{prefix}/" if prefix else ""
+            return sorted(below + path for path, _ in _files(self.location(prefix)))
+
+    def location(self, path: str) -> str:
+        """The file (or folder) of `path`, for reading by hand."""
+        return os.path.join(self.root_folder, shared.check_prefix(path))
+
+    def write(self, path: str, text: str, if_revision: str | None = None) -> str:
+        """Write durably and return the new revision. Raises errors.Conflict, errors.Unavailable."""
+        data = shared.encode(shared.check_path(path), text)
+        with self._writing("write", path):
+            if os.path.isdir(self.location(path)):
+                raise errors.UsageError(f"{path} is a folder of the store, not a document")
+            self._require(path, if_revision)
+            self._put(path, data)
+        return _revision(data)
+
+    def delete(self, path: str, if_revision: str | None = None) -> None:
+        """Remove a document, and the folders that it leaves empty. Raises errors.NotFound, errors.Conflict."""
+        shared.check_path(path)
+        with self._writing("delete", path):
+            if not self.exists(path):
+                raise errors.NotFound(f"there is no {path} in the store")
+            self._require(path, if_revision)
+            self._remove(path)
+
+    def delete_tree(self, prefix: str) -> None:
+        """Remove every document below `prefix` at once. Raises errors.UsageError for the empty prefix."""
+        shared.check_path(prefix)
+        with self._writing("delete", prefix):
+            if os.path.isdir(self.location(prefix)):
+                self._remove(prefix)
+
+    def export(self, folder: str) -> None:
+        """Copy the whole tree into the new folder `folder`. Raises errors.Unavailable, with nothing left there."""
+        part = folder + ".part"
+        with self._writing("copy", "the store"):
+            if os.path.exists(folder):
+                raise FileExistsError(errno.EEXIST, f"{folder} exists already")
+            _discard(part)
+            try:
+                _copy(self.root_folder, part)
+                os.sync()
+                os.rename(part, folder)
+                _sync_folder(os.path.dirname(os.path.abspath(folder)))
+            finally:
+                _discard(part)
+
+    def watch(self, prefix: str, since: str | None = None, timeout: float = 60.0) -> str | None:
+        """Wait until `prefix`, or something below it, differs from the token `since`; see contract.Store.
+
+        It looks at names, times and sizes five times a second, so a change by hand is seen too.
+        """
+        location, deadline = self.location(prefix), time.monotonic() + timeout
+        while True:
+            with self._refusals("watch", prefix):
+                token = _token(location)
+            if token != since:
+                return token
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            time.sleep(min(_WATCH_POLL, left))
+
+    def lock(self, name: str, holder: LockHolder, ttl: float = 60.0, wait: float = 0.0) -> file_lock.FileLock:
+        """Take the lock `name`. `ttl` has no use here: the kernel frees what a dead process held."""
+        with self._refusals("lock", name):
+            return file_lock.take(self._lock_file(name), name, holder, wait)
+
+    def lock_holder(self, name: str) -> LockHolder | None:
+        """Who holds the lock now, or None."""
+        with self._refusals("look at the lock", name):
+            return file_lock.holder_of(self._lock_file(name))
+
+    def _lock_file(self, name: str) -> str:
+        return os.path.join(self.locks_folder, shared.check_path(name).replace("/", "%") + ".lock")
+
+    def _bytes(self, path: str) -> bytes:
+        location = os.path.join(self.root_folder, shared.check_path(path))
+        with self._refusals("read", path):
+            try:
+                return _contents(location)
+            except _MISSING:
+                raise errors.NotFound(f"there is no {path} in the store") from None
+
+    def _require(self, path: str, if_revision: str | None) -> None:
+        """Raise errors.Conflict unless the document has that revision. Only a writer may ask."""
+        if if_revision is None:
+            return
+        try:
+            present = _revision(self._bytes(path))
+        except errors.NotFound:
+            present = ABSENT
+        if present != if_revision:
+            raise errors.Conflict(f"{path} was changed by another command meanwhile", "repeat the command")
+
+    @contextlib.contextmanager
+    def _writing(self, verb: str, path: str):
+        """The one writer's turn, with an empty scratch folder."""
+        with self._refusals(verb, path), file_lock.briefly(os.path.join(self.locks_folder, _WRITERS), _WRITE_LIMIT):
+            scratch = os.path.join(self.root_folder, _SCRATCH)
+            os.makedirs(self.root_folder, mode=0o700, exist_ok=True)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(scratch, 0o700)
+            _empty(scratch)
+            yield
+
+    def _put(self, path: str, data: bytes) -> None:
+        """Rename the document into place; where folders are missing, the topmost of them with all that it holds."""
+        present, missing = "", path.split("/")
+        while len(missing) > 1 and os.path.isdir(os.path.join(self.root_folder, present, missing[0])):
+            present = os.path.join(present, missing.pop(0))
+        if len(missing) > 1 and os.path.lexists(os.path.join(self.root_folder, present, missing[0])):
+            raise errors.UsageError(f"{os.path.join(present, missing[0])} is a document of the store, not a folder")
+        scratch = os.path.join(self.root_folder, _SCRATCH)
+        folder = os.path.join(scratch, *missing[:-1])
+        if len(missing) > 1:
+            for depth in range(1, len(missing)):
+                os.mkdir(os.path.join(scratch, *missing[:depth]), 0o700)
+        _write_file(os.path.join(folder, missing[-1]), data)
+        for depth in range(len(missing) - 1, 0, -1):
+            _sync_folder(os.path.join(scratch, *missing[:depth]))
+        os.replace(os.path.join(scratch, missing[0]), os.path.join(self.root_folder, present, missing[0]))
+        _sync_folder(os.path.join(self.root_folder, present))
+
+    def _remove(self, path: str) -> None:
+        """Rename to scratch `path`, or the topmost folder that holds nothing else, and empty that."""
+        parent = os.path.dirname(path)
+        while parent and self.children(parent) == [os.path.basename(path)]:
+            path, parent = parent, os.path.dirname(parent)
+        scratch = os.path.join(self.root_folder, _SCRATCH)
+        os.rename(os.path.join(self.root_folder, path), os.path.join(scratch, "removed"))
+        _sync_folder(os.path.join(self.root_folder, parent))
+        with contextlib.suppress(OSError):  # it is gone for every reader; the next writer tries again
+            _empty(scratch)
+
+    @contextlib.contextmanager
+    def _refusals(self, verb: str, path: str):
+        """Say what the disk refused."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or str(error)
+            message = f"cannot {verb} {path or 'the store'}: {reason[:1].lower()}{reason[1:]}"
+            raise errors.Unavailable(message, self._advice(error)) from error
+
+    def _advice(self, error: OSError) -> str:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return f"make room on the disk of {self.root_folder} (see: df -h {self.root_folder}) and repeat the command"
+        if error.errno in (errno.EACCES, errno.EPERM):
+            return f"all of {self.root_folder} and {self.locks_folder} must belong to the user that minipaas runs as"
+        if error.errno == errno.EROFS:
+            return f"the disk of {self.root_folder} is mounted read-only: see dmesg, then mount it for writing again"
+        return "repeat the command; if that does not help: minipaas doctor"
+
+
+def _revision(data: bytes) -> str:
+    return blake2b(data, digest_size=16).hexdigest()
+
+
+def _contents(location: str) -> bytes:
+    descriptor = os.open(location, os.O_RDONLY)
+    try:
+        data = part = os.read(descriptor, _READ_SIZE)
+        while part:
+            part = os.read(descriptor, _READ_SIZE)
+            data += part
+        return data
+    finally:
+        os.close(descriptor)
+
+
+def _write_file(location: str, data: bytes, durably: bool = True) -> None:
+    descriptor = os.open(location, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        while data:
+            data = data[os.write(descriptor, data) :]
+        if durably:
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a folder and what is in it, to nobody else's eyes, without waiting for the disk."""
+    os.mkdir(target, 0o700)
+    with os.scandir(source) as found:
+        for entry in found:
+            if entry.is_dir() and entry.name != _SCRATCH:
+                _copy(entry.path, os.path.join(target, entry.name))
+            elif entry.is_file():
+                _write_file(os.path.join(target, entry.name), _contents(entry.path), durably=False)
+
+
+def _discard(folder: str) -> None:
+    """Remove a folder and what is in it, if it is there."""
+    with contextlib.suppress(FileNotFoundError):
+        _empty(folder)
+        os.rmdir(folder)
+
+
+def _sync_folder(location: str) -> None:
+    descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _empty(folder: str) -> None:
+    """Remove all that is in `folder`."""
+    with os.scandir(folder) as found:
+        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
+    for path, is_folder in entries:
+        if is_folder:
+            _empty(path)
+            os.rmdir(path)
+        else:
+            os.unlink(path)
+
+
+def _files(folder: str, below: str = ""):
+    """Yield (path below `folder`, os.DirEntry) of every document. A folder that vanishes meanwhile has none."""
+    with contextlib.suppress(*_MISSING), os.scandir(folder) as found:
+        for entry in found:
+            if not shared.is_segment(entry.name):
+                continue
+            if entry.is_dir():
+                yield from _files(entry.path, f"{below}{entry.name}/")
+            else:
+                yield below + entry.name, entry
+
+
+def _token(location: str) -> str:
+    """A hash over what stat says of the file `location`, or of all documents below that folder."""
+    lines = []
+    with contextlib.suppress(*_MISSING):
+        if not os.path.isdir(location):
+            lines.append(("", os.stat(location)))
+    for path, entry in _files(location):
+        with contextlib.suppress(FileNotFoundError):
+            lines.append((path, entry.stat()))
+    lines = sorted(f"{path} {stat.st_ino} {stat.st_mtime_ns} {stat.st_size}" for path, stat in lines)
+    return _revision("\n".join(lines).encode())

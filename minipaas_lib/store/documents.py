@@ -1,0 +1,146 @@
+"""TOML documents of the store: read with tomllib; written with tomlkit, so that a person's comments survive.
+
+Values are what TOML and JSON share (strings, whole and finite numbers, booleans, lists, tables) and TOML's dates.
+"""
+
+import os
+import time
+from collections.abc import Callable
+
+from minipaas_lib import errors
+from minipaas_lib.store.contract import ABSENT, Store
+from minipaas_lib.store.shared import printable
+
+_EDIT_LIMIT = 60  # tries; each lost one means that another writer got on
+
+
+def read(store: Store, path: str) -> dict:
+    """The data of the document at `path`. Raises errors.NotFound, errors.BadConfig with the line."""
+    return _parse(store, path, store.read(path).text)
+
+
+def write(store: Store, path: str, data: dict, if_revision: str | None = None) -> str:
+    """Replace the document by `data`, comments included, and return the new revision.
+
+    Raises errors.UsageError for a value that TOML cannot hold, and what Store.write raises.
+    """
+    import tomlkit
+
+    _check(path, data)
+    return store.write(path, tomlkit.dumps(data), if_revision)
+
+
+def edit(store: Store, path: str, change: Callable[["tomlkit.TOMLDocument"], None], create: bool = False) -> dict:  # noqa: F821
+    """Let `change` alter the document at `path` and return its new data. Nothing is written where nothing changed.
+
+    `change` runs again on the newest document when another writer was first, so it must only alter what it is given.
+    Raises errors.NotFound (unless `create`), errors.BadConfig, errors.UsageError for a value that TOML cannot hold,
+    errors.Conflict after many lost tries, and whatever `change` raises (with nothing written).
+    """
+    for attempt in range(_EDIT_LIMIT):
+        old, revision = _present(store, path, create)
+        text, data = _changed(store, path, old, change)
+        if text == old and revision != ABSENT:
+            return data
+        try:
+            store.write(path, text, revision)
+            return data
+        except errors.Conflict:
+            time.sleep((os.getpid() * 7 + attempt) % 13 * 0.002)  # step out of the others' rhythm
+    raise errors.Conflict(f"{path} is being changed by other commands all the time", "repeat the command")
+
+
+def _present(store: Store, path: str, create: bool) -> tuple[str, str]:
+    try:
+        return store.read(path)
+    except errors.NotFound:
+        if not create:
+            raise
+        return "", ABSENT
+
+
+def _changed(store: Store, path: str, old: str, change: Callable) -> tuple[str, dict]:
+    """The text and data after `change`."""
+    import tomlkit
+    from tomlkit.exceptions import ConvertError, TOMLKitError
+
+    _parse(store, path, old)  # the stricter of the two, and it names the line
+    try:
+        document = tomlkit.parse(old)
+    except TOMLKitError as error:
+        raise _bad(store, path, str(error), getattr(error, "line", 1)) from None
+    try:
+        change(document)
+    except ConvertError as error:
+        raise errors.UsageError(f"a value for {path} cannot be kept: {printable(str(error))}") from None
+    data = document.unwrap()
+    _check(path, data)
+    text = tomlkit.dumps(document)
+    if not _says(text, data):  # the layout by hand was beyond tomlkit: the data matters more than the comments
+        text = tomlkit.dumps(data)
+    return text, data
+
+
+def _says(text: str, data: dict) -> bool:
+    import tomllib
+
+    try:
+        return tomllib.loads(text) == data
+    except ValueError:
+        return False
+
+
+def _parse(store: Store, path: str, text: str) -> dict:
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except ValueError as error:  # TOMLDecodeError is one; so is what int() says of a number of 5,000 digits
+        raise _bad(store, path, str(error), _line(text, str(error))) from None
+    except RecursionError:
+        raise _bad(store, path, "it is nested too deeply", 1) from None
+
+
+def _line(text: str, message: str) -> int:
+    """The line that tomllib's message names: "... (at line 3, column 5)" or "... (at end of document)"."""
+    _, found, rest = message.rpartition("(at line ")
+    number = rest.partition(",")[0]
+    return int(number) if found and number.isdecimal() else max(len(text.splitlines()), 1)
+
+
+def _bad(store: Store, path: str, reason: str, line: int) -> errors.BadConfig:
+    reason = printable(reason.rpartition(" (at ")[0] or reason)
+    return errors.BadConfig(f"{path} cannot be read, line {line}: {reason}", f"mend it: edit {store.location(path)}")
+
+
+def _check(path: str, data: object, name: str = "") -> None:
+    """Raise errors.UsageError for what would not come back as it was."""
+    if isinstance(data, dict):
+        for key, value in data.items():
+            if not isinstance(key, str):
+                raise errors.UsageError(f"{path}: the name {key!r} is not a string")
+            _check_text(path, key, name or "a name")
+            _check(path, value, f"{name}.{key}" if name else key)
+    elif isinstance(data, list):
+        for index, value in enumerate(data):
+            _check(path, value, f"{name}[{index}]")
+    elif isinstance(data, str):
+        _check_text(path, data, name)
+    elif data is None:
+        raise errors.UsageError(f"{path}: {printable(name)} has no value (None)", "leave it out, or unset it")
+    elif isinstance(data, float) and data - data != 0.0:
+        raise errors.UsageError(f"{path}: {printable(name)} is not a finite number")
+    elif isinstance(data, int) and not -(2**63) <= data < 2**63:
+        raise errors.UsageError(f"{path}: {printable(name)} is too large a number (64 bits)")
+    elif not isinstance(data, (int, float)) and not hasattr(data, "isoformat"):
+        raise errors.UsageError(f"{path}: {printable(name)} is of a kind that TOML has not ({type(data).__name__})")
+
+
+def _check_text(path: str, text: str, name: str) -> None:
+    if "\0" in text:
+        raise errors.UsageError(f"{path}: {printable(name)} contains a NUL character")
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise errors.UsageError(f"{path}: {printable(name)} is not valid UTF-8") from None

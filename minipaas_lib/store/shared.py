@@ -1,0 +1,83 @@
+"""What every backend of the store does in the same way: names, text, and the words about locks."""
+
+import time
+
+from minipaas_lib import errors
+from minipaas_lib.store.contract import LockHolder
+
+# "_x" is hidden in etcd, ".x" is scratch, "-x" an option.
+_FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_REST = _FIRST | frozenset("._-+@:")
+_LONGEST = 240  # a path is also a lock's file name, and those end at 255 bytes
+
+
+def is_segment(name: str) -> bool:
+    """Whether `name` can be one segment of a path. (Sets, not a regex: this runs before anything else is imported.)"""
+    return bool(name) and name[0] in _FIRST and _REST.issuperset(name)
+
+
+def check_path(path: str) -> str:
+    """Return `path` if it is one of the store. Raises errors.UsageError."""
+    if isinstance(path, str) and len(path) <= _LONGEST and all(map(is_segment, path.split("/"))):
+        return path
+    shown = printable(str(path))
+    hint = "use letters, digits and . _ - + @ : , beginning with a letter or digit"
+    raise errors.UsageError(f"'{shown}' cannot be the name of a document", hint)
+
+
+def check_prefix(prefix: str) -> str:
+    """Return `prefix` if it is empty (the whole tree) or a path. Raises errors.UsageError."""
+    return prefix and check_path(prefix)
+
+
+def encode(path: str, text: str) -> bytes:
+    """The bytes of a document. Raises errors.UsageError for text that is not Unicode (lone surrogates, from argv)."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise errors.UsageError(f"the text for {path} is not valid UTF-8 (at character {error.start + 1})") from None
+
+
+def decode(path: str, data: bytes, location: str) -> str:
+    """The text of a document. Raises errors.BadConfig with the line."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise errors.BadConfig(f"{path} is not UTF-8 (line {line})", f"mend it: edit {location}") from None
+
+
+def printable(text: str, longest: int = 80) -> str:
+    """`text` made safe for another user's terminal: no control characters, at most `longest` characters."""
+    clean = "".join(char if char.isprintable() else "?" for char in text[: longest + 1])
+    return clean if len(clean) <= longest else clean[: longest - 3] + "..."
+
+
+def holder_to_text(holder: LockHolder) -> str:
+    """The line of JSON that a lock carries."""
+    import json
+
+    return json.dumps(holder._asdict()) + "\n"
+
+
+def holder_from_text(text: str) -> LockHolder | None:
+    """The holder in a lock's line of JSON; None where there is none that can be read."""
+    import json
+
+    try:
+        found = json.loads(text)
+        return LockHolder(*(str(found[name]) for name in LockHolder._fields[:-1]), int(found["pid"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def locked(name: str, holder: LockHolder | None) -> errors.Locked:
+    """The error that a second comer gets for the lock `name`."""
+    what = name.rpartition("/")[2]
+    hint = "wait for it to finish, or add --wait"
+    if holder is None:
+        return errors.Locked(f"{what} is locked by another command", hint)
+    day, _, clock = holder.since.partition("T")
+    since = clock.rstrip("Z") if day == time.strftime("%Y-%m-%d", time.gmtime()) else f"{day} {clock.rstrip('Z')}"
+    who = f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid {holder.pid})"
+    return errors.Locked(f"{what} is locked by {who}", hint)
