@@ -2,8 +2,9 @@
 
 Run as `/usr/bin/python3 minipaas_lib/bundle.py --out FILE`, from a checkout or from the folder that a zipapp unpacked
 itself to. What start-up speed asks for is done here: .pyc beside .py (zipimport reads no `__pycache__`), unchecked
-hashes (zipimport compares timestamps in local time, cpython#141431), nothing deflated, few entries; the heavy
-libraries are one entry, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host.
+hashes (zipimport compares timestamps in local time, cpython#141431), nothing deflated, few entries. The heavy
+libraries are one entry, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host; what only an installation
+needs is another, `setup.zip`.
 """
 
 import argparse
@@ -13,6 +14,7 @@ import importlib.util
 import io
 import marshal
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +25,7 @@ import zipfile
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
 SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "install", "docs/sample-app")
 SOURCE_FILES = ("install.sh", "pyproject.toml")
+SETUP = re.compile(r"install\.sh|pyproject\.toml|(install|docs)/.+|plugins/[^/]+/plugin\.toml|minipaas_lib/bundle\.py")
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
 MOST_ENTRIES = 300
@@ -126,11 +129,13 @@ def unpack(archive: bytes | str) -> Tree:
 
 
 def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
-    """All entries of the zipapp: sources, their .pyc, the generated modules and vendor.zip.
+    """All entries of the zipapp: sources, their .pyc, the generated modules and the two inner archives.
 
     Raises ValueError when there would be so many entries that start-up suffers.
     """
-    tree = {"__main__.py": (MAIN, 0o644), **light, **ours}
+    setup = {name: entry for name, entry in ours.items() if SETUP.fullmatch(name)}
+    tree = {"__main__.py": (MAIN, 0o644), **light, **{name: entry for name, entry in ours.items() if name not in setup}}
+    tree["setup.zip"] = (pack(setup), 0o644)
     if index:
         tree["minipaas_index.py"] = (index.encode(), 0o644)
     vendor = digest(heavy)
@@ -143,7 +148,7 @@ def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
     }
     text = '"""Which build of minipaas this is; written by minipaas_lib/bundle.py."""\n\n'
     tree["minipaas_build.py"] = ((text + "".join(f'{k} = "{v}"\n' for k, v in marks.items())).encode(), 0o644)
-    for name in [name for name in tree if name.endswith(".py")]:
+    for name in [name for name in tree if name.endswith(".py") and tree[name][0].strip()]:
         optimize = 2 if name.split("/")[0] in LIGHT else 0
         tree[name + "c"] = (compiled(name, tree[name][0], optimize), 0o644)
     tree["vendor.zip"] = (pack(heavy, zipfile.ZIP_DEFLATED), 0o644)

@@ -12,6 +12,7 @@ def run(argv: list[str]) -> int:
     Returns install.sh's exit status. Nothing is fetched: the libraries come out of this zipapp too. Raises
     errors.UsageError in a checkout, where install.sh itself is at hand.
     """
+    import io
     import shutil
     import subprocess
     import tempfile
@@ -22,11 +23,11 @@ def run(argv: list[str]) -> int:
         raise errors.UsageError("this is a checkout, not a zipapp", f"sudo {os.path.join(zipapp, 'install.sh')}")
     folder = tempfile.mkdtemp(prefix="minipaas-install-")
     try:
-        with zipfile.ZipFile(zipapp) as archive:
-            for entry in archive.infolist():
-                if not entry.filename.endswith((".pyc", ".zip")):
-                    path = archive.extract(entry, folder)
-                    os.chmod(path, (entry.external_attr >> 16) & 0o777 or 0o644)
+        for archive in (zipapp, io.BytesIO(paths.resource("setup.zip"))):
+            with zipfile.ZipFile(archive) as file:
+                for entry in file.infolist():
+                    if not entry.filename.endswith((".pyc", ".zip")):
+                        os.chmod(file.extract(entry, folder), (entry.external_attr >> 16) & 0o777)
         sys.stdout.flush()
         return subprocess.call(["/bin/sh", os.path.join(folder, "install.sh"), "--from-zipapp", zipapp, *argv])
     finally:
