@@ -1,0 +1,51 @@
+"""Unpack a commit, and the submodules it pins, into a build context."""
+
+import contextlib
+import os
+
+from minipaas_lib import errors, paths
+from minipaas_lib.pipeline import git
+
+GITLINK = "160000"
+
+
+def checkout(app: str, commit: str, target: str) -> None:
+    """Unpack the commit into the folder `target`, which must not exist yet, submodules included.
+
+    Every file's time is now: BuildKit takes a file of equal size and time for unchanged, and git archive stamps files
+    with the commit's time. Nothing is written outside `target`: git refuses trees that name `.git` or `..`, and
+    writes through no symbolic link. Raises errors.InvalidFile for a submodule that cannot be fetched,
+    errors.MinipaasError for a commit that is not there or cannot be unpacked, errors.Unavailable for the disk.
+    """
+    repository = paths.repository(app)
+    try:
+        os.mkdir(target)
+        os.chmod(target, 0o755)
+    except OSError as error:
+        raise errors.Unavailable(f"the build folder cannot be made: {error.strerror}", "doctor") from None
+    try:
+        unpack(repository, commit, target, index_of(target))
+    except git.GitFailed as error:
+        raise errors.MinipaasError(f"commit {commit[:10]} cannot be unpacked: {error.message}", "git fsck") from None
+    if os.path.lexists(os.path.join(target, ".gitmodules")):
+        from minipaas_lib.pipeline import submodules
+
+        submodules.unpack_all(repository, commit, target, cache=os.path.join(repository, "modules"))
+
+
+def index_of(target: str) -> str:
+    """Where git may keep the list of files while it writes them: beside the build context, for all its submodules."""
+    return target.rstrip("/") + ".index"
+
+
+def unpack(repository: str, commit: str, target: str, index: str) -> None:
+    """Write the files of a commit into the existing folder `target`. Raises git.GitFailed."""
+    env = git.environment(GIT_DIR=repository, GIT_WORK_TREE=target, GIT_INDEX_FILE=index)
+    try:
+        git.run(["read-tree", commit], env)
+        # umask: the files must be readable for whatever user the image runs as
+        git.run(["-C", target, "-c", "core.symlinks=true", "checkout-index", "--all", "--force"], env, umask=0o022)
+    finally:
+        for leftover in (index, index + ".lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(leftover)

@@ -1,0 +1,67 @@
+"""Run git. Only commands that need git load this module."""
+
+import os
+import subprocess
+
+from minipaas_lib import errors, names
+
+TIMEOUT = 600.0  # seconds; git hangs only on a dead disk or network
+_SAID_LIMIT = 2000  # characters of git's own words that an error repeats
+
+
+class GitFailed(errors.MinipaasError):
+    """A git command failed; `message` says which and what git said."""
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """Our environment for a git process: no GIT_* of the hook we may run in, no settings of this host's users.
+
+    Inside a hook GIT_DIR and the quarantine's variables would send every git command to the wrong repository.
+    """
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    ours = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return {**kept, **ours, **extra}
+
+
+def run(arguments: list[str], env: dict[str, str] | None = None, timeout: float = TIMEOUT, umask: int = 0o077) -> bytes:
+    """The stdout of `git <arguments>`. Raises GitFailed, errors.Unavailable when git is missing or hangs."""
+    command = ["git", *arguments]
+    try:
+        done = subprocess.run(
+            command, env=env or environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, umask=umask
+        )
+    except FileNotFoundError:
+        raise errors.Unavailable("git is not installed on this host", "apt-get install git") from None
+    except subprocess.TimeoutExpired:
+        raise errors.Unavailable(f"git did not end within {timeout:.0f} seconds", "look at: doctor") from None
+    if done.returncode:
+        raise GitFailed(f"git {_verb(arguments)} failed: {said(done.stderr)}")
+    return done.stdout
+
+
+def succeeds(arguments: list[str]) -> bool:
+    """Whether `git <arguments>` ends with status 0."""
+    try:
+        run(arguments)
+    except GitFailed:
+        return False
+    return True
+
+
+def said(stderr: bytes) -> str:
+    """git's own words as one printable line: the last `fatal:` or `error:` line, else the last line."""
+    lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+    telling = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
+    line = (telling or lines or ["it said nothing"])[-1]
+    for prefix in ("fatal: ", "error: "):
+        line = line.removeprefix(prefix)
+    return printable(line)[:_SAID_LIMIT]
+
+
+def printable(text: str) -> str:
+    """`text` with everything that a terminal might obey escaped."""
+    return "".join(character if character.isprintable() else names.safe(character)[1:-1] for character in text)
+
+
+def _verb(arguments: list[str]) -> str:
+    return next((word for word in arguments if not word.startswith("-")), "")

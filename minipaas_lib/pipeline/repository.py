@@ -1,0 +1,226 @@
+"""The bare git repository of an app: create it, keep the commits of its releases, look things up.
+
+Each release vN keeps its commit alive as refs/minipaas/vN, which neither clones nor pushes see. This module is the face
+of the git side: what else of it is needed outside is imported here.
+"""
+
+import contextlib
+import os
+import shutil
+
+from minipaas_lib import errors, paths
+from minipaas_lib.pipeline import git
+from minipaas_lib.pipeline.checkout import checkout
+from minipaas_lib.pipeline.context import read_file
+from minipaas_lib.pipeline.updates import Update, choose_update, parse_updates
+
+__all__ = [
+    "Update", "checkout", "choose_update", "commits_between", "create", "drop_release", "head_commit", "keep_commit",
+    "parse_updates", "read_file", "remove", "set_head", "subject",
+]  # fmt: skip
+
+# Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
+# their history (git-config(1), receive.fsck) is let through.
+CONFIG = """\
+# Written by minipaas, and put back when changed.
+[core]
+\trepositoryformatversion = 0
+\tfilemode = true
+\tbare = true
+[transfer]
+\thideRefs = refs/minipaas
+\tfsckObjects = true
+[receive]
+\tadvertisePushOptions = false
+\tdenyDeletes = false
+\tdenyNonFastForwards = false
+[receive "fsck"]
+\tbadDate = ignore
+\tbadDateOverflow = ignore
+\tbadEmail = ignore
+\tbadTimezone = ignore
+\tmissingEmail = ignore
+\tmissingNameBeforeEmail = ignore
+\tmissingSpaceBeforeDate = ignore
+\tmissingSpaceBeforeEmail = ignore
+\tzeroPaddedFilemode = ignore
+[gc]
+\tautoPackLimit = 50
+"""
+
+
+_QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+
+
+def create(app: str) -> str:
+    """Make sure that the app's repository is there with our config and hook, and return its folder. Repeatable.
+
+    Raises errors.Unavailable when the disk refuses. A kill leaves either no repository or a whole one.
+    """
+    folder = paths.repository(app)
+    try:
+        if not os.path.isdir(os.path.join(folder, "objects")):
+            _create_new(folder)
+        _put(os.path.join(folder, "config"), CONFIG.encode(), 0o600)
+        os.makedirs(os.path.join(folder, "hooks"), mode=0o700, exist_ok=True)
+        _put(os.path.join(folder, "hooks", "pre-receive"), paths.resource("hooks/pre-receive"), 0o700)
+    except OSError as error:
+        raise errors.Unavailable(f"the repository of {app} cannot be written: {error.strerror}", "doctor") from None
+    return folder
+
+
+def remove(app: str) -> None:
+    """Remove the app's repository; none is fine."""
+    shutil.rmtree(paths.repository(app), ignore_errors=True)
+
+
+def keep_commit(app: str, commit: str, number: int) -> None:
+    """Keep the commit as that of release vN, whatever becomes of the push that brought it.
+
+    In a pre-receive hook the new objects are in git's quarantine (git-receive-pack(1)), which goes away when the push
+    fails, or is moved when it succeeds. They get a second name in the repository itself: the same that git's own move
+    would give them, which it then finds there. The ref comes last, so a kill leaves at most objects for git gc.
+    Raises errors.MinipaasError for a push from a shallow clone that lacks history, errors.Unavailable.
+    """
+    folder = paths.repository(app)
+    _check_history(folder, commit)
+    quarantine = os.environ.get("GIT_QUARANTINE_PATH", "")
+    objects = os.path.realpath(os.path.join(folder, "objects"))
+    try:
+        if quarantine and os.path.dirname(os.path.realpath(quarantine)) == objects:
+            _link_objects(os.path.realpath(quarantine), objects)
+    except OSError as error:
+        raise errors.Unavailable(f"the pushed commit cannot be kept: {error.strerror}", "doctor") from None
+    git.run([f"--git-dir={folder}", "update-ref", _release_ref(number), commit])
+
+
+def drop_release(app: str, number: int) -> None:
+    """Let go of the commit of release vN; none is fine."""
+    git.run([f"--git-dir={paths.repository(app)}", "update-ref", "-d", _release_ref(number)])
+
+
+def set_head(app: str, branch: str) -> None:
+    """Make `branch` what a clone checks out."""
+    _put(os.path.join(paths.repository(app), "HEAD"), f"ref: refs/heads/{branch}\n".encode(), 0o600)
+
+
+def head_commit(app: str, branches: list[str]) -> str | None:
+    """The commit of the first of `branches` that exists; None where there is none."""
+    folder = paths.repository(app)
+    if not os.path.isdir(folder):
+        return None
+    for branch in branches:
+        with contextlib.suppress(git.GitFailed):
+            wanted = f"refs/heads/{branch}^{{commit}}"
+            return git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", wanted]).decode().strip()
+    return None
+
+
+def subject(app: str, commit: str) -> str:
+    """The first line of the commit's message, printable; an empty string where the commit is not there any more."""
+    try:
+        text = git.run([f"--git-dir={paths.repository(app)}", "log", "-1", "--format=%s", commit, "--"])
+    except git.GitFailed:
+        return ""
+    return git.printable(text.decode("utf-8", "replace").strip())
+
+
+def commits_between(app: str, old: str, new: str, limit: int = 50) -> list[tuple[str, str]]:
+    """(commit, subject) of what `new` has and `old` has not, newest first, at most `limit`; empty if one is gone."""
+    selection = [new, f"^{old}"] if old else [new]
+    try:
+        text = git.run(
+            [f"--git-dir={paths.repository(app)}", "log", "-z", f"--max-count={limit}", "--format=%H %s", *selection, "--"]
+        )
+    except git.GitFailed:
+        return []
+    lines = [line.partition(" ") for line in text.decode("utf-8", "replace").split("\0") if line]
+    return [(commit, git.printable(words)) for commit, _, words in lines]
+
+
+def _create_new(folder: str) -> None:
+    os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
+    fresh = f"{folder}.new-{os.getpid()}"
+    shutil.rmtree(fresh, ignore_errors=True)
+    try:
+        git.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", fresh])
+        _put(os.path.join(fresh, "config"), CONFIG.encode(), 0o600)
+        _sync(fresh)
+        os.rename(fresh, folder)
+        _sync(os.path.dirname(folder))
+    except OSError:
+        shutil.rmtree(fresh, ignore_errors=True)
+        if not os.path.isdir(os.path.join(folder, "objects")):  # else another process was faster, and that is fine
+            raise
+
+
+def _put(path: str, content: bytes, mode: int) -> None:
+    """Write the file durably if it is not just so already."""
+    with contextlib.suppress(OSError), open(path, "rb") as file:
+        if file.read() == content and os.fstat(file.fileno()).st_mode & 0o777 == mode:
+            return
+    fresh = f"{path}.new-{os.getpid()}"
+    try:
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(fresh, path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(fresh)
+        raise
+
+
+def _sync(folder: str) -> None:
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _check_history(folder: str, commit: str) -> None:
+    """Refuse a commit whose history has a hole, as git itself does, but only after this hook.
+
+    git-receive-pack writes a file shallow_XXXXXX for a push from a shallow clone, and only then is there something to
+    look for.
+    """
+    if not any(name.startswith("shallow_") for name in os.listdir(folder)):
+        return
+    quarantine = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
+    try:
+        git.run([f"--git-dir={folder}", "rev-list", "--quiet", commit, "--not", "--all"], git.environment(**quarantine))
+    except git.GitFailed:
+        raise errors.MinipaasError(
+            "this clone is a shallow one, and the history that it lacks is not here either",
+            "git fetch --unshallow, then push again (in CI: clone with the whole history)",
+        ) from None
+
+
+def _link_objects(quarantine: str, objects: str) -> None:
+    """Give every object file of the quarantine its final name too. A pack's index comes last: it makes the pack seen."""
+    for folder, _, files in os.walk(quarantine):
+        part = os.path.relpath(folder, quarantine)
+        target = os.path.normpath(os.path.join(objects, part))
+        wanted = [name for name in files if part != "." and not name.startswith("tmp_") and not name.endswith(".keep")]
+        if wanted:
+            os.makedirs(target, mode=0o700, exist_ok=True)
+        for name in sorted(wanted, key=lambda name: (name.endswith(".idx"), name)):
+            _link(os.path.join(folder, name), os.path.join(target, name))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except FileExistsError:
+        pass  # the same name is the same content
+    except OSError:  # a file system without hard links
+        fresh = f"{os.path.dirname(target)}/tmp_obj_{os.getpid()}"
+        shutil.copyfile(source, fresh)
+        os.rename(fresh, target)
+
+
+def _release_ref(number: int) -> str:
+    return f"refs/minipaas/v{int(number)}"
