@@ -40,19 +40,34 @@ remove_containers() {
         warn "docker does not answer; its containers with the label minipaas.app stay."
         return
     fi
-    ids=$(docker ps -aq --filter label=minipaas.app)
-    [ -z "$ids" ] || docker rm -f $ids >/dev/null
-    info "$(echo $ids | wc -w) removed"
-    for label in minipaas minipaas.app minipaas.network; do
-        for network in $(docker network ls -q --filter "label=$label"); do
-            docker network rm "$network" >/dev/null || true
+    network=$("$python" -IS - "$root/state/platform.toml" <<'END'
+import sys
+import tomllib
+
+try:
+    with open(sys.argv[1], "rb") as file:
+        print(tomllib.load(file).get("network", {}).get("name", "minipaas"))
+except (OSError, tomllib.TOMLDecodeError):
+    print("minipaas")
+END
+    )
+    count=0
+    for label in minipaas.app minipaas.run; do
+        for container in $(docker ps -aq --filter "label=$label" --filter "network=$network"); do
+            docker rm -f "$container" >/dev/null && count=$((count + 1))
         done
     done
-    if [ "$purge" = yes ]; then
-        for image in $(docker images -q --filter label=minipaas.app | sort -u); do
+    info "$count removed"
+    docker network rm "$network" >/dev/null 2>&1 || true # not there, if no app was ever deployed
+    [ "$purge" = no ] || remove_images
+}
+
+remove_images() {
+    for folder in "$root"/state/apps/*/; do
+        for image in $(docker images -q --filter "label=minipaas.app=$(basename "$folder")" | sort -u); do
             docker rmi -f "$image" >/dev/null || true
         done
-    fi
+    done
 }
 
 remove_data() {
