@@ -24,10 +24,8 @@ def write(store: Store, path: str, data: dict, if_revision: str | None = None) -
 
     Raises errors.UsageError for a value that TOML cannot hold, and what Store.write raises.
     """
-    import tomlkit
-
     _check(path, data)
-    return store.write(path, tomlkit.dumps(data), if_revision)
+    return store.write(path, _tomlkit().dumps(data), if_revision)
 
 
 def edit(store: Store, path: str, change: Callable[["tomlkit.TOMLDocument"], None], create: bool = False) -> dict:  # noqa: F821
@@ -50,6 +48,20 @@ def edit(store: Store, path: str, change: Callable[["tomlkit.TOMLDocument"], Non
     raise errors.Conflict(f"{path} is being changed by other commands all the time", "repeat the command")
 
 
+def preview(store: Store, path: str, change: Callable) -> dict:
+    """The data the document at `path` would hold after `change`; nothing is written. Raises as edit does."""
+    return _changed(store, path, store.read(path).text, change)[1]
+
+
+def _tomlkit():
+    from minipaas_lib import vendor
+
+    vendor.activate()
+    import tomlkit
+
+    return tomlkit
+
+
 def _present(store: Store, path: str, create: bool) -> tuple[str, str]:
     try:
         return store.read(path)
@@ -61,7 +73,7 @@ def _present(store: Store, path: str, create: bool) -> tuple[str, str]:
 
 def _changed(store: Store, path: str, old: str, change: Callable) -> tuple[str, dict]:
     """The text and data after `change`."""
-    import tomlkit
+    tomlkit = _tomlkit()
     from tomlkit.exceptions import ConvertError, TOMLKitError
 
     _parse(store, path, old)  # the stricter of the two, and it names the line

@@ -1,0 +1,88 @@
+"""The rules of the house (DESIGN 3): imports go down only, plugins have no private door, no kernel file names a feature."""
+
+import ast
+import os
+from pathlib import Path
+
+import pytest
+
+HOUSE = Path(__file__).parents[2]
+KERNEL = HOUSE / "minipaas_lib"
+PLUGINS = HOUSE / "plugins"
+FLOORS = ["ground", "store", "model", "bus", "pipeline", "api", "top"]
+TOP = {"gate", "cli", "main", "self_install", "bundle"}
+
+
+def floor(module: str) -> int:
+    """The floor of a module of ours, by its dotted name."""
+    parts = module.split(".")
+    if len(parts) == 1:
+        return 0
+    if parts[1] in FLOORS:
+        return FLOORS.index(parts[1])
+    if parts[1] in TOP:
+        return FLOORS.index("top")
+    return FLOORS.index("pipeline") if parts[1] == "commands" else 0
+
+
+def imports(path: Path, package: str) -> list[str]:
+    """Every module that a file imports anywhere in it, with `from a import b` as a.b where that is a module."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                base = ".".join([*parents[: len(parents) - node.level + 1], *([base] if base else [])])
+            for alias in node.names:
+                inner = HOUSE / (base + "." + alias.name).replace(".", "/")
+                found.append(f"{base}.{alias.name}" if inner.with_suffix(".py").exists() or inner.is_dir() else base)
+    return found
+
+
+def modules(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", modules(KERNEL), ids=lambda p: str(p.relative_to(HOUSE)))
+def test_imports_go_down_only(path):
+    name = ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for imported in imports(path, package):
+        if imported.split(".")[0] == "minipaas_lib":
+            assert floor(imported) <= floor(name), f"{name} imports {imported}"
+        assert imported.split(".")[0] != "plugins", f"{name} imports {imported}"
+
+
+@pytest.mark.parametrize("path", modules(PLUGINS), ids=lambda p: str(p.relative_to(HOUSE)))
+def test_plugins_have_no_private_door(path):
+    own = "plugins." + path.relative_to(PLUGINS).parts[0]
+    package = ".".join(path.relative_to(HOUSE).parent.parts)
+    for imported in imports(path, package):
+        first = imported.split(".")[0]
+        if first == "minipaas_lib":
+            assert imported == "minipaas_lib.api" or imported == "minipaas_lib", f"{path} imports {imported}"
+        if first == "plugins":
+            assert imported == "plugins" or imported.startswith(own), f"{path} imports {imported}"
+
+
+def test_no_kernel_file_names_a_feature_plugin():
+    # Words that are the kernel's own as well (an app's config, git's hook, logs) cannot be told from a plugin's name.
+    plain_words = {"apps", "config", "git", "logs", "run", "enter", "ps", "domains", "ports", "releases", "checks", "proxy",
+                   "help", "version", "report", "doctor", "urls", "plugins"}
+    for plugin in sorted(os.listdir(PLUGINS)):
+        if plugin in plain_words or not (PLUGINS / plugin).is_dir() or plugin.startswith("__"):
+            continue
+        for path in modules(KERNEL):
+            assert plugin not in path.read_text(), f"{path} names the plugin {plugin}"
+
+
+def test_every_plugin_says_what_it_is():
+    import tomllib
+
+    for folder in sorted(PLUGINS.iterdir()):
+        if folder.is_dir() and not folder.name.startswith("__"):
+            about = tomllib.loads((folder / "plugin.toml").read_text())
+            assert about["name"] == folder.name and about["api"] == 1 and about["version"] and about["summary"]

@@ -1,0 +1,40 @@
+"""The reference pages say what the code says, and every command's help has an example."""
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from minipaas_lib import cli
+from minipaas_lib.bus import index
+
+HOUSE = Path(__file__).parents[2]
+spec = importlib.util.spec_from_file_location("generate", HOUSE / "docs/generate.py")
+generate = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(generate)
+
+
+@pytest.mark.parametrize("name", generate.PAGES)
+def test_the_page_is_as_the_code(name):
+    assert (HOUSE / name).read_text() == generate.PAGES[name](), "run: python3 docs/generate.py"
+
+
+@pytest.mark.parametrize("name", sorted(index.load().commands))
+def test_the_command_loads_and_its_help_has_an_example(name):
+    entry = index.load().commands[name]
+    command = cli.load(name, entry.plugin)
+    assert command.name == name
+    assert entry.help and not entry.help.endswith(".")
+    if not entry.hidden:
+        assert "e.g.:" in (command.help or ""), f"{name} --help has no example"
+
+
+def test_every_hook_is_called_somewhere():
+    import ast
+
+    source = (HOUSE / "minipaas_lib/bus/hookspecs.py").read_text()
+    hooks = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    code = "\n".join(p.read_text() for folder in ("minipaas_lib", "plugins") for p in (HOUSE / folder).rglob("*.py"))
+    # app_renamed waits for apps:rename
+    uncalled = [hook for hook in hooks if not any(f'{call}("{hook}"' in code for call in ("call", "first", "notify"))]
+    assert set(uncalled) <= {"app_renamed", "scheduler", "router"}
