@@ -154,6 +154,34 @@ def confirm(name: str, force: bool) -> None:
         raise errors.UsageError("the name typed does not match, nothing was removed", f"{caller_command()} {name} --force")
 
 
+def read_input(path: str, limit: int) -> str:
+    """The text a command is given in the file `path`, or on stdin for `-`; `limit` is in bytes.
+
+    Only root on the host may name a file: over ssh it would be one of the host's, not the client's. Raises
+    errors.UsageError.
+    """
+    from minipaas_lib import caller, paths
+
+    if path == "-":
+        data = sys.stdin.buffer.read(limit + 1)
+    elif caller.key() != "root":
+        raise errors.UsageError("a file cannot be named over ssh", f"ssh paas@<host> {caller.command()} ... - < {path}")
+    else:
+        try:
+            with paths.open_as_caller(path) as file:
+                data = file.read(limit + 1)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "it is not the name of a file"
+            raise errors.UsageError(f"{names.safe(path)} cannot be read: {why}", "give the path of a file, or -") from None
+    where = "stdin" if path == "-" else names.safe(path)
+    if len(data) > limit:
+        raise errors.UsageError(f"{where} holds more than {limit // 1024} KiB", "send less")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise errors.UsageError(f"{where} is not UTF-8 text", "send plain text") from None
+
+
 def caller_command() -> str:
     from minipaas_lib import caller
 

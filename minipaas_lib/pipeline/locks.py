@@ -39,3 +39,8 @@ def app_lock(name: str, frozen_too: bool = False):
 def holder() -> LockHolder:
     """This process as the holder of a lock."""
     return LockHolder(caller.command() or "minipaas", caller.key(), apps.now(), caller.host(), os.getpid())
+
+
+def held_by(name: str) -> LockHolder | None:
+    """Who is changing the app now, or None."""
+    return open_store().lock_holder(f"apps/{name}")
