@@ -1,0 +1,128 @@
+"""The nginx:* commands."""
+
+import os
+
+import click
+
+from minipaas_lib import api
+from plugins.router_nginx import settings
+
+_PROPERTIES = "\b\nProperties (default):\n" + "\n".join(
+    f"  {name:<26}{about.help} ({about.default})" for name, about in settings.PROPERTIES.items()
+)
+
+
+@api.commands.command("nginx:set")
+@api.commands.app_argument
+@click.argument("property", metavar="<property>")
+@click.argument("value", metavar="[<value>]", required=False)
+@api.commands.wait_option
+def nginx_set(app, property, value):
+    """Set an nginx property of an app; without a value, go back to the default."""
+    if property not in settings.PROPERTIES:
+        settings.check(property, "")
+    kept = settings.check(property, value) if value else ""
+
+    def edit(document):
+        table = document.setdefault("nginx", {})
+        if kept:
+            table[property] = kept
+        else:
+            table.pop(property, None)
+        if not table:
+            del document["nginx"]
+
+    api.change(app, f"nginx:set {property}", edit)
+    api.output.step(f"{property} of {app} is {kept or settings.DEFAULTS[property] + ', the default'}")
+
+
+nginx_set.help += "\n\n\b\ne.g.: nginx:set blog client-max-body-size 100m\n\n" + _PROPERTIES
+
+
+@api.commands.command("nginx:show-config")
+@api.commands.app_argument
+def nginx_show_config(app):
+    """Print the nginx configuration of an app, as nginx has it.
+
+    \b
+    e.g.: nginx:show-config blog
+    """
+    from plugins.router_nginx import files
+    from plugins.router_nginx.host import this_host
+
+    api.app(app)
+    text = files.read(files.app_path(this_host(), app))
+    if text is None:
+        raise api.errors.NotFound(f"{app} has no route", f"is it deployed, and its proxy enabled? proxy:report {app}")
+    api.output.data(text.rstrip("\n"))
+
+
+@api.commands.command("nginx:validate-config")
+@api.commands.optional_app_argument
+def nginx_validate_config(app):
+    """Ask nginx whether its configuration is valid: the whole of it, or that of one app.
+
+    \b
+    e.g.: nginx:validate-config
+          nginx:validate-config blog
+    """
+    from plugins.router_nginx.router import NginxRouter
+
+    if app:
+        api.app(app)
+    router = NginxRouter()
+    said = router.validate(app or "")
+    if said:
+        raise api.errors.BadConfig(f"nginx refuses the configuration: {said}", router.advice(said))
+    api.output.step("nginx accepts the configuration" + (f" of {app}" if app else ""))
+
+
+@api.commands.command("nginx:reload")
+def nginx_reload():
+    """Have nginx read its configuration again. Requests that are being served are not cut.
+
+    \b
+    e.g.: nginx:reload
+    """
+    from plugins.router_nginx.router import NginxRouter
+
+    NginxRouter().reload()
+    api.output.step("nginx has reloaded its configuration")
+
+
+def _logs_command(kind: str, summary: str):
+    """The command that shows one of the two logs of an app."""
+    name = f"nginx:{kind}-logs"
+
+    @api.commands.command(name, help=f"{summary}\n\n\b\ne.g.: {name} blog\n      {name} -t -n 50 blog")
+    @click.option("-t", "--tail", is_flag=True, help="Go on with new lines")
+    @click.option("-n", "--num", "lines", type=click.IntRange(0, 100000), default=20, show_default=True, help="How many lines")
+    @api.commands.app_argument
+    def logs(tail, lines, app):
+        from plugins.router_nginx.host import this_host
+
+        api.app(app)
+        path = os.path.join(this_host().place.logs, f"{app}-{kind}.log")
+        if not os.access(path, os.R_OK):
+            if os.path.exists(path):
+                raise api.errors.Unavailable(f"{path} cannot be read", "as root: usermod --append --groups adm paas")
+            raise api.errors.NotFound(f"there is no {kind} log of {app} yet", f"is it deployed? ps:report {app}")
+        follow = ["-F"] if tail else []
+        os.execv("/usr/bin/tail", ["tail", "-n", str(lines), *follow, "--", path])
+
+    return logs
+
+
+nginx_access_logs = _logs_command("access", "Show the last requests to an app.")
+nginx_error_logs = _logs_command("error", "Show the last lines of nginx's error log of an app.")
+
+
+def _rows(app) -> dict:
+    from plugins.router_nginx.host import this_host
+
+    logs = this_host().place.logs
+    paths = {"access-log-path": f"{logs}/{app.name}-access.log", "error-log-path": f"{logs}/{app.name}-error.log"}
+    return {f"nginx-{name}": value for name, value in (settings.report(app) | paths).items()}
+
+
+nginx_report = api.commands.report_command("nginx", _rows, "Show the nginx properties of an app, or of all.")

@@ -1,0 +1,36 @@
+"""What the router plugin answers to the kernel."""
+
+from minipaas_lib import api
+from plugins.router_nginx import settings
+
+
+@api.hookimpl
+def router():
+    from plugins.router_nginx.router import NginxRouter
+
+    return NginxRouter()
+
+
+@api.hookimpl
+def route_context(app):
+    return {"settings": settings.chosen(app)}
+
+
+@api.hookimpl
+def report(app):
+    return {f"nginx-{name}": value for name, value in settings.report(app).items()}
+
+
+@api.hookimpl
+def doctor(app):
+    from plugins.router_nginx import doctor as checks
+    from plugins.router_nginx.host import this_host
+
+    return checks.host_findings(this_host()) if app is None else checks.app_findings(this_host(), app)
+
+
+@api.hookimpl
+def installed():
+    from plugins.router_nginx.router import NginxRouter
+
+    NginxRouter().install()

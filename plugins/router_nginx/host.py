@@ -1,0 +1,172 @@
+"""The nginx of this host: where its files are, whether it runs, and the three things we ask of it."""
+
+import os
+import re
+import socket
+import time
+from typing import NamedTuple
+
+from minipaas_lib import api
+from plugins.router_nginx.render import GENERATION, Place
+
+_BINARY = "/usr/sbin/nginx"
+_SETTING = r"^[ \t]*{name}[ \t]+([^;\s]+)"
+
+
+class Host(NamedTuple):
+    place: Place
+    etc: str = "/etc/nginx"
+    arguments: tuple[str, ...] = ()  # of every nginx command, where it is not the host's own nginx
+
+    @property
+    def live(self) -> str:
+        return os.path.join(self.place.folder, "live")
+
+    @property
+    def shadow(self) -> str:
+        return os.path.join(self.place.folder, "shadow")
+
+    @property
+    def include(self) -> str:
+        """The file inside nginx's own folder that includes our main.conf."""
+        return os.path.join(self.etc, "conf.d", "minipaas.conf")
+
+
+def this_host() -> Host:
+    ipv6 = os.path.exists("/proc/net/if_inet6")  # without it nginx cannot listen on [::] and would not start
+    return Host(Place(folder=api.paths.nginx(), logs="/var/log/nginx", ipv6=ipv6))
+
+
+def pid(host: Host) -> int:
+    """The process id of nginx's master, or 0 when it does not run."""
+    try:
+        with open(setting(host, "pid") or "/run/nginx.pid", encoding="ascii") as file:
+            number = int(file.read())
+        with open(f"/proc/{number}/comm", encoding="utf-8") as file:
+            return number if file.read().startswith("nginx") else 0
+    except (OSError, ValueError):
+        return 0
+
+
+def setting(host: Host, name: str) -> str:
+    """The value of a directive with one word in nginx.conf itself; empty where there is none."""
+    try:
+        with open(os.path.join(host.etc, "nginx.conf"), encoding="utf-8", errors="replace") as file:
+            found = re.search(_SETTING.format(name=name), file.read(), re.MULTILINE)
+    except OSError:
+        return ""
+    return found[1] if found else ""
+
+
+def test(host: Host) -> str:
+    """What nginx has against the configuration in the shadow folder; empty when it is fine.
+
+    Raises errors.Unavailable when nginx cannot be asked.
+    """
+    return _ask(host, "-t", "-q", "-c", os.path.join(host.shadow, "nginx.conf"))
+
+
+def reload(host: Host) -> str:
+    """Have nginx take up its files. What it has against them; empty when it took the signal.
+
+    `nginx -s` reads the whole configuration itself before it signals, so a file that is bad is told here.
+    """
+    return _ask(host, *host.arguments, "-s", "reload")
+
+
+def error_position(host: Host) -> int:
+    """The end of nginx's error log now, for new_error()."""
+    try:
+        return os.path.getsize(_error_log(host))
+    except OSError:
+        return 0
+
+
+def new_error(host: Host, position: int) -> str:
+    """What nginx's master has complained of since; empty where there is nothing or the log cannot be read."""
+    try:
+        with open(_error_log(host), "rb") as file:
+            file.seek(position)
+            text = file.read(65536).decode(errors="replace")
+    except OSError:
+        return ""
+    found = re.findall(r"\[emerg\] [^:\n]*: (.*)", text)
+    return found[0] if found else ""
+
+
+def ask_proof(host: Host, app: str) -> str:
+    """What nginx answers on the app's proof name (see render.proof_of); empty where it has no such name."""
+    request = f"GET / HTTP/1.0\r\nHost: {app}.route.minipaas.invalid\r\n\r\n"
+    answer = b""
+    try:
+        with socket.create_connection(("127.0.0.1", host.place.port), timeout=2) as connection:
+            connection.sendall(request.encode())
+            while len(answer) < 16384:
+                part = connection.recv(4096)
+                if not part:
+                    break
+                answer += part
+    except OSError:
+        return ""
+    head, _, body = answer.decode(errors="replace").partition("\r\n\r\n")
+    return body if " 200 " in head[:16] and re.fullmatch(GENERATION + "~[0-9a-f]{8}", body) else ""
+
+
+def wait_for_proof(host: Host, app: str, wanted: str, seconds: float, position: int) -> str:
+    """Ask until nginx answers `wanted`. What is wrong when it does not; empty when it does."""
+    deadline = time.monotonic() + seconds
+    pause = 0.005
+    while ask_proof(host, app) != wanted:
+        said = new_error(host, position)
+        if said or time.monotonic() > deadline:
+            return said or f"it did not take up the new configuration within {seconds:g} seconds"
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.1)
+    return ""
+
+
+def open_file_limit(host: Host) -> int:
+    """How many files nginx's master may have open; 0 where that cannot be told."""
+    try:
+        with open(f"/proc/{pid(host)}/limits", encoding="ascii") as file:
+            found = re.search(r"^Max open files +(\d+)", file.read(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
+
+
+def _error_log(host: Host) -> str:
+    return setting(host, "error_log") or os.path.join(host.place.logs, "error.log")
+
+
+def _ask(host: Host, *arguments: str) -> str:
+    """Run nginx as root; its complaint, without what only nginx cares about."""
+    import subprocess
+
+    argv = [_BINARY, *arguments]
+    if os.geteuid() != 0:
+        argv = ["sudo", "-n", *argv]
+    try:
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60,
+            preexec_fn=_raise_file_limit,
+        )  # fmt: skip
+    except FileNotFoundError as error:
+        raise api.errors.Unavailable(f"{error.filename} is not installed", "apt-get install nginx sudo") from None
+    except subprocess.TimeoutExpired:
+        raise api.errors.Unavailable("nginx did not answer within 60 seconds", "minipaas doctor") from None
+    if done.returncode == 0:
+        return ""
+    said = done.stderr.strip()
+    if said.startswith("sudo:"):
+        raise api.errors.Unavailable(f"nginx cannot be run as root: {said.splitlines()[0]}", "as root: minipaas install")
+    found = re.findall(r"\[(?:emerg|error|crit)\] (?:\d+#\d+: )?(.*)", said)
+    return found[0] if found else said or f"nginx ended with status {done.returncode}"
+
+
+def _raise_file_limit() -> None:
+    """nginx opens every app's logs when it tests all of them; the usual soft limit is reached with 500 apps."""
+    import resource
+
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,0 +1,169 @@
+"""What goes into nginx's files. Pure: a route and a host's facts in, text out; equal input gives equal text."""
+
+import re
+import socket
+import zlib
+from typing import NamedTuple
+
+from minipaas_lib import api
+from plugins.router_nginx import allowed, settings, syntax, template
+
+GENERATION = "[A-Za-z0-9._-]{1,128}"
+_LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
+_DOMAIN = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
+_HEAD = "# minipaas app={app} generation={generation} ports={ports}\n"
+_NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, ports:set\n\n"
+
+
+class Place(NamedTuple):
+    """Where nginx's things are, and where it listens."""
+
+    folder: str  # ours: main.conf, live/, pages/
+    logs: str
+    port: int = 80  # the one that every host answers on
+    ipv6: bool = True
+
+    def listens(self, port: int) -> list[str]:
+        return [str(port), f"[::]:{port}"] if self.ipv6 else [str(port)]
+
+
+def app_file(route: "api.Route", place: Place) -> str:
+    """The file of an app. Raises errors.BadConfig for a route that nginx must not get."""
+    check_route(route)
+    ports = sorted({listener.host_port for listener in route.listeners})
+    head = _HEAD.format(app=route.app, generation=route.generation, ports=",".join(map(str, ports)))
+    values = _values(route, place)
+    if route.template and route.addresses and values["settings"]["custom-template"] == "on":
+        body = custom(route, values)
+    else:
+        body = _jinja("app.conf.j2", values)
+    text = head + _NOTE + body
+    # Two states of a route may bear one generation (an app is stopped: same release), so the proof tells them apart.
+    proof = f"{route.generation}~{zlib.crc32(text.encode()):08x}"
+    return text + _jinja("proof.conf.j2", values | {"proof": proof})
+
+
+def proof_of(text: str) -> str:
+    """What nginx answers on the proof name once it has taken up this text of app_file()."""
+    return re.findall(r"^        return 200 (\S+);$", text, re.MULTILINE)[-1]
+
+
+def custom(route: "api.Route", values: dict) -> str:
+    """What the app's own template makes of its route, checked. Raises errors.BadConfig."""
+    known = ("app", "domains", "listeners", "upstreams", "addresses", "settings", "access_log", "error_log")
+    text = template.render(route.template, {name: values[name] for name in known})
+    try:
+        tree = syntax.parse(text)
+    except syntax.SyntaxProblem as problem:
+        raise api.errors.BadConfig(f"nginx.conf.j2 is refused: {problem} of its result", "mend the template") from None
+    listens = [address for listener in values["listeners"] for address in listener["addresses"]]
+    ports = {listener.container_port for listener in route.listeners}
+    allowed.check(tree, route.app, route.domains, route.addresses, ports, listens)
+    return syntax.dump([_with_ours(directive, values) for directive in tree]) + "\n"
+
+
+def _with_ours(directive: syntax.Directive, values: dict) -> syntax.Directive:
+    """A server block with the app's log files and our error pages, which a template cannot name itself."""
+    if directive.name != "server":
+        return directive
+    pages = (_made("internal"), _made("alias", values["pages"] + "/"), _made("default_type", "text/html"))
+    ours = [_made("error_log", values["error_log"]), _made("location", "^~", "/.minipaas-pages/", block=pages)]
+    if all(inner.name != "access_log" for inner in directive.block):
+        ours.append(_made("access_log", values["access_log"], "minipaas"))
+    return directive._replace(block=(*ours, *directive.block))
+
+
+def _made(name: str, *arguments: str, block: tuple | None = None) -> syntax.Directive:
+    return syntax.Directive(name, arguments, block, 0)
+
+
+def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
+    """main.conf. live: the folder of the apps' files; set_elsewhere: hash sizes that the host's own files set."""
+    sizes = {"server_names_hash_bucket_size": 512, "server_names_hash_max_size": 16384}  # a name may have 253 characters
+    hash_sizes = [f"{name} {size}" for name, size in sizes.items() if name not in set_elsewhere]
+    values = {"addresses": place.listens(place.port), "pages": f"{place.folder}/pages", "live": live, "hash_sizes": hash_sizes}
+    return _jinja("main.conf.j2", values)
+
+
+def port_file(port: int, place: Place) -> str:
+    """The file that answers unknown hosts on a further port."""
+    return _jinja("port.conf.j2", {"port": port, "addresses": place.listens(port), "pages": f"{place.folder}/pages"})
+
+
+def upstream_name(app: str, port: int) -> str:
+    return f"minipaas_{app}_{port}"
+
+
+def check_route(route: "api.Route") -> None:
+    """Refuse a route with anything that could be more to nginx than what it is. Raises errors.BadConfig."""
+    wrong = []
+    if not re.fullmatch(api.names.APP_NAME, route.app):
+        wrong.append(("app", route.app))
+    if not re.fullmatch(GENERATION, route.generation):
+        wrong.append(("generation", route.generation))
+    wrong += [("domain", name) for name in route.domains if len(name) > 253 or not re.fullmatch(_DOMAIN, name)]
+    wrong += [("address", address) for address in route.addresses if not _is_address(address)]
+    for listener in route.listeners:
+        ports = (listener.host_port, listener.container_port)
+        if listener.scheme != "http" or not all(type(port) is int and 0 < port < 65536 for port in ports):
+            wrong.append(("listener", f"{listener.scheme}:{listener.host_port}:{listener.container_port}"))
+    for what, value in wrong:
+        raise api.errors.BadConfig(
+            f"nginx cannot route {api.names.safe(str(route.app))}: its {what} {api.names.safe(str(value))} is not valid"
+        )
+
+
+def _is_address(text: str) -> bool:
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            return bool(socket.inet_pton(family, text)) and "%" not in text
+        except OSError:
+            continue
+    return False
+
+
+def _values(route: "api.Route", place: Place) -> dict:
+    container_ports = sorted({listener.container_port for listener in route.listeners})
+    addresses = sorted(set(route.addresses))
+    upstreams = [
+        {"name": upstream_name(route.app, port), "port": port,
+         "servers": [allowed.server_address(address, port) for address in addresses]}
+        for port in container_ports if addresses
+    ]  # fmt: skip
+    listeners = [
+        {"scheme": listener.scheme, "host_port": listener.host_port, "container_port": listener.container_port,
+         "upstream": upstream_name(route.app, listener.container_port) if addresses else "",
+         "addresses": place.listens(listener.host_port)}
+        for listener in sorted(route.listeners, key=lambda listener: listener.host_port) if route.domains
+    ]  # fmt: skip
+    return {
+        "app": route.app,
+        "domains": sorted(set(route.domains)),
+        "addresses": addresses,
+        "upstreams": upstreams,
+        "listeners": listeners,
+        "settings": settings.complete(route.settings),
+        "access_log": f"{place.logs}/{route.app}-access.log",
+        "error_log": f"{place.logs}/{route.app}-error.log",
+        "pages": f"{place.folder}/pages",
+        "proof_addresses": place.listens(place.port),
+    }
+
+
+_environment = None
+
+
+def _jinja(name: str, values: dict) -> str:
+    global _environment
+    if _environment is None:
+        api.activate()
+        import jinja2
+
+        def load(wanted: str) -> str:
+            return api.paths.resource("nginx/" + wanted).decode()
+
+        _environment = jinja2.Environment(  # noqa: S701 - nginx's syntax, not HTML; check_route() lets no other text in
+            loader=jinja2.FunctionLoader(load), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )  # fmt: skip
+    return _environment.get_template(name).render(values)
