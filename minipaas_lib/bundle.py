@@ -1,10 +1,10 @@
 """Make the zipapp: one file that holds minipaas, its plugins and every library, for the interpreter that runs this.
 
 Run as `/usr/bin/python3 minipaas_lib/bundle.py --out FILE`, from a checkout or from the folder that a zipapp unpacked
-itself to. What start-up speed asks for is done here: .pyc beside .py (zipimport reads no `__pycache__`), unchecked
-hashes (zipimport compares timestamps in local time, cpython#141431), nothing deflated, few entries. The heavy
-libraries are one entry, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host; what only an installation
-needs is another, `setup.zip`.
+itself to. What start-up speed asks for is done here: .pyc where zipimport looks for them (not in `__pycache__`),
+unchecked hashes (zipimport compares timestamps in local time, cpython#141431), nothing deflated, few entries. The heavy
+libraries are one entry, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host; the sources, and what only an
+installation needs, are another, `source.zip`: see minipaas_lib/sources.py.
 """
 
 import argparse
@@ -40,6 +40,11 @@ known = getattr(zipimport, "_zip_directory_cache", {})
 if given != real and given in known:
     known[real] = {name: (real + entry[0][len(given) :], *entry[1:]) for name, entry in known[given].items()}
 sys.path[0] = real
+
+if sys.implementation.cache_tag != "@PYTHON@":
+    import minipaas_sources
+
+    minipaas_sources.activate(real)
 
 from minipaas_lib.main import main
 
@@ -129,39 +134,53 @@ def unpack(archive: bytes | str) -> Tree:
 
 
 def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
-    """All entries of the zipapp: sources, their .pyc, the generated modules and the two inner archives.
+    """All entries of the zipapp: compiled modules, other files, and the two inner archives.
 
     Raises ValueError when there would be so many entries that start-up suffers.
     """
-    setup = {name: entry for name, entry in ours.items() if SETUP.fullmatch(name)}
-    tree = {"__main__.py": (MAIN, 0o644), **light, **{name: entry for name, entry in ours.items() if name not in setup}}
-    tree["setup.zip"] = (pack(setup), 0o644)
-    if index:
-        tree["minipaas_index.py"] = (index.encode(), 0o644)
+    source = {**light, **ours, "minipaas_index.py": (index.encode(), 0o644)}
     vendor = digest(heavy)
-    marks = {
+    main = MAIN.replace(b"@PYTHON@", sys.implementation.cache_tag.encode())
+    source["minipaas_build.py"] = (_build_module(ours, vendor, digest({**source, "main": (main, 0)})), 0o644)
+    tree = {
+        "__main__.py": (main, 0o644),
+        "__main__.pyc": (compiled("__main__.py", main), 0o644),
+        "minipaas_sources.py": ours["minipaas_lib/sources.py"],
+        "source.zip": (pack(source, zipfile.ZIP_DEFLATED), 0o644),
+        "vendor.zip": (pack(heavy, zipfile.ZIP_DEFLATED), 0o644),
+    }
+    for name, (content, mode) in source.items():
+        if SETUP.fullmatch(name):
+            continue
+        if name.endswith(".py"):
+            optimize = 2 if name.split("/")[0] in LIGHT else 0
+            tree[name + "c"] = (compiled(name, content, optimize), 0o644)
+        else:
+            tree[name] = (content, mode)
+    if len(tree) >= MOST_ENTRIES:
+        raise ValueError(f"the zipapp would have {len(tree)} entries; start-up allows {MOST_ENTRIES - 1}")
+    return tree
+
+
+def _build_module(ours: Tree, vendor: str, content: str) -> bytes:
+    build = hashlib.sha256(f"{content} {vendor} {importlib.util.MAGIC_NUMBER.hex()}".encode()).hexdigest()[:16]
+    values = {
         "VERSION": _version(ours),
-        "BUILD": digest({**tree, "vendor": (vendor.encode(), 0), "python": (importlib.util.MAGIC_NUMBER, 0)}),
+        "BUILD": build,
         "VENDOR": vendor,
         "REQUIREMENTS": requirements_digest(ours),
         "PYTHON": sys.implementation.cache_tag,
     }
     text = '"""Which build of minipaas this is; written by minipaas_lib/bundle.py."""\n\n'
-    tree["minipaas_build.py"] = ((text + "".join(f'{k} = "{v}"\n' for k, v in marks.items())).encode(), 0o644)
-    for name in [name for name in tree if name.endswith(".py") and tree[name][0].strip()]:
-        optimize = 2 if name.split("/")[0] in LIGHT else 0
-        tree[name + "c"] = (compiled(name, tree[name][0], optimize), 0o644)
-    tree["vendor.zip"] = (pack(heavy, zipfile.ZIP_DEFLATED), 0o644)
-    if len(tree) >= MOST_ENTRIES:
-        raise ValueError(f"the zipapp would have {len(tree)} entries; start-up allows {MOST_ENTRIES - 1}")
-    return tree
+    return (text + "".join(f'{name} = "{value}"\n' for name, value in values.items())).encode()
 
 
 def marks(path: str) -> dict[str, str]:
     """What minipaas_build.py in the zipapp at `path` says; {} when there is no such zipapp."""
     try:
         with zipfile.ZipFile(path) as archive:
-            text = archive.read("minipaas_build.py").decode()
+            with zipfile.ZipFile(archive.open("source.zip")) as sources:
+                text = sources.read("minipaas_build.py").decode()
     except (OSError, KeyError, zipfile.BadZipFile):
         return {}
     lines = (line.partition(" = ") for line in text.splitlines() if " = " in line)
@@ -235,7 +254,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 def _reused(path: str, scratch: str) -> tuple[Tree, Tree]:
     """The libraries of another zipapp; its compiled parts are replaced when they are for another Python."""
     outer = unpack(path)
-    light = {n: entry for n, entry in outer.items() if n.split("/")[0] in LIGHT and n.endswith(".py")}
+    light = {n: entry for n, entry in unpack(outer["source.zip"][0]).items() if n.split("/")[0] in LIGHT}
     heavy = unpack(outer["vendor.zip"][0])
     if not native_fits(heavy):
         pins = [line for line in heavy["versions.txt"][0].decode().split() if line.partition("==")[0] in NATIVE]

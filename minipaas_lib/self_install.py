@@ -23,11 +23,9 @@ def run(argv: list[str]) -> int:
         raise errors.UsageError("this is a checkout, not a zipapp", f"sudo {os.path.join(zipapp, 'install.sh')}")
     folder = tempfile.mkdtemp(prefix="minipaas-install-")
     try:
-        for archive in (zipapp, io.BytesIO(paths.resource("setup.zip"))):
-            with zipfile.ZipFile(archive) as file:
-                for entry in file.infolist():
-                    if not entry.filename.endswith((".pyc", ".zip")):
-                        os.chmod(file.extract(entry, folder), (entry.external_attr >> 16) & 0o777)
+        with zipfile.ZipFile(io.BytesIO(paths.resource("source.zip"))) as sources:
+            for entry in sources.infolist():
+                os.chmod(sources.extract(entry, folder), (entry.external_attr >> 16) & 0o777)
         sys.stdout.flush()
         return subprocess.call(["/bin/sh", os.path.join(folder, "install.sh"), "--from-zipapp", zipapp, *argv])
     finally:

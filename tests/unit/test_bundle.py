@@ -53,12 +53,22 @@ def main():
     from minipaas_lib import paths
     return paths.source() != sys.argv[2]
 """
+READS_ITSELF = """
+def main():
+    import click
+    from minipaas_lib import paths
+    print(paths.source(), __file__, paths.resource("nginx/a.j2").decode(), click.name, sep="\\n")
+    return 0
+"""
+HERE = os.path.dirname(os.path.dirname(bundle.__file__))
 
 
 def ours(body=SAYS_VERSION):
     return {
         "minipaas_lib/__init__.py": (b'__version__ = "9.9"\n', 0o644),
         "minipaas_lib/main.py": (body.encode(), 0o644),
+        "minipaas_lib/paths.py": bundle._read(os.path.join(HERE, "minipaas_lib/paths.py")),
+        "minipaas_lib/sources.py": bundle._read(os.path.join(HERE, "minipaas_lib/sources.py")),
         "install.sh": (b"#!/bin/sh\n", 0o755),
         "pyproject.toml": (PYPROJECT, 0o644),
     }
@@ -76,20 +86,35 @@ def test_libraries_are_pruned_and_split(site):
     assert heavy["versions.txt"][0] == b"docker==7.2.0\npython_etcd==0.4.5\n"
 
 
-def test_pyc_stand_beside_py_with_unchecked_hash_and_all_is_stored(site, tmp_path):
+def test_modules_are_compiled_with_unchecked_hash_and_all_is_stored(site, tmp_path):
     out = str(tmp_path / "m.pyz")
     bundle.write(out, assembled(site))
     with zipfile.ZipFile(out) as archive:
         names = archive.namelist()
-        modules = [name for name in names if name.endswith(".py") and archive.read(name)]
-        assert "minipaas_index.py" in modules and "__main__.py" in modules
+        sources = bundle.unpack(archive.read("source.zip"))
+        modules = [name for name in sources if name.endswith(".py")]
+        assert {"minipaas_index.py", "minipaas_build.py", "click/__init__.py", "minipaas_lib/main.py"} <= set(modules)
         for name in modules:
             head = archive.read(name + "c")[:16]
             assert head[:4] == importlib.util.MAGIC_NUMBER
             assert head[4:8] == b"\1\0\0\0"  # hash-based, not checked
-            assert head[8:16] == importlib.util.source_hash(archive.read(name))
+            assert head[8:16] == importlib.util.source_hash(sources[name][0])
         assert all(entry.compress_type == zipfile.ZIP_STORED for entry in archive.infolist())
+        assert [name for name in names if name.endswith(".py")] == ["__main__.py", "minipaas_sources.py"]
         assert not [name for name in names if "__pycache__" in name]
+
+
+def test_another_python_runs_the_sources(site, tmp_path):
+    out = str(tmp_path / "m.pyz")
+    tree = assembled(site, ours={**ours(READS_ITSELF), "nginx/a.j2": (b"template", 0o644)})
+    main = tree["__main__.py"][0].replace(sys.implementation.cache_tag.encode(), b"cpython-27")
+    tree["__main__.py"] = (main, 0o644)
+    for name in [name for name in tree if name.endswith(".pyc")]:
+        tree[name] = (b"\0\0\r\n" + tree[name][0][4:], 0o644)  # a magic number that no Python has
+    bundle.write(out, tree)
+    os.symlink(out, tmp_path / "link")
+    done = subprocess.run([sys.executable, "-IS", tmp_path / "link"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, f"{out}\n{out}/minipaas_lib/main.py\ntemplate\nclick\n"), done.stderr
 
 
 def test_it_runs_isolated_and_through_a_symlink(site, tmp_path):
@@ -104,7 +129,6 @@ def test_it_runs_isolated_and_through_a_symlink(site, tmp_path):
 
 def test_an_upgrade_in_the_middle_of_a_run_does_not_mix_versions(site, tmp_path):
     tree = ours(UPGRADES_ITSELF)
-    tree["minipaas_lib/paths.py"] = bundle._read(os.path.join(os.path.dirname(bundle.__file__), "paths.py"))
     out, link = str(tmp_path / "m.pyz"), str(tmp_path / "link")
     bundle.write(out, assembled(site, ours=tree))
     os.symlink(out, link)
@@ -112,11 +136,16 @@ def test_an_upgrade_in_the_middle_of_a_run_does_not_mix_versions(site, tmp_path)
     assert done.returncode == 0, done.stderr
 
 
-def test_equal_sources_give_the_same_build_and_any_change_another(site):
-    first = assembled(site)["minipaas_build.py"]
-    assert assembled(site)["minipaas_build.py"] == first
-    assert assembled(site, index="INDEX = 2\n")["minipaas_build.py"] != first
-    assert assembled(site, heavy={"other.py": (b"", 0o644)})["minipaas_build.py"] != first
+def test_equal_sources_give_the_same_build_and_any_change_another(site, tmp_path):
+    def build(**changes):
+        bundle.write(str(tmp_path / "m.pyz"), assembled(site, **changes))
+        return bundle.marks(str(tmp_path / "m.pyz"))["BUILD"]
+
+    first = build()
+    assert build() == first
+    assert build(index="INDEX = 2\n") != first
+    assert build(heavy={"other.py": (b"", 0o644)}) != first
+    assert build(ours={**ours(), "docs/sample-app/x": (b"", 0o644)}) != first
 
 
 def test_pack_is_deterministic_and_unpack_its_opposite():
@@ -150,14 +179,16 @@ def test_native_parts_for_another_python_are_noticed():
     assert bundle.native_fits({"charset_normalizer/md.cpython-27-x86_64-linux-gnu.so": (b"", 0)})  # has a pure twin
 
 
-def test_what_only_an_installation_needs_is_one_entry(site):
-    sources = {**ours(), "plugins/apps/plugin.toml": (b"", 0o644), "plugins/apps/hooks/x": (b"", 0o755)}
-    tree = assembled(site, ours=sources)
-    assert set(bundle.unpack(tree["setup.zip"][0])) == {"install.sh", "pyproject.toml", "plugins/apps/plugin.toml"}
-    assert "plugins/apps/hooks/x" in tree and "plugins/apps/plugin.toml" not in tree
+def test_what_only_an_installation_needs_is_among_the_sources(site):
+    tree = assembled(site, ours={**ours(), "plugins/a/plugin.toml": (b"", 0o644), "plugins/a/hooks/x": (b"", 0o755)})
+    sources = bundle.unpack(tree["source.zip"][0])
+    assert {"install.sh", "pyproject.toml", "plugins/a/plugin.toml", "plugins/a/hooks/x"} <= set(sources)
+    assert sources["install.sh"][1] == 0o755
+    assert tree["plugins/a/hooks/x"][1] == 0o755
+    assert not {"install.sh", "plugins/a/plugin.toml", "minipaas_lib/bundle.pyc"} & set(tree)
 
 
 def test_this_checkout_fits():
-    tree = bundle.source_tree(os.path.dirname(os.path.dirname(bundle.__file__)))
+    tree = bundle.source_tree(HERE)
     light = {f"click/m{n}.py": (b"1", 0o644) for n in range(30)}  # click and pluggy
     assert len(bundle.assemble(tree, light, {}, "INDEX = 1")) < bundle.MOST_ENTRIES
