@@ -171,7 +171,8 @@ apt_install() {
 build_zipapp() {
     step "The program"
     mkdir -p "$lib"
-    set -- --reuse "$link"
+    set --
+    for old in "$link" "$lib"/minipaas-*.pyz; do set -- "$@" --reuse "$old"; done
     [ -z "$zipapp" ] || set -- --reuse "$zipapp"
     if [ "$("$python" "$here/minipaas_lib/bundle.py" --check "$@")" = fetch ]; then
         "$python" -c 'import pip' 2>/dev/null || "$python" -c 'import ensurepip' 2>/dev/null || apt_install python3-venv

@@ -72,6 +72,10 @@ def source_tree(folder: str) -> Tree:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             found[name] = _read(path)
+    for place in {os.path.dirname(name) for name in found if name.endswith(".py")}:
+        while place:  # zipimport needs every package to say that it is one
+            found.setdefault(f"{place}/__init__.py", (b"", 0o644))
+            place = os.path.dirname(place)
     return found
 
 

@@ -188,6 +188,12 @@ def test_what_only_an_installation_needs_is_among_the_sources(site):
     assert not {"install.sh", "plugins/a/plugin.toml", "minipaas_lib/bundle.pyc"} & set(tree)
 
 
+def test_a_folder_of_modules_becomes_a_package(tmp_path):
+    (tmp_path / "plugins" / "apps").mkdir(parents=True)
+    (tmp_path / "plugins" / "apps" / "commands.py").write_text("x = 1\n")
+    assert {"plugins/__init__.py", "plugins/apps/__init__.py"} < set(bundle.source_tree(str(tmp_path)))
+
+
 def test_this_checkout_fits():
     tree = bundle.source_tree(HERE)
     light = {f"click/m{n}.py": (b"1", 0o644) for n in range(30)}  # click and pluggy
