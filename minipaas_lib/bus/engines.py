@@ -36,7 +36,10 @@ class Scheduler(Protocol):
         """The process as it is now; state "missing" when it is gone."""
 
     def processes(self, app: str | None = None) -> list[Process]:
-        """All processes of the app, or of all apps, whatever their state, sorted by name; one-off runs are not in it."""
+        """All processes of the app, or of all apps, whatever their state; one-off runs are not in it.
+
+        Sorted by app, process type, index and release.
+        """
 
     def diagnose(self, process: Process, lines: int = 20) -> Diagnosis:
         """Why it failed, as far as the engine knows."""

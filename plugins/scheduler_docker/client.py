@@ -1,0 +1,68 @@
+"""The connection to docker, and its errors in our words."""
+
+import contextlib
+import os
+
+from minipaas_lib import api
+
+TIMEOUT = 60  # seconds that docker may take for one answer
+
+_clients: dict[int, object] = {}  # by process id: a forked child must not talk into its parent's connection
+
+
+def connect():
+    """The low-level client of the docker SDK, connected when first called. Raises errors.Unavailable."""
+    if os.getpid() not in _clients:
+        with answering():
+            _clients[os.getpid()] = new()
+    return _clients[os.getpid()]
+
+
+def new():
+    """A client of its own, for a stream that is read while the shared one is in use."""
+    api.activate()
+    import docker
+
+    return docker.APIClient(timeout=TIMEOUT, **docker.utils.kwargs_from_env())
+
+
+@contextlib.contextmanager
+def answering():
+    """Say it when docker is not there; its own errors about what was asked (docker.errors.APIError) pass."""
+    api.activate()
+    import docker.errors
+    import requests.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError:
+        raise
+    except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
+        raise unavailable(str(error)) from error
+
+
+def unavailable(said: str) -> "api.errors.Unavailable":
+    """The error for a docker that does not answer, by what the SDK said."""
+    if "Permission denied" in said:
+        return api.errors.Unavailable(
+            "docker does not answer: this user may not use it",
+            "add the user to the group docker: usermod -aG docker paas",
+        )
+    if "FileNotFoundError" in said or "Connection refused" in said or "No such file" in said:
+        return api.errors.Unavailable("docker does not answer: it is not running", "sudo systemctl start docker")
+    if "timed out" in said.lower():
+        return api.errors.Unavailable(
+            f"docker does not answer: it took more than {TIMEOUT} seconds", "sudo systemctl status docker"
+        )
+    return api.errors.Unavailable("docker does not answer: " + " ".join(said.split())[:200], "doctor")
+
+
+def is_missing(error: Exception) -> bool:
+    """Whether docker's error says that there is no such container, image or network."""
+    return getattr(error, "status_code", None) == 404
+
+
+def explanation(error: Exception) -> str:
+    """Docker's own words of a docker.errors.APIError."""
+    said = error.explanation or str(error)
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

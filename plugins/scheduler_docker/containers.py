@@ -1,0 +1,155 @@
+"""What docker is asked for, and what its answers mean. Pure: nothing here talks to docker.
+
+Bodies and answers are those of the Docker Engine API v1.41 (docs.docker.com/engine/api/v1.41).
+"""
+
+import re
+
+from minipaas_lib import api
+
+APP = "minipaas.app"
+RELEASE = "minipaas.release"
+PROCESS = "minipaas.process"
+INDEX = "minipaas.index"
+PORT = "minipaas.port"
+RESTART = "minipaas.restart"
+RUN = "minipaas.run"  # a one-off container carries this instead of APP, with the app's name
+
+NEVER = {"Name": "no", "MaximumRetryCount": 0}
+HIDDEN = "(hidden)"
+
+# Docker's states (created, running, paused, restarting, removing, exited, dead) in our words.
+_STATES = {"created": "created", "running": "running", "paused": "running", "restarting": "restarting"}
+_GONE = ("removing",)
+
+
+def body(spec: "api.ContainerSpec", network: str, address: str) -> dict:
+    """The body of `POST /containers/create` for a process at a fixed address of `network`."""
+    labels = {
+        APP: spec.app,
+        RELEASE: str(spec.release),
+        PROCESS: spec.process_type,
+        INDEX: str(spec.index),
+        PORT: str(spec.port),
+        RESTART: spec.restart,
+    }
+    endpoint = {"IPAMConfig": {"IPv4Address": address}}
+    return _body(spec, network, labels, endpoint)
+
+
+def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty: bool) -> dict:
+    """The body of `POST /containers/create` for a one-off container; docker picks its address."""
+    made = _body(spec, network, {RUN: spec.app}, {})
+    made |= {"AttachStdout": True, "AttachStderr": True, "Tty": tty}
+    if interactive:
+        made |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
+    made["HostConfig"]["AutoRemove"] = True
+    return made
+
+
+def _body(spec: "api.ContainerSpec", network: str, labels: dict, endpoint: dict) -> dict:
+    made = {
+        "Image": spec.image,
+        "Env": [f"{name}={value}" for name, value in sorted(spec.environment.items())],
+        "Labels": labels,
+        "StopTimeout": spec.stop_timeout,
+        "HostConfig": _host(spec, network),
+        "NetworkingConfig": {"EndpointsConfig": {network: endpoint}},
+    }
+    words = arguments(spec.command)
+    if words:
+        made["Cmd"] = words  # the image's ENTRYPOINT, if it has one, gets these as its arguments
+    return made
+
+
+def _host(spec: "api.ContainerSpec", network: str) -> dict:
+    return {
+        "NetworkMode": network,
+        "Init": True,
+        "RestartPolicy": NEVER,
+        "SecurityOpt": ["no-new-privileges"],
+        # With raw sockets an app could answer ARP for another app's address. ping works without.
+        "CapDrop": ["NET_RAW"],
+        "PidsLimit": spec.pids_limit,
+        "Memory": spec.memory,
+        "NanoCpus": round(spec.cpus * 1_000_000_000),
+        "LogConfig": {"Type": "json-file", "Config": {"max-size": "10m", "max-file": "3"}},
+        "Mounts": [
+            {"Type": "bind", "Source": source, "Target": target, "ReadOnly": mode == "ro"}
+            for source, target, mode in spec.mounts
+        ],
+    }
+
+
+def arguments(command: str | tuple[str, ...]) -> list[str]:
+    """The words that docker is given for a command; none for the image's own."""
+    if isinstance(command, str):
+        return ["/bin/sh", "-c", command] if command else []
+    return list(command)
+
+
+def restart_policy(text: str) -> dict:
+    """Docker's restart policy for a spec's `restart`. Raises errors.BadConfig."""
+    found = re.fullmatch("(no|always|unless-stopped|on-failure)(?::([0-9]{1,6}))?", text)
+    if not found or (found[2] and found[1] != "on-failure"):
+        raise api.errors.BadConfig(
+            f"{api.names.safe(text)} is not a restart policy", "one of: unless-stopped, always, on-failure:5, no"
+        )
+    return {"Name": found[1], "MaximumRetryCount": int(found[2] or 0)}
+
+
+def process(answer: dict, network: str) -> "api.Process":
+    """The process that an answer of `GET /containers/{id}/json` describes.
+
+    The policy `no` as an app's own choice cannot be told from "not adopted yet" by docker's policy alone, so such a
+    process counts as adopted from its start.
+    """
+    state = answer["State"]
+    labels = answer["Config"]["Labels"] or {}
+    policy = answer["HostConfig"]["RestartPolicy"]["Name"] or "no"
+    return api.Process(
+        name=answer["Name"].lstrip("/"),
+        app=labels[APP],
+        release=int(labels[RELEASE]),
+        process_type=labels[PROCESS],
+        index=int(labels[INDEX]),
+        id=answer["Id"],
+        address=address(answer["NetworkSettings"]["Networks"], network),
+        port=int(labels.get(PORT) or 0),
+        state="missing" if state["Status"] in _GONE else _STATES.get(state["Status"], "exited"),
+        exit_code=state["ExitCode"],
+        started="" if state["StartedAt"].startswith("0001-") else state["StartedAt"],
+        adopted=policy != "no" or labels.get(RESTART) == "no",
+    )
+
+
+def address(networks: dict, network: str) -> str:
+    """The address in our network that a container has, or will have again when it starts; "" if none."""
+    endpoint = (networks or {}).get(network) or {}
+    fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
+    return fixed or endpoint.get("IPAddress") or ""
+
+
+def without_values(answer: dict) -> dict:
+    """An answer of `GET /containers/{id}/json` with the values of the environment hidden."""
+    hidden = [entry.partition("=")[0] + "=" + HIDDEN for entry in answer["Config"].get("Env") or []]
+    return answer | {"Config": answer["Config"] | {"Env": hidden}}
+
+
+def reason(explanation: str) -> str:
+    """Docker's reason for a refusal without the chain of programs that passed it on."""
+    text = " ".join(explanation.split())
+    for head in ("unable to start container process: ", "starting container process caused: ", "create failed: "):
+        text = text.rpartition(head)[2]
+    return text.removesuffix(": unknown").rstrip(".") or "docker gave no reason"
+
+
+def init_failure(lines: list[str] | tuple[str, ...]) -> str:
+    """What docker's init says in the log when the command cannot be executed, as a sentence; else ""."""
+    for line in reversed(lines):
+        found = re.fullmatch(r"\[FATAL tini \(\d+\)\] exec (.+) failed: (.+)", line.strip())
+        if found and found[1] == "/bin/sh" and "No such file" in found[2]:
+            return "the image has no /bin/sh, which runs the lines of a Procfile"
+        if found:
+            return f'exec: "{found[1]}": {found[2]}'
+    return ""

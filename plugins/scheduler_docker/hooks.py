@@ -1,0 +1,99 @@
+"""Where docker meets the rest."""
+
+from minipaas_lib import api
+
+_BRIDGE_FILTER = "/proc/sys/net/bridge/bridge-nf-call-iptables"
+
+
+@api.hookimpl
+def scheduler():
+    api.activate()
+    import docker  # noqa: F401 - the greater part of what the first call would wait for
+
+    from plugins.scheduler_docker.scheduler import DockerScheduler
+
+    return DockerScheduler()
+
+
+@api.hookimpl
+def installed():
+    from plugins.scheduler_docker import network
+
+    network.ensure()
+
+
+@api.hookimpl
+def doctor(app):
+    try:
+        return _host() if app is None else _app(app)
+    except api.errors.MinipaasError as error:
+        part = "docker" if app is None else f"app {app.name}: processes"
+        return [api.Finding(part, False, error.message, error.hint)]
+
+
+def _host() -> list:
+    from plugins.scheduler_docker import client, network
+
+    with client.answering():
+        version = client.connect().version()["Version"]
+    return [api.Finding("docker", True, f"docker {version} answers"), _network(network.settings())]
+
+
+def _network(ours) -> "api.Finding":
+    """What is to be said of the network: there, and does it keep the apps apart?"""
+    import docker.errors
+
+    from plugins.scheduler_docker import client
+
+    part = f"network {ours.name}"
+    try:
+        with client.answering():
+            answer = client.connect().inspect_network(ours.name)
+    except docker.errors.NotFound:
+        return api.Finding(part, False, "the network of the apps is not there", "minipaas install")
+    if answer["Options"].get("com.docker.network.bridge.enable_icc") != "false":
+        return api.Finding(
+            part,
+            False,
+            "apps can reach each other on it",
+            f"stop the apps, then: docker network rm {ours.name}; minipaas install",
+        )
+    subnets = [pool.get("Subnet") for pool in answer["IPAM"]["Config"] or []]
+    if ours.subnet and ours.subnet not in subnets:
+        return api.Finding(
+            part,
+            False,
+            f"it has the subnet {subnets[0] if subnets else 'none'}, and {ours.subnet} is recorded",
+            "minipaas install",
+        )
+    try:
+        with open(_BRIDGE_FILTER, encoding="ascii") as file:
+            filtered = file.read().strip() == "1"
+    except OSError:
+        filtered = False
+    if not filtered:
+        return api.Finding(
+            part, False, "the kernel does not filter bridges, so apps can reach each other",
+            "sudo modprobe br_netfilter; sudo sysctl net.bridge.bridge-nf-call-iptables=1",
+        )  # fmt: skip
+    return api.Finding(part, True, f"{ours.subnet or subnets[0]}, apps cannot reach each other")
+
+
+def _app(app) -> list:
+    """Compare the processes that should run with those that do."""
+    part = f"app {app.name}: processes"
+    release = api.live_release(app.name)
+    if release is None:
+        return [api.Finding(part, True, "not deployed yet")]
+    if app.stopped:
+        return [api.Finding(part, True, "stopped, as ps:stop asked")]
+    number = release.processes or release.number
+    found = [p for p in api.scheduler().processes(app.name) if p.release == number]
+    running = {(p.process_type, p.index) for p in found if p.state == "running" and p.adopted}
+    wanted = {(kind, index) for kind, count in release.formation.items() for index in range(1, count + 1)}
+    missing = [f"{kind}.{index}" for kind, index in sorted(wanted - running)]
+    if missing:
+        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
+        said = f"{len(missing)} of {len(wanted)} do not run: {named}"
+        return [api.Finding(part, False, said, f"logs {app.name}, then: ps:restart {app.name}")]
+    return [api.Finding(part, True, f"{len(wanted)} of {len(wanted)} run")]

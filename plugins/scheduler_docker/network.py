@@ -1,0 +1,156 @@
+"""The docker network that all processes join: containers cannot reach each other, the host reaches them all."""
+
+from typing import NamedTuple
+
+from minipaas_lib import api
+from plugins.scheduler_docker import addresses, client
+
+_NO_ICC = "com.docker.network.bridge.enable_icc"
+_BRIDGE = "com.docker.network.bridge.name"
+_MTU = "com.docker.network.driver.mtu"
+_LAST = "network.toml"  # the last address given; apart from platform.toml, as every start of a process writes it
+
+
+class Network(NamedTuple):
+    name: str
+    bridge: str  # the network interface on the host
+    subnet: str  # CIDR; "" before the network was first made
+
+
+def settings() -> Network:
+    """Our network as platform.toml has it."""
+    table = api.platform().get("network", {})
+    name = table.get("name", "minipaas")
+    return Network(name, table.get("bridge", name[:14] + "0"), table.get("subnet", ""))
+
+
+def ensure() -> Network:
+    """Our network, made where it is not there. Raises errors.Unavailable, errors.BadConfig."""
+    import docker.errors
+
+    docker_api = client.connect()
+    wanted = settings()
+    with client.answering():
+        try:
+            return _recorded(wanted, _subnet_of(docker_api.inspect_network(wanted.name)))
+        except docker.errors.NotFound:
+            pass
+        subnet = wanted.subnet or _choose(docker_api)
+        network = _recorded(wanted, subnet)
+        try:
+            _create(docker_api, network)
+        except docker.errors.APIError as error:
+            if error.status_code == 409:  # another process was first
+                return ensure()
+            raise api.errors.Unavailable(
+                f"docker refuses our network {network.name} ({subnet}): {client.explanation(error)}", "doctor"
+            ) from error
+    return network
+
+
+def _recorded(wanted: Network, subnet: str) -> Network:
+    """The network with the subnet it has, written to platform.toml where that is new."""
+    if wanted.subnet == subnet:
+        return wanted
+
+    def change(document):
+        document.setdefault("network", {})["subnet"] = subnet
+
+    api.edit_platform(change)
+    return wanted._replace(subnet=subnet)
+
+
+def _subnet_of(answer: dict) -> str:
+    for pool in answer["IPAM"]["Config"] or []:
+        if "." in pool.get("Subnet", ""):
+            return pool["Subnet"]
+    raise api.errors.BadConfig(
+        f"the docker network {answer['Name']} has no IPv4 subnet, so it is not ours",
+        f"stop what uses it, then: docker network rm {answer['Name']}",
+    )
+
+
+def _choose(docker_api) -> str:
+    with open("/proc/net/route", encoding="ascii") as file:
+        used = addresses.routed_subnets(file.read())
+    for other in docker_api.networks():
+        used += [pool["Subnet"] for pool in other["IPAM"]["Config"] or [] if "Subnet" in pool]
+    subnet = addresses.free_subnet(used)
+    if subnet is None:
+        raise api.errors.BadConfig(
+            "every private subnet that the apps' network could use overlaps one of this host's",
+            'name a free one, at least a /23, in platform.toml: [network] subnet = "10.1.0.0/16"',
+        )
+    return subnet
+
+
+def _create(docker_api, network: Network) -> None:
+    from docker.types import IPAMConfig, IPAMPool
+
+    pool = IPAMPool(
+        subnet=network.subnet,
+        gateway=addresses.gateway(network.subnet),
+        iprange=addresses.dynamic_range(network.subnet),
+    )
+    docker_api.create_network(
+        network.name,
+        driver="bridge",
+        ipam=IPAMConfig(pool_configs=[pool]),
+        options={_NO_ICC: "false", _BRIDGE: network.bridge, _MTU: _uplink_mtu()},
+        check_duplicate=True,
+        labels={"minipaas.network": network.name},
+    )
+
+
+def _uplink_mtu() -> str:
+    """The MTU of the interface that the default route uses: docker assumes 1500, and some clouds have less."""
+    try:
+        with open("/proc/net/route", encoding="ascii") as file:
+            rows = [line.split() for line in file.readlines()[1:]]
+        interface = next(row[0] for row in rows if row[1] == "00000000")
+        with open(f"/sys/class/net/{interface}/mtu", encoding="ascii") as file:
+            return str(min(1500, int(file.read())))
+    except (OSError, StopIteration, IndexError, ValueError):
+        return "1500"
+
+
+def reserve(network: Network, avoid: set[str] = frozenset()) -> str:
+    """A free address for a new process; recorded, so that no other process is given it soon.
+
+    The record is written by compare-and-swap: of two commands at once, one goes on to the next address.
+    Raises errors.Unavailable when all are taken.
+    """
+    store = api.store()
+    taken = _taken(network) | avoid
+    while True:
+        try:
+            text, revision = store.read(_LAST)
+        except api.errors.NotFound:
+            text, revision = "", ""
+        address = addresses.next_address(network.subnet, taken, _last(text))
+        if address is None:
+            raise api.errors.Unavailable(f"all addresses of the network {network.subnet} are in use", "ps:report")
+        try:
+            store.write(_LAST, f'last_address = "{address}"\n', revision)
+            return address
+        except api.errors.Conflict:
+            continue
+
+
+def _last(text: str) -> str:
+    import tomllib
+
+    try:
+        return str(tomllib.loads(text).get("last_address", ""))
+    except ValueError:
+        return ""  # the record only makes reuse later; without it any free address is right
+
+
+def _taken(network: Network) -> set[str]:
+    """The addresses of all containers on the network, stopped ones included."""
+    from plugins.scheduler_docker import containers
+
+    with client.answering():
+        everything = client.connect().containers(all=True)
+    found = {containers.address(answer["NetworkSettings"]["Networks"], network.name) for answer in everything}
+    return found - {""}

@@ -1,0 +1,141 @@
+"""The output of containers: what there is, and what comes."""
+
+from collections.abc import Callable, Iterator
+
+from minipaas_lib import api
+from plugins.scheduler_docker import client, containers, streams
+
+
+def last(docker_api, process: "api.Process", lines: int | None) -> list["api.LogLine"]:
+    """The last `lines` lines (None: all) of a process, oldest first; none of one that is gone."""
+    import docker.errors
+
+    with client.answering():
+        try:
+            frames = docker_api.logs(
+                process.id or process.name,
+                stream=True,
+                follow=False,
+                timestamps=True,
+                tail="all" if lines is None else lines,
+            )
+            return [api.LogLine(process, time, text) for time, text in streams.lines(frames)]
+        except docker.errors.NotFound:
+            return []
+        except docker.errors.APIError as error:
+            raise api.errors.Unavailable(
+                f"docker cannot read the log of {process.name}: {containers.reason(client.explanation(error))}",
+                "doctor",
+            ) from error
+
+
+def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bool]) -> Iterator["api.LogLine"]:
+    """The last lines of each wanted process of the app, merged by time, then new ones as they come. Endless.
+
+    Needs gevent's patches: each container has a greenlet that reads its stream, and one more hears of new containers.
+    Raises errors.Unavailable when docker goes away.
+    """
+    from gevent.pool import Group
+    from gevent.queue import Queue
+
+    lines_to_come: Queue = Queue(maxsize=1000)  # a slow reader holds the readers back, not the memory
+    seen: dict[str, str] = {}  # container id -> time of the last line passed on
+    reading: set[str] = set()
+    readers = Group()
+
+    def read(process):
+        for line in _new_lines(process, seen.get(process.id, "")):
+            seen[process.id] = line.time
+            lines_to_come.put(line)
+
+    def attend(process):
+        if wanted(process) and process.id not in reading:
+            reading.add(process.id)
+            readers.spawn(_guarded, lines_to_come, lambda: read(process)).link(lambda _: reading.discard(process.id))
+
+    def hear():
+        for event in started:
+            attend(scheduler.refresh(_named(event)))
+        raise api.errors.Unavailable("docker has stopped answering", "sudo systemctl status docker")
+
+    # The events first: a container that starts while we look at the list is then in one of both.
+    started = _starts(app)
+    try:
+        present = [process for process in scheduler.processes(app) if wanted(process)]
+        history = [line for process in present for line in last(client.connect(), process, lines)]
+        seen |= {line.process.id: line.time for line in history}
+        yield from sorted(history, key=lambda line: line.time)
+        for process in present:
+            attend(process)
+        readers.spawn(_guarded, lines_to_come, hear)
+        while True:
+            line = lines_to_come.get()
+            if isinstance(line, Exception):
+                raise line
+            yield line
+    finally:
+        readers.kill(block=False)
+
+
+def _guarded(queue, function: Callable[[], None]) -> None:
+    """Run a greenlet's work; what it raises is raised where the lines are read."""
+    import docker.errors
+
+    try:
+        with client.answering():
+            function()
+    except docker.errors.NotFound:
+        pass  # the container is gone, and its output with it
+    except docker.errors.APIError as error:
+        queue.put(
+            api.errors.Unavailable("docker cannot read logs: " + containers.reason(client.explanation(error)), "doctor")
+        )
+    except Exception as error:
+        queue.put(error)
+
+
+def _new_lines(process: "api.Process", after: str) -> Iterator["api.LogLine"]:
+    """The lines of a process after the time `after`, until its container stops."""
+    docker_api = client.new()
+    try:
+        # Docker takes whole seconds here without loss of precision; what was seen of that second is left out.
+        since = {"since": _seconds(after)} if after else {}
+        for time, text in streams.lines(_endless(docker_api, process, since)):
+            if time > after:
+                yield api.LogLine(process, time, text)
+    finally:
+        docker_api.close()
+
+
+def _endless(docker_api, process: "api.Process", since: dict):
+    docker_api.timeout = None  # an app may be silent for days
+    return docker_api.logs(process.id, stream=True, follow=True, timestamps=True, **since)
+
+
+def _seconds(time: str) -> int:
+    """Seconds since 1970 of docker's RFC 3339 time, rounded down."""
+    import calendar
+
+    return calendar.timegm(tuple(int(time[a:b]) for a, b in ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))))
+
+
+def _starts(app: str):
+    """Docker's events about containers of the app that start."""
+    docker_api = client.new()
+    docker_api.timeout = None
+    with client.answering():
+        return docker_api.events(
+            decode=True, filters={"type": "container", "event": "start", "label": f"{containers.APP}={app}"}
+        )
+
+
+def _named(event: dict) -> "api.Process":
+    labels = event["Actor"]["Attributes"]
+    return api.Process(
+        name=labels["name"],
+        app=labels[containers.APP],
+        release=int(labels[containers.RELEASE]),
+        process_type=labels[containers.PROCESS],
+        index=int(labels[containers.INDEX]),
+        id=event["Actor"]["ID"],
+    )

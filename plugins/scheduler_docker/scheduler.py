@@ -1,0 +1,260 @@
+"""The Scheduler contract (see minipaas_lib.bus.engines) kept with docker on this host."""
+
+import contextlib
+
+from minipaas_lib import api
+from plugins.scheduler_docker import client, containers, network
+
+_ADDRESS_TRIES = 5
+
+
+class DockerScheduler:
+    """Runs each process as a container of its own."""
+
+    def start(self, spec: "api.ContainerSpec") -> "api.Process":
+        containers.restart_policy(spec.restart)
+        ours = network.ensure()
+        refused: set[str] = set()
+        for _ in range(_ADDRESS_TRIES):
+            address = network.reserve(ours, refused)
+            container = self._create(spec.name, containers.body(spec, ours.name, address))
+            failure = self._start(container)
+            if failure is None:
+                return self._process(container, ours.name)
+            if "Address already in use" not in failure:
+                break
+            refused.add(address)
+        raise api.errors.DeployFailed(
+            f"{spec.name} cannot be started: {containers.reason(failure)}", "logs:failed " + spec.app
+        )
+
+    def adopt(self, processes: list["api.Process"]) -> None:
+        for process in processes:
+            answer = self._inspect(process)
+            if answer is None:
+                raise api.errors.Unavailable(
+                    f"{process.name} is gone, somebody has removed it", f"ps:restart {process.app}"
+                )
+            policy = (answer["Config"]["Labels"] or {}).get(containers.RESTART, "unless-stopped")
+            self._update(process, containers.restart_policy(policy))
+
+    def disown(self, processes: list["api.Process"]) -> None:
+        for process in processes:
+            self._update(process, containers.NEVER)
+
+    def stop(self, process: "api.Process", timeout: int | None = None) -> None:
+        import docker.errors
+
+        answer = self._inspect(process)
+        if answer is None:
+            return
+        if timeout is None:
+            timeout = answer["Config"].get("StopTimeout") or 10
+        with client.answering(), contextlib.suppress(docker.errors.NotFound):
+            client.connect().stop(answer["Id"], timeout=timeout)
+        self._remove(answer["Id"])
+
+    def refresh(self, process: "api.Process") -> "api.Process":
+        from dataclasses import replace
+
+        answer = self._inspect(process)
+        if answer is None:
+            return replace(process, state="missing", adopted=False)
+        return containers.process(answer, network.settings().name)
+
+    def processes(self, app: str | None = None) -> list["api.Process"]:
+        ours = network.settings().name
+        label = containers.APP + (f"={app}" if app else "")
+        docker_api = client.connect()
+        with client.answering():
+            found = docker_api.containers(all=True, filters={"label": label})
+        answers = [
+            self._inspect_id(item["Id"]) for item in found if ours in (item["NetworkSettings"]["Networks"] or {})
+        ]
+        processes = [containers.process(answer, ours) for answer in answers if answer]
+        return sorted(
+            processes, key=lambda process: (process.app, process.process_type, process.index, process.release)
+        )
+
+    def diagnose(self, process: "api.Process", lines: int = 20) -> "api.Diagnosis":
+        from plugins.scheduler_docker import sockets
+
+        answer = self._inspect(process)
+        if answer is None:
+            return api.Diagnosis("missing", 0, False, (), (), "the container is gone")
+        state = answer["State"]
+        log = tuple(line.text for line in self.logs([process], lines))
+        now = containers.process(answer, network.settings().name)
+        said = containers.reason(state["Error"]) if state["Error"] else ""
+        return api.Diagnosis(
+            state=now.state,
+            exit_code=state["ExitCode"],
+            out_of_memory=state["OOMKilled"],
+            log=log,
+            listening=sockets.of_process(state["Pid"]) if state["Pid"] else (),
+            error=said or containers.init_failure(log),
+        )
+
+    def run(
+        self, spec: "api.ContainerSpec", interactive: bool = False, tty: bool = False, ttl: int | None = None
+    ) -> int:
+        import secrets
+
+        from plugins.scheduler_docker import attached
+
+        ours = network.ensure()
+        name = f"{spec.name.rpartition('.')[0] or spec.name}.{secrets.token_hex(4)}"
+        made = self._create(name, containers.one_off_body(spec, ours.name, interactive, tty))
+        try:
+            return attached.start(name, interactive, ttl)
+        finally:
+            self._end(made, min(spec.stop_timeout, 10))
+
+    def enter(self, process: "api.Process", command: list[str], tty: bool = False) -> int:
+        from plugins.scheduler_docker import attached
+
+        now = self.refresh(process)
+        if now.state != "running":
+            raise api.errors.Unavailable(
+                f"{process.process_type}.{process.index} of {process.app} is not running but {now.state}",
+                f"ps:report {process.app}",
+            )
+        return attached.execute(now.name, command or [self._shell(now)], tty)
+
+    def logs(self, processes: list["api.Process"], lines: int | None = 100) -> list["api.LogLine"]:
+        from plugins.scheduler_docker import reading
+
+        found = [line for process in processes for line in reading.last(client.connect(), process, lines)]
+        return sorted(found, key=lambda line: line.time)
+
+    def follow(self, app: str, lines: int, process_type: str | None = None, index: int | None = None):
+        from plugins.scheduler_docker import reading
+
+        def wanted(process):
+            return (process_type or process.process_type) == process.process_type and index in (None, process.index)
+
+        yield from reading.follow(self, app, lines, wanted)
+
+    def inspect(self, process: "api.Process") -> dict:
+        answer = self._inspect(process)
+        if answer is None:
+            raise api.errors.NotFound(f"{process.name} is gone", f"ps:report {process.app}")
+        return containers.without_values(answer)
+
+    # -- one docker call each ------------------------------------------------------------------------------------
+
+    def _create(self, name: str, body: dict) -> str:
+        """Create a container, in the place of a leftover of the same name; its id."""
+        import docker.errors
+
+        docker_api = client.connect()
+        for attempt in (1, 2):
+            try:
+                with client.answering():
+                    return docker_api.create_container_from_config(body, name)["Id"]
+            except docker.errors.APIError as error:
+                said = containers.reason(client.explanation(error))
+                if "No such image" in said:
+                    raise api.errors.DeployFailed(
+                        f"the image of {name} is gone from this host", "ps:rebuild"
+                    ) from error
+                if error.status_code != 409:
+                    raise api.errors.DeployFailed(f"{name} cannot be created: {said}", "doctor") from error
+                if attempt == 2 or not self._remove_leftover(name):
+                    raise api.errors.DeployFailed(
+                        f"another container has the name {name} and is in use", f"docker inspect {name}"
+                    ) from error
+        raise AssertionError("the second attempt returns or raises")
+
+    def _remove_leftover(self, name: str) -> bool:
+        """Remove the container `name` if it is ours and dead for good; whether it is gone."""
+        answer = self._inspect_id(name)
+        if answer is None:
+            return True
+        ours = containers.APP in (answer["Config"]["Labels"] or {})
+        if not ours or answer["State"]["Running"] or answer["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no"):
+            return False
+        self._remove(answer["Id"])
+        return True
+
+    def _start(self, container: str) -> str | None:
+        """Start a container; what docker says if it cannot be started, and then nothing is left of it."""
+        import docker.errors
+
+        try:
+            with client.answering():
+                client.connect().start(container)
+            return None
+        except docker.errors.APIError as error:
+            self._remove(container)
+            return client.explanation(error)
+        except api.errors.Unavailable:
+            with contextlib.suppress(api.errors.Unavailable):
+                self._remove(container)
+            raise
+
+    def _remove(self, container: str) -> None:
+        import docker.errors
+
+        try:
+            with client.answering():
+                client.connect().remove_container(container, v=True, force=True)
+        except docker.errors.APIError as error:
+            if error.status_code not in (404, 409):  # gone, or being removed
+                raise api.errors.Unavailable(
+                    f"docker cannot remove {container[:12]}: {containers.reason(client.explanation(error))}", "doctor"
+                ) from error
+
+    def _end(self, container: str, timeout: int) -> None:
+        """Stop and remove a one-off container, in whatever state it is."""
+        import docker.errors
+
+        with client.answering(), contextlib.suppress(docker.errors.APIError):
+            client.connect().stop(container, timeout=timeout)
+        self._remove(container)
+
+    def _update(self, process: "api.Process", policy: dict) -> None:
+        """Set the restart policy. Nothing happens to a container that is gone."""
+        import docker.errors
+
+        try:
+            with client.answering():
+                client.connect().update_container(process.id or process.name, restart_policy=policy)
+        except docker.errors.APIError as error:
+            said = client.explanation(error)
+            if not client.is_missing(error) and "marked for removal" not in said:
+                raise api.errors.Unavailable(
+                    f"docker cannot change {process.name}: {containers.reason(said)}", "doctor"
+                ) from error
+
+    def _inspect(self, process: "api.Process") -> dict | None:
+        return self._inspect_id(process.id or process.name)
+
+    def _inspect_id(self, container: str) -> dict | None:
+        import docker.errors
+
+        with client.answering():
+            try:
+                return client.connect().inspect_container(container)
+            except docker.errors.NotFound:
+                return None
+
+    def _process(self, container: str, ours: str) -> "api.Process":
+        answer = self._inspect_id(container)
+        if answer is None:
+            raise api.errors.DeployFailed("a container was removed by somebody else while it started", "doctor")
+        return containers.process(answer, ours)
+
+    def _shell(self, process: "api.Process") -> str:
+        """bash where the image has it, else sh. Raises errors.Unavailable where it has none."""
+        docker_api = client.connect()
+        with client.answering():
+            probe = docker_api.exec_create(process.id, ["sh", "-c", "command -v bash || true"], stderr=False)["Id"]
+            said = docker_api.exec_start(probe).decode("utf-8", "replace").strip()
+            code = docker_api.exec_inspect(probe)["ExitCode"]
+        if code:
+            raise api.errors.Unavailable(
+                f"the image of {process.app} has no shell",
+                f"name a program that it has: enter {process.app} {process.process_type}.{process.index} <command>",
+            )
+        return "bash" if said else "sh"
