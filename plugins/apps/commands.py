@@ -1,0 +1,188 @@
+"""The commands apps:*."""
+
+import click
+
+from minipaas_lib import api
+
+_MESSAGE_LIMIT = 200  # characters
+
+
+@api.commands.command("apps:create")
+@api.commands.app_argument
+def apps_create(app):
+    """Create an app.
+
+    A first git push to a new name creates the app too, unless apps:set --global create-on-push false was said.
+
+    \b
+    e.g.: apps:create blog
+    """
+    api.create_app(app)
+    api.output.step(f"Created {app}")
+    api.output.info(f"git remote add paas paas@<host>:{app}")
+    api.output.info("git push paas main")
+
+
+@api.commands.command("apps:list")
+@api.commands.format_option
+def apps_list(format):
+    """List all apps.
+
+    \b
+    e.g.: apps:list
+          apps:list --format json
+    """
+    found = api.app_names()
+    api.commands.print_list(found, format)
+    if not found and format == "stdout":
+        api.output.info("there are no apps yet: apps:create blog")
+
+
+@api.commands.command("apps:destroy")
+@click.option("--force", "-f", is_flag=True, help="Do not ask for the name")
+@api.commands.wait_option
+@api.commands.app_argument
+def apps_destroy(app, force):
+    """Remove an app and all that belongs to it.
+
+    Its name is asked for on stdin, unless --force is given. There is no way back.
+
+    \b
+    e.g.: apps:destroy blog
+          apps:destroy blog --force
+    """
+    api.app(app)
+    api.commands.confirm(app, force)
+    api.destroy_app(app)
+    api.output.step(f"Destroyed {app}")
+
+
+@api.commands.command("apps:exists")
+@api.commands.app_argument
+def apps_exists(app):
+    """Tell by the exit status whether an app exists: 0 yes, 1 no.
+
+    \b
+    e.g.: apps:exists blog
+    """
+    if app not in api.app_names():
+        api.app(app)  # says it, with the nearest name
+    api.output.info(f"there is an app {app}")
+
+
+def _rows(app) -> dict:
+    """The report of one app."""
+    live = api.live_release(app.name)
+    return {
+        "app-created-at": app.created,
+        "app-creator": app.creator,
+        "app-dir": api.paths.repository(app.name),
+        "app-live-release": live.name if live else "",
+        "app-locked": bool(app.frozen),
+        "app-locked-reason": app.frozen,
+    }
+
+
+def _everywhere() -> dict:
+    """The report of what holds for all apps."""
+    return {"app-create-on-push": api.platform().get("create-on-push", True)}
+
+
+apps_report = api.commands.report_command("apps", _rows, "Print what is known of one app or of all", _everywhere)
+
+
+@api.commands.command("apps:lock")
+@click.option("--message", "-m", default="", metavar="TEXT", help="Why, for those who are refused")
+@api.commands.wait_option
+@api.commands.app_argument
+def apps_lock(app, message):
+    """Refuse changes of an app until it is unlocked: pushes, config, scale, domains and the rest.
+
+    It goes on serving. While a deploy or another change of it is going on, that is said and nothing is locked.
+
+    \b
+    e.g.: apps:lock blog --message "moving the database"
+    """
+    reason = _reason(message)
+    with api.lock(app, frozen_too=True):  # a deploy that is going on would write its own view of the app at its end
+        before = api.app(app).frozen
+        if before:
+            raise api.errors.UsageError(f"{app} is locked already: {before}", f"apps:unlock {app}")
+        api.edit_app(app, lambda document: document.update(locked=reason))
+    api.output.step(f"Locked {app}: {reason}")
+    api.output.info(f"apps:unlock {app} lets changes in again")
+
+
+def _reason(message: str) -> str:
+    """What those are told who meet the lock: the message, and who locked."""
+    message = message.strip()
+    if len(message) > _MESSAGE_LIMIT or not (message or "a").isprintable():
+        raise api.errors.UsageError(
+            f"the message must be one line of at most {_MESSAGE_LIMIT} characters", 'give one such as: "moving the database"'
+        )
+    who = f"by {api.caller.key()} since {api.holder().since}"
+    return f"{message} ({who})" if message else who
+
+
+@api.commands.command("apps:unlock")
+@api.commands.app_argument
+def apps_unlock(app):
+    """Allow changes of an app again.
+
+    \b
+    e.g.: apps:unlock blog
+    """
+    if not api.app(app).frozen:
+        api.output.info(f"{app} is not locked, nothing to do")
+        return
+    api.edit_app(app, lambda document: document.pop("locked", None))
+    api.output.step(f"Unlocked {app}")
+
+
+@api.commands.command("apps:locked")
+@api.commands.app_argument
+def apps_locked(app):
+    """Tell by the exit status whether an app is locked: 0 yes, 1 no.
+
+    It says by whom and why: by apps:lock, or by a deploy or another command that is changing it now.
+
+    \b
+    e.g.: apps:locked blog
+    """
+    frozen, busy = api.app(app).frozen, api.lock_holder(app)
+    if frozen:
+        api.output.info(f"{app} is locked: {frozen}")
+    if busy:
+        api.output.info(f"{app} is being changed by '{busy.command}' (key {busy.key}, since {busy.since}, pid {busy.pid})")
+    if not frozen and not busy:
+        api.output.info(f"{app} is not locked")
+        return 1
+    return 0
+
+
+_SETTINGS = {"create-on-push": {"true": True, "false": False}}
+
+
+@api.commands.command("apps:set")
+@click.option("--global", "everyone", is_flag=True, help="For all apps, and those to come")
+@click.argument("key", metavar="<key>")
+@click.argument("value", metavar="[<value>]", default="")
+def apps_set(everyone, key, value):
+    """Set a setting for all apps; without a value, clear it.
+
+    create-on-push (true or false, default true): whether a git push to a new name creates the app.
+
+    \b
+    e.g.: apps:set --global create-on-push false
+    """
+    if not everyone:
+        raise api.errors.UsageError("apps have no settings of their own here, only --global ones", "apps:set --global create-on-push false")
+    if key not in _SETTINGS:
+        raise api.errors.UsageError(f"there is no setting {api.names.safe(key)}", "one of: " + ", ".join(_SETTINGS))
+    if value and value not in _SETTINGS[key]:
+        raise api.errors.UsageError(f"{key} cannot be {api.names.safe(value)}", "one of: " + ", ".join(_SETTINGS[key]))
+    if value:
+        api.edit_platform(lambda document: document.update({key: _SETTINGS[key][value]}))
+    else:
+        api.edit_platform(lambda document: document.pop(key, None))
+    api.output.step(f"{key} is {value}" if value else f"{key} is the default again")

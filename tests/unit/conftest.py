@@ -1,0 +1,71 @@
+"""A scratch world for tests of commands: a root folder of its own, and the command line in this process."""
+
+import io
+import os
+import sys
+
+import pytest
+
+from minipaas_lib import caller, cli, output, paths, store
+from minipaas_lib.pipeline import engines, locks
+from minipaas_lib.store import schema
+
+
+class Result:
+    """What one command did."""
+
+    def __init__(self, status: int, out: str, err: str) -> None:
+        self.status, self.out, self.err = status, out, err
+
+
+class World:
+    """Runs commands. `world("apps:create", "blog")` gives the exit status and what was printed."""
+
+    def __init__(self, root: str, capsys, monkeypatch) -> None:
+        self.root, self._capsys, self._monkeypatch = root, capsys, monkeypatch
+
+    def __call__(self, *argv: str, stdin: str | bytes = b"", key: str = "root") -> Result:
+        data = stdin.encode() if isinstance(stdin, str) else stdin
+        self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data), encoding="utf-8"))
+        if key == "root":
+            self._monkeypatch.delenv("MINIPAAS_KEY", raising=False)
+        else:
+            self._monkeypatch.setenv("MINIPAAS_KEY", key)
+        self._capsys.readouterr()
+        status = cli.run(list(argv))
+        said = self._capsys.readouterr()
+        return Result(status, said.out, said.err)
+
+    def ok(self, *argv: str, **options) -> str:
+        """Run a command that must succeed; its stdout."""
+        result = self(*argv, **options)
+        assert result.status == 0, result.err
+        return result.out
+
+    def refused(self, *argv: str, **options) -> str:
+        """Run a command that must be refused with a sentence and change no document; what it said."""
+        before = self.documents()
+        result = self(*argv, **options)
+        assert result.status in (1, 2), result
+        assert result.err.startswith(" !     ") and "Traceback" not in result.err and "itself failed" not in result.err
+        assert result.out == "" and self.documents() == before
+        return result.err
+
+    def documents(self) -> dict[str, str]:
+        """All documents of the store."""
+        opened = store.open_store()
+        return {path: opened.read(path).text for path in opened.list()}
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch, capsys):
+    root = os.path.join(tmp_path, "root")
+    monkeypatch.setenv("MINIPAAS_ROOT", root)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.setattr(paths, "caller_directory", str(tmp_path))
+    monkeypatch.setattr(caller, "_command", "")
+    monkeypatch.setattr(locks, "patience", 0.0)
+    monkeypatch.setattr(output, "_deaf", False)
+    monkeypatch.setattr(engines, "_engines", {})
+    schema.check(store.open_store())  # a new store is written to by the first command
+    return World(root, capsys, monkeypatch)

@@ -1,0 +1,158 @@
+import json
+
+import pytest
+
+from minipaas_lib.pipeline import apps, engines, locks
+from minipaas_lib.store import open_store
+from minipaas_lib.store.contract import LockHolder
+
+
+class NoEngine:
+    """Scheduler and router of a host on which nothing runs."""
+
+    def remove(self, app):
+        pass
+
+    def processes(self, app=None):
+        return []
+
+
+@pytest.fixture
+def idle(world, monkeypatch):
+    monkeypatch.setattr(engines, "_engines", {"scheduler": NoEngine(), "router": NoEngine()})
+    return world
+
+
+def test_create_and_list(world):
+    assert world.ok("apps:list") == ""
+    assert world.ok("apps:list", "--format", "json") == "[]\n"
+    created = world("apps:create", "shop", key="anna")
+    assert created.status == 0 and "git push paas main" in created.err
+    world.ok("apps:create", "blog")
+    assert world.ok("apps:list") == "blog\nshop\n"
+    assert json.loads(world.ok("apps:list", "--format", "json")) == ["blog", "shop"]
+    assert apps.load("shop").creator == "anna"
+
+
+NAMES = [
+    "TestApp", "test_app", "a/b", "a:latest", "a;id", "a|b", "$x", "../x", "x" * 64, "blog\n", "paas", "minipaas", "global",
+    "", " ", "a b", "`id`", "$(id)", "a\0b", "bl\u00f6g", "a.b", "a-", "\x1b[31m", "x" * 100_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("command", ["apps:create", "apps:destroy", "apps:exists", "apps:lock", "apps:report"])
+def test_bad_names(world, command, name):
+    said = world.refused(command, name)
+    assert "\x1b" not in said and len(said) < 500
+
+
+@pytest.mark.parametrize("arguments", [["-x"], [], ["a", "b"], ["--", "-x"]])
+def test_bad_calls(world, arguments):
+    world.refused("apps:create", *arguments)
+
+
+@pytest.mark.parametrize("command", ["apps:list; rm -rf /", "apps:list;", "apps:lst", "rm", "apps:list|sh"])
+def test_no_shell(world, command):
+    assert "is not a command" in (said := world.refused(*command.split())) or "there is no command" in said
+
+
+def test_second_app_of_a_name(world):
+    world.ok("apps:create", "blog")
+    assert "app blog exists already" in world.refused("apps:create", "blog")
+
+
+def test_exists(world):
+    world.ok("apps:create", "blog")
+    assert world("apps:exists", "blog").status == 0
+    missing = world("apps:exists", "blgo")
+    assert missing.status == 1 and "did you mean blog?" in missing.err
+
+
+def test_destroy_asks_for_the_name(idle):
+    idle.ok("apps:create", "blog")
+    assert "does not match" in idle("apps:destroy", "blog", stdin="shop\n").err
+    assert "does not match" in idle("apps:destroy", "blog").err
+    assert idle.ok("apps:list") == "blog\n"
+    idle.ok("apps:destroy", "blog", stdin="blog\n")
+    assert idle.ok("apps:list") == ""
+
+
+def test_destroy_by_force(idle):
+    idle.ok("apps:create", "blog")
+    idle.ok("apps:destroy", "blog", "--force")
+    assert "there is no app" in idle.refused("apps:destroy", "blog", "--force")
+
+
+def test_a_locked_app_is_not_destroyed(idle):
+    idle.ok("apps:create", "blog")
+    idle.ok("apps:lock", "blog")
+    assert idle("apps:destroy", "blog", "--force").status == 75
+
+
+def test_report(world):
+    world.ok("apps:create", "blog")
+    assert "App creator:                      root\n" in world.ok("apps:report")
+    assert world.ok("apps:report", "blog", "--app-locked") == "false\n"
+    about = json.loads(world.ok("apps:report", "blog", "--format", "json"))
+    assert about["app-live-release"] == "" and about["app-dir"].endswith("/repos/blog.git")
+    assert "--app-dir" in world.refused("apps:report", "blog", "--nonsense")
+
+
+def test_lock(world):
+    world.ok("apps:create", "blog")
+    assert world("apps:locked", "blog").status == 1
+    world.ok("apps:lock", "blog", "--message", "moving the database", key="anna")
+    locked = world("apps:locked", "blog")
+    assert locked.status == 0 and "moving the database (by anna since 20" in locked.err
+    refused = world("config:set", "blog", "A=1")
+    assert refused.status == 75 and "moving the database" in refused.err and "apps:unlock blog" in refused.err
+    assert "locked already" in world.refused("apps:lock", "blog")
+    world.ok("apps:unlock", "blog")
+    assert "nothing to do" in world("apps:unlock", "blog").err
+    assert "locked" not in apps.load("blog").document
+    world.ok("config:set", "blog", "A=1")
+
+
+@pytest.mark.parametrize("message", ["two\nlines", "x" * 201, "\x1b[31m"])
+def test_lock_messages(world, message):
+    world.ok("apps:create", "blog")
+    world.refused("apps:lock", "blog", "--message", message)
+
+
+def test_a_deploy_that_is_going_on(world):
+    world.ok("apps:create", "blog")
+    assert locks.held_by("blog") is None
+    with open_store().lock("apps/blog", LockHolder.here("git push", "anna")):
+        assert locks.held_by("blog").key == "anna"
+        locked = world("apps:locked", "blog")
+        assert locked.status == 0 and "'git push' (key anna" in locked.err
+        busy = world("apps:lock", "blog")
+        assert busy.status == 75 and "'git push' (key anna" in busy.err
+    assert world("apps:locked", "blog").status == 1
+
+
+def test_create_on_push(world):
+    world.ok("apps:set", "--global", "create-on-push", "false")
+    assert apps.platform()["create-on-push"] is False
+    assert world.ok("apps:report", "--global", "--app-create-on-push") == "false\n"
+    world.ok("apps:set", "--global", "create-on-push")
+    assert world.ok("apps:report", "--global", "--app-create-on-push") == "true\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["create-on-push", "true"], ["--global", "create-on-push", "yes"], ["--global", "colour", "red"], ["--global"]]
+)
+def test_bad_settings(world, arguments):
+    world.refused("apps:set", *arguments)
+
+
+def test_a_broken_document_stops_its_app_alone(world):
+    world.ok("apps:create", "blog")
+    world.ok("apps:create", "shop")
+    open_store().write("apps/blog/app.toml", "config = {\n")
+    broken = world("apps:report", "blog")
+    assert broken.status == 78 and "apps/blog/app.toml cannot be read, line" in broken.err
+    assert world.ok("apps:list") == "blog\nshop\n"
+    assert world("apps:exists", "blog").status == 0
+    world.ok("apps:report", "shop")
