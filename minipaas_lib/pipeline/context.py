@@ -64,7 +64,9 @@ def _open(context: str, name: str) -> int | None:
                 ) from None
             if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
                 return None
-            raise errors.InvalidFile(f"{_shown(name)} cannot be read: {error.strerror}", "commit a plain file") from None
+            raise errors.InvalidFile(
+                f"{_shown(name)} cannot be read: {error.strerror}", "commit a plain file"
+            ) from None
         finally:
             os.close(here)
         here = following

@@ -28,7 +28,12 @@ def run(arguments: list[str], env: dict[str, str] | None = None, timeout: float 
     command = ["git", *arguments]
     try:
         done = subprocess.run(
-            command, env=env or environment(), stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, umask=umask
+            command,
+            env=env or environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout,
+            umask=umask,
         )
     except FileNotFoundError:
         raise errors.Unavailable("git is not installed on this host", "apt-get install git") from None

@@ -16,7 +16,7 @@ from minipaas_lib.pipeline.updates import Update, choose_update, parse_updates
 
 __all__ = [
     "Update", "checkout", "choose_update", "commits_between", "create", "drop_release", "head_commit", "keep_commit",
-    "parse_updates", "read_file", "remove", "set_head", "subject",
+    "move_branch", "parse_updates", "read_file", "remove", "set_head", "subject",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -104,6 +104,17 @@ def set_head(app: str, branch: str) -> None:
     _put(os.path.join(paths.repository(app), "HEAD"), f"ref: refs/heads/{branch}\n".encode(), 0o600)
 
 
+def move_branch(app: str, update: Update) -> None:
+    """Do what git would have done at the end of a push whose git-receive-pack has died. Raises errors.Conflict.
+
+    The commit must be kept already (keep_commit).
+    """
+    try:
+        git.run([f"--git-dir={paths.repository(app)}", "update-ref", update.ref, update.new, update.old])
+    except git.GitFailed as error:
+        raise errors.Conflict(f"{update.branch} of {app} was not moved: {error.message}", "push again") from None
+
+
 def head_commit(app: str, branches: list[str]) -> str | None:
     """The commit of the first of `branches` that exists; None where there is none."""
     folder = paths.repository(app)
@@ -130,7 +141,15 @@ def commits_between(app: str, old: str, new: str, limit: int = 50) -> list[tuple
     selection = [new, f"^{old}"] if old else [new]
     try:
         text = git.run(
-            [f"--git-dir={paths.repository(app)}", "log", "-z", f"--max-count={limit}", "--format=%H %s", *selection, "--"]
+            [
+                f"--git-dir={paths.repository(app)}",
+                "log",
+                "-z",
+                f"--max-count={limit}",
+                "--format=%H %s",
+                *selection,
+                "--",
+            ]
         )
     except git.GitFailed:
         return []
@@ -200,7 +219,7 @@ def _check_history(folder: str, commit: str) -> None:
 
 
 def _link_objects(quarantine: str, objects: str) -> None:
-    """Give every object file of the quarantine its final name too. A pack's index comes last: it makes the pack seen."""
+    """Give every object file of the quarantine its final name too. A pack's index comes last: it shows the pack."""
     for folder, _, files in os.walk(quarantine):
         part = os.path.relpath(folder, quarantine)
         target = os.path.normpath(os.path.join(objects, part))

@@ -72,7 +72,7 @@ def check_url(path: str, url: str) -> str:
     """The url of the submodule at `path`, unchanged, if it may be fetched. Raises errors.InvalidFile."""
     if url.startswith(("./", "../")):
         raise errors.InvalidFile(
-            f"the submodule {names.safe(path)} has the relative url {names.safe(url)}, which means nothing on this host",
+            f"the submodule {names.safe(path)} has the relative url {names.safe(url)}, which means nothing here",
             f"git submodule set-url {_shown(path)} https://...",
         )
     if not (re.fullmatch(_URL, url) or re.fullmatch(_SCP_LIKE, url)):
@@ -136,7 +136,9 @@ def _has(clone: str, commit: str) -> bool:
 def _urls(repository: str, commit: str) -> dict[str, str]:
     """Path -> url of each entry of .gitmodules (gitmodules(5))."""
     try:
-        listing = git.run([f"--git-dir={repository}", "config", f"--blob={commit}:.gitmodules", "--no-includes", "-z", "--list"])
+        listing = git.run(
+            [f"--git-dir={repository}", "config", f"--blob={commit}:.gitmodules", "--no-includes", "-z", "--list"]
+        )
     except git.GitFailed:
         raise errors.InvalidFile(".gitmodules cannot be read", "git config --file .gitmodules --list") from None
     modules: dict[str, dict[str, str]] = {}

@@ -34,7 +34,9 @@ def parse_updates(text: str) -> list[Update]:
             continue
         found = re.fullmatch("([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^ \x00-\x1f\x7f]+)", line)
         if not found:
-            raise errors.UsageError(f"this is not what git tells a pre-receive hook: {names.safe(line)}", "use: git push")
+            raise errors.UsageError(
+                f"this is not what git tells a pre-receive hook: {names.safe(line)}", "use: git push"
+            )
         updates.append(Update(*found.groups()))
     return updates
 

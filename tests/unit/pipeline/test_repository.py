@@ -78,7 +78,9 @@ def world(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    (tmp_path / "gitconfig").write_text("[user]\nname = Anna\nemail = anna@example.org\n[protocol \"file\"]\nallow = always\n")
+    (tmp_path / "gitconfig").write_text(
+        '[user]\nname = Anna\nemail = anna@example.org\n[protocol "file"]\nallow = always\n'
+    )
 
 
 @pytest.fixture
@@ -234,7 +236,16 @@ def tree(entries):
 
 
 def write_object(kind, raw):
-    command = ["git", f"--git-dir={paths.repository('blog')}", "hash-object", "-w", "-t", kind, "--literally", "--stdin"]
+    command = [
+        "git",
+        f"--git-dir={paths.repository('blog')}",
+        "hash-object",
+        "-w",
+        "-t",
+        kind,
+        "--literally",
+        "--stdin",
+    ]
     return subprocess.run(command, input=raw, capture_output=True, check=True).stdout.decode().strip()
 
 
@@ -290,7 +301,10 @@ def test_a_push_of_a_hostile_tree_is_refused(laptop, tmp_path):
 @pytest.mark.parametrize(
     "refs, said",
     [
-        (["HEAD:refs/heads/dev"], "'dev' is not deployed by blog: it deploys main or master | git push <remote> dev:main"),
+        (
+            ["HEAD:refs/heads/dev"],
+            "'dev' is not deployed by blog: it deploys main or master | git push <remote> dev:main",
+        ),
         (["HEAD:refs/tags/v1"], 'the tag "v1" was pushed'),
         (["HEAD:refs/heads/main", "HEAD:refs/heads/master"], "2 branches were pushed (main, master)"),
         (["HEAD:refs/notes/x"], "is not a branch"),

@@ -31,7 +31,9 @@ def commit(folder, files, modules=()):
         text = "".join(f'[submodule "{p}"]\npath = {p}\nurl = {u}\n' for p, u, _ in modules if u)
         rows.append(("100644", ".gitmodules", write_object(folder, "blob", text.encode())))
         rows += [("160000", path, sha) for path, _, sha in modules]
-    raw = b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(sha) for mode, name, sha in sorted(rows, key=lambda r: r[1]))
+    raw = b"".join(
+        f"{mode} {name}".encode() + b"\0" + bytes.fromhex(sha) for mode, name, sha in sorted(rows, key=lambda r: r[1])
+    )
     who = "Anna <anna@example.org> 1700000000 +0000"
     tree = write_object(folder, "tree", raw)
     return write_object(folder, "commit", f"tree {tree}\nauthor {who}\ncommitter {who}\n\nx\n".encode())

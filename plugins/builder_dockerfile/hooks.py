@@ -1,0 +1,35 @@
+"""Build the image of an app from its Dockerfile."""
+
+from minipaas_lib import api
+from plugins.builder_dockerfile import settings
+
+_SIZE_LIMIT = 1024 * 1024  # bytes of a Dockerfile
+_NAME = "dockerfile"
+
+
+@api.hookimpl
+def detect_builder(app, context):
+    path = settings.dockerfile_path(app)
+    if path != settings.DEFAULT_PATH:
+        return f"{_NAME}: builder-dockerfile:set names {path}"
+    if api.repository.read_file(context, path, _SIZE_LIMIT) is None:
+        return None
+    return f"{_NAME}: there is a Dockerfile"
+
+
+@api.hookimpl
+def build_image(app, builder, context, commit, release):
+    if builder != _NAME:
+        return None
+    from plugins.builder_dockerfile.build import build
+
+    path = settings.dockerfile_path(app)
+    text = api.repository.read_file(context, path, _SIZE_LIMIT)
+    if text is None:
+        raise api.errors.BuildFailed(
+            f"there is no {api.names.safe(path)[1:-1]} in commit {commit[:10]}",
+            f"commit it, or: builder-dockerfile:set {app.name} dockerfile-path <path>",
+        )
+    config = api.merged_config(app)
+    values = {name: config[name] for name in settings.build_args(app) if name in config}
+    return build(app.name, context, path, commit, release, values, text.decode("utf-8", "replace"))
