@@ -51,6 +51,8 @@ _MODULES = {
     "start": ("pipeline.lifecycle", "start"),
     "restore": ("pipeline.recover", "restore"),
     "reroute": ("pipeline.lifecycle", "reroute"),
+    "urls": ("pipeline.urls", "urls"),
+    "check_store": ("store.schema", "check"),
     "lock": ("pipeline.locks", "app_lock"),
     "lock_holder": ("pipeline.locks", "held_by"),
     "holder": ("pipeline.locks", "holder"),

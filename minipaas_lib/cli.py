@@ -12,16 +12,29 @@ HELP_WORDS = ("help", "--help", "-h")
 
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
-    if not argv or argv[0] in HELP_WORDS:
-        argv = ["help", *argv[1:]]
-    elif argv[0] == "--version":
-        argv = ["version"]
-    name = argv[0]
-    if name.endswith(":help"):
-        argv = ["help", name.removesuffix(":help")]
-    elif name not in index.load().commands and any(c.startswith(name + ":") for c in index.load().commands):
-        argv = ["help", name]
-    return guard(lambda: dispatch(argv[0], argv[1:]))
+    return guard(lambda: dispatch(*meant(argv)))
+
+
+def meant(argv: list[str]) -> tuple[str, list[str]]:
+    """The command and the arguments that a command line means: the many ways to ask for help are one."""
+    commands = index.load().commands
+    name, *arguments = argv or ["help"]
+    if name == "--version":
+        return "version", arguments
+    if name in HELP_WORDS:
+        name = "help"
+    elif name.endswith(":help"):
+        name, arguments = "help", [name.removesuffix(":help")]
+    elif name not in commands and is_noun(name):
+        name, arguments = "help", [name]
+    if name == "help" and len(arguments) == 1 and arguments[0] in commands and not is_noun(arguments[0]):
+        return arguments[0], ["--help"]
+    return name, arguments
+
+
+def is_noun(word: str) -> bool:
+    """Whether there are commands `<word>:<verb>`."""
+    return any(command.startswith(word + ":") for command in index.load().commands)
 
 
 def dispatch(name: str, arguments: list[str]) -> int:
@@ -29,6 +42,10 @@ def dispatch(name: str, arguments: list[str]) -> int:
     entry = index.load().commands.get(name)
     if entry is None:
         raise unknown(name)
+    if not entry.stateless:
+        from minipaas_lib.store import open_store, schema
+
+        schema.check(open_store())
     command = load(name, entry.plugin)
     caller.set_command(name)
     if "authorize" in index.load().hooks:
@@ -54,7 +71,8 @@ def unknown(name: str) -> errors.UsageError:
 
     if any(mark in name for mark in ";&|<>`$\n"):
         return errors.UsageError(f"{names.safe(name)} is not a command: there is no shell here, one command a call", "help")
-    near = difflib.get_close_matches(name, index.load().commands, 1)
+    shown = [command for command, entry in index.load().commands.items() if not entry.hidden]
+    near = difflib.get_close_matches(name, shown, 1)
     hint = f"did you mean {near[0]}?" if near else "help"
     return errors.UsageError(f"there is no command {names.safe(name)}", hint)
 

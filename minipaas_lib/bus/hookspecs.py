@@ -97,7 +97,8 @@ def container_options(app, process_type):
     """Options for the containers of a process type.
 
     app: App; process_type: str. Return a dict with any of: memory (bytes), cpus (float), pids_limit, stop_timeout
-    (seconds), mounts (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
+    (seconds), restart (policy, see ContainerSpec), wait_to_retire (seconds an old web process keeps its requests),
+    mounts (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
     """
 
 

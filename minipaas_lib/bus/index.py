@@ -13,6 +13,8 @@ class CommandEntry(NamedTuple):
     plugin: str
     help: str  # one line
     gevent: tuple[str, ...] = ()  # arguments that make the command need gevent
+    hidden: bool = False  # called by us or by git, and left out of help
+    stateless: bool = False  # runs whatever the store holds: nothing of it is checked first
 
 
 class Index(NamedTuple):
@@ -44,7 +46,10 @@ def build(plugins: dict[str, dict]) -> Index:
         for command, entry in about.get("commands", {}).items():
             if isinstance(entry, str):
                 entry = {"help": entry}
-            commands[command] = CommandEntry(name, entry["help"], tuple(entry.get("gevent", ())))
+            gevent = tuple(entry.get("gevent", ()))
+            commands[command] = CommandEntry(
+                name, entry["help"], gevent, entry.get("hidden", False), entry.get("stateless", False)
+            )
         for hook in about.get("hooks", []):
             hooks.setdefault(hook, []).append(name)
     return Index(plugins, commands, hooks)

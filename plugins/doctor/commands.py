@@ -1,0 +1,80 @@
+"""Ask every plugin what is broken and say it in the order in which a request meets the parts."""
+
+import dataclasses
+
+from minipaas_lib import api
+
+ORDER = ("docker", "network", "nginx", "include", "pages", "store", "sshd", "authorized_keys", "git-shell", "program", "disk")
+
+
+@api.commands.command("doctor")
+@api.commands.format_option
+def doctor(format):
+    """Look for what is broken on this host and in its apps.
+
+    Each part is ok or broken, with the fix; the first broken one is named at the end. The exit status is 1 if any is.
+
+    \b
+    e.g.: doctor
+          doctor --format json
+    """
+    findings = [*in_order(collect(None)), *of_apps()]
+    broken = [finding for finding in findings if not finding.ok]
+    if format == "json":
+        api.commands.print_json([dataclasses.asdict(finding) for finding in findings])
+    else:
+        show(findings, broken)
+    return 1 if broken else 0
+
+
+def show(findings: list, broken: list) -> None:
+    """The findings for people."""
+    width = max((len(finding.part) for finding in findings), default=0)
+    for finding in findings:
+        api.output.data(f"{'ok    ' if finding.ok else 'BROKEN'}  {finding.part:<{width}}  {finding.said}")
+        if not finding.ok and finding.fix:
+            api.output.data(f"{'':{width + 10}}fix: {finding.fix}")
+    if broken:
+        api.output.warn(f"the first broken link is {broken[0].part}: {broken[0].said}")
+        if broken[0].fix:
+            api.output.info(broken[0].fix)
+
+
+def collect(app: "api.App | None") -> list:
+    """What all plugins say of the host, or of an app. A plugin that fails has broken its word, which is a finding."""
+    findings: list = []
+    try:
+        for found in api.call("doctor", app=app):
+            findings += found
+    except Exception as error:
+        said = error.message if isinstance(error, api.errors.MinipaasError) else f"{type(error).__name__}: {error}"
+        findings.append(api.Finding("host" if app is None else f"app {app.name}", False, f"it cannot be looked at: {said}", "doctor --trace"))
+    return findings
+
+
+def in_order(findings: list) -> list:
+    """The findings about the host, first that which a request meets first. "nginx: include" counts as include."""
+
+    def place(finding) -> int:
+        words = [word for word in finding.part.replace(":", " ").split() if word in ORDER]
+        return ORDER.index(words[-1]) if words else len(ORDER)
+
+    return sorted(findings, key=place)
+
+
+def of_apps() -> list:
+    """What is to be said of each app, by name."""
+    findings: list = []
+    try:
+        names = api.app_names()
+    except api.errors.MinipaasError:
+        return []  # the store's own finding says why
+    for name in names:
+        try:
+            app = api.app(name)
+            api.releases(name)
+        except api.errors.MinipaasError as error:
+            findings.append(api.Finding(f"app {name}", False, error.message, error.hint))
+        else:
+            findings += sorted(collect(app), key=lambda finding: "route" in finding.part)  # its processes come first
+    return findings

@@ -1,0 +1,31 @@
+"""Where git meets a release, a report and an installation."""
+
+import os
+
+from minipaas_lib import api
+
+from plugins.git import settings
+
+
+@api.hookimpl
+def release_environment(app, commit):
+    name = settings.rev_variable(app)
+    return {name: commit} if name and commit else None
+
+
+@api.hookimpl
+def report(app):
+    live = api.live_release(app.name)
+    return {
+        "git-deploy-branch": " or ".join(settings.deploy_branches(app)),
+        "git-rev-env-var": settings.rev_variable(app),
+        "git-sha": live.commit if live else "",
+    }
+
+
+@api.hookimpl
+def installed():
+    """Give the repositories of all apps this version's hook and config. An app gets its repository at its first push."""
+    for name in api.app_names():
+        if os.path.isdir(api.paths.repository(name)):
+            api.repository.create(name)

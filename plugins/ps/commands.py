@@ -1,0 +1,205 @@
+"""Commands for the processes of apps."""
+
+import click
+from minipaas_lib import api
+
+from plugins.ps import hooks, several, settings
+
+ps_report = api.commands.report_command("ps", hooks.report, "Report the processes of an app.")
+
+
+@api.commands.command("ps:scale")
+@click.option("--skip-deploy", is_flag=True, help="Only remember the counts, for the next deploy")
+@api.commands.format_option
+@api.commands.wait_option
+@api.commands.app_argument
+@click.argument("pairs", nargs=-1, metavar="[<type>=<count> ...]")
+def ps_scale(app, pairs, skip_deploy, format):
+    """Show or set how many processes of each type run.
+
+    Processes that are not touched keep running. A type that is never named runs once if it is web, else not at all.
+
+    \b
+    e.g.: ps:scale blog
+          ps:scale blog web=2 worker=1
+    """
+    wanted = settings.scale(pairs)
+    present, live = api.app(app), api.live_release(app)
+    types = list(live.commands) if live else []
+    if not pairs:
+        show(settings.formation(present.formation, types), format)
+        return
+    unknown = [kind for kind in wanted if live and kind not in types]
+    if unknown:
+        raise api.errors.UsageError(
+            f"{app} {live.name} has no process type {unknown[0]}: it has {', '.join(sorted(types))}",
+            f"add {unknown[0]} to the Procfile and push, or scale another type",
+        )
+    said = " ".join(f"{kind}={count}" for kind, count in wanted.items())
+
+    def edit(document):
+        document.setdefault("formation", {}).update(wanted)
+
+    release = api.change(app, f"scale: {said}", edit, restart=not skip_deploy)
+    if release is None:
+        later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
+        api.output.step(f"{app} has {said}{later}")
+
+
+def show(formation: dict[str, int], format: str) -> None:
+    """The formation, on stdout."""
+    if format == "json":
+        api.commands.print_json(formation)
+    else:
+        for kind, count in formation.items():
+            api.output.data(f"{kind}={count}")
+
+
+@api.commands.command("ps:restart")
+@several.apps_or_all
+@api.commands.wait_option
+def ps_restart(apps):
+    """Replace all processes of an app by new ones.
+
+    The new ones take the traffic before the old ones stop. --all restarts every app that runs, one after the other.
+
+    \b
+    e.g.: ps:restart blog
+          ps:restart --all
+    """
+    return several.each(apps, restart)
+
+
+def restart(name: str) -> None:
+    several.must_run(name)
+    api.change(name, "restart", force=True)
+
+
+@api.commands.command("ps:stop")
+@several.apps_or_all
+@api.commands.wait_option
+def ps_stop(apps):
+    """Stop an app until it is started again, also over reboots.
+
+    Its domains answer with a 503 page meanwhile.
+
+    \b
+    e.g.: ps:stop blog
+          ps:stop --all
+    """
+    return several.each(apps, stop)
+
+
+def stop(name: str) -> None:
+    several.must_be_deployed(name)
+    api.stop(name)
+    api.output.step(f"{name} is stopped")
+
+
+@api.commands.command("ps:start")
+@several.apps_or_all
+@api.commands.wait_option
+def ps_start(apps):
+    """Start a stopped app.
+
+    \b
+    e.g.: ps:start blog
+          ps:start --all
+    """
+
+    def start(name):
+        several.must_be_deployed(name)
+        api.start(name)
+
+    return several.each(apps, start)
+
+
+@api.commands.command("ps:rebuild")
+@several.apps_or_all
+@api.commands.wait_option
+def ps_rebuild(apps):
+    """Build the live commit of an app again and deploy it.
+
+    \b
+    e.g.: ps:rebuild blog
+          ps:rebuild --all
+    """
+
+    def rebuild(name):
+        several.must_be_deployed(name)
+        api.rebuild(name)
+
+    return several.each(apps, rebuild)
+
+
+@api.commands.command("ps:restore")
+@api.commands.optional_app_argument
+@api.commands.wait_option
+def ps_restore(app):
+    """Start what should run and does not, such as after a reboot; of all apps when none is named.
+
+    What a killed command left half done is put right first. Stopped apps stay stopped.
+
+    \b
+    e.g.: ps:restore blog
+          ps:restore
+    """
+
+    def restore(name):
+        api.restore(name)
+        api.output.step(f"{name} is as it should be")
+
+    if app:
+        api.app(app)
+    return several.each(several.Chosen([app] if app else api.app_names(), every=app is None), restore)
+
+
+@api.commands.command("ps:inspect")
+@api.commands.app_argument
+def ps_inspect(app):
+    """Show what the scheduler knows of an app's processes, without config values, as JSON.
+
+    \b
+    e.g.: ps:inspect blog
+    """
+    several.must_be_deployed(app)
+    scheduler = api.scheduler()
+    api.commands.print_json([scheduler.inspect(process) for process in scheduler.processes(app)])
+
+
+@api.commands.command("ps:set")
+@api.commands.wait_option
+@api.commands.app_argument
+@click.argument("key", metavar="<key>")
+@click.argument("value", required=False, default="", metavar="[<value>]")
+def ps_set(app, key, value):
+    """Set or clear how processes are kept running and stopped.
+
+    \b
+    restart-policy: when a process that ended comes back: unless-stopped (the default), always, on-failure,
+                    on-failure:5 (at most 5 times) or no.
+    stop-timeout:   the seconds between SIGTERM and SIGKILL (30).
+
+    Without a value the setting is cleared. Processes that run are replaced by ones with the new setting.
+
+    \b
+    e.g.: ps:set blog restart-policy on-failure:5
+          ps:set blog stop-timeout 60
+    """
+    if key not in settings.SETTINGS:
+        raise api.errors.UsageError(
+            f"there is no {api.names.safe(key)} to set", f"ps:set {app} {' or '.join(settings.SETTINGS)} <value>"
+        )
+    wanted = settings.SETTINGS[key](value) if value else None
+
+    def edit(document):
+        table = document.setdefault(settings.TABLE, {})
+        if wanted is None:
+            table.pop(key, None)
+        else:
+            table[key] = wanted
+        if not table:
+            del document[settings.TABLE]
+
+    api.change(app, f"set: {key}" + (f"={wanted}" if wanted is not None else " cleared"), edit)
+    api.output.step(f"{key} of {app} is {'cleared' if wanted is None else wanted}")
