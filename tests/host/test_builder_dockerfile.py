@@ -113,7 +113,8 @@ def test_a_cancelled_build_leaves_nothing(context, sent):
         raise errors.Cancelled("the client hung up")
 
     former = signal.signal(sent, stop)
-    threading.Timer(1.5, os.kill, (os.getpid(), sent)).start()
+    timer = threading.Timer(1.5, os.kill, (os.getpid(), sent))
+    timer.start()
     started = time.monotonic()
     try:
         with pytest.raises(errors.Cancelled):
@@ -122,6 +123,7 @@ def test_a_cancelled_build_leaves_nothing(context, sent):
                 HEAD + f'RUN ["/bin/busybox", "sleep", "6{time.time_ns() % 10}"]\nRUN ["/bin/busybox", "true"]\n',
             )
     finally:
+        timer.cancel()
         signal.signal(sent, former)
     assert time.monotonic() - started < 6
     assert image_names() == []

@@ -229,6 +229,17 @@ def test_set_head_decides_what_a_clone_checks_out(laptop, tmp_path):
     assert os.listdir(tmp_path / "clone") != [".git"]
 
 
+def test_move_branch_finishes_what_a_dead_push_began(laptop):
+    first = laptop.commit({"page": "x"})
+    laptop.push(end="kill")
+    update = repository.Update("0" * 40, first, "refs/heads/main")
+    repository.move_branch("blog", update)
+    assert repository.head_commit("blog", ["main"]) == first
+    with pytest.raises(errors.Conflict, match="main of blog was not moved"):
+        repository.move_branch("blog", repository.Update("1" * 40, first, "refs/heads/main"))
+    in_repository("fsck", "--strict", "--full")
+
+
 def tree(entries):
     """A tree object in the app's repository, its raw entries as given: (mode, name, hash)."""
     raw = b"".join(f"{mode} {name}".encode() + b"\0" + bytes.fromhex(sha) for mode, name, sha in entries)
