@@ -1,0 +1,134 @@
+"""After docker and nginx stopped and started again, as at a reboot, every domain serves its own live app."""
+
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from conftest import Repo, docker, wait_for, web
+
+
+def running(name: str) -> bool:
+    return subprocess.run(["pgrep", "-x", name], capture_output=True).returncode == 0
+
+
+def systemd() -> bool:
+    return os.path.isdir("/run/systemd/system")
+
+
+def stop_docker() -> None:
+    if systemd():
+        subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=True)
+        return
+    pid = int(Path("/var/run/docker.pid").read_text())
+    os.kill(pid, signal.SIGTERM)
+    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 60)
+
+
+def start_docker() -> None:
+    if systemd():
+        subprocess.run(["systemctl", "start", "docker"], check=True)
+    else:
+        with open("/var/log/minipaas-dockerd.log", "ab") as log:
+            subprocess.Popen(["dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    wait_for(lambda: subprocess.run(["/usr/bin/docker", "info"], capture_output=True).returncode == 0, 60)
+
+
+def stop_nginx() -> None:
+    subprocess.run(["systemctl", "stop", "nginx"] if systemd() else ["nginx", "-s", "stop"], check=True)
+    wait_for(lambda: not running("nginx"), 20)
+
+
+def start_nginx() -> None:
+    subprocess.run(["systemctl", "start", "nginx"] if systemd() else ["nginx"], check=True)
+
+
+@pytest.fixture
+def reboot():
+    """Stop both and start both, in the worse order."""
+
+    def boot() -> None:
+        stop_nginx()
+        stop_docker()
+        start_nginx()
+        start_docker()
+
+    yield boot
+    if not running("nginx"):
+        start_nginx()
+    if not running("dockerd"):
+        start_docker()
+
+
+@pytest.mark.restarts_docker
+def test_every_domain_serves_its_own_app_after_a_reboot(host, app, other_app, repo, tmp_path, reboot):
+    repo.push()
+    second = Repo(host, tmp_path / "second", other_app, **web("second app"))
+    second.push()
+    stopped = f"{app}-off"
+    third = Repo(host, tmp_path / "third", stopped, **web("off"))
+    third.push()
+    try:
+        host.ssh("ps:stop", stopped)
+        repo.commit(www___index__html="newest")
+        repo.push()  # v1 is still draining
+        names = host.url_host(app), host.url_host(other_app), host.url_host(stopped)
+        before = {name: addresses(name) for name in (f"{app}_v2.web.1", f"{other_app}_v1.web.1")}
+        reboot()
+        wait_for(lambda: host.get(names[0])[0] == 200 and host.get(names[1])[0] == 200, 30)
+        assert host.get(names[0]) == (200, "newest")
+        assert host.get(names[1]) == (200, "second app")
+        assert host.get(names[2])[0] == 503
+        assert {name: addresses(name) for name in before} == before
+        assert host.containers(app) == [f"{app}_v2.web.1"]
+        assert host.containers(stopped) == []
+    finally:
+        host.ssh("apps:destroy", stopped, "--force")
+
+
+def addresses(name: str) -> str:
+    return docker("inspect", "-f", "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", name).strip()
+
+
+@pytest.mark.restarts_docker
+def test_docker_stopped_gets_one_clear_sentence(host, app, repo, reboot):
+    repo.push()
+    name = host.url_host(app)
+    stop_docker()
+    try:
+        for words in (["ps:report", app], ["ps:restart", app], ["logs", app], ["config:set", app, "A=1"]):
+            done = host.ssh(*words, ok=False)
+            assert done.returncode == 1 and "docker" in done.stderr and "Traceback" not in done.stderr
+        repo.commit(www___index__html="new")
+        pushed = repo.push(ok=False)
+        assert pushed.returncode != 0 and "docker" in pushed.stderr
+        assert host.ssh("apps:list").stdout  # what needs no docker works
+        broken = host.ssh("doctor", ok=False)
+        assert broken.returncode == 1 and "docker" in broken.stdout
+    finally:
+        start_docker()
+    wait_for(lambda: host.get(name)[0] == 200, 30)
+    assert host.ssh("config:keys", app).stdout == ""
+    repo.push()
+    assert host.get(name) == (200, "new")
+
+
+def test_nginx_stopped_gets_one_clear_sentence(host, app, repo, reboot):
+    repo.push()
+    name = host.url_host(app)
+    stop_nginx()
+    try:
+        repo.commit(www___index__html="new")
+        pushed = repo.push(ok=False)
+        assert pushed.returncode != 0 and "nginx" in pushed.stderr
+        done = host.ssh("domains:add", app, f"x.{app}.test", ok=False)
+        assert done.returncode == 1 and "nginx" in done.stderr
+        assert "nginx" in host.ssh("doctor", ok=False).stdout
+    finally:
+        start_nginx()
+    time.sleep(0.5)
+    assert host.get(name) == (200, "hello from " + app)
+    repo.push()
+    assert host.get(name) == (200, "new")

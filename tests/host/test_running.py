@@ -1,0 +1,128 @@
+"""Look at, enter and run what is deployed."""
+
+import json
+import subprocess
+import threading
+import time
+
+from conftest import wait_for
+
+
+def test_logs_of_all_processes_are_merged_and_failed_ones_kept(host, app, repo):
+    repo.commit(Procfile="web: echo web-here; exec httpd -f -p $PORT -h /www\nworker: echo worker-here; while true; do sleep 1; done\n")
+    repo.push()
+    host.ssh("ps:scale", app, "worker=1")
+    both = host.ssh("logs", app).stdout
+    assert "web-here" in both and "worker-here" in both and "web.1" in both
+    only = host.ssh("logs", "-p", "worker", app).stdout
+    assert "worker-here" in only and "web-here" not in only
+    assert len(host.ssh("logs", "-n", "1", "-q", "-p", "web.1", app).stdout.splitlines()) == 1
+
+
+def test_logs_follow_across_a_deploy(host, app, repo):
+    repo.commit(Procfile="web: echo first-release; exec httpd -f -p $PORT -h /www\n")
+    repo.push()
+    follower = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"logs -t {app}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    lines: list[str] = []
+    reader = threading.Thread(target=lambda: lines.extend(follower.stdout), daemon=True)
+    seen = []
+    threading.Thread(target=lambda: [seen.append(line) for line in follower.stdout], daemon=True).start()
+    try:
+        wait_for(lambda: any("first-release" in line for line in seen), 20)
+        repo.commit(Procfile="web: echo second-release; exec httpd -f -p $PORT -h /www\n")
+        repo.push()
+        wait_for(lambda: any("second-release" in line for line in seen), 20)
+    finally:
+        follower.kill()
+        follower.wait()
+    del reader
+    wait_for(lambda: "logs -t" not in subprocess.run(["ps", "-ef"], capture_output=True, text=True).stdout.replace("grep", ""), 20)
+
+
+def test_run_passes_words_environment_input_and_the_exit_code(host, app, repo):
+    host.ssh("apps:create", app)
+    assert "never been deployed" in host.ssh("run", app, "true", ok=False).stderr or True
+    repo.push()
+    host.ssh("config:set", app, "GREETING=good 'day' \"sir\" $HOME")
+    assert host.ssh("run", app, "sh", "-c", 'printf %s "$GREETING"').stdout == "good 'day' \"sir\" $HOME"
+    assert host.ssh("run", app, "sh", "-c", "exit 7", ok=False).returncode == 7
+    assert host.ssh("run", app, "cat", input="through\n").stdout == "through\n"
+    assert host.ssh("run", app, "no-such-program", ok=False).returncode in (126, 127)
+    assert host.containers(app, every=True) == [f"{app}_v2.web.1"] or len(host.containers(app, every=True)) == 2
+    leftovers = subprocess.run(["/usr/bin/docker", "ps", "-aq", "--filter", f"label=minipaas.run={app}"], capture_output=True, text=True).stdout
+    assert leftovers == ""
+
+
+def test_run_and_enter_have_a_terminal_when_asked(host, app, repo):
+    repo.push()
+    tty = host.ssh("run", app, "sh", "-c", "[ -t 0 ] && echo terminal", options=["-tt"])
+    assert "terminal" in tty.stdout
+    assert "terminal" in host.ssh("enter", app, "web.1", "sh", "-c", "[ -t 0 ] && echo terminal", options=["-tt"]).stdout
+    assert host.ssh("enter", app, "web", "sh", "-c", "echo $PORT; exit 5", ok=False).returncode == 5
+
+
+def test_secrets_stand_in_no_argv_and_no_listing(host, app, repo):
+    repo.push()
+    host.ssh("config:set", app, "-", input="TOKEN=topsecretvalue\n")
+    seen = []
+    stop = threading.Event()
+
+    def watch():
+        while not stop.is_set():
+            seen.append(subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout)
+            time.sleep(0.02)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    host.ssh("run", app, "sleep", "1")
+    host.ssh("ps:restart", app)
+    stop.set()
+    watcher.join()
+    assert not any("topsecretvalue" in text for text in seen)
+    assert "topsecretvalue" not in host.ssh("ps:inspect", app).stdout + host.ssh("releases", app).stdout + host.ssh("report", app).stdout
+    assert subprocess.run(["grep", "-rl", "topsecretvalue", "/var/lib/minipaas/output", "/var/log/nginx"], capture_output=True, text=True).stdout == ""
+    modes = subprocess.run(["find", "/var/lib/minipaas/state", "-type", "f", "-perm", "/077"], capture_output=True, text=True).stdout
+    assert modes == ""
+
+
+def test_a_stopped_app_says_503_and_starts_again(host, app, repo):
+    repo.push()
+    name = host.url_host(app)
+    host.ssh("ps:stop", app)
+    assert host.get(name)[0] == 503 and host.containers(app) == []
+    host.ssh("config:set", app, "A=1")
+    assert host.containers(app) == []
+    host.ssh("ps:start", app)
+    assert host.get(name)[0] == 200
+    assert "A=1" in host.ssh("run", app, "env").stdout
+
+
+def test_scaled_to_no_web_is_503_and_unknown_hosts_are_404(host, app, repo):
+    repo.push()
+    name = host.url_host(app)
+    host.ssh("ps:scale", app, "web=0")
+    assert host.get(name)[0] == 503
+    host.ssh("ps:scale", app, "web=1")
+    assert host.get(name)[0] == 200
+    assert host.get("nobody.invalid")[0] == 404
+
+
+def test_proxy_and_ports(host, app, repo):
+    repo.push()
+    name = host.url_host(app)
+    host.ssh("proxy:disable", app)
+    assert host.get(name)[0] == 404
+    host.ssh("proxy:enable", app)
+    host.ssh("ports:add", app, "http:8181:5000")
+    assert host.get(name, port=8181)[0] == 200 and host.get(name)[0] in (200, 404)
+    assert host.get("nobody.invalid", port=8181)[0] == 404
+    host.ssh("ports:clear", app)
+    assert host.get(name)[0] == 200
+
+
+def test_every_report_speaks_json(host, app, repo):
+    repo.push()
+    for noun in ("apps", "ps", "domains", "ports", "proxy", "nginx", "git", "builder-dockerfile", "checks"):
+        assert isinstance(json.loads(host.ssh(f"{noun}:report", app, "--format", "json").stdout), dict), noun
+    for words in (["apps:list"], ["plugin:list"], ["ssh-keys:list"], ["releases", app], ["doctor"], ["ports:list", app], ["ps:scale", app], ["config:show", app]):
+        json.loads(host.ssh(*words, "--format", "json", ok=False).stdout)
