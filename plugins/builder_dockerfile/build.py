@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import selectors
 import subprocess
 import time
@@ -15,11 +16,8 @@ from plugins.builder_dockerfile import image, progress
 TIMEOUT = 30 * 60  # seconds
 _STOP_TIMEOUT = 10  # seconds the client has to cancel the build
 _PENDING_LIMIT = 64 * 1024  # bytes of a line that has no end yet
-_DOWN = (
-    "Cannot connect to the Docker daemon",
-    "error during connect",
-    "Got permission denied",
-    "permission denied while",
+_DOWN = re.compile(
+    "cannot connect to the docker daemon|error during connect|permission denied while trying to connect", re.IGNORECASE
 )
 
 
@@ -133,7 +131,7 @@ def _show(lines: list[str]) -> None:
 
 
 def _failure(words: progress.Progress) -> Exception:
-    if words.reason.startswith(_DOWN):
+    if not words.failed_step and _DOWN.search(words.reason):
         return api.errors.Unavailable("docker does not answer", "doctor")
     for line in words.last:
         api.output.warn(line)

@@ -177,7 +177,7 @@ def test_without_buildkit_the_classic_builder_builds_with_a_word(context, monkey
     assert made.port == 3000
     shown = capsys.readouterr().err
     assert "building with the classic builder" in shown and "[1/6] FROM scratch" in shown and "--->" not in shown
-    with pytest.raises(errors.BuildFailed, match=r"at \[3/3\] RUN .*: exit code 1"):
+    with pytest.raises(errors.BuildFailed, match=r"at \[3/5\] RUN .*: exit code 1"):
         run_build(context, HEAD + 'RUN ["/bin/busybox", "false"]\n', 2)
 
 
