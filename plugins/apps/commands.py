@@ -70,7 +70,7 @@ def apps_exists(app):
     api.output.info(f"there is an app {app}")
 
 
-def _rows(app) -> dict:
+def rows(app) -> dict:
     """The report of one app."""
     live = api.live_release(app.name)
     return {
@@ -88,7 +88,7 @@ def _everywhere() -> dict:
     return {"app-create-on-push": api.platform().get("create-on-push", True)}
 
 
-apps_report = api.commands.report_command("apps", _rows, "Print what is known of one app or of all", _everywhere)
+apps_report = api.commands.report_command("apps", rows, "Print what is known of one app or of all", _everywhere)
 
 
 @api.commands.command("apps:lock")

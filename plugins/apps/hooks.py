@@ -1,0 +1,10 @@
+"""Where apps meet the rest."""
+
+from minipaas_lib import api
+
+
+@api.hookimpl
+def report(app):
+    from plugins.apps import commands
+
+    return commands.rows(app)

@@ -1,0 +1,143 @@
+"""Make the domains of an app, or the global ones, what somebody wants them to be."""
+
+from minipaas_lib import api
+from plugins.domains import names, owners
+
+_PATIENCE = 60.0  # seconds to wait for another change of domains; one takes about as long as a reload of the router
+_GLOBAL_LIMIT = names.NAME_LIMIT - names.LABEL_LIMIT - 1  # characters, so that <app>.<global domain> is a name
+
+
+def parse(words: tuple[str, ...]) -> list[str]:
+    """The domains typed, in their normal form, each once. Raises errors.UsageError."""
+    if not words:
+        raise api.errors.UsageError("no domain is given", f"{api.caller.command()} --help")
+    return list(dict.fromkeys(names.domain(word) for word in words))
+
+
+def parse_global(words: tuple[str, ...]) -> list[str]:
+    """As parse, for domains below which every app gets a name."""
+    found = parse(words)
+    for name in found:
+        if name.startswith("*."):
+            raise api.errors.UsageError(
+                f"{name} cannot be a global domain: apps answer at <app>.<global domain>", f"give only: {name[2:]}"
+            )
+        if len(name) > _GLOBAL_LIMIT:
+            raise api.errors.UsageError(
+                f"{name} has {len(name)} characters, and {_GLOBAL_LIMIT} is the most for a global domain", "give a shorter one"
+            )
+    return found
+
+
+def shown(listed: list[str]) -> str:
+    """Domains for a sentence; international ones also as people read them."""
+    pairs = [(name, names.display(name)) for name in listed]
+    return " ".join(name if name == human else f"{human} ({name})" for name, human in pairs)
+
+
+def lock():
+    """The lock around everything that gives a domain to somebody."""
+    return api.store().lock("domains", api.holder(), wait=_PATIENCE)
+
+
+def apply(app: str, change) -> None:
+    """Change the domains of an app.
+
+    `change` is a function (own names, uses global, global domains) -> (own names, uses global). A name that another
+    app has is refused; where nothing differs nothing is done. Raises errors.UsageError and what api.change raises.
+    """
+    with lock():
+        present, everywhere = api.app(app), owners.global_domains()
+        before = owners.own(present), owners.uses_global(present)
+        given, use_global = change(*before, everywhere)
+        after = sorted(set(given)), use_global
+        if after == (sorted(before[0]), before[1]):
+            api.output.info(f"{app} has these domains already, nothing changed")
+            return
+        old = owners.wanted(present, everywhere)
+        new = owners.wanted(with_domains(present, *after), everywhere)
+        refuse_taken(sorted(set(new) - set(old)), app, everywhere)
+        reason = describe(old, new)
+        if api.change(app, reason, lambda document: write(document, *after)) is None:
+            api.output.step(f"{app} {reason}")
+        changed = api.app(app)
+        found = owners.domains_of(changed, everywhere)
+    if not found:
+        api.output.info(f"{app} has no domain now: nothing reaches it (domains:reset {app} gives it the default ones)")
+    api.notify("domains_changed", app=changed, domains=found)
+
+
+def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
+    """Raise errors.UsageError when another app has one of these."""
+    taken = owners.owner(wanted, app, everywhere) if wanted else None
+    if taken:
+        name, other = taken
+        raise api.errors.UsageError(f"{shown([name])} belongs to app {other}", f"domains:remove {other} {name}")
+
+
+def with_domains(app, given: list[str], use_global: bool):
+    """The app as it would be with these domains."""
+    document = dict(app.document)
+    write(document, given, use_global)
+    return api.App(app.name, document)
+
+
+def write(document, given: list[str], use_global: bool) -> None:
+    """Put the domains into an app's document, leaving out what is the default; other keys of the table stay."""
+    table = document.get("domains", {})
+    kept = {key: value for key, value in table.items() if key not in ("names", "use-global")}
+    new = kept | ({"names": given} if given else {}) | ({} if use_global else {"use-global": False})
+    if new:
+        document["domains"] = new
+    else:
+        document.pop("domains", None)
+
+
+def describe(before: list[str], after: list[str]) -> str:
+    """What changes, for the release's reason."""
+    added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
+    parts = [f"{verb} {shown(found)}" for verb, found in (("added", added), ("removed", removed)) if found]
+    return "domains: " + (", ".join(parts) or "the same, now apart from the global ones")
+
+
+def apply_global(change) -> None:
+    """Change the global domains; `change` is a function from the present ones to the new ones. Routes every app anew.
+
+    Raises errors.DeployFailed when an app could not be routed anew; it then answers where it did before.
+    """
+    with lock():
+        before = owners.global_domains()
+        after = sorted(set(change(before)))
+        if after == before:
+            api.output.info("the global domains are so already, nothing changed")
+            return
+        api.edit_platform(lambda document: write_global(document, after))
+    reason = f"global domains: {shown(after) or 'none'}"
+    api.output.step(reason)
+    failed = api.change_all(reason)
+    tell_all(before, after)
+    if failed:
+        raise api.errors.DeployFailed(
+            f"{failed} of {len(api.app_names())} apps could not be routed anew; they answer where they did until their next release",
+            "ps:restart <app>, for each that is named above",
+        )
+
+
+def write_global(document, after: list[str]) -> None:
+    """Put the global domains into the platform's document."""
+    if "domains" not in document:
+        document["domains"] = {}
+    document["domains"]["global"] = after
+
+
+def tell_all(before: list[str], after: list[str]) -> None:
+    """Tell the plugins of every app whose domains differ now."""
+    if "domains_changed" not in api.index.load().hooks:
+        return
+    for name in api.app_names():
+        try:
+            app = api.app(name)
+        except api.errors.MinipaasError:
+            continue  # api.change_all has named it
+        if owners.wanted(app, before) != owners.wanted(app, after):
+            api.notify("domains_changed", app=app, domains=owners.domains_of(app, after))

@@ -1,0 +1,188 @@
+"""The commands domains:*."""
+
+import click
+
+from minipaas_lib import api
+from plugins.domains import owners
+
+_domains = click.argument("domains", nargs=-1, metavar="<domain> ...")
+
+
+@api.commands.command("domains:add")
+@api.commands.wait_option
+@api.commands.app_argument
+@_domains
+def domains_add(app, domains):
+    """Add domains to an app; it keeps those it has.
+
+    A wildcard such as *.example.org takes every name below it that no other app has. What runs keeps running.
+
+    \b
+    e.g.: domains:add blog example.org www.example.org
+    """
+    from plugins.domains import change
+
+    new = change.parse(domains)
+
+    def add(own, use_global, everywhere):
+        default = owners.defaults(app, everywhere) if use_global else []
+        return [*own, *(name for name in new if name not in default)], use_global
+
+    change.apply(app, add)
+
+
+@api.commands.command("domains:remove")
+@api.commands.wait_option
+@api.commands.app_argument
+@_domains
+def domains_remove(app, domains):
+    """Remove domains from an app. After one of its default domains is removed, it follows the global ones no more.
+
+    \b
+    e.g.: domains:remove blog www.example.org
+    """
+    from plugins.domains import change
+
+    gone = change.parse(domains)
+
+    def remove(own, use_global, everywhere):
+        default = owners.defaults(app, everywhere) if use_global else []
+        missing = [name for name in gone if name not in own and name not in default]
+        if missing:
+            raise api.errors.UsageError(f"{app} does not have {change.shown(missing)}", f"domains:report {app}")
+        if set(gone).isdisjoint(default):
+            return [name for name in own if name not in gone], use_global
+        return [name for name in {*own, *default} if name not in gone], False
+
+    change.apply(app, remove)
+
+
+@api.commands.command("domains:set")
+@api.commands.wait_option
+@api.commands.app_argument
+@_domains
+def domains_set(app, domains):
+    """Give an app exactly these domains. It follows the global domains no more; domains:reset undoes that.
+
+    \b
+    e.g.: domains:set blog example.org
+    """
+    from plugins.domains import change
+
+    new = change.parse(domains)
+    change.apply(app, lambda own, use_global, everywhere: (new, False))
+
+
+@api.commands.command("domains:clear")
+@api.commands.wait_option
+@api.commands.app_argument
+def domains_clear(app):
+    """Take all domains from an app, its default ones too; domains:reset gives those back.
+
+    \b
+    e.g.: domains:clear blog
+    """
+    from plugins.domains import change
+
+    change.apply(app, lambda own, use_global, everywhere: ([], False))
+
+
+@api.commands.command("domains:reset")
+@api.commands.wait_option
+@api.commands.app_argument
+def domains_reset(app):
+    """Give an app its default domains, <app>.<global domain>, and no others.
+
+    \b
+    e.g.: domains:reset blog
+    """
+    from plugins.domains import change
+
+    change.apply(app, lambda own, use_global, everywhere: ([], True))
+
+
+def _rows(app) -> dict:
+    """The report of one app. What it takes of the other apps is read once for a command, not once for each app."""
+    memory = click.get_current_context().meta
+    if "domains" not in memory:
+        memory["domains"] = owners.texts()
+    return owners.report(app, memory["domains"])
+
+
+def _everywhere() -> dict:
+    """The report of the global domains."""
+    found = owners.global_domains()
+    return {"domains-global-enabled": bool(found), "domains-global-vhosts": found}
+
+
+domains_report = api.commands.report_command(
+    "domains",
+    _rows,
+    "Print the domains of one app or of all; with --global the global ones",
+    _everywhere,
+)
+
+
+@api.commands.command("domains:add-global")
+@api.commands.wait_option
+@_domains
+def domains_add_global(domains):
+    """Add global domains: every app gets a name below each. All apps are routed anew, one after the other.
+
+    \b
+    e.g.: domains:add-global apps.example.org
+    """
+    from plugins.domains import change
+
+    new = change.parse_global(domains)
+    change.apply_global(lambda present: [*present, *new])
+
+
+@api.commands.command("domains:remove-global")
+@api.commands.wait_option
+@_domains
+def domains_remove_global(domains):
+    """Remove global domains. All apps are routed anew, one after the other.
+
+    \b
+    e.g.: domains:remove-global apps.example.org
+    """
+    from plugins.domains import change
+
+    gone = change.parse_global(domains)
+
+    def remove(present):
+        missing = [name for name in gone if name not in present]
+        if missing:
+            raise api.errors.UsageError(f"{change.shown(missing)} is not among the global domains", "domains:report --global")
+        return [name for name in present if name not in gone]
+
+    change.apply_global(remove)
+
+
+@api.commands.command("domains:set-global")
+@api.commands.wait_option
+@_domains
+def domains_set_global(domains):
+    """Make exactly these the global domains. All apps are routed anew, one after the other.
+
+    \b
+    e.g.: domains:set-global apps.example.org
+    """
+    from plugins.domains import change
+
+    new = change.parse_global(domains)
+    change.apply_global(lambda present: new)
+
+
+@api.commands.command("domains:clear-global")
+@api.commands.wait_option
+def domains_clear_global():
+    """Remove all global domains: apps keep only the domains they were given. All apps are routed anew.
+
+    \b
+    e.g.: domains:clear-global
+    """
+    from plugins.domains import change
+
+    change.apply_global(lambda present: [])

@@ -1,0 +1,21 @@
+"""Where domains meet the rest."""
+
+from minipaas_lib import api
+from plugins.domains import owners
+
+
+@api.hookimpl
+def app_created(app):
+    everywhere = owners.global_domains()
+    for name in sorted({*owners.wanted(app, everywhere)} - {*owners.domains_of(app, everywhere)}):
+        api.output.warn(f"{name} was given to another app before, so {app.name} does not answer there")
+
+
+@api.hookimpl
+def route_context(app):
+    return {"domains": owners.domains_of(app, owners.global_domains())}
+
+
+@api.hookimpl
+def report(app):
+    return owners.report(app)
