@@ -51,10 +51,16 @@ def _none(app: str, process: str | None, everything: list) -> "api.errors.NotFou
 
 def _follow(app: str, num: int, kind: str | None, index: int | None, printer: lines.Printer) -> None:
     """Print lines as they come, until Ctrl-C or until nobody reads any more."""
+    import signal
+
     import gevent
 
+    main = gevent.getcurrent()
+    gevent.signal_handler(signal.SIGINT, main.throw, KeyboardInterrupt)  # else it ends whichever greenlet runs just now
     sys.stdout.reconfigure(errors="replace")
-    watch = gevent.spawn(_leave_with_reader, gevent.getcurrent())
+    present = [p for p in api.scheduler().processes(app) if kind in (None, p.process_type)]
+    printer.expect([f"{p.process_type}.{p.index}" for p in present])
+    watch = gevent.spawn(_leave_with_reader, main)
     try:
         for line in api.scheduler().follow(app, num, kind, index):
             sys.stdout.write(printer.text(line) + "\n")
@@ -70,18 +76,13 @@ def _leave_with_reader(main) -> None:
     import select
 
     import gevent
+    from gevent.monkey import get_original
 
-    # gevent's patch takes select.poll's place; only it can wait without stopping the other greenlets, and a glance
-    # each second is all we need.
-    while not _reader_gone(select):
+    poll = get_original("select", "poll")()  # gevent's own tells no hang-up where nothing else is asked for
+    poll.register(1, 0)
+    while not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
         gevent.sleep(1)
     main.throw(BrokenPipeError("nobody reads any more"))
-
-
-def _reader_gone(select) -> bool:
-    poll = select.poll()
-    poll.register(1, 0)  # errors and hang-up are always told
-    return any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0))
 
 
 @command("logs:failed", help="Show the output of the last release of an app that failed, its build included.\n\n\b\n"

@@ -10,6 +10,7 @@ from minipaas_lib import api
 
 _CLIENT = "/usr/bin/docker"  # Debian's; a newer one earlier on PATH may not fit the daemon
 _TIMED_OUT = 124  # as timeout(1)
+_SESSION = "MINIPAAS_SESSION"
 _NO_DETACH = "--detach-keys=ctrl-^,ctrl-^,ctrl-_"  # leave Ctrl-P to the shell in the container
 
 
@@ -22,10 +23,25 @@ def start(container: str, interactive: bool, ttl: int | None) -> int:
     return _attend(words, interactive, ttl)
 
 
-def execute(container: str, command: list[str], tty: bool) -> int:
-    """Run a command inside a running container, attached; its exit code. Raises errors.Cancelled."""
-    words = ["exec", "--interactive", *(["--tty", _NO_DETACH] if tty else []), container, *command]
-    return _attend(words, True, None)
+def execute(container: str, command: list[str], tty: bool, session: str) -> int:
+    """Run a command inside a running container, attached; its exit code. Raises errors.Cancelled.
+
+    `session` is a word of our own in the environment of whatever the command starts; see `hang_up`.
+    """
+    mode = ["--tty", _NO_DETACH] if tty else []
+    return _attend(["exec", "--interactive", *mode, "--env", f"{_SESSION}={session}", container, *command], True, None)
+
+
+def hang_up(docker_api, container: str, session: str) -> None:
+    """Send SIGHUP to the processes of a session, as a terminal that is closed does: docker lets them run on for ever.
+
+    We may not signal processes of other users, so a shell inside the container does it, where the image has one.
+    Raises what the docker SDK raises.
+    """
+    mark = f"{_SESSION}={session}"
+    script = f'for p in /proc/[0-9]*; do case "$(cat $p/environ)" in *{mark}*) kill -1 ${{p#/proc/}};; esac; done'
+    probe = docker_api.exec_create(container, ["sh", "-c", script], stdout=False, stderr=False)
+    docker_api.exec_start(probe["Id"], detach=True)
 
 
 def _attend(words: list[str], interactive: bool, ttl: int | None) -> int:
@@ -74,21 +90,25 @@ def _ended_in_time(pid: int, ttl: int | None) -> bool:
 
 @contextlib.contextmanager
 def _signals_raise():
-    """Make SIGTERM and SIGHUP raise errors.Cancelled while the context lasts, unless the caller handles them."""
+    """Make signals raise errors.Cancelled while the context lasts, unless the caller handles them already."""
 
     def cancel(number, frame):
-        for other in numbers:  # a second one must not stop the cleaning up
+        for other in former:  # a second one must not stop the cleaning up
             signal.signal(other, signal.SIG_IGN)
-        raise api.errors.Cancelled(f"ended by {signal.Signals(number).name}")
+        error = api.errors.Cancelled(f"ended by {signal.Signals(number).name}")
+        error.exit_code = 128 + number
+        raise error
 
-    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is signal.SIG_DFL]
-    for number in numbers:
+    present = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    unhandled = (signal.SIG_DFL, signal.default_int_handler)
+    former = {number: handler for number, handler in present.items() if handler in unhandled}
+    for number in former:
         signal.signal(number, cancel)
     try:
         yield
     finally:
-        for number in numbers:
-            signal.signal(number, signal.SIG_DFL)
+        for number, handler in former.items():
+            signal.signal(number, handler)
 
 
 def _client() -> str:

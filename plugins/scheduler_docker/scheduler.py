@@ -111,6 +111,10 @@ class DockerScheduler:
             self._end(made, min(spec.stop_timeout, 10))
 
     def enter(self, process: "api.Process", command: list[str], tty: bool = False) -> int:
+        import secrets
+
+        import docker.errors
+
         from plugins.scheduler_docker import attached
 
         now = self.refresh(process)
@@ -119,7 +123,13 @@ class DockerScheduler:
                 f"{process.process_type}.{process.index} of {process.app} is not running but {now.state}",
                 f"ps:report {process.app}",
             )
-        return attached.execute(now.name, command or [self._shell(now)], tty)
+        session = secrets.token_hex(8)
+        try:
+            return attached.execute(now.name, command or [self._shell(now)], tty, session)
+        except api.errors.Cancelled:
+            with contextlib.suppress(docker.errors.APIError, api.errors.Unavailable), client.answering():
+                attached.hang_up(client.connect(), now.id, session)
+            raise
 
     def logs(self, processes: list["api.Process"], lines: int | None = 100) -> list["api.LogLine"]:
         from plugins.scheduler_docker import reading

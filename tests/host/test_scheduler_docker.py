@@ -5,6 +5,7 @@ import grp
 import json
 import os
 import pty
+import random
 import select
 import signal
 import subprocess
@@ -373,6 +374,22 @@ def test_enter(scheduler):
     docker("stop", "-t", "0", process.name)
     code, _, err = driven("enter", {"app": APP, "command": [], "tty": False})
     assert code == 1 and "is not running but exited" in err
+
+
+def test_what_was_started_inside_ends_when_the_client_hangs_up(scheduler):
+    process = scheduler.start(spec())
+    sleeping = f"sleep {random.randrange(10**8, 10**9)}"
+    for ending in ("reader", signal.SIGINT, signal.SIGHUP):
+        arguments = {"app": APP, "command": ["sh", "-c", f"{sleeping}; true"], "tty": False}
+        child = drive("enter", arguments, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_for(lambda: sleeping in docker("top", process.name))
+        if ending == "reader":
+            child.stdout.close()
+        else:
+            os.killpg(child.pid, ending)
+        assert child.wait(20) != 0
+        wait_for(lambda: sleeping not in docker("top", process.name))
+    assert scheduler.refresh(process).state == "running"
 
 
 def test_enter_without_a_shell(scheduler, tmp_path):
