@@ -18,9 +18,9 @@ def chosen(app: "api.App") -> list[Mapping]:
 def default(app: "api.App") -> list[Mapping]:
     """The mapping of an app for which nobody set one: port 80 to the port its web processes are told to use."""
     live = api.live_release(app.name)
-    wanted = app.config.get("PORT", "")
-    port = live.port if live else int(wanted) if wanted.isascii() and wanted.isdigit() else _DEFAULT_PORT
-    return [Mapping("http", 80, port)]
+    wanted = api.merged_config(app).get("PORT", "")
+    told = int(wanted) if wanted.isascii() and wanted.isdigit() else _DEFAULT_PORT
+    return [Mapping("http", 80, live.port if live else told)]
 
 
 def effective(app: "api.App") -> list[Mapping]:
@@ -36,7 +36,8 @@ def added(present: list[Mapping], new: list[Mapping], app: str) -> list[Mapping]
     joined = list(dict.fromkeys([*present, *new]))
     for earlier, later in mapping.conflicts(joined):
         raise api.errors.UsageError(
-            f"port {later.host_port} of the host is mapped already: {earlier}", f"first: ports:remove {app} {earlier.host_port}"
+            f"port {later.host_port} of the host is mapped already: {earlier}",
+            f"first: ports:remove {app} {earlier.host_port}",
         )
     return sorted(joined, key=_host_port)
 
@@ -52,7 +53,8 @@ def without(present: list[Mapping], words: tuple[str, ...], app: str) -> list[Ma
         left = [m for m in left if m not in named]
     if not left:
         raise api.errors.UsageError(
-            f"this would leave {app} without any port", f"for the default: ports:clear {app}; for none: proxy:disable {app}"
+            f"this would leave {app} without any port",
+            f"for the default: ports:clear {app}; for none: proxy:disable {app}",
         )
     return left
 

@@ -113,7 +113,14 @@ _SERVER = {
     "port_in_redirect": (_SWITCH,),
     "server_name": ("*" + _WORD,),
 }
-_LOCATION = {**_COMMON, **_REWRITES, "empty_gif": (), "internal": (), "proxy_method": ("[A-Z]{1,16}",), "proxy_pass": (_WORD,)}
+_LOCATION = {
+    **_COMMON,
+    **_REWRITES,
+    "empty_gif": (),
+    "internal": (),
+    "proxy_method": ("[A-Z]{1,16}",),
+    "proxy_pass": (_WORD,),
+}
 _IF_IN_LOCATION = {name: _LOCATION[name] for name in
                    ("access_log", "add_header", "expires", "limit_rate", "proxy_pass", *_REWRITES)}  # fmt: skip
 _LIMIT_EXCEPT = {name: _COMMON[name] for name in ("allow", "deny")}
@@ -150,7 +157,9 @@ def check(tree: list[Directive], app: str, domains, addresses, ports, listens) -
 
 
 class _Checker:
-    def __init__(self, app: str, domains: frozenset, addresses: frozenset, ports: frozenset, listens: frozenset) -> None:
+    def __init__(
+        self, app: str, domains: frozenset, addresses: frozenset, ports: frozenset, listens: frozenset
+    ) -> None:
         self.prefix = f"minipaas_{app}_"
         self.domains = domains
         self.listens = listens
@@ -193,7 +202,10 @@ class _Checker:
     def _upstream(self, directive: Directive) -> None:
         name = directive.arguments[0]
         if not name.startswith(self.prefix) or name in self.upstreams:
-            raise refusal(directive, f"the upstream {api.names.safe(name)} must be the only one of its name and begin with {self.prefix}")
+            raise refusal(
+                directive,
+                f"the upstream {api.names.safe(name)} must be the only one of its name and begin with {self.prefix}",
+            )
         self.upstreams.add(name)
 
     def _check_server(self, directive: Directive) -> None:
@@ -208,7 +220,10 @@ class _Checker:
 
     def _check_listen(self, directive: Directive) -> None:
         if directive.arguments[0] not in self.listens:
-            raise refusal(directive, f"listen may only be one of the listeners' addresses, not {api.names.safe(directive.arguments[0])}")
+            raise refusal(
+                directive,
+                f"listen may only be one of the listeners' addresses, not {api.names.safe(directive.arguments[0])}",
+            )
 
     def _check_server_name(self, directive: Directive) -> None:
         for name in directive.arguments or ("",):
@@ -218,7 +233,8 @@ class _Checker:
     def _check_proxy_pass(self, directive: Directive) -> None:
         found = re.fullmatch(r"http://([a-z0-9_-]+)(/[^\x00-\x20]*)?", directive.arguments[0])
         if not found or found[1] not in self.upstreams:
-            raise refusal(directive, f"proxy_pass may only go to http:// and an upstream of this file, not {api.names.safe(directive.arguments[0])}")
+            shown = api.names.safe(directive.arguments[0])
+            raise refusal(directive, f"proxy_pass may only go to http:// and an upstream of this file, not {shown}")
 
     def _check_if(self, directive: Directive) -> None:
         if any(_FILE_TEST.match(argument) for argument in directive.arguments):

@@ -96,7 +96,9 @@ def _logs_command(kind: str, summary: str):
 
     @api.commands.command(name, help=f"{summary}\n\n\b\ne.g.: {name} blog\n      {name} -t -n 50 blog")
     @click.option("-t", "--tail", is_flag=True, help="Go on with new lines")
-    @click.option("-n", "--num", "lines", type=click.IntRange(0, 100000), default=20, show_default=True, help="How many lines")
+    @click.option(
+        "-n", "--num", "lines", type=click.IntRange(0, 100000), default=20, show_default=True, help="How many lines"
+    )
     @api.commands.app_argument
     def logs(tail, lines, app):
         from plugins.router_nginx.host import this_host

@@ -4,7 +4,8 @@ import os
 import stat
 
 from minipaas_lib import api
-from plugins.router_nginx import files, host as nginx
+from plugins.router_nginx import files
+from plugins.router_nginx import host as nginx
 from plugins.router_nginx.router import NginxRouter
 
 _INSTALL = "as root: minipaas install"
@@ -65,11 +66,15 @@ def _pages(host: nginx.Host) -> "api.Finding":
     folder = os.path.join(host.place.folder, "pages")
     for path in _parents(folder):
         if not _others_may(path, stat.S_IXOTH):
-            return api.Finding("nginx: pages", False, f"nginx's workers may not enter {path}", f"as root: chmod o+x {path}")
+            return api.Finding(
+                "nginx: pages", False, f"nginx's workers may not enter {path}", f"as root: chmod o+x {path}"
+            )
     for name in ("404.html", "502.html", "503.html"):
         path = os.path.join(folder, name)
         if not _others_may(path, stat.S_IROTH):
-            return api.Finding("nginx: pages", False, f"nginx's workers may not read {path}", f"as root: chmod o+r {path}")
+            return api.Finding(
+                "nginx: pages", False, f"nginx's workers may not read {path}", f"as root: chmod o+r {path}"
+            )
     return api.Finding("nginx: pages", True, "the error pages are readable")
 
 

@@ -12,8 +12,14 @@ def router():
 
 
 @api.hookimpl
-def route_context(app):
-    return {"settings": settings.chosen(app)}
+def route_context(app, commit):
+    chosen = settings.chosen(app)
+    part = {"settings": chosen}
+    if chosen.get("custom-template") == "on" and commit:
+        from plugins.router_nginx import source
+
+        part["template"] = source.template_of(app.name, commit)
+    return part
 
 
 @api.hookimpl

@@ -7,7 +7,7 @@ import time
 from typing import NamedTuple
 
 from minipaas_lib import api
-from plugins.router_nginx.render import GENERATION, Place
+from plugins.router_nginx.render import GENERATION, PROOF_DOMAIN, Place
 
 _BINARY = "/usr/sbin/nginx"
 _SETTING = r"^[ \t]*{name}[ \t]+([^;\s]+)"
@@ -42,10 +42,36 @@ def pid(host: Host) -> int:
     try:
         with open(setting(host, "pid") or "/run/nginx.pid", encoding="ascii") as file:
             number = int(file.read())
-        with open(f"/proc/{number}/comm", encoding="utf-8") as file:
-            return number if file.read().startswith("nginx") else 0
+        os.kill(number, 0)
+    except PermissionError:  # it is root's
+        pass
     except (OSError, ValueError):
         return 0
+    try:
+        with open(f"/proc/{number}/comm", encoding="utf-8") as file:
+            return number if file.read().startswith("nginx") else 0
+    except OSError:  # hidden by hidepid
+        return number
+
+
+def workers(host: Host) -> set[int]:
+    """The process ids of the workers that accept requests; empty where /proc does not tell."""
+    master = pid(host)
+    try:
+        with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as file:
+            children = [int(child) for child in file.read().split()]
+    except OSError:
+        return set()
+    return {child for child in children if _accepts(child)}
+
+
+def _accepts(child: int) -> bool:
+    try:
+        with open(f"/proc/{child}/cmdline", "rb") as file:
+            title = file.read()
+    except OSError:  # it has just ended
+        return False
+    return title.startswith(b"nginx: worker process") and b"shutting down" not in title
 
 
 def setting(host: Host, name: str) -> str:
@@ -96,7 +122,7 @@ def new_error(host: Host, position: int) -> str:
 
 def ask_proof(host: Host, app: str) -> str:
     """What nginx answers on the app's proof name (see render.proof_of); empty where it has no such name."""
-    request = f"GET / HTTP/1.0\r\nHost: {app}.route.minipaas.invalid\r\n\r\n"
+    request = f"GET / HTTP/1.0\r\nHost: {app}{PROOF_DOMAIN}\r\n\r\n"
     answer = b""
     try:
         with socket.create_connection(("127.0.0.1", host.place.port), timeout=2) as connection:
@@ -112,16 +138,19 @@ def ask_proof(host: Host, app: str) -> str:
     return body if " 200 " in head[:16] and re.fullmatch(GENERATION + "~[0-9a-f]{8}", body) else ""
 
 
-def wait_for_proof(host: Host, app: str, wanted: str, seconds: float, position: int) -> str:
-    """Ask until nginx answers `wanted`. What is wrong when it does not; empty when it does."""
+def wait_for_proof(host: Host, app: str, wanted: str, former: set[int], seconds: float, position: int) -> str:
+    """Wait until nginx answers `wanted` and no worker of `former` takes requests any more (they do for 0.1 s).
+
+    What is wrong when that does not come; empty when it does. position: from error_position() before the reload.
+    """
     deadline = time.monotonic() + seconds
     pause = 0.005
-    while ask_proof(host, app) != wanted:
+    while ask_proof(host, app) != wanted or former & workers(host):
         said = new_error(host, position)
         if said or time.monotonic() > deadline:
             return said or f"it did not take up the new configuration within {seconds:g} seconds"
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
+        pause = min(pause * 1.2, 0.05)
     return ""
 
 
@@ -159,7 +188,9 @@ def _ask(host: Host, *arguments: str) -> str:
         return ""
     said = done.stderr.strip()
     if said.startswith("sudo:"):
-        raise api.errors.Unavailable(f"nginx cannot be run as root: {said.splitlines()[0]}", "as root: minipaas install")
+        raise api.errors.Unavailable(
+            f"nginx cannot be run as root: {said.splitlines()[0]}", "as root: minipaas install"
+        )
     found = re.findall(r"\[(?:emerg|error|crit)\] (?:\d+#\d+: )?(.*)", said)
     return found[0] if found else said or f"nginx ended with status {done.returncode}"
 

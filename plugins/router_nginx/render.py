@@ -8,6 +8,7 @@ from typing import NamedTuple
 from minipaas_lib import api
 from plugins.router_nginx import allowed, settings, syntax, template
 
+PROOF_DOMAIN = ".route.minipaas.invalid"  # what nginx is asked for the proof of an app's route (RFC 6761: nobody's)
 GENERATION = "[A-Za-z0-9._-]{1,128}"
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
@@ -79,9 +80,17 @@ def _made(name: str, *arguments: str, block: tuple | None = None) -> syntax.Dire
 
 def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
     """main.conf. live: the folder of the apps' files; set_elsewhere: hash sizes that the host's own files set."""
-    sizes = {"server_names_hash_bucket_size": 512, "server_names_hash_max_size": 16384}  # a name may have 253 characters
+    sizes = {
+        "server_names_hash_bucket_size": 512,
+        "server_names_hash_max_size": 16384,
+    }  # a name may have 253 characters
     hash_sizes = [f"{name} {size}" for name, size in sizes.items() if name not in set_elsewhere]
-    values = {"addresses": place.listens(place.port), "pages": f"{place.folder}/pages", "live": live, "hash_sizes": hash_sizes}
+    values = {
+        "addresses": place.listens(place.port),
+        "pages": f"{place.folder}/pages",
+        "live": live,
+        "hash_sizes": hash_sizes,
+    }
     return _jinja("main.conf.j2", values)
 
 
@@ -101,7 +110,9 @@ def check_route(route: "api.Route") -> None:
         wrong.append(("app", route.app))
     if not re.fullmatch(GENERATION, route.generation):
         wrong.append(("generation", route.generation))
-    wrong += [("domain", name) for name in route.domains if len(name) > 253 or not re.fullmatch(_DOMAIN, name)]
+    for name in route.domains:
+        if len(name) > 253 or not re.fullmatch(_DOMAIN, name) or name.endswith(PROOF_DOMAIN):
+            wrong.append(("domain", name))
     wrong += [("address", address) for address in route.addresses if not _is_address(address)]
     for listener in route.listeners:
         ports = (listener.host_port, listener.container_port)
@@ -117,7 +128,7 @@ def _is_address(text: str) -> bool:
     for family in (socket.AF_INET, socket.AF_INET6):
         try:
             return bool(socket.inet_pton(family, text)) and "%" not in text
-        except OSError:
+        except (OSError, ValueError):
             continue
     return False
 
@@ -146,6 +157,7 @@ def _values(route: "api.Route", place: Place) -> dict:
         "access_log": f"{place.logs}/{route.app}-access.log",
         "error_log": f"{place.logs}/{route.app}-error.log",
         "pages": f"{place.folder}/pages",
+        "proof_name": route.app + PROOF_DOMAIN,
         "proof_addresses": place.listens(place.port),
     }
 

@@ -6,7 +6,8 @@ import re
 import time
 
 from minipaas_lib import api
-from plugins.router_nginx import files, host as nginx, render
+from plugins.router_nginx import files, render
+from plugins.router_nginx import host as nginx
 
 _PATIENCE = 60.0  # seconds that one change waits for another's
 _PROOF = 10.0  # seconds that nginx has to serve a change
@@ -32,7 +33,9 @@ class NginxRouter:
                 self._take_up({}, route.app, proof)
                 return
             ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
-            fresh = {files.port_path(self.host, port): render.port_file(port, self.host.place) for port in sorted(ports)}
+            fresh = {
+                files.port_path(self.host, port): render.port_file(port, self.host.place) for port in sorted(ports)
+            }
             changes: dict[str, str | None] = {path: text for path, text in fresh.items() if files.read(path) != text}
             self._check_ports_free(ports)
             self._check_shadow(route.app, {**fresh, files.app_path(self.host, route.app): text})
@@ -126,7 +129,9 @@ class NginxRouter:
         if not os.path.exists(self.host.include):
             raise api.errors.BadConfig(f"{self.host.include} is missing, so nginx does not read our files", _INSTALL)
         if not nginx.pid(self.host):
-            raise api.errors.Unavailable("nginx is not running, so nothing was changed", "as root: systemctl start nginx")
+            raise api.errors.Unavailable(
+                "nginx is not running, so nothing was changed", "as root: systemctl start nginx"
+            )
 
     def _check_ports_free(self, ports: set[int]) -> None:
         """nginx's own test passes over a port that another program has, and a reload then changes nothing."""
@@ -155,29 +160,35 @@ class NginxRouter:
         said = self._named(said)
         if ours:
             raise api.errors.BadConfig(f"nginx refuses the route of {app}: {said}", f"nginx:report {app}")
-        raise api.errors.Unavailable(f"nginx refuses this host's configuration: {said}", "mend that file; then try again")
+        raise api.errors.Unavailable(
+            f"nginx refuses this host's configuration: {said}", "mend that file; then try again"
+        )
 
     def _make_shadow(self, contents: dict[str, str]) -> None:
         main = self.main_file(os.path.join(self.host.shadow, "live"))
         try:
             files.make_shadow(self.host, main, {os.path.basename(path): text for path, text in contents.items()})
         except OSError as error:
-            raise api.errors.Unavailable(f"nginx's files cannot be copied for a test: {error}", "minipaas doctor") from None
+            raise api.errors.Unavailable(
+                f"nginx's files cannot be copied for a test: {error}", "minipaas doctor"
+            ) from None
 
     def _take_up(self, changes: dict[str, str | None], app: str, proof: str) -> None:
         """Write the changes, reload and prove; or put everything back as it was and raise."""
         former = {path: files.read(path) for path in changes}
-        position = nginx.error_position(self.host)
+        workers, position = nginx.workers(self.host), nginx.error_position(self.host)
         try:
             self._write(changes)
             said = nginx.reload(self.host)
-            said = said or nginx.wait_for_proof(self.host, app, proof, _PROOF, position)
+            said = said or nginx.wait_for_proof(self.host, app, proof, workers, _PROOF, position)
         except (api.errors.MinipaasError, KeyboardInterrupt):
             self._put_back(former)
             raise
         if said:
             self._put_back(former)
-            raise api.errors.Unavailable(f"nginx did not take up the route of {app}: {self._named(said)}", self.advice(said))
+            raise api.errors.Unavailable(
+                f"nginx did not take up the route of {app}: {self._named(said)}", self.advice(said)
+            )
 
     def _write(self, changes: dict[str, str | None]) -> None:
         done: dict[str, str | None] = {}
@@ -192,7 +203,9 @@ class NginxRouter:
         except OSError as error:
             with contextlib.suppress(OSError):
                 self._restore(done)
-            raise api.errors.Unavailable(f"nginx's files cannot be written: {error.strerror}", "minipaas doctor") from None
+            raise api.errors.Unavailable(
+                f"nginx's files cannot be written: {error.strerror}", "minipaas doctor"
+            ) from None
 
     def _put_back(self, former: dict[str, str | None]) -> None:
         with contextlib.suppress(OSError, api.errors.MinipaasError):  # the first error is the one to tell

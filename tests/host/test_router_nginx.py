@@ -1,0 +1,503 @@
+"""The nginx router against a real nginx of its own: own configuration, own ports, own folder. Needs root and nginx."""
+
+import contextlib
+import dataclasses
+import http.client
+import http.server
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import pytest
+
+from minipaas_lib import api
+from plugins.router_nginx import files
+from plugins.router_nginx import host as nginx_host
+from plugins.router_nginx.host import Host
+from plugins.router_nginx.render import Place
+from plugins.router_nginx.router import NginxRouter
+
+pytestmark = [
+    pytest.mark.host,
+    pytest.mark.skipif(os.geteuid() != 0 or not os.path.exists("/usr/sbin/nginx"), reason="needs root and nginx"),
+]
+
+CONF = """
+user www-data;
+worker_processes 2;
+pid {folder}/nginx.pid;
+error_log {folder}/logs/error.log;
+worker_shutdown_timeout 1h;
+events {{ worker_connections 768; }}
+http {{
+    access_log {folder}/logs/access.log;
+    gzip on;
+    include mime.types;
+    include {folder}/etc/conf.d/*.conf;
+    include {folder}/etc/sites-enabled/*;
+}}
+"""
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class App(http.server.BaseHTTPRequestHandler):
+    """A small app: says which one it is, streams, fails, and shows the headers it got."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.path == "/stream":
+            self.send_response(200)
+            self.send_header("X-Accel-Buffering", "no")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                for number in range(40):
+                    self.wfile.write(b"%d\n" % number)
+                    self.wfile.flush()
+                    time.sleep(0.1)
+            return
+        if self.path == "/ws":
+            self.send_response(101)
+            self.send_header("Upgrade", "websocket")
+            self.send_header("Connection", "Upgrade")
+            self.end_headers()
+            while data := self.connection.recv(100):
+                self.connection.sendall(data)
+            self.close_connection = True
+            return
+        status = 502 if self.path == "/own-502" else 200
+        body = (self.server.said + "\n" + str(self.headers)).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Type", "text/plain")
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextlib.contextmanager
+def app_server(address: str, port: int, said: str):
+    server = http.server.ThreadingHTTPServer((address, port), App)
+    server.daemon_threads = True
+    server.said = said
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class World:
+    """A scratch nginx with the router that feeds it."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.app_port = free_port()
+        ours = f"{folder}/ours"
+        place = Place(folder=ours, logs=f"{folder}/logs", port=self.port, ipv6=os.path.exists("/proc/net/if_inet6"))
+        self.conf = f"{folder}/etc/nginx.conf"
+        self.host = Host(place, etc=f"{folder}/etc", arguments=("-c", self.conf))
+        self.router = NginxRouter(self.host)
+        for name in ("logs", "etc/conf.d", "etc/sites-enabled"):
+            os.makedirs(f"{folder}/{name}")
+        shutil.copy("/etc/nginx/mime.types", f"{folder}/etc/mime.types")
+        self.write(self.conf, CONF.format(folder=folder))
+        self.router.install()
+        self.write(self.host.include, f"include {ours}/main.conf;\n")
+
+    def write(self, path: str, text: str) -> None:
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def start(self) -> None:
+        subprocess.run(["/usr/sbin/nginx", "-c", self.conf], check=True)
+        for _ in range(100):
+            if nginx_host.pid(self.host):
+                return
+            time.sleep(0.05)
+        raise AssertionError("nginx does not start")
+
+    def stop(self) -> None:
+        pid = nginx_host.pid(self.host)
+        if pid:
+            os.kill(pid, 15)
+            for _ in range(100):
+                if not nginx_host.pid(self.host):
+                    return
+                time.sleep(0.05)
+
+    def route(self, app="blog", generation="v1", addresses=("127.0.0.1",), **more) -> "api.Route":
+        listeners = more.pop("listeners", (api.Listener("http", self.port, self.app_port),))
+        domains = more.pop("domains", (f"{app}.example.org",))
+        return api.Route(app, generation, domains, listeners, tuple(addresses), **more)
+
+    def get(self, host: str, path: str = "/", port: int = 0, **headers):
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
+        try:
+            connection.request("GET", path, headers={"Host": host, **headers})
+            answer = connection.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read().decode()
+        finally:
+            connection.close()
+
+    def live(self) -> dict[str, tuple[int, int]]:
+        """Name -> inode and change time of each live file."""
+        return {entry.name: (entry.inode(), entry.stat().st_mtime_ns) for entry in os.scandir(self.host.live)}
+
+
+@pytest.fixture
+def world():
+    folder = tempfile.mkdtemp(prefix="minipaas-router-")
+    os.chmod(folder, 0o755)
+    made = World(folder)
+    made.start()
+    yield made
+    made.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def app(world):
+    with app_server("127.0.0.1", world.app_port, "first"):
+        yield world
+
+
+def test_unknown_hosts_get_our_404_page(world):
+    for headers in ({}, {"X-Forwarded-Host": "x"}):
+        status, head, body = world.get("nobody.example.org", "/any", **headers)
+        assert status == 404
+        assert "There is no app at this address" in body
+        assert head["Content-Type"].startswith("text/html")
+    assert world.get("blog.example.org", "/.minipaas-pages/502.html")[0] == 404
+
+
+def test_a_route_is_served_proven_and_removed(app):
+    app.router.apply(app.route())
+    assert app.router.applied("blog") == "v1"
+    assert app.router.routes() == ["blog"]
+    status, _, body = app.get("blog.example.org")
+    assert status == 200
+    assert body.startswith("first")
+    assert app.get("other.example.org")[0] == 404
+    app.router.remove("blog")
+    app.router.remove("blog")
+    assert app.router.applied("blog") == ""
+    assert app.router.routes() == []
+    assert app.get("blog.example.org")[0] == 404
+
+
+def test_the_app_sees_who_asked(app):
+    app.router.apply(app.route())
+    body = app.get(
+        "blog.example.org",
+        "/",
+        Forwarded="host=evil",
+        Proxy="evil",
+        **{"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Host": "evil"},
+    )[2]
+    assert "Host: blog.example.org\n" in body
+    assert "X-Forwarded-For: 127.0.0.1\n" in body
+    assert "X-Forwarded-Proto: http\n" in body
+    assert "X-Real-IP: 127.0.0.1\n" in body
+    assert "X-Request-Start: t=" in body
+    assert "evil" not in body
+    assert "6.6.6.6" not in body
+    app.router.apply(app.route(generation="v2", settings={"trusted-proxy": "on"}))
+    body = app.get(
+        "blog.example.org",
+        "/",
+        **{"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"},
+    )[2]
+    assert "X-Forwarded-For: 6.6.6.6, 127.0.0.1\n" in body
+    assert "X-Forwarded-Proto: https\n" in body
+    assert "X-Forwarded-Port: 443\n" in body
+
+
+def test_an_app_without_processes_gets_the_503_page(app):
+    app.router.apply(app.route(addresses=()))
+    status, head, body = app.get("blog.example.org", "/any")
+    assert status == 503
+    assert head["Retry-After"] == "30"
+    assert "This app is not running" in body
+
+
+def test_one_generation_in_two_states_is_told_apart(app):
+    app.router.apply(app.route())
+    app.router.apply(app.route(addresses=()))  # the same release, stopped
+    assert app.get("blog.example.org")[0] == 503
+    assert app.router.applied("blog") == "v1"
+
+
+def test_a_dead_app_gets_our_page_and_its_own_errors_go_through(world):
+    world.router.apply(world.route())
+    status, _, body = world.get("blog.example.org")
+    assert status == 502
+    assert "This app does not answer" in body
+    with app_server("127.0.0.1", world.app_port, "first"):
+        status, _, body = world.get("blog.example.org", "/own-502")
+        assert status == 502
+        assert body.startswith("first")
+
+
+def test_a_process_that_does_not_accept_is_passed_over(app):
+    app.router.apply(app.route(addresses=("127.0.0.1", "127.0.0.9")))
+    connection = http.client.HTTPConnection("127.0.0.1", app.port, timeout=10)
+    for _ in range(20):
+        connection.request("POST", "/", body="x", headers={"Host": "blog.example.org"})
+        answer = connection.getresponse()
+        assert answer.status == 200
+        answer.read()
+    connection.close()
+
+
+def test_apply_of_the_same_route_touches_nothing(app):
+    app.router.apply(app.route())
+    before, position = app.live(), nginx_host.pid(app.host)
+    app.router.apply(app.route())
+    assert (app.live(), nginx_host.pid(app.host)) == (before, position)
+
+
+def test_a_kill_between_rename_and_reload_is_finished_by_the_next_apply(app):
+    app.router.apply(app.route())
+    path = files.app_path(app.host, "blog")
+    newer = app.route(generation="v2")
+    from plugins.router_nginx import render
+
+    files.write(path, render.app_file(newer, app.host.place))
+    assert app.router.applied("blog") == "v1"
+    app.router.apply(newer)
+    assert app.router.applied("blog") == "v2"
+
+
+def test_what_nginx_refuses_is_never_live(app):
+    app.router.apply(app.route())
+    before = app.live()
+    template = """upstream minipaas_blog_x { server {{ upstreams[0].servers[0] }}; }
+        server { listen {{ listeners[0].addresses[0] }}; server_name {{ domains[0] }};"""
+    bad = app.route(
+        generation="v2",
+        settings={"custom-template": "on"},
+        template=template + ' location ~ "(" { proxy_pass http://minipaas_blog_x; } }',
+    )
+    with pytest.raises(api.errors.BadConfig, match="nginx refuses the route of blog"):
+        app.router.apply(bad)
+    assert app.live() == before
+    assert app.router.applied("blog") == "v1"
+    assert app.get("blog.example.org")[0] == 200
+
+
+def test_a_template_of_the_app_is_served_with_the_app_s_logs(app):
+    template = """
+    upstream {{ upstreams[0].name }} { {% for server in upstreams[0].servers %} server {{ server }}; {% endfor %} }
+    {% for listener in listeners %}
+    server {
+      {% for address in listener.addresses %} listen {{ address }}; {% endfor %}
+      server_name {{ domains | join(' ') }};
+      location = /hello { return 200 "hello from {{ app }}"; }
+      location / { proxy_pass http://{{ listener.upstream }}; proxy_set_header Host $http_host; }
+    }
+    {% endfor %}"""
+    app.router.apply(app.route(settings={"custom-template": "on"}, template=template))
+    assert app.get("blog.example.org", "/hello")[2] == "hello from blog"
+    assert app.get("blog.example.org")[2].startswith("first")
+    with open(f"{app.folder}/logs/blog-access.log", encoding="utf-8") as log:
+        assert "GET /hello" in log.read()
+
+
+def test_when_nginx_does_not_run_nothing_changes(app):
+    app.router.apply(app.route())
+    before = app.live()
+    app.stop()
+    with pytest.raises(api.errors.Unavailable, match="nginx is not running"):
+        app.router.apply(app.route(generation="v2"))
+    assert app.live() == before
+    app.router.remove("blog")
+    assert app.router.routes() == []
+    app.start()
+
+
+def test_another_app_s_bad_file_is_named_and_ours_is_put_back(app):
+    app.router.apply(app.route())
+    app.router.apply(app.route(app="shop"))
+    app.write(files.app_path(app.host, "shop"), "serverr {\n")
+    with pytest.raises(api.errors.Unavailable, match="live/shop.conf") as caught:
+        app.router.apply(app.route(generation="v2"))
+    assert caught.value.hint.endswith("ps:restore shop")
+    assert app.router.applied("blog") == "v1"
+    assert app.get("blog.example.org")[0] == 200
+    assert "shop.conf" in app.router.validate()
+    assert app.router.validate("blog") == ""
+    app.router.apply(app.route(app="shop"))  # what the advice does
+    app.router.apply(app.route(generation="v2"))
+    assert app.router.validate() == ""
+
+
+def test_a_bad_file_of_the_host_is_named(app):
+    app.router.apply(app.route())
+    app.write(f"{app.folder}/etc/sites-enabled/mine", "server { nonsense; }\n")
+    with pytest.raises(api.errors.Unavailable, match="sites-enabled/mine"):
+        app.router.apply(app.route(generation="v2"))
+    assert app.router.applied("blog") == "v1"
+
+
+def test_further_ports_answer_unknown_hosts_and_go_with_their_last_app(app):
+    port = free_port()
+    both = (api.Listener("http", app.port, app.app_port), api.Listener("http", port, app.app_port))
+    app.router.apply(app.route(listeners=both))
+    app.router.apply(app.route(app="shop", listeners=both))
+    assert app.get("blog.example.org", port=port)[0] == 200
+    assert app.get("nobody.example.org", port=port)[0] == 404
+    app.router.apply(app.route(generation="v2"))
+    assert app.get("blog.example.org", port=port)[0] == 404
+    assert app.get("shop.example.org", port=port)[0] == 200
+    app.router.remove("shop")
+    assert sorted(app.live()) == ["blog.conf"]
+
+
+def test_a_port_of_another_program_is_refused(app):
+    app.router.apply(app.route())
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        taken = other.getsockname()[1]
+        with pytest.raises(api.errors.BadConfig, match=f"port {taken} of this host is used"):
+            app.router.apply(app.route(generation="v2", listeners=(api.Listener("http", taken, app.app_port),)))
+    assert app.router.applied("blog") == "v1"
+
+
+def test_a_port_taken_after_the_check_is_noticed_fast_and_put_back(app, monkeypatch):
+    app.router.apply(app.route())
+    monkeypatch.setattr(NginxRouter, "_check_ports_free", lambda self, ports: None)
+    with socket.socket() as other:
+        other.bind(("0.0.0.0", 0))
+        other.listen()
+        began = time.monotonic()
+        with pytest.raises(api.errors.Unavailable, match="Address already in use"):
+            app.router.apply(
+                app.route(generation="v2", listeners=(api.Listener("http", other.getsockname()[1], app.app_port),))
+            )
+        assert time.monotonic() - began < 8
+    assert sorted(app.live()) == ["blog.conf"]
+    assert app.router.applied("blog") == "v1"
+
+
+def test_streams_and_websockets_survive_other_apps_changes(app):
+    app.router.apply(app.route())
+    socket_ = socket.create_connection(("127.0.0.1", app.port), timeout=10)
+    socket_.sendall(b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    assert b" 101 " in socket_.recv(4096)
+    stream = http.client.HTTPConnection("127.0.0.1", app.port, timeout=10)
+    stream.request("GET", "/stream", headers={"Host": "blog.example.org"})
+    answer = stream.getresponse()
+    for number in range(5):
+        app.router.apply(app.route(app="shop", generation=f"v{number}"))
+        app.router.apply(app.route(generation=f"v{number + 2}"))
+        socket_.sendall(b"ping%d" % number)
+        assert socket_.recv(100) == b"ping%d" % number
+    assert answer.read().split() == [b"%d" % number for number in range(40)]
+    socket_.close()
+
+
+def test_no_request_fails_while_upstreams_change(app):
+    failed: list = []
+    done = threading.Event()
+
+    def load():
+        while not done.is_set():
+            try:
+                status = app.get("blog.example.org")[0]
+            except OSError as error:
+                status = repr(error)
+            if status != 200:
+                failed.append(status)
+
+    app.router.apply(app.route())
+    with app_server("127.0.0.2", app.app_port, "second"):
+        thread = threading.Thread(target=load)
+        thread.start()
+        for number in range(2, 12):
+            app.router.apply(app.route(generation=f"v{number}", addresses=(f"127.0.0.{number % 2 + 1}",)))
+        done.set()
+        thread.join()
+    assert failed == []
+
+
+def test_doctor_names_the_first_broken_link_and_the_fix(app):
+    from plugins.router_nginx import doctor
+
+    def first_bad():
+        return next((finding for finding in doctor.host_findings(app.host) if not finding.ok), None)
+
+    app.router.apply(app.route())
+    assert first_bad() is None
+    blog = api.App("blog")
+    assert [finding.ok for finding in doctor.app_findings(app.host, blog)] == [True]
+
+    files.write(
+        files.app_path(app.host, "blog"),
+        files.read(files.app_path(app.host, "blog")).replace("generation=v1", "generation=v9"),
+    )
+    (finding,) = doctor.app_findings(app.host, blog)
+    assert (finding.ok, finding.fix) == (False, "ps:restore blog")
+    app.write(files.app_path(app.host, "blog"), "serverr {\n")
+    assert first_bad().part == "nginx: configuration"
+    assert "blog.conf" in first_bad().said
+    assert first_bad().fix.endswith("ps:restore blog")
+    app.router.apply(app.route())
+
+    os.chmod(f"{app.host.place.folder}/pages/404.html", 0o600)
+    assert first_bad().part == "nginx: pages"
+    os.chmod(f"{app.host.place.folder}/pages/404.html", 0o644)
+    app.stop()
+    assert first_bad().part == "nginx: daemon"
+    app.start()
+    os.unlink(app.host.include)
+    assert first_bad().part == "nginx: include"
+
+
+def test_five_hundred_apps_change_one_file_and_cost_little_more(app):
+    def cost(first: int) -> float:
+        times = []
+        for number in range(first, first + 7):
+            began = time.perf_counter()
+            app.router.apply(app.route(generation=f"v{number}"))
+            times.append(time.perf_counter() - began)
+        return sorted(times)[3]
+
+    alone = cost(1)
+    from plugins.router_nginx import render
+
+    for number in range(500):
+        route = app.route(
+            app=f"other-{number}", domains=(f"other-{number}.example.org", f"www.other-{number}.example.org")
+        )
+        quiet = dataclasses.replace(
+            route, settings={"access-log": "off"}
+        )  # the limit on open files is the host's matter
+        app.write(files.app_path(app.host, route.app), render.app_file(quiet, app.host.place))
+    app.router.reload()
+    before = app.live()
+    among = cost(100)
+    after = app.live()
+    changed = [name for name in after if after[name] != before.get(name)]
+    print(f"apply alone {alone * 1000:.0f} ms, among 500 apps {among * 1000:.0f} ms, ratio {among / alone:.1f}")
+    assert changed == ["blog.conf"]
+    assert app.router.applied("other-499") == "v1"
+    assert among / alone < 4

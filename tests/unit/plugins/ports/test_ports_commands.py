@@ -1,0 +1,81 @@
+"""ports:*: what they change in the app's document, and what the route hears of it."""
+
+import json
+
+import pytest
+
+from minipaas_lib import api
+
+
+@pytest.fixture
+def blog(world):
+    world.ok("apps:create", "blog")
+    return world
+
+
+def mapped(world) -> list[str]:
+    rows = json.loads(world.ok("ports:list", "blog", "--format", "json"))
+    return [f"{row['scheme']}:{row['host_port']}:{row['container_port']}" for row in rows]
+
+
+def test_the_default_follows_port_and_is_not_stored(blog):
+    assert mapped(blog) == ["http:80:5000"]
+    assert "listeners" not in api.routing(api.app("blog"), "")
+    blog.ok("config:set", "blog", "PORT=8000")
+    assert mapped(blog) == ["http:80:8000"]
+    assert blog.ok("ports:list", "blog").splitlines()[1].split() == ["http", "80", "8000"]
+
+
+def test_set_add_remove_clear(blog):
+    blog.ok("ports:set", "blog", "http:8080:9000", "http:80:5000")
+    assert mapped(blog) == ["http:80:5000", "http:8080:9000"]
+    assert api.routing(api.app("blog"), "")["listeners"] == [["http", 80, 5000], ["http", 8080, 9000]]
+    blog.ok("ports:add", "blog", "http:81:5000", "http:80:5000")
+    assert mapped(blog) == ["http:80:5000", "http:81:5000", "http:8080:9000"]
+    blog.ok("ports:remove", "blog", "81", "http:8080:9000")
+    assert mapped(blog) == ["http:80:5000"]
+    blog.ok("ports:clear", "blog")
+    assert "ports" not in api.app("blog").document
+
+
+def test_add_keeps_the_default_mapping(blog):
+    blog.ok("ports:add", "blog", "http:8080:9000")
+    assert mapped(blog) == ["http:80:5000", "http:8080:9000"]
+    report = json.loads(blog.ok("ports:report", "blog", "--format", "json"))
+    assert report == {"ports-map": ["http:80:5000", "http:8080:9000"], "ports-custom": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ports:add", "blog", "http:80:9000"), "port 80 of the host is mapped already"),
+        (("ports:set", "blog", "http:80:1", "http:80:2"), "port 80 of the host is mapped already"),
+        (("ports:set", "blog"), ""),
+        (("ports:set", "blog", "80"), "is not a port mapping"),
+        (("ports:set", "blog", "http:0:1"), "is not a number from 1 to 65535"),
+        (("ports:set", "blog", "http:80:5000\n"), "is not a number"),
+        (("ports:set", "blog", "http:22:5000"), "sshd"),
+        (("ports:set", "blog", "https:443:5000"), "certificates"),
+        (("ports:remove", "blog", "81"), "has no port mapping"),
+        (("ports:remove", "blog", "80"), "without any port"),
+        (("ports:add", "shop", "http:81:5000"), "there is no app"),
+    ],
+)
+def test_refused(blog, words, said):
+    assert said in blog.refused(*words)
+
+
+def test_a_hand_edited_document_is_answered_with_a_way_out(blog):
+    api.edit_app("blog", lambda document: document.update(ports={"map": ["http:80"]}))
+    result = blog("ports:list", "blog")
+    assert result.status == 78
+    assert "ports:clear blog" in result.err
+    blog.ok("ports:clear", "blog")
+    assert mapped(blog) == ["http:80:5000"]
+
+
+@pytest.mark.parametrize(
+    "command", ["ports:add", "ports:clear", "ports:list", "ports:remove", "ports:report", "ports:set"]
+)
+def test_help_has_an_example(world, command):
+    assert f"e.g.: {command} blog" in world.ok(command, "--help")

@@ -1,0 +1,92 @@
+"""nginx:*: what they change and show, where nginx itself is not needed."""
+
+import json
+import os
+
+import pytest
+
+from minipaas_lib import api
+from plugins.router_nginx import host
+
+
+@pytest.fixture
+def blog(world):
+    world.ok("apps:create", "blog")
+    return world
+
+
+def test_set_and_clear(blog):
+    before = api.app("blog").document
+    blog.ok("nginx:set", "blog", "client-max-body-size", "100M")
+    blog.ok("nginx:set", "blog", "gzip", "false")
+    assert api.app("blog").table("nginx") == {"client-max-body-size": "100m", "gzip": "off"}
+    assert api.routing(api.app("blog"), "")["settings"] == {"client-max-body-size": "100m", "gzip": "off"}
+    blog.ok("nginx:set", "blog", "gzip")
+    blog.ok("nginx:set", "blog", "client-max-body-size", "")
+    assert api.app("blog").document == before
+
+
+def test_report(blog):
+    blog.ok("nginx:set", "blog", "gzip", "off")
+    report = json.loads(blog.ok("nginx:report", "blog", "--format", "json"))
+    assert report["nginx-gzip"] == "off"
+    assert report["nginx-client-max-body-size"] == "10m"
+    assert report["nginx-access-log-path"] == "/var/log/nginx/blog-access.log"
+    assert blog.ok("nginx:report", "blog", "--nginx-gzip") == "off\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("nginx:set", "blog", "nope", "1"), "there is no nginx property"),
+        (("nginx:set", "blog", "access-log-path", "/etc/x"), "there is no nginx property"),
+        (("nginx:set", "blog", "client-max-body-size", "1m; root /"), "is not a value of client-max-body-size"),
+        (("nginx:set", "blog", "gzip", "on\n"), "is not a value of gzip"),
+        (("nginx:set", "shop", "gzip", "on"), "there is no app"),
+        (("nginx:set", "../x", "gzip", "on"), "cannot be an app"),
+        (("nginx:show-config", "blog"), "blog has no route"),
+        (("nginx:show-config", "shop"), "there is no app"),
+        (("nginx:access-logs", "shop"), "there is no app"),
+        (("nginx:access-logs", "blog"), "there is no access log of blog"),
+        (("nginx:error-logs", "-n", "x", "blog"), "is not a valid int"),
+        (("nginx:validate-config", "shop"), "there is no app"),
+    ],
+)
+def test_refused(blog, monkeypatch, words, said):
+    here = host.this_host()
+    monkeypatch.setattr(host, "this_host", lambda: here._replace(place=here.place._replace(logs=blog.root)))
+    assert said in blog.refused(*words)
+
+
+def test_logs_are_shown_by_tail(blog, monkeypatch):
+    here = host.this_host()
+    monkeypatch.setattr(host, "this_host", lambda: here._replace(place=here.place._replace(logs=blog.root)))
+    path = os.path.join(blog.root, "blog-error.log")
+    with open(path, "w", encoding="utf-8"):
+        pass
+    called = []
+    monkeypatch.setattr(os, "execv", lambda program, argv: called.append((program, argv)))
+    blog.ok("nginx:error-logs", "blog")
+    blog.ok("nginx:error-logs", "-t", "-n", "5", "blog")
+    assert called == [
+        ("/usr/bin/tail", ["tail", "-n", "20", "--", path]),
+        ("/usr/bin/tail", ["tail", "-n", "5", "-F", "--", path]),
+    ]
+
+
+def test_installed_writes_main_conf_and_pages_once(world):
+    folder = os.path.join(world.root, "nginx")
+    api.call("installed")
+    names = ["main.conf", "pages/404.html", "pages/502.html", "pages/503.html"]
+    first = {name: os.stat(os.path.join(folder, name)).st_mtime_ns for name in names}
+    assert os.stat(os.path.join(folder, "pages", "404.html")).st_mode & 0o777 == 0o644
+    assert os.stat(os.path.join(folder, "pages")).st_mode & 0o777 == 0o755
+    api.call("installed")
+    assert {name: os.stat(os.path.join(folder, name)).st_mtime_ns for name in names} == first
+
+
+@pytest.mark.parametrize(
+    "command", ["access-logs", "error-logs", "reload", "report", "set", "show-config", "validate-config"]
+)
+def test_help_has_an_example(world, command):
+    assert f"e.g.: nginx:{command}" in world.ok(f"nginx:{command}", "--help")

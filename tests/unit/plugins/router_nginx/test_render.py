@@ -1,0 +1,179 @@
+"""What nginx's files say for a route, and that no field of a route can say more."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minipaas_lib import api
+from plugins.router_nginx import files, render, syntax
+
+PLACE = render.Place(folder="/var/lib/minipaas/nginx", logs="/var/log/nginx")
+ROUTE = api.Route(
+    app="blog",
+    generation="v4",
+    domains=("www.example.org", "blog.example.org", "*.example.net"),
+    listeners=(api.Listener("http", 80, 5000),),
+    addresses=("172.30.0.3", "172.30.0.2"),
+)
+
+
+def tree(route, place=PLACE):
+    return syntax.parse(render.app_file(route, place))
+
+
+def find(directives, *names):
+    """All directives on the path `names`, in order."""
+    for name in names[:-1]:
+        directives = [inner for one in directives if one.name == name for inner in one.block or ()]
+    return [one.arguments for one in directives if one.name == names[-1]]
+
+
+def changed(**more):
+    return dataclasses.replace(ROUTE, **more)
+
+
+def test_upstreams_are_all_addresses_sorted_with_keepalive():
+    (upstream,) = [one for one in tree(ROUTE) if one.name == "upstream"]
+    assert upstream.arguments == ("minipaas_blog_5000",)
+    assert [words[0] for words in find([upstream], "upstream", "server")] == ["172.30.0.2:5000", "172.30.0.3:5000"]
+    assert find([upstream], "upstream", "keepalive") == [("16",)]
+    assert find(tree(changed(settings={"keepalive": "0"})), "upstream", "keepalive") == []
+    assert find(tree(changed(addresses=("fd00::2",))), "upstream", "server")[0][0] == "[fd00::2]:5000"
+
+
+def test_the_server_has_the_domains_sorted_on_both_families():
+    server = [one for one in tree(ROUTE) if one.name == "server"][0]
+    assert find([server], "server", "listen") == [("80",), ("[::]:80",)]
+    names = [words[0] for words in find([server], "server", "server_name")]
+    assert names == ["*.example.net", "blog.example.org", "www.example.org"]
+    assert find(tree(ROUTE, PLACE._replace(ipv6=False)), "server", "listen") == [("80",), ("80",)]
+
+
+def test_requests_are_proxied_with_our_headers_in_http_1_1():
+    headers = dict(find(tree(ROUTE), "server", "location", "proxy_set_header"))
+    assert headers["Host"] == "$http_host"
+    assert headers["X-Forwarded-For"] == "$remote_addr"
+    assert headers["Connection"] == "$minipaas_connection"
+    assert headers["Forwarded"] == headers["Proxy"] == ""
+    assert find(tree(ROUTE), "server", "location", "proxy_http_version") == [("1.1",)]
+    assert find(tree(ROUTE), "server", "location", "proxy_pass") == [("http://minipaas_blog_5000",)]
+    trusting = dict(find(tree(changed(settings={"trusted-proxy": "on"})), "server", "location", "proxy_set_header"))
+    assert trusting["X-Forwarded-For"] == "$proxy_add_x_forwarded_for"
+
+
+def test_settings_reach_their_directives():
+    chosen = {"client-max-body-size": "100m", "gzip": "off", "proxy-read-timeout": "2h", "proxy-buffering": "off",
+              "access-log": "off", "proxy-buffer-size": "16k"}  # fmt: skip
+    made = tree(changed(settings=chosen))
+    assert find(made, "server", "client_max_body_size") == [("100m",)]
+    assert find(made, "server", "gzip") == [("off",)]
+    assert find(made, "server", "location", "proxy_read_timeout") == [("2h",)]
+    assert find(made, "server", "location", "proxy_buffering") == [("off",)]
+    assert find(made, "server", "access_log") == [("off",), ("off",)]
+    assert find(made, "server", "location", "proxy_buffers") == [("8", "16k")]
+
+
+def test_each_host_port_gets_a_server_and_leads_to_its_container_port():
+    route = changed(listeners=(api.Listener("http", 8080, 9000), api.Listener("http", 80, 5000)))
+    servers = [one for one in tree(route) if one.name == "server"]
+    assert [find([one], "server", "listen")[0] for one in servers] == [("80",), ("8080",), ("80",)]
+    assert find(servers, "server", "location", "proxy_pass") == [
+        ("http://minipaas_blog_5000",),
+        ("http://minipaas_blog_9000",),
+    ]
+    assert files.ports_of(render.app_file(route, PLACE)) == {80, 8080}
+
+
+def test_without_processes_everything_is_the_503_page():
+    made = tree(changed(addresses=()))
+    assert find(made, "upstream") == []
+    assert ("503",) in find(made, "server", "location", "return")
+    assert find(made, "server", "error_page") == [("503", "/.minipaas-pages/503.html")]
+    assert ("Retry-After", "30", "always") in find(made, "server", "location", "add_header")
+
+
+def test_without_domains_only_the_proof_is_left():
+    made = tree(changed(domains=()))
+    assert find(made, "server", "server_name") == [("blog.route.minipaas.invalid",)]
+
+
+def test_the_same_route_in_another_order_is_the_same_text():
+    other = changed(domains=ROUTE.domains[::-1], addresses=ROUTE.addresses[::-1])
+    assert render.app_file(ROUTE, PLACE) == render.app_file(other, PLACE)
+
+
+def test_the_proof_names_the_generation_and_tells_states_apart():
+    text, stopped = render.app_file(ROUTE, PLACE), render.app_file(changed(addresses=()), PLACE)
+    assert render.proof_of(text).startswith("v4~")
+    assert render.proof_of(text) != render.proof_of(stopped)
+    assert files.generation_of(text) == "v4"
+
+
+HOSTILE = [
+    "a;b",
+    "a b",
+    "a{",
+    "a}",
+    "a\n",
+    "a#",
+    'a"',
+    "$host",
+    "a\\",
+    "~^.*$",
+    "",
+    "../x",
+    "a\x00",
+    "ä.org",
+    "A.ORG",
+    "_",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_field_of_a_route_can_hold_syntax(text):
+    bad = [
+        changed(app=text), changed(generation=text + ";"), changed(domains=(text + ";",)), changed(addresses=(text,)),
+        changed(listeners=(api.Listener(text, 80, 5000),)), changed(listeners=(api.Listener("http", text, 5000),)),
+        changed(settings={"gzip": text}), changed(settings={text: "on"}),
+    ]  # fmt: skip
+    for route in bad:
+        with pytest.raises(api.errors.BadConfig):
+            render.app_file(route, PLACE)
+
+
+def test_no_app_can_answer_for_the_proof_of_another():
+    with pytest.raises(api.errors.BadConfig):
+        render.app_file(changed(domains=("shop.route.minipaas.invalid",)), PLACE)
+
+
+@given(st.text(max_size=40))
+def test_a_domain_is_refused_or_stands_alone(text):
+    try:
+        made = tree(changed(domains=(text,)))
+    except api.errors.BadConfig:
+        return
+    assert find(made, "server", "server_name") == [(text,), ("blog.route.minipaas.invalid",)]
+
+
+@pytest.mark.parametrize("port", [0, -1, 65536, True, "80", 80.0])
+def test_ports_are_numbers_of_ports(port):
+    with pytest.raises(api.errors.BadConfig):
+        render.app_file(changed(listeners=(api.Listener("http", 80, port),)), PLACE)
+
+
+def test_main_conf():
+    made = syntax.parse(render.main_file(PLACE, "/x/live", set()))
+    assert find(made, "include") == [("/x/live/*.conf",)]
+    assert find(made, "server_names_hash_bucket_size") == [("512",)]
+    assert find(made, "server", "listen") == [("80", "default_server"), ("[::]:80", "default_server")]
+    spared = syntax.parse(render.main_file(PLACE, "/x/live", {"server_names_hash_bucket_size"}))
+    assert find(spared, "server_names_hash_bucket_size") == []
+    assert find(spared, "server_names_hash_max_size") == [("16384",)]
+
+
+def test_the_file_of_a_further_port_takes_unknown_hosts():
+    made = syntax.parse(render.port_file(8080, PLACE))
+    assert find(made, "server", "listen") == [("8080", "default_server"), ("[::]:8080", "default_server")]
+    assert ("404",) in find(made, "server", "location", "return")

@@ -1,0 +1,126 @@
+"""Templates from repositories: what they get, and that they get no further, however they try."""
+
+import time
+
+import pytest
+
+from minipaas_lib import api
+from plugins.router_nginx import render, template
+
+PLACE = render.Place(folder="/var/lib/minipaas/nginx", logs="/var/log/nginx")
+TEMPLATE = """
+{% for upstream in upstreams %}
+upstream {{ upstream.name }} {
+  {% for server in upstream.servers %}
+  server {{ server }};
+  {% endfor %}
+}
+{% endfor %}
+{% for listener in listeners %}
+server {
+  {% for address in listener.addresses %}
+  listen {{ address }};
+  {% endfor %}
+  server_name {{ domains | join(" ") }};
+  client_max_body_size {{ settings["client-max-body-size"] }};
+  location / { proxy_pass http://{{ listener.upstream }}; }
+}
+{% endfor %}
+"""
+
+
+def route(text: str, permitted: str = "on", addresses=("172.30.0.2",)) -> "api.Route":
+    settings = {"custom-template": permitted, "client-max-body-size": "7m"}
+    return api.Route("blog", "v1", ("blog.example.org",), (api.Listener("http", 80, 5000),), addresses, settings, text)
+
+
+def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
+    made = render.app_file(route(TEMPLATE), PLACE)
+    assert "client_max_body_size 7m;" in made
+    assert "server_tokens off" not in made
+    assert "access_log /var/log/nginx/blog-access.log minipaas;" in made
+    assert "error_log /var/log/nginx/blog-error.log;" in made
+    assert "alias /var/lib/minipaas/nginx/pages/;" in made
+    assert "server_name blog.route.minipaas.invalid;" in made
+
+
+def test_without_permission_or_processes_ours_is_used():
+    assert "server_tokens off" in render.app_file(route(TEMPLATE, "off"), PLACE)
+    assert "return 503" in render.app_file(route(TEMPLATE, addresses=()), PLACE)
+
+
+def test_its_syntax_and_directives_are_checked():
+    with pytest.raises(api.errors.BadConfig, match="line 1: a ; is missing"):
+        render.app_file(route("server"), PLACE)
+    with pytest.raises(api.errors.BadConfig, match="not allowed at the top"):
+        render.app_file(route("include /etc/passwd;"), PLACE)
+
+
+def test_a_value_that_tries_to_break_out_stays_one_word():
+    made = render.app_file(route(TEMPLATE.replace("location /", 'add_header X "a; } root /; {"; location /')), PLACE)
+    assert 'add_header X "a; } root /; {";' in made
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ ''.__class__.__mro__ }}",
+        "{{ ''.__class__.__base__.__subclasses__() }}",
+        "{{ ''['__class__'] }}",
+        "{{ ''|attr('__class__') }}",
+        "{{ (''|attr('format')) ('{0.__class__}') }}{{ '{0.__class__}'.format(1) }}",
+        "{{ '{0.__class__.__base__}'.format_map({'0': 1}) }}",
+        "{{ self.__init__.__globals__ }}",
+        "{{ self._TemplateReference__context.environment }}",
+        "{{ lipsum.__globals__['os'].popen('id').read() }}",
+        "{{ cycler.__init__.__globals__ }}",
+        "{{ joiner }}",
+        "{{ namespace }}",
+        "{{ range.__self__ }}",
+        "{{ domains.append('x') }}",
+        "{{ settings.update(a=1) }}",
+        "{{ settings.clear() }}",
+        "{% include '/etc/passwd' %}",
+        "{% import 'os' as os %}",
+        "{% extends 'x' %}",
+        "{{ undefined_name }}",
+        "{{ 1 / 0 }}",
+        "{% for %}",
+        "{{ [] | map(attribute='__class__') | list | first }}",
+        "{% macro m() %}{{ caller.__globals__ }}{% endmacro %}{% call m() %}{% endcall %}",
+    ],
+)
+def test_escapes_are_refused(text):
+    with pytest.raises(api.errors.BadConfig, match="nginx.conf.j2 cannot be used"):
+        template.render(text, {"domains": ["a"], "settings": {"a": "b"}})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+        "{{ 'a' * 10**10 }}",
+        "{{ 9**(9**(9**9)) }}",
+        "{{ '%9999999999d' % 1 }}",
+        "{{ '{:>9999999999}'.format(1) }}",
+        "{{ 'a' | center(9999999999) }}",
+        "{% set n = namespace(x='a') %}",
+        "{% macro m(x, i) %}{% if i %}"
+        "{{ m(x ~ x, i - 1) }}{% else %}{{ x | length }}{% endif %}{% endmacro %}{{ m('aaaaaaaa', 40) }}",
+        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+        "{{ range(10**9) | list }}",
+        "{% for a in range(99999) %}aaaaaaaa{% endfor %}",
+        "a" * (template.SOURCE_LIMIT + 1),
+        "{{ '" + "(" * 5000,
+        "{{ " + "(" * 3000 + "1" + ")" * 3000 + " }}",
+    ],
+)
+def test_greed_ends_soon(text):
+    began = time.monotonic()
+    with pytest.raises(api.errors.BadConfig):
+        template.render(text, {})
+    assert time.monotonic() - began < 8
+
+
+def test_text_comes_out_as_it_is():
+    assert template.render("{{ a }} ä <&>", {"a": "ü"}) == "ü ä <&>"
