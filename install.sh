@@ -67,6 +67,7 @@ main() {
     check_nginx
     finish_and_switch
     set_up_nginx
+    restore_apps
     set_domain
     add_key
     [ "$changes" != 0 ] || step "Everything was in place; nothing changed"
@@ -274,6 +275,13 @@ END
         mv -f "$sudoers.new~" "$sudoers"
         changed "$user may test and reload nginx"
     fi
+}
+
+# --uninstall removed the containers of the apps that it kept.
+restore_apps() {
+    [ -n "$added" ] && [ -d "$root/state/apps" ] && [ -n "$(ls "$root/state/apps")" ] || return 0
+    step "The apps that were here before"
+    "$link" ps:restore || warn "Not every app is back; the sentence above says why."
 }
 
 last_words() {
