@@ -101,7 +101,7 @@ def print_report(title: str, rows: dict, flag: str | None = None) -> None:
         return
     output.data(f"=====> {title}")
     for key, value in rows.items():
-        output.data(f"       {key.replace('-', ' ').capitalize() + ':':<34}{plain(value)}".rstrip())
+        output.data(f"       {key.replace('-', ' ').capitalize() + ':':<33} {plain(value)}".rstrip())
 
 
 def flag_value(rows: dict, flag: str):

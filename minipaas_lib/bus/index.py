@@ -4,23 +4,35 @@ In the zipapp the index is a generated module (`minipaas_index`); in a checkout 
 """
 
 import os
-from typing import NamedTuple
 
 from minipaas_lib import errors, paths
 
 
-class CommandEntry(NamedTuple):
-    plugin: str
-    help: str  # one line
-    gevent: tuple[str, ...] = ()  # arguments that make the command need gevent
-    hidden: bool = False  # called by us or by git, and left out of help
-    stateless: bool = False  # runs whatever the store holds: nothing of it is checked first
+# Plain classes: git's way through the gate reads the index, and typing or dataclasses would cost it more than its bar.
+class CommandEntry:
+    """One command as its plugin.toml tells it."""
+
+    __slots__ = ("gevent", "help", "hidden", "plugin", "stateless")
+
+    def __init__(
+        self, plugin: str, help: str, gevent: tuple[str, ...] = (), hidden: bool = False, stateless: bool = False
+    ) -> None:
+        self.plugin = plugin
+        self.help = help  # one line
+        self.gevent = gevent  # arguments that make the command need gevent
+        self.hidden = hidden  # called by us or by git, and left out of help
+        self.stateless = stateless  # runs whatever the store holds: nothing of it is checked first
 
 
-class Index(NamedTuple):
-    plugins: dict[str, dict]  # name -> {version, summary, hooks, commands}
-    commands: dict[str, CommandEntry]
-    hooks: dict[str, list[str]]  # hook -> names of the plugins that implement it, sorted
+class Index:
+    """All plugins, and who has which command and hook."""
+
+    __slots__ = ("commands", "hooks", "plugins")
+
+    def __init__(self, plugins: dict[str, dict], commands: dict[str, CommandEntry], hooks: dict[str, list[str]]) -> None:
+        self.plugins = plugins  # name -> {version, summary, hooks, commands}
+        self.commands = commands
+        self.hooks = hooks  # hook -> names of the plugins that implement it, sorted
 
 
 _index: Index | None = None
