@@ -187,7 +187,7 @@ def _ask(host: Host, *arguments: str) -> str:
     if done.returncode == 0:
         return ""
     said = done.stderr.strip()
-    if said.startswith("sudo:"):
+    if said.startswith("sudo:") and "nginx:" not in said:  # sudo also warns of a host name without an address
         raise api.errors.Unavailable(
             f"nginx cannot be run as root: {said.splitlines()[0]}", "as root: minipaas install"
         )
