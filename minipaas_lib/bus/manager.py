@@ -1,11 +1,13 @@
 """Calls hooks. Only the plugins that implement a hook are loaded, when it is first called."""
 
 import importlib
+import threading
 
 from minipaas_lib import errors, output
 from minipaas_lib.bus import index
 
 _manager = None
+_loading = threading.RLock()  # engines are loaded, and processes checked, in threads beside the main one
 
 
 def call(hook: str, **arguments) -> list:
@@ -54,15 +56,17 @@ def _run(hook: str, arguments: dict):
 def _caller(hook: str):
     """The pluggy caller of a hook, with its plugins loaded."""
     global _manager
-    if _manager is None:
-        import pluggy
+    with _loading:
+        if _manager is None:
+            import pluggy
 
-        from minipaas_lib.bus import hookspecs
+            from minipaas_lib.bus import hookspecs
 
-        _manager = pluggy.PluginManager("minipaas")
-        _manager.add_hookspecs(hookspecs)
-    # pluggy calls the last registered first; reversed, hooks run in the order of plugin names
-    for name in reversed(index.load().hooks[hook]):
-        if not _manager.has_plugin(name):
-            _manager.register(importlib.import_module(f"plugins.{name}.hooks"), name)
-    return getattr(_manager.hook, hook)
+            manager = pluggy.PluginManager("minipaas")
+            manager.add_hookspecs(hookspecs)
+            _manager = manager
+        # pluggy calls the last registered first; reversed, hooks run in the order of plugin names
+        for name in reversed(index.load().hooks[hook]):
+            if not _manager.has_plugin(name):
+                _manager.register(importlib.import_module(f"plugins.{name}.hooks"), name)
+        return getattr(_manager.hook, hook)

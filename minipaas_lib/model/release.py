@@ -48,8 +48,10 @@ class Release:
 
     def runs_as(self, other: "Release") -> bool:
         """Whether processes of `other` may go on running as processes of this release."""
-        same = ("image", "commands", "config", "port", "options")
-        return all(getattr(self, name) == getattr(other, name) for name in same)
+        same = ("image", "commands", "config", "port")
+        return all(getattr(self, name) == getattr(other, name) for name in same) and (
+            _containers(self.options) == _containers(other.options)
+        )
 
     def to_document(self) -> dict:
         """The release as a TOML-able dict."""
@@ -59,3 +61,9 @@ class Release:
     def from_document(cls, app: str, document: dict) -> "Release":
         known = {f.name for f in fields(cls)} - {"app"}
         return cls(app=app, **{key: value for key, value in document.items() if key in known})
+
+
+def _containers(options: dict[str, dict]) -> dict[str, dict]:
+    """The options without what only tells when a process may go."""
+    kinds = {kind: {key: value for key, value in chosen.items() if key != "wait_to_retire"} for kind, chosen in options.items()}
+    return {kind: chosen for kind, chosen in kinds.items() if chosen}

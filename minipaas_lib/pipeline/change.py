@@ -7,7 +7,7 @@ from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, compose, interrupt, locks, releases, rollout
+from minipaas_lib.pipeline import apps, compose, interrupt, locks, merge, releases, rollout
 from minipaas_lib.store import documents, open_store
 
 
@@ -26,20 +26,21 @@ def change(
 
 def change_locked(name: str, reason: str, edit: Callable | None, restart: bool, force: bool) -> Release | None:
     """As change, for a caller that holds the app's lock."""
-    app = edited(apps.load(name), edit)
+    base = apps.load(name)
+    app = edited(base, edit)
     live = releases.live(name)
     if live is None or not restart or app.stopped:
-        write(app)
+        write(app, base)
         return None
     release = compose.release_like(app, 0, live, reason, force)
     if not force and not compose.differs(release, live):
-        write(app)
+        write(app, base)
         return None
     release = numbered(release)
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
         manager.call("before_release", app=app, release=release)
         releases.write(release)
-        release = rollout.roll_out(app, release, live, settle=lambda: write(app))
+        release = rollout.roll_out(app, release, live, settle=lambda: write(app, base))
         output.step(f"{name} {release.name} is live: {reason}")
     return release
 
@@ -57,20 +58,13 @@ def edited(app: App, edit: Callable | None) -> App:
     return App(app.name, documents.preview(open_store(), apps.document_path(app.name), edit))
 
 
-def write(app: App) -> None:
-    """Make the app's document say what `app` says, keeping its comments."""
-    documents.edit(open_store(), apps.document_path(app.name), lambda document: align(document, app.document))
+def write(app: App, base: App) -> None:
+    """Make the app's document say what `app` says otherwise than `base`, from which it was made.
 
-
-def align(document, wanted: dict) -> None:
-    """Change a tomlkit table to hold what `wanted` holds, touching only what differs."""
-    for key in [key for key in document if key not in wanted]:
-        del document[key]
-    for key, value in wanted.items():
-        if isinstance(value, dict) and isinstance(document.get(key), dict):
-            align(document[key], value)
-        elif key not in document or document[key] != value:
-            document[key] = value
+    The rest stays as it is: comments, and what commands that need no lock (apps:lock) have written meanwhile.
+    """
+    path = apps.document_path(app.name)
+    documents.edit(open_store(), path, lambda document: merge.apply_difference(document, base.document, app.document))
 
 
 def change_all(reason: str, restart: bool = True) -> int:

@@ -98,7 +98,8 @@ def merge(parts: list[dict]) -> dict:
     for part in parts:
         for key, value in part.items():
             if isinstance(value, (list, tuple)):
-                merged[key] = [*merged.get(key, []), *value]
+                # lists throughout, as they come back from the store: a release is compared with one that was read
+                merged[key] = [*merged.get(key, []), *(list(v) if isinstance(v, tuple) else v for v in value)]
             elif isinstance(value, dict):
                 merged[key] = merged.get(key, {}) | value
             else:

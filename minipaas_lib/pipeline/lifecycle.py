@@ -5,7 +5,7 @@ import shutil
 
 from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import manager
-from minipaas_lib.pipeline import apps, change, engines, interrupt, locks, releases, retire, rollout
+from minipaas_lib.pipeline import apps, change, engines, interrupt, locks, plan, recover, releases, retire, rollout
 from minipaas_lib.store import open_store
 
 
@@ -14,14 +14,8 @@ def stop(name: str) -> None:
     with locks.app_lock(name):
         app = apps.edit(name, lambda document: document.update(stopped=True))
         live = releases.live(name)
-        if live is None:
-            return
-        rollout.switch(app, live, [])
-        scheduler = engines.scheduler()
-        retire.forget(name)
-        for process in scheduler.processes(name):
-            output.info(f"stopping {process.name}")
-            scheduler.stop(process)
+        if live is not None:
+            recover.halt(app, live)
 
 
 def start(name: str) -> None:
@@ -57,5 +51,5 @@ def reroute(name: str) -> None:
         app, live = apps.load(name), releases.live(name)
         if live is None:
             return
-        waiting = retire.waiting(name)
-        rollout.switch(app, live, [p for p in engines.scheduler().processes(name) if p.name not in waiting])
+        steps = plan.make_plan(live, engines.scheduler().processes(name), retire.waiting(name))
+        rollout.switch(app, live, list(steps.keep))

@@ -7,6 +7,9 @@ from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline.compose import container_spec
 
 
+ALIVE = ("running", "restarting")  # states of a process that needs no replacement
+
+
 @dataclass(frozen=True)
 class Plan:
     start: tuple[ContainerSpec, ...]
@@ -18,14 +21,15 @@ def make_plan(release: Release, present: list[Process], retiring: set[str]) -> P
     """The plan that leads from the processes that are `present` to those of `release`.
 
     `present` holds all containers of the app, `retiring` the names of those that no longer count. Names of the
-    latter are still taken, so a new process gets the lowest index that is free.
+    latter are still taken, so a new process gets the lowest index that is free. What has been adopted is kept before
+    what has not, and what is dead is not kept at all.
     """
     start: list[ContainerSpec] = []
     keep: list[Process] = []
     counting = [process for process in present if process.name not in retiring]
-    same = [process for process in counting if process.release == release.processes]
+    same = [process for process in counting if process.release == release.processes and process.state in ALIVE]
     for kind, count in sorted(release.formation.items(), key=lambda item: (item[0] != "web", item[0])):
-        mine = sorted((p for p in same if p.process_type == kind), key=lambda p: p.index)
+        mine = sorted((p for p in same if p.process_type == kind), key=lambda p: (not p.adopted, p.index))
         keep += mine[:count]
         taken = {p.index for p in present if p.process_type == kind and p.release == release.processes}
         for _ in range(count - len(mine)):

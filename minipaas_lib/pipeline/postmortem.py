@@ -3,8 +3,6 @@
 from minipaas_lib import errors, output
 from minipaas_lib.model.process import Diagnosis, Process
 
-LOOPBACK = ("127.0.0.1", "::1")
-EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - read, not bound
 EXIT_CODES = {
     126: "the command was found but may not be executed",
     127: "the command was not found in the image",
@@ -25,12 +23,17 @@ def cause(process: Process, seen: Diagnosis) -> str:
         why = EXIT_CODES.get(seen.exit_code, "see its last lines above" if seen.log else "it printed nothing")
         return f"{process.process_type} stopped at once with exit code {seen.exit_code}: {why}"
     ports = {port for _, port in seen.listening}
-    if process.port in ports and all(address in LOOPBACK for address, port in seen.listening if port == process.port):
+    if process.port in ports and all(loopback(address) for address, port in seen.listening if port == process.port):
         return f"{process.process_type} listens on 127.0.0.1:{process.port} only, where nobody outside its container reaches it"
     if ports - {process.port}:
         found = ", ".join(str(port) for port in sorted(ports))
         return f"{process.process_type} listens on port {found}, but PORT is {process.port}"
     return f"{process.process_type} does not listen on port {process.port}"
+
+
+def loopback(address: str) -> bool:
+    """Whether only the container itself reaches the address."""
+    return address == "::1" or address.removeprefix("::ffff:").startswith("127.")
 
 
 def advice(process: Process, seen: Diagnosis) -> str:

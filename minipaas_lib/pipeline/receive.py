@@ -36,8 +36,8 @@ def rebuild(name: str) -> Release:
 
 def deploy_commit(name: str, commit: str, reason: str, force: bool = False) -> Release:
     """Build a commit and make it live. The caller holds the app's lock."""
-    app, live = apps.load(name), releases.live(name)
-    if live and live.commit == commit and not force and not app.stopped:
+    present, live = apps.load(name), releases.live(name)
+    if live and live.commit == commit and not force and not present.stopped:
         output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
         return live
     number = releases.next_number(name)
@@ -45,11 +45,11 @@ def deploy_commit(name: str, commit: str, reason: str, force: bool = False) -> R
     with output.keep(f"{paths.output(name)}/v{number}.log"):
         repository.keep_commit(name, commit, number)
         try:
-            app, release = build_release(app, live, number, commit, reason)
+            app, release = build_release(present, live, number, commit, reason)
         except BaseException as error:
-            record_failure(app, number, commit, reason, error)
+            record_failure(present, number, commit, reason, error)
             raise
-        release = rollout.roll_out(app, release, live, settle=lambda: change.write(app))
+        release = rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
         announce(release)
     return release
 

@@ -11,6 +11,7 @@ from minipaas_lib.model.process import Process
 from minipaas_lib.pipeline import engines, locks, releases
 from minipaas_lib.store import documents, open_store
 
+LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
 DRAIN = 30  # seconds an old process may finish its requests in, unless the app says otherwise
 
 
@@ -28,7 +29,10 @@ def add(app: str, processes: list[Process]) -> None:
     if not processes:
         return
     engines.scheduler().disown(processes)
-    deadlines = {process.name: int(time.time()) + drain(process) for process in processes}
+    seconds = drain(app)
+    now = int(time.time())
+    # What takes no requests has none to finish.
+    deadlines = {process.name: now + (seconds if process.process_type == "web" else 0) for process in processes}
 
     def note(document) -> None:
         for name, deadline in deadlines.items():
@@ -37,15 +41,10 @@ def add(app: str, processes: list[Process]) -> None:
     documents.edit(open_store(), path(app), note, create=True)
 
 
-def drain(process: Process) -> int:
-    """Seconds the process has to finish its requests; what takes no requests has none to finish."""
-    if process.process_type != "web":
-        return 0
-    try:
-        options = releases.load(process.app, process.release).options
-    except errors.MinipaasError:
-        return DRAIN
-    return options.get(process.process_type, {}).get("wait_to_retire", DRAIN)
+def drain(app: str) -> int:
+    """Seconds that old web processes have to finish their requests in, as the live release says."""
+    live = releases.live(app)
+    return live.options.get("web", {}).get("wait_to_retire", DRAIN) if live else DRAIN
 
 
 def spawn(app: str) -> None:
@@ -65,12 +64,22 @@ def spawn(app: str) -> None:
 
 
 def run(app: str) -> None:
-    """Stop and forget every retiring process of the app when its time has come. One process does so at a time."""
-    with open_store().lock(f"retire/{app}", locks.holder(), wait=7200.0):
-        while present := _read(app):
-            name, deadline = min(present.items(), key=lambda item: item[1])
-            time.sleep(max(0.0, deadline - time.time()))
-            finish(app, name)
+    """Stop and forget every retiring process of the app when its time has come. One process does so at a time.
+
+    A second one leaves the work to the first, which looks again after it has let go of the lock.
+    """
+    while _read(app):
+        try:
+            lock = open_store().lock(f"retire/{app}", locks.holder())
+        except errors.Locked:
+            return
+        with lock:
+            while present := _read(app):
+                name, deadline = min(present.items(), key=lambda item: item[1])
+                if deadline <= time.time():
+                    finish(app, name)
+                else:
+                    time.sleep(min(LOOK_AGAIN, deadline - time.time()))
 
 
 def finish(app: str, name: str) -> None:

@@ -4,8 +4,8 @@ Until traffic moves, everything can be undone and is; from then on everything go
 """
 
 import dataclasses
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from minipaas_lib import errors, output
 from minipaas_lib.bus import manager
@@ -26,15 +26,17 @@ def roll_out(app: App, release: Release, previous: Release | None, settle: Calla
     Raises errors.MinipaasError when it could not go live; then the release is marked failed, nothing of it is left,
     and `previous` serves as before.
     """
-    started: list[Process] = []
+    before: set[str] | None = None
     moved = False
-    journal.begin(app.name, release)
     try:
+        journal.begin(app, release)
         scheduler = engines.scheduler()
-        steps = plan.make_plan(release, scheduler.processes(app.name), retire.waiting(app.name))
+        present = scheduler.processes(app.name)
+        before = {process.name for process in present}
+        steps = plan.make_plan(release, present, retire.waiting(app.name))
         manager.call("before_deploy", app=app, release=release, previous=previous)
         run_tasks(scheduler, app, release)
-        start_all(scheduler, app, release, list(steps.start), started)
+        started = start_all(scheduler, app, release, list(steps.start))
         scheduler.adopt(started)
         settle()
         interrupt.no_way_back()
@@ -42,7 +44,7 @@ def roll_out(app: App, release: Release, previous: Release | None, settle: Calla
         switch(app, release, [*steps.keep, *started])
         releases.set_live(release)
     except BaseException as error:
-        undo(app, release, previous, started, error, moved)
+        undo(app, release, previous, before, error, moved)
         raise
     release = go_on(app, release, list(steps.retire))
     manager.notify("after_deploy", app=app, release=release, previous=previous)
@@ -61,25 +63,43 @@ def run_tasks(scheduler: Scheduler, app: App, release: Release) -> None:
     manager.call("release_task", app=app, release=release)
 
 
-def start_all(scheduler: Scheduler, app: App, release: Release, specs: list[ContainerSpec], started: list[Process]) -> None:
-    """Start and check all new processes, web first; each that was started is added to `started` at once."""
+def start_all(scheduler: Scheduler, app: App, release: Release, specs: list[ContainerSpec]) -> list[Process]:
+    """Start and check all new processes, web first, and return them. The first that fails ends it for all."""
+    started: list[Process] = []
+    given_up = threading.Event()
 
     def start(spec: ContainerSpec) -> None:
         process = scheduler.start(spec)
-        started.append(process)
-        ready = readiness.wait_ready(scheduler, process)
+        ready = readiness.wait_ready(scheduler, process, given_up.is_set)
         manager.call("check_process", app=app, release=release, process=ready)
-        output.info(f"{process.process_type}.{process.index} is up")
+        started.append(ready)
+        output.info(f"{ready.process_type}.{ready.index} is up")
 
     if specs:
         output.step("Starting " + ", ".join(f"{spec.process_type}.{spec.index}" for spec in specs))
     for group in ([s for s in specs if s.process_type == "web"], [s for s in specs if s.process_type != "web"]):
-        if len(group) == 1:
-            start(group[0])
-        elif group:
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                for outcome in [pool.submit(start, spec) for spec in group]:
-                    outcome.result()
+        if group:
+            side_by_side(start, group, given_up)
+    return started
+
+
+def side_by_side(start: Callable[[ContainerSpec], None], specs: list[ContainerSpec], given_up: threading.Event) -> None:
+    """Call `start` for all specs in threads and raise what the first failure raised, once no thread runs any more.
+
+    In threads even for one: there a signal cannot tear a call to the scheduler apart.
+    """
+    from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+
+    pool = ThreadPoolExecutor(AT_ONCE)
+    try:
+        done, _ = wait([pool.submit(start, spec) for spec in specs], return_when=FIRST_EXCEPTION)
+        failures = [outcome.exception() for outcome in done if outcome.exception()]
+        if failures:
+            raise failures[0]
+    finally:
+        given_up.set()
+        pool.shutdown(cancel_futures=True)
+        given_up.clear()
 
 
 def switch(app: App, release: Release, processes: list[Process]) -> None:
@@ -100,20 +120,26 @@ def go_on(app: App, release: Release, old: list[Process]) -> Release:
     journal.end(app.name)
     if old:
         output.step("Retiring " + ", ".join(process.name for process in old) + " once their requests are done")
+    if retire.waiting(app.name):
         retire.spawn(app.name)
     return release
 
 
 def undo(
-    app: App, release: Release, previous: Release | None, started: list[Process], error: BaseException, moved: bool
+    app: App, release: Release, previous: Release | None, before: set[str] | None, error: BaseException, moved: bool
 ) -> None:
-    """Take back what a failed rollout did and write down that it failed."""
+    """Take back what a failed rollout did and write down that it failed.
+
+    `before` names the processes there were when it began; None: nothing was begun.
+    """
     reason = error.message if isinstance(error, errors.MinipaasError) else (str(error) or type(error).__name__)
     try:
+        present = [] if before is None else engines.scheduler().processes(app.name)
         if moved:
-            route_back(app, previous)
-        for process in started:
-            engines.scheduler().stop(process, timeout=5)
+            route_back(app, previous, [process for process in present if process.name in before])
+        for process in present:
+            if process.name not in before:
+                engines.scheduler().stop(process, timeout=5)
         releases.finish(release, FAILED, reason)
         journal.undo(app.name)
     except errors.MinipaasError as another:
@@ -123,10 +149,9 @@ def undo(
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
 
 
-def route_back(app: App, previous: Release | None) -> None:
-    """Send traffic where it went before."""
+def route_back(app: App, previous: Release | None, present: list[Process]) -> None:
+    """Send traffic where it went before, to those of the processes that are `present`."""
     if previous is None:
         engines.router().remove(app.name)
         return
-    present = engines.scheduler().processes(app.name)
     switch(app, previous, list(plan.make_plan(previous, present, retire.waiting(app.name)).keep))

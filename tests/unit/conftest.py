@@ -7,8 +7,11 @@ import sys
 import pytest
 
 from minipaas_lib import caller, cli, output, paths, store
-from minipaas_lib.pipeline import engines, locks
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import Build, Release
+from minipaas_lib.pipeline import apps, change, compose, engines, locks, readiness, releases, retire, rollout
 from minipaas_lib.store import schema
+from tests.fakes import FakeRouter, FakeScheduler
 
 
 class Result:
@@ -69,3 +72,42 @@ def world(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(engines, "_engines", {})
     schema.check(store.open_store())  # a new store is written to by the first command
     return World(root, capsys, monkeypatch)
+
+
+class Engines:
+    """The engines in memory, and deploys without git or a build."""
+
+    def __init__(self, scheduler, router) -> None:
+        self.scheduler, self.router = scheduler, router
+        self.spawned: list[str] = []
+
+    def deploy(self, name: str, commands: dict[str, str] | None = None, image: str = "sha256:1", **about) -> Release:
+        """What a push does once the image is built."""
+        with locks.app_lock(name):
+            present, live = apps.load(name), releases.live(name)
+            app = App(name, {key: value for key, value in present.document.items() if key != "stopped"})
+            build = Build(image, "fake", commands or {"web": ""})
+            number = releases.next_number(name)
+            release = compose.release_of(app, number, build, about.get("commit", "c" * 40), about.get("tasks", {}), "git push")
+            releases.write(release)
+            return rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
+
+    def routed(self, name: str) -> list[str]:
+        """The names of the processes that an app's requests reach; of each, that it runs."""
+        by_address = {p.address: p for p in self.scheduler.containers.values()}
+        reached = [by_address[address] for address in self.router.table[name].addresses]
+        assert all(process.state == "running" for process in reached)
+        return sorted(process.name for process in reached)
+
+
+@pytest.fixture
+def fake(world, monkeypatch):
+    """A world with a scheduler and a router in memory; nothing retires by itself."""
+    made = Engines(FakeScheduler(), FakeRouter())
+    monkeypatch.setattr(engines, "_engines", {"scheduler": made.scheduler, "router": made.router})
+    monkeypatch.setattr(readiness, "accepts", made.scheduler.accepts)
+    monkeypatch.setattr(readiness, "UP_TIME", 0.0)
+    monkeypatch.setattr(readiness, "LOOK_AGAIN", 0.05)
+    monkeypatch.setattr(readiness, "START_LIMIT", 0.1)
+    monkeypatch.setattr(retire, "spawn", made.spawned.append)
+    return made

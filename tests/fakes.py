@@ -1,0 +1,119 @@
+"""A scheduler and a router that keep their contracts (see minipaas_lib.bus.engines) in memory."""
+
+import dataclasses
+import itertools
+
+from minipaas_lib import errors
+from minipaas_lib.model.process import ContainerSpec, Diagnosis, Process
+from minipaas_lib.model.route import Route
+
+
+class Broken:
+    """Methods that a test has broken: `breaks["start"] = error` raises it at the next call, then heals."""
+
+    def __init__(self) -> None:
+        self.breaks: dict[str, BaseException] = {}
+        self.calls: list[tuple[str, str]] = []  # (method, what)
+
+    def _call(self, method: str, what: str) -> None:
+        self.calls.append((method, what))
+        if method in self.breaks:
+            raise self.breaks.pop(method)
+
+
+class FakeScheduler(Broken):
+    """Processes are records; those of a type in `crashing` exit at once, those in `deaf` never accept."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.containers: dict[str, Process] = {}
+        self.specs: dict[str, ContainerSpec] = {}
+        self.crashing: set[str] = set()
+        self.deaf: set[str] = set()
+        self.run_code = 0
+        self._addresses = itertools.count(2)
+
+    def start(self, spec):
+        self._call("start", spec.name)
+        if spec.name in self.containers:
+            raise errors.DeployFailed(f"another container has the name {spec.name} and is in use")
+        state, code = ("exited", 1) if spec.process_type in self.crashing else ("running", 0)
+        process = Process(
+            name=spec.name, app=spec.app, release=spec.release, process_type=spec.process_type, index=spec.index,
+            id="id-" + spec.name, address=f"10.0.0.{next(self._addresses)}", port=spec.port, state=state, exit_code=code,
+        )  # fmt: skip
+        self.containers[spec.name] = process
+        self.specs[spec.name] = spec
+        return process
+
+    def adopt(self, processes):
+        self._adopted("adopt", processes, True)
+
+    def disown(self, processes):
+        self._adopted("disown", processes, False)
+
+    def _adopted(self, method, processes, adopted):
+        for process in processes:
+            self._call(method, process.name)
+            if process.name in self.containers:
+                self.set(process.name, adopted=adopted)
+
+    def stop(self, process, timeout=None):
+        self._call("stop", process.name)
+        self.containers.pop(process.name, None)
+
+    def refresh(self, process):
+        self._call("refresh", process.name)
+        return self.containers.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)
+
+    def processes(self, app=None):
+        self._call("processes", app or "")
+        return sorted((p for p in self.containers.values() if app in (None, p.app)), key=lambda p: p.name)
+
+    def diagnose(self, process, lines=20):
+        now = self.refresh(process)
+        return Diagnosis(now.state, now.exit_code, False, ("the last line",), ())
+
+    def run(self, spec, interactive=False, tty=False, ttl=None):
+        self._call("run", str(spec.command))
+        return self.run_code
+
+    def inspect(self, process):
+        return {"Name": process.name}
+
+    # what tests do and ask
+
+    def set(self, name, **changes):
+        self.containers[name] = dataclasses.replace(self.containers[name], **changes)
+
+    def accepts(self, address, port):
+        return any(
+            p.address == address and p.port == port and p.state == "running" and p.process_type not in self.deaf
+            for p in self.containers.values()
+        )
+
+    def names(self):
+        return sorted(self.containers)
+
+    def adopted(self):
+        return sorted(name for name, process in self.containers.items() if process.adopted)
+
+
+class FakeRouter(Broken):
+    def __init__(self) -> None:
+        super().__init__()
+        self.table: dict[str, Route] = {}
+
+    def apply(self, route):
+        self._call("apply", route.app)
+        self.table[route.app] = route
+
+    def remove(self, app):
+        self._call("remove", app)
+        self.table.pop(app, None)
+
+    def applied(self, app):
+        return self.table[app].generation if app in self.table else ""
+
+    def routes(self):
+        return sorted(self.table)

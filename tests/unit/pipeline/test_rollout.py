@@ -1,0 +1,398 @@
+"""The rollout with engines in memory: what starts, what is kept, what is undone, and recovery from every point."""
+
+import dataclasses
+import time
+
+import pytest
+
+from minipaas_lib import errors, store
+from minipaas_lib.pipeline import apps, change, journal, lifecycle, locks, recover, releases, retire
+from minipaas_lib.store import documents
+
+WEB_AND_WORKER = {"web": "serve", "worker": "work"}
+
+
+class Killed(BaseException):
+    """kill -9: nothing of ours runs any more, no undoing either."""
+
+
+@pytest.fixture
+def blog(world, fake):
+    """An app with one web and one worker, live as v1."""
+    world.ok("apps:create", "blog")
+    world.ok("ps:scale", "blog", "worker=1")
+    fake.deploy("blog", WEB_AND_WORKER)
+    return fake
+
+
+def app_text() -> str:
+    return store.open_store().read("apps/blog/app.toml").text
+
+
+def set_config(value: str):
+    def edit(document):
+        document.setdefault("config", {})["A"] = value
+
+    return edit
+
+
+def scale(**counts):
+    def edit(document):
+        document.setdefault("formation", {}).update(counts)
+
+    return edit
+
+
+def test_first_deploy(blog):
+    live = releases.live("blog")
+    assert (live.number, live.status, live.formation) == (1, "released", {"web": 1, "worker": 1})
+    assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.worker.1"]
+    assert blog.routed("blog") == ["blog_v1.web.1"]
+    assert journal.unfinished("blog") is None and blog.spawned == []
+
+
+def test_web_starts_before_others(blog):
+    started = [name for method, name in blog.scheduler.calls if method == "start"]
+    assert started == ["blog_v1.web.1", "blog_v1.worker.1"]
+
+
+def test_first_deploy_that_fails_leaves_nothing(world, fake):
+    world.ok("apps:create", "blog")
+    before = app_text()
+    fake.scheduler.crashing = {"web"}
+    with pytest.raises(errors.DeployFailed, match="stopped at once with exit code 1"):
+        fake.deploy("blog")
+    assert fake.scheduler.names() == [] and fake.router.routes() == []
+    assert releases.live("blog") is None and app_text() == before
+    failed = releases.load("blog", 1)
+    assert failed.status == "failed" and "exit code 1" in failed.failure
+
+
+def test_scale_up_and_down_keeps_processes(blog):
+    release = change.change("blog", "scale: web=3", scale(web=3))
+    assert release.number == 2 and release.processes == 1
+    assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2", "blog_v1.web.3"]
+    change.change("blog", "scale: web=1", scale(web=1))
+    assert blog.routed("blog") == ["blog_v1.web.1"]
+    assert retire.waiting("blog") == {"blog_v1.web.2", "blog_v1.web.3"}
+    assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.worker.1"]
+    assert "blog_v1.web.2" in blog.scheduler.names(), "it finishes its requests first"
+    change.change("blog", "scale: web=2", scale(web=2))
+    assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.4"], "names of those on their way out are taken"
+
+
+def test_scale_to_nothing(blog):
+    change.change("blog", "scale: web=0", scale(web=0))
+    assert blog.router.table["blog"].state == "no-web" and releases.live("blog").number == 2
+
+
+def test_config_change_replaces_all(blog):
+    change.change("blog", "config", set_config("1"))
+    assert blog.routed("blog") == ["blog_v2.web.1"]
+    assert blog.scheduler.adopted() == ["blog_v2.web.1", "blog_v2.worker.1"]
+    assert retire.waiting("blog") == {"blog_v1.web.1", "blog_v1.worker.1"} and blog.spawned == ["blog"]
+    assert blog.scheduler.specs["blog_v2.web.1"].environment["A"] == "1"
+
+
+def test_no_difference_is_no_release(blog):
+    assert change.change("blog", "config", set_config("1")).number == 2
+    assert change.change("blog", "config", set_config("1")) is None
+    assert change.change("blog", "restart", force=True).number == 3
+
+
+def test_without_restart_only_the_document_changes(blog):
+    assert change.change("blog", "config", set_config("1"), restart=False) is None
+    assert apps.load("blog").config == {"A": "1"} and releases.live("blog").number == 1
+
+
+def test_a_longer_drain_replaces_nothing_and_counts_from_the_next_deploy(blog, world):
+    world.ok("checks:set", "blog", "wait-to-retire", "77")
+    change.change("blog", "scale: web=2", scale(web=2))
+    assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"]
+    change.change("blog", "restart", force=True)
+    deadlines = documents.read(store.open_store(), retire.path("blog"))
+    assert deadlines["blog_v1.web.1"] - time.time() == pytest.approx(77, abs=3)
+    assert deadlines["blog_v1.worker.1"] - time.time() == pytest.approx(0, abs=3)
+
+
+def test_a_process_that_died_is_replaced(blog):
+    blog.scheduler.set("blog_v1.web.1", state="exited")
+    change.change("blog", "scale: worker=2", scale(worker=2))
+    assert blog.routed("blog") == ["blog_v1.web.2"] and "blog_v1.web.1" in retire.waiting("blog")
+
+
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [("web", "crashing"), ("web", "deaf"), ("web", "refused"), ("worker", "crashing"), ("worker", "refused")],
+)
+def test_a_failing_process_keeps_all_of_the_old(blog, kind, how):
+    before, names = app_text(), blog.scheduler.names()
+    if how == "refused":
+        blog.scheduler.start = refuse(blog.scheduler.start, kind)
+    else:
+        getattr(blog.scheduler, how).add(kind)
+    with pytest.raises(errors.DeployFailed):
+        change.change("blog", "config", set_config("1"))
+    assert blog.scheduler.names() == names and blog.scheduler.adopted() == names
+    assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1
+    assert app_text() == before and retire.waiting("blog") == set() and journal.unfinished("blog") is None
+    assert releases.load("blog", 2).status == "failed"
+
+
+def refuse(start, kind):
+    def refusing(spec):
+        if spec.process_type == kind:
+            raise errors.DeployFailed("no such command")
+        return start(spec)
+
+    return refusing
+
+
+def test_one_failing_of_many_ends_it_for_all(blog, monkeypatch):
+    """Those not started yet are not started, those that are not ready are not waited for."""
+    monkeypatch.setattr("minipaas_lib.pipeline.readiness.START_LIMIT", 60.0)
+    blog.scheduler.deaf = {"web"}
+    start = blog.scheduler.start
+
+    def first_crashes(spec):
+        process = start(spec)
+        if spec.index == 1:
+            blog.scheduler.set(spec.name, state="exited", exit_code=3)
+        return process
+
+    blog.scheduler.start = first_crashes
+    begun = time.monotonic()
+    with pytest.raises(errors.DeployFailed, match="exit code 3"):
+        change.change("blog", "scale", lambda document: (scale(web=20)(document), set_config("1")(document)))
+    assert time.monotonic() - begun < 5
+    assert sum(method == "start" for method, _ in blog.scheduler.calls) < 2 + 20
+    assert blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"]
+
+
+def test_a_failed_switch_leaves_the_old_routed(blog):
+    before = app_text()
+    blog.router.breaks["apply"] = errors.BadConfig("nginx refuses")
+    with pytest.raises(errors.BadConfig):
+        change.change("blog", "config", set_config("1"))
+    assert blog.routed("blog") == ["blog_v1.web.1"] and blog.router.applied("blog") == "v1"
+    assert blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"] and app_text() == before
+
+
+def test_a_failed_switch_of_a_scale_keeps_exactly_the_old_processes(blog):
+    change.change("blog", "scale", scale(web=3))
+    change.change("blog", "scale", scale(web=2))
+    blog.scheduler.stop(blog.scheduler.containers["blog_v1.web.3"])
+    store.open_store().delete(retire.path("blog"))
+    first = blog.scheduler.containers.pop("blog_v1.web.1")
+    blog.scheduler.containers["blog_v1.web.5"] = dataclasses.replace(first, name="blog_v1.web.5", index=5)
+    blog.router.breaks["apply"] = errors.Unavailable("nginx is gone")
+    with pytest.raises(errors.Unavailable):
+        change.change("blog", "scale", scale(web=4))
+    assert blog.routed("blog") == ["blog_v1.web.2", "blog_v1.web.5"]
+    assert blog.scheduler.adopted() == ["blog_v1.web.2", "blog_v1.web.5", "blog_v1.worker.1"]
+
+
+def test_a_router_that_stays_away_is_put_right_by_the_next_command(blog):
+    def gone(route):
+        raise errors.Unavailable("nginx is gone")
+
+    before, apply = app_text(), blog.router.apply
+    blog.router.apply = gone
+    with pytest.raises(errors.Unavailable):
+        change.change("blog", "config", set_config("1"))
+    assert journal.unfinished("blog") == 2
+    with pytest.raises(errors.Unavailable):
+        change.change("blog", "restart", force=True)
+    blog.router.apply = apply
+    assert change.change("blog", "restart", force=True).number == 3
+    assert blog.routed("blog") == ["blog_v3.web.1"] and releases.load("blog", 2).status == "failed"
+    assert app_text() == before
+    assert set(blog.scheduler.adopted()) == {"blog_v3.web.1", "blog_v3.worker.1"}
+
+
+def test_what_others_changed_meanwhile_stays(blog):
+    """apps:lock writes without the lock, during a deploy too."""
+    start = blog.scheduler.start
+
+    def lock_meanwhile(spec):
+        apps.edit("blog", lambda document: document.update(locked="a freeze"))
+        return start(spec)
+
+    blog.scheduler.start = lock_meanwhile
+    change.change("blog", "config", set_config("1"))
+    assert apps.load("blog").frozen == "a freeze" and apps.load("blog").config == {"A": "1"}
+    apps.edit("blog", lambda document: document.pop("locked"))
+    blog.router.breaks["apply"] = errors.BadConfig("nginx refuses")
+    with pytest.raises(errors.BadConfig):
+        change.change("blog", "config", set_config("2"))
+    assert apps.load("blog").frozen == "a freeze" and apps.load("blog").config == {"A": "1"}
+
+
+def test_comments_survive(blog):
+    text = "# ours\n" + app_text() + '\n[config] # by hand\nA = "0" # zero\n'
+    store.open_store().write("apps/blog/app.toml", text)
+    change.change("blog", "config", set_config("1"))
+    assert app_text() == text.replace('A = "0"', 'A = "1"')
+
+
+def test_release_task(world, fake):
+    world.ok("apps:create", "blog")
+    fake.deploy("blog", tasks={"release": "migrate"})
+    assert ("run", "migrate") in fake.scheduler.calls
+    fake.scheduler.run_code = 5
+    with pytest.raises(errors.DeployFailed, match="exit code 5"):
+        fake.deploy("blog", image="sha256:2", tasks={"release": "migrate"})
+    assert fake.routed("blog") == ["blog_v1.web.1"] and fake.scheduler.names() == ["blog_v1.web.1"]
+    fake.scheduler.calls.clear()
+    change.change("blog", "scale", scale(web=2))
+    assert ("run", "migrate") not in fake.scheduler.calls, "a scale migrates nothing"
+
+
+def test_a_type_that_is_gone_retires(blog):
+    blog.deploy("blog", {"web": "serve"}, image="sha256:2")
+    assert blog.scheduler.adopted() == ["blog_v2.web.1"]
+    assert retire.waiting("blog") == {"blog_v1.web.1", "blog_v1.worker.1"}
+
+
+def test_stop_start_and_restore(blog):
+    lifecycle.stop("blog")
+    assert blog.scheduler.names() == [] and blog.router.table["blog"].state == "no-web"
+    recover.restore("blog")
+    assert blog.scheduler.names() == [], "a stopped app stays stopped"
+    assert change.change("blog", "config", set_config("1")) is None
+    lifecycle.start("blog")
+    assert blog.routed("blog") == ["blog_v2.web.1"] and not apps.load("blog").stopped
+
+
+def test_a_start_that_fails_leaves_it_stopped(blog):
+    lifecycle.stop("blog")
+    blog.scheduler.crashing = {"worker"}
+    with pytest.raises(errors.DeployFailed):
+        lifecycle.start("blog")
+    assert apps.load("blog").stopped and blog.scheduler.names() == []
+    assert blog.router.table["blog"].state == "no-web"
+
+
+def test_a_push_starts_a_stopped_app(blog):
+    lifecycle.stop("blog")
+    blog.deploy("blog", WEB_AND_WORKER, image="sha256:2")
+    assert not apps.load("blog").stopped and blog.routed("blog") == ["blog_v2.web.1"]
+
+
+def test_restore_brings_back_what_is_gone_or_dead(blog):
+    change.change("blog", "scale", scale(web=2))
+    blog.scheduler.containers.pop("blog_v1.web.1")
+    blog.scheduler.set("blog_v1.worker.1", state="exited")
+    recover.restore("blog")
+    assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.web.2", "blog_v1.worker.1"]
+    assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"] and releases.live("blog").number == 2
+
+
+def test_restore_routes_to_what_runs_even_if_not_all_starts(blog):
+    blog.scheduler.containers.pop("blog_v1.worker.1")
+    blog.scheduler.crashing = {"worker"}
+    blog.router.table.clear()
+    with pytest.raises(errors.DeployFailed):
+        recover.restore("blog")
+    assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1"]
+
+
+def test_destroy(blog):
+    lifecycle.destroy("blog")
+    assert blog.scheduler.names() == [] and blog.router.routes() == [] and apps.names() == []
+
+
+# -- killed at every point -----------------------------------------------------------------------------------------
+
+
+def kill_at(monkeypatch, target, method, when):
+    """kill -9 before or after the first call of `target.method` from now on."""
+    original = getattr(target, method)
+
+    def dying(*arguments, **named):
+        monkeypatch.setattr(target, method, original)
+        if when == "after":
+            original(*arguments, **named)
+        raise Killed
+
+    monkeypatch.setattr(target, method, dying)
+
+
+POINTS = ["journal.begin", "scheduler.start", "scheduler.adopt", "change.write", "router.apply", "releases.set_live",
+          "releases.finish", "retire.add", "journal.end"]  # fmt: skip
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("edit", [set_config("1"), scale(web=3), scale(web=1, worker=0)], ids=["config", "up", "down"])
+def test_killed_at_every_point(blog, monkeypatch, point, when, edit):
+    change.change("blog", "scale", scale(web=2))
+    before, old = app_text(), blog.routed("blog")
+    adopted = blog.scheduler.adopted()
+    where, _, method = point.partition(".")
+    target = {"scheduler": blog.scheduler, "router": blog.router, "journal": journal, "change": change,
+              "releases": releases, "retire": retire}[where]  # fmt: skip
+    monkeypatch.setattr("minipaas_lib.pipeline.rollout.undo", lambda *arguments: None)
+    kill_at(monkeypatch, target, method, when)
+    try:
+        change.change("blog", "the change", edit)
+    except Killed:
+        pass
+    assert blog.routed("blog"), "somebody serves at every moment"
+    with locks.app_lock("blog"):  # any next command
+        pass
+    live = releases.live("blog")
+    assert journal.unfinished("blog") is None
+    counting = [n for n in blog.scheduler.names() if n not in retire.waiting("blog")]
+    assert counting == blog.scheduler.adopted()
+    assert blog.router.applied("blog") == live.name
+    if live.number == 2:
+        assert app_text() == before and blog.routed("blog") == old and counting == adopted
+        assert releases.load("blog", 3).status in ("failed", "pending")
+    else:
+        assert live.number == 3 and live.status == "released" and app_text() != before
+        assert len(blog.routed("blog")) == live.formation["web"]
+        assert len(counting) == sum(live.formation.values())
+
+
+# -- retiring ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes when somebody sleeps."""
+    now = [1_000_000.0]
+    monkeypatch.setattr(retire.time, "time", lambda: now[0])
+    monkeypatch.setattr(retire.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
+    return now
+
+
+def test_retiring_waits_and_then_stops(blog, clock):
+    change.change("blog", "config", set_config("1"))
+    retire.run("blog")
+    assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"] and retire.waiting("blog") == set()
+    assert clock[0] == pytest.approx(1_000_000 + 30, abs=2)
+    stopped = [name for method, name in blog.scheduler.calls if method == "stop"]
+    assert stopped == ["blog_v1.worker.1", "blog_v1.web.1"], "what takes no requests need not wait"
+
+
+def test_one_retires_at_a_time(blog):
+    change.change("blog", "config", set_config("1"))
+    with store.open_store().lock("retire/blog", locks.holder()):
+        retire.run("blog")
+    assert retire.waiting("blog") == {"blog_v1.web.1", "blog_v1.worker.1"}
+
+
+def test_the_next_command_goes_on_retiring(blog):
+    change.change("blog", "config", set_config("1"))
+    blog.spawned.clear()
+    with locks.app_lock("blog"):
+        assert blog.spawned == ["blog"]
+
+
+def test_retiring_of_a_destroyed_app_ends(blog, clock):
+    change.change("blog", "config", set_config("1"))
+    lifecycle.destroy("blog")
+    retire.run("blog")
+    retire.finish("blog", "blog_v1.web.1")
+    assert store.open_store().list("apps") == []
