@@ -85,3 +85,6 @@ class Router(Protocol):
 
     def routes(self) -> list[str]:
         """The apps that have a route, sorted."""
+
+    def warm(self) -> None:
+        """Load what apply() will need; called while a build keeps the command waiting."""

@@ -25,7 +25,7 @@ def preload() -> None:
     def load() -> None:
         try:
             scheduler()
-            router()
+            router().warm()
         except Exception:  # noqa: S110 - said in full when the engine is really asked for
             pass
 
