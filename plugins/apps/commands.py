@@ -93,24 +93,33 @@ apps_report = api.commands.report_command("apps", rows, "Print what is known of 
 
 @api.commands.command("apps:lock")
 @click.option("--message", "-m", default="", metavar="TEXT", help="Why, for those who are refused")
-@api.commands.wait_option
 @api.commands.app_argument
 def apps_lock(app, message):
     """Refuse changes of an app until it is unlocked: pushes, config, scale, domains and the rest.
 
-    It goes on serving. While a deploy or another change of it is going on, that is said and nothing is locked.
+    It goes on serving, and a deploy that is going on now goes on to its end.
 
     \b
     e.g.: apps:lock blog --message "moving the database"
     """
     reason = _reason(message)
-    with api.lock(app, frozen_too=True):  # a deploy that is going on would write its own view of the app at its end
-        before = api.app(app).frozen
-        if before:
-            raise api.errors.UsageError(f"{app} is locked already: {before}", f"apps:unlock {app}")
-        api.edit_app(app, lambda document: document.update(locked=reason))
+
+    def freeze(document) -> None:
+        if document.get("locked"):
+            raise api.errors.UsageError(f"{app} is locked already: {document['locked']}", f"apps:unlock {app}")
+        document["locked"] = reason
+
+    api.edit_app(app, freeze)
     api.output.step(f"Locked {app}: {reason}")
+    busy = api.lock_holder(app)
+    if busy:
+        api.output.warn(f"{app} is being changed now, and that goes on: {_who(busy)}")
     api.output.info(f"apps:unlock {app} lets changes in again")
+
+
+def _who(busy) -> str:
+    """Who is changing an app, in words."""
+    return f"'{busy.command}' (key {busy.key}, since {busy.since}, pid {busy.pid})"
 
 
 def _reason(message: str) -> str:
@@ -118,7 +127,8 @@ def _reason(message: str) -> str:
     message = message.strip()
     if len(message) > _MESSAGE_LIMIT or not (message or "a").isprintable():
         raise api.errors.UsageError(
-            f"the message must be one line of at most {_MESSAGE_LIMIT} characters", 'give one such as: "moving the database"'
+            f"the message must be one line of at most {_MESSAGE_LIMIT} characters",
+            'give one such as: "moving the database"',
         )
     who = f"by {api.caller.key()} since {api.holder().since}"
     return f"{message} ({who})" if message else who
@@ -153,7 +163,7 @@ def apps_locked(app):
     if frozen:
         api.output.info(f"{app} is locked: {frozen}")
     if busy:
-        api.output.info(f"{app} is being changed by '{busy.command}' (key {busy.key}, since {busy.since}, pid {busy.pid})")
+        api.output.info(f"{app} is being changed by {_who(busy)}")
     if not frozen and not busy:
         api.output.info(f"{app} is not locked")
         return 1
@@ -176,7 +186,9 @@ def apps_set(everyone, key, value):
     e.g.: apps:set --global create-on-push false
     """
     if not everyone:
-        raise api.errors.UsageError("apps have no settings of their own here, only --global ones", "apps:set --global create-on-push false")
+        raise api.errors.UsageError(
+            "apps have no settings of their own here, only --global ones", "apps:set --global create-on-push false"
+        )
     if key not in _SETTINGS:
         raise api.errors.UsageError(f"there is no setting {api.names.safe(key)}", "one of: " + ", ".join(_SETTINGS))
     if value and value not in _SETTINGS[key]:

@@ -65,7 +65,7 @@ def _everywhere(edit, reason: str, restart: bool) -> None:
     failed = api.change_all(f"global {reason}")
     if failed:
         raise api.errors.DeployFailed(
-            f"{failed} of {len(api.app_names())} apps could not take the new global config; they keep what they had until"
-            " their next release",
+            f"{failed} of {len(api.app_names())} apps could not take the new global config; they keep what they had"
+            " until their next release",
             "ps:restart <app>, for each that is named above",
         )

@@ -25,7 +25,9 @@ def _only_target(everyone: bool, words: tuple) -> str | None:
     """As _target, for commands that take nothing more."""
     app, rest = _target(everyone, words)
     if rest:
-        raise api.errors.UsageError(f"there is a word too much: {api.names.safe(rest[0])}", f"{api.caller.command()} --help")
+        raise api.errors.UsageError(
+            f"there is a word too much: {api.names.safe(rest[0])}", f"{api.caller.command()} --help"
+        )
     return app
 
 
@@ -124,7 +126,9 @@ def config_keys(everyone, merged, format, words):
 @api.commands.command("config:export")
 @_global
 @_merged
-@click.option("--format", "format", type=click.Choice(["env", "shell", "json"]), default="env", help="env, shell or json")
+@click.option(
+    "--format", "format", type=click.Choice(["env", "shell", "json"]), default="env", help="env, shell or json"
+)
 @_one
 def config_export(everyone, merged, format, words):
     """Print the config as .env lines, as shell assignments or as JSON; config:import reads each of them back.
@@ -208,7 +212,9 @@ def config_import(everyone, replace, no_restart, words):
         raise api.errors.UsageError("config:import takes one file", f"config:import {app or '--global'} .env")
     pairs = formats.parse_env(api.commands.read_input(rest[0] if rest else "-", formats.TEXT_LIMIT))
     if not pairs:
-        raise api.errors.UsageError("the input holds no NAME=value lines", f"config:clear {app or '--global'} removes all")
+        raise api.errors.UsageError(
+            "the input holds no NAME=value lines", f"config:clear {app or '--global'} removes all"
+        )
     change.apply(app, pairs if replace else change.present(app) | pairs, restart=not no_restart)
 
 

@@ -24,7 +24,8 @@ def parse_global(words: tuple[str, ...]) -> list[str]:
             )
         if len(name) > _GLOBAL_LIMIT:
             raise api.errors.UsageError(
-                f"{name} has {len(name)} characters, and {_GLOBAL_LIMIT} is the most for a global domain", "give a shorter one"
+                f"{name} has {len(name)} characters, and {_GLOBAL_LIMIT} is the most for a global domain",
+                "give a shorter one",
             )
     return found
 
@@ -118,7 +119,8 @@ def apply_global(change) -> None:
     tell_all(before, after)
     if failed:
         raise api.errors.DeployFailed(
-            f"{failed} of {len(api.app_names())} apps could not be routed anew; they answer where they did until their next release",
+            f"{failed} of {len(api.app_names())} apps could not be routed anew; they answer where they did until their"
+            " next release",
             "ps:restart <app>, for each that is named above",
         )
 

@@ -154,7 +154,9 @@ def domains_remove_global(domains):
     def remove(present):
         missing = [name for name in gone if name not in present]
         if missing:
-            raise api.errors.UsageError(f"{change.shown(missing)} is not among the global domains", "domains:report --global")
+            raise api.errors.UsageError(
+                f"{change.shown(missing)} is not among the global domains", "domains:report --global"
+            )
         return [name for name in present if name not in gone]
 
     change.apply_global(remove)

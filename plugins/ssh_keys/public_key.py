@@ -1,7 +1,8 @@
 """SSH public keys: one line of text to checked data. No ssh-keygen is run, and nothing of a hostile line survives.
 
-The line is "<type> <base64> [comment]" (sshd(8), AUTHORIZED_KEYS FILE FORMAT); the base64 is a sequence of strings, each
-with its length in four bytes before it, the type first (RFC 4253 section 6.6, RFC 5656, RFC 8709, OpenSSH PROTOCOL.u2f).
+The line is "<type> <base64> [comment]" (sshd(8), AUTHORIZED_KEYS FILE FORMAT); the base64 is a sequence of strings,
+each with its length in four bytes before it, the type first (RFC 4253 section 6.6, RFC 5656, RFC 8709, OpenSSH's
+PROTOCOL.u2f).
 """
 
 import re
@@ -85,12 +86,16 @@ def _checked(kind: str, encoded: str, comment: str) -> PublicKey:
 
 def _unknown(kind: str, rest: str) -> api.errors.UsageError:
     if any(word in _FIELDS for word in re.split("[ \t]+", rest)):
-        return api.errors.UsageError("there are options before the key; this host sets its own", "send only: <type> <key> <comment>")
+        return api.errors.UsageError(
+            "there are options before the key; this host sets its own", "send only: <type> <key> <comment>"
+        )
     if kind == "ssh-dss":
         return api.errors.UsageError("DSA keys (ssh-dss) are not safe, and sshd refuses them", _RENEW)
     if "-cert-v01@" in kind:
         return api.errors.UsageError("that is a certificate, not a key", _EXAMPLE)
-    return api.errors.UsageError("that is not an SSH public key of a type that is allowed here", "one of: " + " ".join(_FIELDS))
+    return api.errors.UsageError(
+        "that is not an SSH public key of a type that is allowed here", "one of: " + " ".join(_FIELDS)
+    )
 
 
 def _split(blob: bytes) -> list[bytes]:
@@ -108,7 +113,9 @@ def _split(blob: bytes) -> list[bytes]:
 def _check_fields(kind: str, fields: list[bytes]) -> None:
     """Raise errors.UsageError unless the fields after the type are those of a key that sshd takes."""
     expected = _FIELDS[kind]
-    if len(fields) != len(expected) or any(want not in (None, len(field)) for field, want in zip(fields, expected, strict=True)):
+    if len(fields) != len(expected) or any(
+        want not in (None, len(field)) for field, want in zip(fields, expected, strict=True)
+    ):
         raise api.errors.UsageError("the key is damaged or cut off", _EXAMPLE)
     if kind == "ssh-rsa":
         exponent, modulus = (int.from_bytes(field, "big", signed=True) for field in fields)
@@ -116,7 +123,9 @@ def _check_fields(kind: str, fields: list[bytes]) -> None:
         if exponent < 3 or exponent % 2 == 0 or modulus % 2 == 0 or modulus < 0:
             raise api.errors.UsageError("the key is damaged or cut off", _EXAMPLE)
         if not _RSA_BITS[0] <= bits <= _RSA_BITS[1]:
-            raise api.errors.UsageError(f"the RSA key has {bits} bits, and {_RSA_BITS[0]} to {_RSA_BITS[1]} are allowed", _RENEW)
+            raise api.errors.UsageError(
+                f"the RSA key has {bits} bits, and {_RSA_BITS[0]} to {_RSA_BITS[1]} are allowed", _RENEW
+            )
     if "ecdsa" in kind:
         curve = kind.removeprefix("sk-").removeprefix("ecdsa-sha2-").removesuffix("@openssh.com")
         if fields[0] != curve.encode("ascii") or fields[1][0] != 4:  # 4: both coordinates follow (SEC 1, 2.3.3)

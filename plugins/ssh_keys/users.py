@@ -30,7 +30,9 @@ def _key(name: str, text: str) -> public_key.PublicKey:
         return public_key.parse(text)
     except api.errors.UsageError as error:
         where = api.store().location(path(name))
-        raise api.errors.BadConfig(f"{path(name)} has a key that cannot be used: {error.message}", f"mend it: edit {where}") from None
+        raise api.errors.BadConfig(
+            f"{path(name)} has a key that cannot be used: {error.message}", f"mend it: edit {where}"
+        ) from None
 
 
 def all_users() -> list[User]:
@@ -66,9 +68,13 @@ def add(name: str, key: public_key.PublicKey) -> None:
         sync(present)  # an earlier command may have been killed before it came to that
         for user in present:
             if user.name == name:
-                raise api.errors.UsageError(f"there is a key named {name} already", f"give another name, or: ssh-keys:remove {name}")
+                raise api.errors.UsageError(
+                    f"there is a key named {name} already", f"give another name, or: ssh-keys:remove {name}"
+                )
             if any(other.base64 == key.base64 for other in user.keys):
-                raise api.errors.UsageError(f"this key is there already, its name is {user.name}", f"ssh-keys:list {user.name}")
+                raise api.errors.UsageError(
+                    f"this key is there already, its name is {user.name}", f"ssh-keys:list {user.name}"
+                )
         document = {"created": api.holder().since, "creator": api.caller.key(), "role": ADMIN, "keys": [key.line]}
         try:
             api.documents.write(api.store(), path(name), document, if_revision="")
@@ -98,7 +104,9 @@ def missing(name: str, users: list[User]) -> api.errors.NotFound:
     import difflib
 
     near = difflib.get_close_matches(name, [user.name for user in users], 1)
-    return api.errors.NotFound(f"there is no key {api.names.safe(name)}", f"did you mean {near[0]}?" if near else "ssh-keys:list")
+    return api.errors.NotFound(
+        f"there is no key {api.names.safe(name)}", f"did you mean {near[0]}?" if near else "ssh-keys:list"
+    )
 
 
 def lock():
@@ -112,7 +120,8 @@ def sync(users: list[User]) -> None:
         authorized_keys.write(lines(users))
     except OSError as error:
         raise api.errors.Unavailable(
-            f"{authorized_keys.location()} cannot be written: {error.strerror or error}", "it must belong to paas; see: doctor"
+            f"{authorized_keys.location()} cannot be written: {error.strerror or error}",
+            "it must belong to paas; see: doctor",
         ) from None
 
 

@@ -35,7 +35,8 @@ def test_create_and_list(world):
 
 
 NAMES = [
-    "TestApp", "test_app", "a/b", "a:latest", "a;id", "a|b", "$x", "../x", "x" * 64, "blog\n", "paas", "minipaas", "global",
+    "TestApp", "test_app", "a/b", "a:latest", "a;id", "a|b", "$x", "../x", "x" * 64, "blog\n",
+    "paas", "minipaas", "global",
     "", " ", "a b", "`id`", "$(id)", "a\0b", "bl\u00f6g", "a.b", "a-", "\x1b[31m", "x" * 100_000,
 ]  # fmt: skip
 
@@ -127,9 +128,9 @@ def test_a_deploy_that_is_going_on(world):
         assert locks.held_by("blog").key == "anna"
         locked = world("apps:locked", "blog")
         assert locked.status == 0 and "'git push' (key anna" in locked.err
-        busy = world("apps:lock", "blog")
-        assert busy.status == 75 and "'git push' (key anna" in busy.err
-    assert world("apps:locked", "blog").status == 1
+        frozen = world("apps:lock", "blog")
+        assert frozen.status == 0 and "being changed now, and that goes on: 'git push' (key anna" in frozen.err
+    assert world("apps:locked", "blog").status == 0
 
 
 def test_create_on_push(world):
@@ -141,7 +142,8 @@ def test_create_on_push(world):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["create-on-push", "true"], ["--global", "create-on-push", "yes"], ["--global", "colour", "red"], ["--global"]]
+    "arguments",
+    [["create-on-push", "true"], ["--global", "create-on-push", "yes"], ["--global", "colour", "red"], ["--global"]],
 )
 def test_bad_settings(world, arguments):
     world.refused("apps:set", *arguments)
@@ -156,3 +158,21 @@ def test_a_broken_document_stops_its_app_alone(world):
     assert world.ok("apps:list") == "blog\nshop\n"
     assert world("apps:exists", "blog").status == 0
     world.ok("apps:report", "shop")
+
+
+def test_a_lock_put_on_during_a_deploy_outlives_it(fake, world, monkeypatch):
+    world.ok("apps:create", "blog")
+    fake.deploy("blog")
+    started = []
+    start = fake.scheduler.start
+
+    def start_and_lock(spec):
+        if not started:
+            started.append(spec)
+            apps.edit("blog", lambda document: document.update(locked="by anna"))
+        return start(spec)
+
+    monkeypatch.setattr(fake.scheduler, "start", start_and_lock)
+    world.ok("config:set", "blog", "A=1")
+    assert started and apps.load("blog").frozen == "by anna" and apps.load("blog").config == {"A": "1"}
+    assert world("config:set", "blog", "A=2").status == 75

@@ -59,7 +59,11 @@ def test_one_of_two_default_domains_removed(two):
 def test_what_is_so_already(two):
     two.ok("domains:add", "blog", "example.org")
     before = two.documents()
-    for arguments in (["add", "blog", "example.org"], ["add", "blog", "blog.paas.example"], ["set-global", "paas.example"]):
+    for arguments in (
+        ["add", "blog", "example.org"],
+        ["add", "blog", "blog.paas.example"],
+        ["set-global", "paas.example"],
+    ):
         result = two("domains:" + arguments[0], *arguments[1:])
         assert result.status == 0 and "nothing changed" in result.err
     assert two.documents() == before
@@ -94,8 +98,11 @@ def test_a_given_name_wins_over_a_later_default(two):
     assert domains("wiki") == ["wiki.paas.example", "wiki.second.example"]
 
 
-BAD = ["a b.example", "a;b.example", "a{b.example", "http://example.org/", "", "example.org:80", "192.0.2.1", "a..b", "-a.example",
-       "a\n", "*.*.example", "x" * 300, "a$b.example", '"a".example', "exa\x1b[31mmple.org", "a/b"]  # fmt: skip
+BAD = [
+    "a b.example", "a;b.example", "a{b.example", "http://example.org/", "", "example.org:80", "192.0.2.1", "a..b",
+    "-a.example",
+    "a\n", "*.*.example", "x" * 300, "a$b.example", '"a".example', "exa\x1b[31mmple.org", "a/b",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -185,9 +192,30 @@ def test_other_keys_and_comments_of_the_tables_survive(two):
 
 def test_five_hundred_apps(two):
     for number in range(500):
-        open_store().write(f"apps/a{number}/app.toml", f'[config]\nA = "1"\n\n[domains]\nnames = ["d{number}.example"]\n')
+        open_store().write(
+            f"apps/a{number}/app.toml", f'[config]\nA = "1"\n\n[domains]\nnames = ["d{number}.example"]\n'
+        )
     started = time.monotonic()
     two.ok("domains:add", "blog", "example.org")
     assert "belongs to app a77" in two("domains:add", "blog", "d77.example").err
     two.ok("domains:report")
     assert time.monotonic() - started < 5
+
+
+def test_a_running_app_keeps_its_processes(fake, two):
+    fake.deploy("blog")
+    two.ok("domains:add", "blog", "example.org")
+    assert fake.router.table["blog"].domains == ("blog.paas.example", "example.org")
+    assert fake.routed("blog") == ["blog_v1.web.1"]
+    two.ok("domains:set-global", "new.example")
+    assert fake.router.table["blog"].domains == ("blog.new.example", "example.org")
+    assert fake.routed("blog") == ["blog_v1.web.1"] and "shop" not in fake.router.table
+
+
+def test_a_route_that_is_refused_changes_nothing(fake, two):
+    fake.deploy("blog")
+    before = two.ok("domains:report", "blog")
+    fake.router.breaks["apply"] = errors.BadConfig("nginx says no")
+    assert two("domains:add", "blog", "example.org").status == 78
+    assert two.ok("domains:report", "blog") == before
+    assert fake.router.table["blog"].domains == ("blog.paas.example",)

@@ -86,7 +86,9 @@ def test_bad_keys(what):
     assert caught.value.message.isprintable() and caught.value.hint and "AAAA" not in caught.value.message
 
 
-@pytest.mark.parametrize("what, word", [("private", "private key"), ("options", "options"), ("dsa", "DSA"), ("weak", "1024 bits")])
+@pytest.mark.parametrize(
+    "what, word", [("private", "private key"), ("options", "options"), ("dsa", "DSA"), ("weak", "1024 bits")]
+)
 def test_bad_keys_are_called_by_name(what, word):
     with pytest.raises(errors.UsageError, match=word):
         public_key.parse(BAD[what])
@@ -105,7 +107,10 @@ def test_a_comment_cannot_make_a_line(comment):
     assert key.base64 == ED25519.split(" ")[1] and len(key.comment) <= public_key.COMMENT_LIMIT
 
 
-@given(st.sampled_from(sorted({line.split(" ")[0] for line in GOOD[:8]})), st.binary(max_size=200) | st.lists(st.binary(max_size=40)).map(lambda f: blob(*f)))
+@given(
+    st.sampled_from(sorted({line.split(" ")[0] for line in GOOD[:8]})),
+    st.binary(max_size=200) | st.lists(st.binary(max_size=40)).map(lambda f: blob(*f)),
+)
 def test_any_bytes(kind, data):
     try:
         public_key.parse(f"{kind} {base64.b64encode(blob(kind.encode()) + data).decode()}")
@@ -120,7 +125,9 @@ def test_any_text(line):
 
 
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
-@pytest.mark.parametrize("kind, bits", [("ed25519", 256), ("rsa", 2048), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521)])
+@pytest.mark.parametrize(
+    "kind, bits", [("ed25519", 256), ("rsa", 2048), ("ecdsa", 256), ("ecdsa", 384), ("ecdsa", 521)]
+)
 def test_what_ssh_keygen_makes(tmp_path, kind, bits):
     file = tmp_path / "key"
     subprocess.run(["ssh-keygen", "-q", "-t", kind, "-b", str(bits), "-N", "", "-C", "a b", "-f", file], check=True)

@@ -1,7 +1,9 @@
 import errno
 import json
 import os
+import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -42,6 +44,15 @@ def test_add_list_remove(world, file):
     assert text(file) == "" and open_store().children("users") == []
 
 
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
+def test_openssh_reads_the_file(world, file):
+    world.ok("ssh-keys:add", "anna", stdin=ANNA)
+    world.ok("ssh-keys:add", "b.E_r@t-2", stdin=BERT)
+    told = subprocess.run(["ssh-keygen", "-l", "-f", file], check=True, capture_output=True, text=True).stdout
+    listed = json.loads(world.ok("ssh-keys:list", "--format", "json"))
+    assert [line.split(" ")[1] for line in told.splitlines()] == [row["fingerprint"] for row in listed]
+
+
 def test_a_file(world, file, tmp_path):
     (tmp_path / "anna.pub").write_text(ANNA)
     world.ok("ssh-keys:add", "anna", "anna.pub")
@@ -56,7 +67,8 @@ def test_duplicates_are_refused_by_name(world):
 
 
 @pytest.mark.parametrize(
-    "name", ["", "a b", "a/b", "../x", "-x", "a;id", 'a"', "a\n", "root", "x" * 64, "\x1b", "a'b", "$x", "a\\", "bj\u00f6rn"]
+    "name",
+    ["", "a b", "a/b", "../x", "-x", "a;id", 'a"', "a\n", "root", "x" * 64, "\x1b", "a'b", "$x", "a\\", "bj\u00f6rn"],
 )
 def test_bad_names(world, file, name):
     world.refused("ssh-keys:add", name, stdin=ANNA)
@@ -64,7 +76,9 @@ def test_bad_names(world, file, name):
     assert not os.path.exists(file)
 
 
-@pytest.mark.parametrize("key", ["", "hello", ANNA + "\n" + BERT, 'command="sh" ' + ANNA, b"\xff\xfe", ANNA + "x" * 20_000, "\0"])
+@pytest.mark.parametrize(
+    "key", ["", "hello", ANNA + "\n" + BERT, 'command="sh" ' + ANNA, b"\xff\xfe", ANNA + "x" * 20_000, "\0"]
+)
 def test_bad_keys(world, file, key):
     world.refused("ssh-keys:add", "anna", stdin=key)
     assert not os.path.exists(file)
@@ -83,7 +97,7 @@ def test_bad_calls(world):
 def test_a_persons_own_lines_stay(world, file):
     os.makedirs(os.path.dirname(file))
     with open(file, "wb") as opened:
-        opened.write(b"# mine \xff\nssh-rsa AAAA me\nrestrict,command=\"minipaas --key gone\" ssh-rsa AAAA\n")
+        opened.write(b'# mine \xff\nssh-rsa AAAA me\nrestrict,command="minipaas --key gone" ssh-rsa AAAA\n')
     world.ok("ssh-keys:add", "anna", stdin=ANNA)
     world.ok("ssh-keys:remove", "anna")
     with open(file, "rb") as opened:
