@@ -2,7 +2,9 @@
 # Part of install.sh: docker and sshd run, now and after a boot.
 
 docker_answers() { /usr/bin/docker version >/dev/null 2>&1; }
-nginx_runs() { [ -s /run/nginx.pid ] && kill -0 "$(cat /run/nginx.pid)" 2>/dev/null; }
+nginx_runs() { # the number in the file may be another process's after a hard stop
+    [ -s /run/nginx.pid ] && [ "$(cat "/proc/$(cat /run/nginx.pid)/comm" 2>/dev/null)" = nginx ]
+}
 sshd_runs() { ssh-keyscan -T 3 -p "$(ssh_port)" localhost 2>/dev/null | grep -q .; }
 ssh_port() { sshd -T 2>/dev/null | awk '$1 == "port" { print $2; exit }'; }
 
