@@ -1,0 +1,57 @@
+"""The likely cause of a failed process, in one sentence, and what to do."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minipaas_lib.model.process import Diagnosis, Process
+from minipaas_lib.pipeline import postmortem
+
+WEB = Process("blog_v2.web.1", "blog", 2, "web", 1, port=5000)
+
+
+def seen(state="running", code=0, memory=False, log=(), listening=(), error=""):
+    return Diagnosis(state, code, memory, tuple(log), tuple(listening), error)
+
+
+CASES = [
+    (seen("exited", 1), "web stopped at once with exit code 1: it printed nothing", "logs:failed blog"),
+    (seen("exited", 1, log=["boom"]), "web stopped at once with exit code 1: see its last lines above", "logs:failed blog"),
+    (seen("restarting", 127), "exit code 127: the command was not found in the image", "logs:failed blog"),
+    (seen("exited", 137, memory=True), "web ran out of memory (exit code 137)", "logs:failed blog"),
+    (seen("exited", 137), "for want of memory", "logs:failed blog"),
+    (seen(error="exec: no such file"), "web could not run: exec: no such file", "logs:failed blog"),
+    (seen(), "web does not listen on port 5000", "logs:failed blog"),
+    (seen(listening=[("0.0.0.0", 3000)]), "web listens on port 3000, but PORT is 5000", "config:set blog PORT=3000"),
+    (seen(listening=[("127.0.0.1", 5000)]), "web listens on 127.0.0.1:5000 only", "let the app listen on 0.0.0.0"),
+    (seen(listening=[("::1", 5000), ("127.0.0.53", 5000)]), "listens on 127.0.0.1:5000 only", "0.0.0.0"),
+    (seen(listening=[("::ffff:127.0.0.1", 5000)]), "listens on 127.0.0.1:5000 only", "0.0.0.0"),
+]
+
+
+@pytest.mark.parametrize(("diagnosis", "cause", "advice"), CASES)
+def test_cause_and_advice(diagnosis, cause, advice):
+    assert cause in postmortem.cause(WEB, diagnosis)
+    assert advice in postmortem.advice(WEB, diagnosis)
+
+
+@given(
+    st.builds(
+        Diagnosis,
+        state=st.sampled_from(["created", "running", "restarting", "exited", "missing"]),
+        exit_code=st.integers(0, 255),
+        out_of_memory=st.booleans(),
+        log=st.lists(st.text(), max_size=3).map(tuple),
+        listening=st.lists(st.tuples(st.sampled_from(["0.0.0.0", "127.0.0.1", "::"]), st.integers(1, 65535))).map(tuple),
+        error=st.sampled_from(["", "exec: gone"]),
+    )
+)
+def test_there_is_always_one_sentence(diagnosis):
+    for words in (postmortem.cause(WEB, diagnosis), postmortem.advice(WEB, diagnosis)):
+        assert words and "\n" not in words
+
+
+def test_the_last_lines_are_shown(capsys):
+    error = postmortem.failure(WEB, seen("exited", 1, log=["one", "two"]))
+    assert "exit code 1" in error.message
+    assert capsys.readouterr().err.splitlines() == [" !     the last lines of blog_v2.web.1:", "         one", "         two"]
