@@ -1,6 +1,7 @@
 """Set and report how an app is deployed with git, and the command of the repositories' hook."""
 
 import os
+import sys
 
 import click
 from minipaas_lib import api
@@ -59,7 +60,7 @@ def git_pre_receive(app):
         raise api.errors.UsageError("git runs this command itself, during a push", f"git push paas@<host>:{app} main")
     pusher = os.getppid()
     branches = settings.deploy_branches(api.app(app))
-    updates = click.get_text_stream("stdin").read(INPUT_LIMIT)
+    updates = sys.stdin.read(INPUT_LIMIT)
     api.receive(app, updates, branches)
     update = api.repository.choose_update(api.repository.parse_updates(updates), branches, app)
     try:

@@ -1,0 +1,111 @@
+"""git:* on the command line, and the command of the repositories' hook."""
+
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from minipaas_lib import errors, paths
+from minipaas_lib.pipeline import apps, receive, repository
+from plugins.git import hooks, settings
+
+OLD, NEW = "0" * 40, "a" * 40
+
+
+@pytest.fixture
+def blog(world):
+    world.ok("apps:create", "blog")
+    return world
+
+
+def test_set_and_report(blog):
+    assert blog.ok("git:report", "blog", "--git-deploy-branch") == "main or master\n"
+    blog.ok("git:set", "blog", "deploy-branch", "feature/x")
+    assert blog.ok("git:report", "blog", "--git-deploy-branch") == "feature/x\n"
+    blog.ok("git:set", "blog", "deploy-branch")
+    assert blog.ok("git:report", "blog", "--git-deploy-branch") == "main or master\n"
+
+
+def test_the_app_finds_its_commit(blog, fake):
+    assert fake.deploy("blog", commit="c0ffee").config == {"GIT_REV": "c0ffee"}
+    blog.ok("git:set", "blog", "rev-env-var", "COMMIT")
+    assert fake.deploy("blog", commit="c0ffee").config == {"COMMIT": "c0ffee"}
+    blog.ok("git:set", "blog", "rev-env-var")
+    assert fake.deploy("blog", commit="c0ffee").config == {}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("deploy-branch", "a b"), ("deploy-branch", "-x"), ("deploy-branch", "a..b"), ("deploy-branch", "refs/heads/x"),
+     ("deploy-branch", "x.lock"), ("deploy-branch", "main\n"), ("rev-env-var", "1A"), ("rev-env-var", "MINIPAAS_X"), ("x", "y")],
+)  # fmt: skip
+def test_refused(blog, key, value):
+    blog.refused("git:set", "blog", key, value)
+
+
+@given(st.text(max_size=20))
+def test_a_branch_is_one_for_git_too(text):
+    try:
+        name = settings.branch_name(text)
+    except errors.UsageError:
+        return
+    assert repository.git.succeeds(["check-ref-format", "refs/heads/" + name])
+
+
+def test_pre_receive_is_not_for_people(blog):
+    assert "git push paas@<host>:blog main" in blog.refused("git:pre-receive", "blog")
+
+
+@pytest.fixture
+def pushed(blog, monkeypatch):
+    """What was given to the pipeline by a push."""
+    monkeypatch.setenv("GIT_DIR", ".")
+    given_to: list = []
+    repository.create("blog")
+    monkeypatch.setattr("minipaas_lib.api.receive", lambda *arguments: given_to.append(arguments), raising=False)
+    return given_to
+
+
+def head() -> str:
+    with open(os.path.join(paths.repository("blog"), "HEAD")) as file:
+        return file.read().strip()
+
+
+def test_pre_receive(blog, pushed):
+    updates = f"{OLD} {NEW} refs/heads/master\n"
+    blog.ok("git:pre-receive", "blog", stdin=updates)
+    assert pushed == [("blog", updates, ["main", "master"])] and head() == "ref: refs/heads/master"
+    blog.ok("git:set", "blog", "deploy-branch", "live")
+    blog.ok("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/live\n")
+    assert pushed[1][2] == ["live"] and head() == "ref: refs/heads/live"
+
+
+def test_a_push_that_fails_fails(blog, pushed, monkeypatch):
+    monkeypatch.setattr("minipaas_lib.api.receive", receive.pre_receive)
+    result = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/dev\n")
+    assert result.status == 1 and "'dev' is not deployed by blog: it deploys main or master" in result.err
+    assert head() == "ref: refs/heads/main"
+
+
+def test_the_branch_moves_even_if_the_client_hung_up(blog, pushed, monkeypatch):
+    git = ["--git-dir=" + paths.repository("blog")]
+    tree = repository.git.run([*git, "hash-object", "-t", "tree", "-w", "/dev/null"]).decode().strip()
+    identity = repository.git.environment(**{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")})
+    commit = repository.git.run([*git, "commit-tree", "-m", "x", tree], identity).decode().strip()
+    parents = iter([100, 1])
+    monkeypatch.setattr(os, "getppid", lambda: next(parents))
+    blog.ok("git:pre-receive", "blog", stdin=f"{OLD} {commit} refs/heads/main\n")
+    assert repository.head_commit("blog", ["main"]) == commit
+
+
+def test_a_new_version_rewrites_the_hooks(blog):
+    hooks.installed()
+    assert not os.path.exists(paths.repository("blog")), "an app has its repository from its first push on"
+    hook = os.path.join(repository.create("blog"), "hooks", "pre-receive")
+    with open(hook, "w") as file:
+        file.write("of an older version")
+    hooks.installed()
+    with open(hook, "rb") as file:
+        assert file.read() == paths.resource("hooks/pre-receive")
+    assert apps.names() == ["blog"]
