@@ -103,6 +103,11 @@ clean_up() {
 
 make_scratch() { [ -n "$scratch" ] || scratch=$(mktemp -d); }
 
+quietly() { # run a command; show what it says only if it fails
+    make_scratch
+    "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said" >&2; return 1; }
+}
+
 # put FILE MODE: write stdin there if it differs, by rename; says by its status whether it did.
 put() {
     temporary=$1.minipaas-new
@@ -173,8 +178,7 @@ build_zipapp() {
     step "The program"
     mkdir -p "$lib"
     set --
-    for old in "$link" "$lib"/minipaas-*.pyz; do set -- "$@" --reuse "$old"; done
-    [ -z "$zipapp" ] || set -- --reuse "$zipapp"
+    for old in "$zipapp" "$link" "$lib"/minipaas-*.pyz; do set -- "$@" --reuse "$old"; done
     if [ "$("$python" "$here/minipaas_lib/bundle.py" --check "$@")" = fetch ]; then
         "$python" -c 'import pip' 2>/dev/null || "$python" -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
         info "fetching its libraries from PyPI"

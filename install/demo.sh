@@ -8,7 +8,7 @@ run_demo() {
     make_scratch
     demo_key=demo-$(od -An -N4 -tx1 /dev/urandom | tr -d ' \n')
     ssh-keygen -q -t ed25519 -N '' -C "$demo_key" -f "$scratch/demo"
-    "$link" ssh-keys:add "$demo_key" "$scratch/demo.pub" >/dev/null || die "The demo's key was not added."
+    quietly "$link" ssh-keys:add "$demo_key" "$scratch/demo.pub" || die "The demo's key was not added."
     remote=ssh://$user@localhost:$(ssh_port)/demo
     GIT_SSH_COMMAND="ssh -F /dev/null -i $scratch/demo -o IdentitiesOnly=yes -o IdentityAgent=none -o BatchMode=yes \
 -o StrictHostKeyChecking=no -o UserKnownHostsFile=$scratch/known_hosts -o LogLevel=ERROR"
@@ -22,7 +22,7 @@ run_demo() {
     demo_git push "$remote" HEAD:refs/heads/main || die "The demo's push failed; what it said is above."
     url=$("$link" url demo | head -n 1)
     demo_fetch "$url" "$stamp" || die "The demo's page did not come through nginx." "Type: minipaas doctor"
-    "$link" ssh-keys:remove "$demo_key" >/dev/null && demo_key=
+    quietly "$link" ssh-keys:remove "$demo_key" && demo_key=
     info "the app demo stays; to remove it type: minipaas apps:destroy demo --force"
 }
 

@@ -42,7 +42,7 @@ set_domain() {
     if [ "$wanted" = "$present" ]; then
         info "$present"
     else
-        "$link" domains:set-global "$wanted" || die "The domain $wanted was not accepted."
+        quietly "$link" domains:set-global "$wanted" || die "The domain $wanted was not accepted."
         changed "apps answer at http://<app>.$wanted"
     fi
 }
@@ -83,7 +83,7 @@ add_key_of() {
     fi
     name=$(cut -d' ' -f3- "$scratch/key.pub")
     echo "$name" | grep -qE '^[a-z0-9][a-z0-9-]{0,30}$' || name='admin'
-    "$link" ssh-keys:add "$name" "$scratch/key.pub" >/dev/null || die "The key was not added."
+    quietly "$link" ssh-keys:add "$name" "$scratch/key.pub" || die "The key was not added."
     changed "added $name ($print)"
 }
 

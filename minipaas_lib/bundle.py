@@ -211,10 +211,11 @@ def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     ours = source_tree(folder)
-    old = next((path for path in options.reuse if reusable(path, ours)), "")
+    usable = [path for path in options.reuse if reusable(path, ours)]
+    fitting = [path for path in usable if native_fits(unpack(unpack(path)["vendor.zip"][0]))]
+    old = next(iter(fitting + usable), "")
     if options.check:
-        fits = bool(old) and native_fits(unpack(unpack(old)["vendor.zip"][0]))
-        print("reuse" if fits else "fetch")
+        print("reuse" if fitting else "fetch")
         return 0
     with tempfile.TemporaryDirectory(prefix="minipaas-bundle-") as scratch:
         light, heavy = _reused(old, scratch) if old else _fetched(requirements(ours["pyproject.toml"][0]), scratch)
