@@ -31,6 +31,13 @@ reload_nginx() { nginx -s reload 2>/dev/null || die "nginx cannot be reloaded." 
 set_up_nginx() {
     step "nginx"
     reload=no added=
+    # First, so that a kill here leaves a configuration that nginx accepts.
+    if is_stock_default; then
+        readlink "$stock_link" >"$stock_record"
+        rm -f "$stock_link"
+        changed "disabled Debian's stock default site ($stock_link)"
+        reload=yes
+    fi
     if echo "include $root/nginx/main.conf; # by minipaas's install.sh" | put "$include" 0644; then
         changed "included $root/nginx/main.conf"
         added=$include
@@ -44,12 +51,6 @@ set_up_nginx() {
             added="$added $main_include"
             reload=yes
         fi
-    fi
-    if is_stock_default; then
-        readlink "$stock_link" >"$stock_record"
-        rm -f "$stock_link"
-        changed "disabled Debian's stock default site ($stock_link)"
-        reload=yes
     fi
     if ! nginx -t -q 2>"$scratch/nginx-errors"; then
         cat "$scratch/nginx-errors" >&2
