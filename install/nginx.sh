@@ -44,8 +44,8 @@ set_up_nginx() {
         reload=yes
     fi
     # Old workers end when their last connection does, but not later: app A's deploy must not cut app B's WebSocket.
-    if grep -q '^[ \t]*include[ \t]*/etc/nginx/modules-enabled/\*.conf' /etc/nginx/nginx.conf &&
-        ! grep -v "^# configuration" "$scratch/nginx" | grep -q '^[ \t]*worker_shutdown_timeout'; then
+    if grep -q '^[[:space:]]*include[[:space:]]*/etc/nginx/modules-enabled/\*.conf' /etc/nginx/nginx.conf &&
+        ! grep -v "^# configuration" "$scratch/nginx" | grep -q '^[[:space:]]*worker_shutdown_timeout'; then
         if echo 'worker_shutdown_timeout 1h;' | put "$main_include" 0644; then
             changed "old workers may finish for an hour"
             added="$added $main_include"

@@ -49,7 +49,7 @@ set_domain() {
 
 public_key() { # the first public key in FILE, without options
     kinds='ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9@.-]+'
-    grep -v '^[ \t]*#' "$1" | grep -oE "($kinds) AAAA[A-Za-z0-9+/=]+( .*)?$" | head -n 1
+    grep -v '^[[:space:]]*#' "$1" | grep -oE "($kinds) AAAA[A-Za-z0-9+/=]+( .*)?$" | head -n 1
 }
 
 check_key_file() {
