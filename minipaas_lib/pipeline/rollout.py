@@ -3,6 +3,7 @@
 Until traffic moves, everything can be undone and is; from then on everything goes forward.
 """
 
+import contextlib
 import dataclasses
 import threading
 from collections.abc import Callable
@@ -133,6 +134,8 @@ def undo(
     `before` names the processes there were when it began; None: nothing was begun.
     """
     reason = error.message if isinstance(error, errors.MinipaasError) else (str(error) or type(error).__name__)
+    with contextlib.suppress(errors.MinipaasError):  # what comes now may fail too, and then this reason would be lost
+        release = releases.finish(release, FAILED, reason)
     try:
         present = [] if before is None else engines.scheduler().processes(app.name)
         if moved:
@@ -140,7 +143,8 @@ def undo(
         for process in present:
             if process.name not in before:
                 engines.scheduler().stop(process, timeout=5)
-        releases.finish(release, FAILED, reason)
+        if release.status != FAILED:
+            release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
     except errors.MinipaasError as another:
         output.warn(f"not all of {release.name} could be removed yet ({another.message}); the next command on {app.name} will")

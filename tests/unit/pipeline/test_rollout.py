@@ -201,6 +201,7 @@ def test_a_router_that_stays_away_is_put_right_by_the_next_command(blog):
     with pytest.raises(errors.Unavailable):
         change.change("blog", "config", set_config("1"))
     assert journal.unfinished("blog") == 2
+    assert releases.load("blog", 2).failure == "nginx is gone"
     with pytest.raises(errors.Unavailable):
         change.change("blog", "restart", force=True)
     blog.router.apply = apply
