@@ -18,11 +18,21 @@ class AppName(click.ParamType):
         return names.app_name(value)
 
 
+class Command(click.Command):
+    """A click command whose --wait never takes the next word for its seconds: they come as --wait=SECONDS."""
+
+    def parse_args(self, ctx, args):
+        if any("--wait" in parameter.opts for parameter in self.params):
+            args = ["--wait=600" if word == "--wait" else word for word in args]
+        return super().parse_args(ctx, args)
+
+
 def command(name: str, **settings):
     """Decorator: a click command of that name, with the options every command has."""
 
     def decorate(function):
-        made = click.command(name, context_settings=SETTINGS | settings.pop("context_settings", {}), **settings)(function)
+        context = SETTINGS | settings.pop("context_settings", {})
+        made = click.command(name, cls=Command, context_settings=context, **settings)(function)
         made.params.append(click.Option(["--trace"], is_flag=True, hidden=True, expose_value=False))
         return made
 
@@ -53,8 +63,14 @@ def wait_option(function):
         if value is not None:
             locks.patience = value
 
-    return click.option("--wait", is_flag=False, flag_value=600.0, type=float, expose_value=False, callback=remember,
-                        metavar="[SECONDS]", help="Wait for another command on the app to end")(function)
+    return click.option(
+        "--wait",
+        type=float,
+        expose_value=False,
+        callback=remember,
+        metavar="[=SECONDS]",
+        help="Wait for another command on the app to end, 600 seconds at most unless said otherwise",
+    )(function)
 
 
 def print_json(value) -> None:

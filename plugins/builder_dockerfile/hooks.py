@@ -33,3 +33,10 @@ def build_image(app, builder, context, commit, release):
     config = api.merged_config(app)
     values = {name: config[name] for name in settings.build_args(app) if name in config}
     return build(app.name, context, path, commit, release, values, text.decode("utf-8", "replace"))
+
+
+@api.hookimpl
+def app_destroyed(app):
+    from plugins.builder_dockerfile import cleanup
+
+    cleanup.remove_all(app.name)
