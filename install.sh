@@ -294,6 +294,6 @@ last_words() {
     info "git remote add paas $user@<this host>:blog && git push paas main"
 }
 
-for part in daemons nginx settings demo remove; do . "$here/install/$part.sh"; done
+for part in daemons nginx settings demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
 
 main "$@"

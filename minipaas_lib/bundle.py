@@ -23,9 +23,9 @@ import tomllib
 import zipfile
 
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
-SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "install", "docs/sample-app")
+SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "docs/sample-app")
 SOURCE_FILES = ("install.sh", "pyproject.toml")
-SETUP = re.compile(r"install\.sh|pyproject\.toml|(install|docs)/.+|plugins/[^/]+/plugin\.toml|minipaas_lib/bundle\.py")
+SETUP = re.compile(r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/plugin\.toml|minipaas_lib/bundle\.py")
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
 MOST_ENTRIES = 300

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPTS = ["install.sh", *(f"install/{name}" for name in sorted(os.listdir(os.path.join(FOLDER, "install"))))]
+SCRIPTS = ["install.sh", *(f"minipaas_lib/install/{name}" for name in sorted(os.listdir(os.path.join(FOLDER, "minipaas_lib", "install"))))]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGDOjTVjQvJ0F0nX5Yk1o2lFJ8C0d1mM8p0y7Yx1y1y1"
 
 
@@ -39,7 +39,7 @@ def test_options():
 )
 def test_first_public_key_of_a_file(tmp_path, text, key):
     (tmp_path / "keys").write_text(text)
-    assert sh('. ./install/settings.sh; public_key "$1"', str(tmp_path / "keys")).stdout.strip() == key
+    assert sh('. ./minipaas_lib/install/settings.sh; public_key "$1"', str(tmp_path / "keys")).stdout.strip() == key
 
 
 @pytest.mark.parametrize(
@@ -57,10 +57,10 @@ def test_first_public_key_of_a_file(tmp_path, text, key):
 )
 def test_who_claims_default_server(line, claims):
     shown = f"# configuration file /etc/nginx/nginx.conf:\nhttp {{\n# configuration file /etc/nginx/a.conf:\n{line}\n"
-    done = sh(". ./install/nginx.sh; default_servers", stdin=shown)
+    done = sh(". ./minipaas_lib/install/nginx.sh; default_servers", stdin=shown)
     assert done.stdout.split() == (["/etc/nginx/a.conf"] if claims else [])
 
 
 def test_default_domain_is_a_name():
-    name = sh("python=/usr/bin/python3; . ./install/settings.sh; default_domain").stdout.strip()
+    name = sh("python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; default_domain").stdout.strip()
     assert "." in name and not set(name) & set(" /:;")
