@@ -50,7 +50,8 @@ def commands_page() -> str:
             noun = name.split(":")[0]
             page += [f"## {noun}", ""]
         command = cli.load(name, entry.plugin)
-        text = command.get_help(click.Context(command, info_name=name, max_content_width=100, terminal_width=100))
+        settings = command.context_settings | {"max_content_width": 100, "terminal_width": 100}
+        text = command.get_help(click.Context(command, info_name=name, **settings))
         page += [f"### {name}", "", entry.help + ".", "", "```", text.removeprefix("Usage: "), "```", ""]
     return "\n".join(page).rstrip() + "\n"
 
