@@ -89,11 +89,12 @@ def _app(app) -> list:
         return [api.Finding(part, True, "stopped, as ps:stop asked")]
     number = release.processes or release.number
     found = [p for p in api.scheduler().processes(app.name) if p.release == number]
-    running = {(p.process_type, p.index) for p in found if p.state == "running" and p.adopted}
-    wanted = {(kind, index) for kind, count in release.formation.items() for index in range(1, count + 1)}
-    missing = [f"{kind}.{index}" for kind, index in sorted(wanted - running)]
+    # Counted by type: indexes have gaps once an app was scaled down and up again.
+    running = [p.process_type for p in found if p.state == "running" and p.adopted]
+    missing = {kind: count - running.count(kind) for kind, count in release.formation.items() if count > running.count(kind)}
+    total = sum(release.formation.values())
     if missing:
-        named = ", ".join(missing[:5]) + (" …" if len(missing) > 5 else "")
-        said = f"{len(missing)} of {len(wanted)} do not run: {named}"
+        named = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
+        said = f"{sum(missing.values())} of {total} do not run: {named}"
         return [api.Finding(part, False, said, f"logs {app.name}, then: ps:restart {app.name}")]
-    return [api.Finding(part, True, f"{len(wanted)} of {len(wanted)} run")]
+    return [api.Finding(part, True, f"{total} of {total} run")]
