@@ -43,6 +43,7 @@ class Host:
         subprocess.run([MINIPAAS, "ssh-keys:add", self.key_name, f"{self.key}.pub"], check=True, capture_output=True)
         port = subprocess.run(["/usr/sbin/sshd", "-T"], capture_output=True, text=True).stdout
         self.port = next((line.split()[1] for line in port.splitlines() if line.startswith("port ")), "22")
+        self.succeeded: set[str] = set()  # the commands that have done their work over ssh; test_zz_coverage.py reads it
 
     def ssh_command(self, *options: str) -> list[str]:
         return ["ssh", "-F", "none", "-i", str(self.key), "-p", self.port, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
@@ -54,6 +55,8 @@ class Host:
         done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input, capture_output=True, text=True, timeout=timeout)
         if ok:
             assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
+        if done.returncode == 0:
+            self.succeeded.add(line.partition(" ")[0])
         return done
 
     def url_host(self, app: str) -> str:
