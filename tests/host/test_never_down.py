@@ -7,7 +7,7 @@ import time
 from conftest import Load, Repo, web
 
 STREAM = """#!/bin/sh
-printf 'Content-Type: text/plain\\r\\n\\r\\n'
+printf 'Content-Type: text/plain\\r\\nX-Accel-Buffering: no\\r\\n\\r\\n'
 for second in $(seq 60); do echo "tick $second"; sleep 1; done
 """
 
