@@ -4,12 +4,13 @@ import socket
 import time
 from collections.abc import Callable
 
-from minipaas_lib import errors
+from minipaas_lib import errors, output
 from minipaas_lib.bus.engines import Scheduler
 from minipaas_lib.model.process import Process
 from minipaas_lib.pipeline import postmortem
 
 START_LIMIT = 60.0  # seconds until the port of a web process must accept
+ELSEWHERE_LIMIT = 20.0  # seconds until then, if it listens by now, but not where it must
 UP_TIME = 1.0  # seconds that a process without a port must stay up
 LOOK_AGAIN = 10.0  # seconds between two looks into a process whose port does not accept
 STEP = 0.02  # seconds between two tries
@@ -37,8 +38,9 @@ def wait_ready(scheduler: Scheduler, process: Process, given_up: Callable[[], bo
         if process.port and now > next_diagnosis:
             next_diagnosis = now + LOOK_AGAIN
             diagnosis = scheduler.diagnose(process)
-            if diagnosis.listening or now - begun > START_LIMIT:
+            if now - begun > (ELSEWHERE_LIMIT if diagnosis.listening else START_LIMIT):
                 raise postmortem.failure(process, diagnosis)
+            output.info(f"{postmortem.cause(process, diagnosis)}, still waiting")
         time.sleep(STEP if process.port else 0.1)
     raise errors.Cancelled(f"{process.name} was not waited for")
 
