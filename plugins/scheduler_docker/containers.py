@@ -13,7 +13,7 @@ PROCESS = "minipaas.process"
 INDEX = "minipaas.index"
 PORT = "minipaas.port"
 RESTART = "minipaas.restart"
-RUN = "minipaas.run"  # a one-off container carries this instead of APP, with the app's name
+RUN = "minipaas.run"  # a one-off container carries this, with the app's name, and an empty APP
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"
@@ -39,7 +39,8 @@ def body(spec: "api.ContainerSpec", network: str, address: str) -> dict:
 
 def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty: bool) -> dict:
     """The body of `POST /containers/create` for a one-off container; docker picks its address."""
-    made = _body(spec, network, {RUN: spec.app}, {})
+    # A container has its image's labels too, and those name the app.
+    made = _body(spec, network, {APP: "", RUN: spec.app}, {})
     made |= {"AttachStdout": True, "AttachStderr": True, "Tty": tty}
     if interactive:
         made |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
@@ -96,6 +97,14 @@ def restart_policy(text: str) -> dict:
             f"{api.names.safe(text)} is not a restart policy", "one of: unless-stopped, always, on-failure:5, no"
         )
     return {"Name": found[1], "MaximumRetryCount": int(found[2] or 0)}
+
+
+def is_process(labels: dict | None) -> bool:
+    """Whether a container's labels are those of a process: its image alone, or a one-off, has not all of them."""
+    labels = labels or {}
+    numbers = (labels.get(RELEASE, ""), labels.get(INDEX, ""))
+    named = bool(labels.get(APP) and labels.get(PROCESS))
+    return named and all(re.fullmatch("[0-9]{1,9}", number) for number in numbers)
 
 
 def process(answer: dict, network: str) -> "api.Process":

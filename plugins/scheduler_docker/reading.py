@@ -55,6 +55,8 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
 
     def hear():
         for event in started:
+            if not containers.is_process(event["Actor"]["Attributes"]):
+                continue
             attend(scheduler.refresh(_named(event)))
         raise api.errors.Unavailable("docker has stopped answering", "sudo systemctl status docker")
 

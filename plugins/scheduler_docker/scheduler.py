@@ -69,7 +69,9 @@ class DockerScheduler:
         with client.answering():
             found = docker_api.containers(all=True, filters={"label": label})
         answers = [
-            self._inspect_id(item["Id"]) for item in found if ours in (item["NetworkSettings"]["Networks"] or {})
+            self._inspect_id(item["Id"])
+            for item in found
+            if ours in (item["NetworkSettings"]["Networks"] or {}) and containers.is_process(item["Labels"])
         ]
         processes = [containers.process(answer, ours) for answer in answers if answer]
         return sorted(

@@ -53,6 +53,20 @@ def test_run_passes_words_environment_input_and_the_exit_code(host, app, repo):
     assert leftovers == ""
 
 
+def test_a_run_is_no_process_though_its_image_names_the_app(host, app, repo):
+    repo.push()
+    words = [*host.ssh_command(), "paas@127.0.0.1", f"run {app} sleep 60"]
+    session = subprocess.Popen(words, stdin=subprocess.PIPE)
+    ones = ["/usr/bin/docker", "ps", "-q", "--filter", f"label=minipaas.run={app}"]
+    try:
+        wait_for(lambda: subprocess.run(ones, capture_output=True).stdout)
+        assert ".run." not in host.ssh("ps:report", app).stdout
+        host.ssh("config:set", app, "MEANWHILE=1")
+    finally:
+        session.kill()
+        session.wait()
+
+
 def test_run_and_enter_have_a_terminal_when_asked(host, app, repo):
     repo.push()
     tty = host.ssh("run", app, "sh", "-c", "[ -t 0 ] && echo terminal", options=["-tt"])

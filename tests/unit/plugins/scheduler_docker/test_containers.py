@@ -71,7 +71,8 @@ def test_command(command, words):
 
 def test_one_off_body():
     body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True)
-    assert body["Labels"] == {"minipaas.run": "blog"}  # so that it is not taken for a process of the app
+    # The image's own labels name the app too; said anew here, so that nobody takes it for a process of the app.
+    assert body["Labels"] == {"minipaas.app": "", "minipaas.run": "blog"}
     assert body["HostConfig"]["AutoRemove"] is True
     assert body["Tty"] and body["OpenStdin"] and body["StdinOnce"] and body["AttachStdin"]
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {}}}
@@ -91,6 +92,23 @@ def test_restart_policy(text, name, count):
 def test_bad_restart_policy(text):
     with pytest.raises(errors.BadConfig):
         containers.restart_policy(text)
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_one"),
+    [
+        ({}, True),
+        ({"minipaas.app": "", "minipaas.run": "blog"}, False),  # a one-off of an image that claims to be a process
+        ({"minipaas.release": None}, False),  # somebody's `docker run minipaas/blog:v3`: the image's labels only
+        ({"minipaas.release": "x"}, False),
+        ({"minipaas.index": "²"}, False),
+        ({"minipaas.process": None}, False),
+    ],
+)
+def test_is_process(changes, is_one):
+    labels = answer()["Config"]["Labels"] | changes
+    assert containers.is_process({name: value for name, value in labels.items() if value is not None}) is is_one
+    assert not containers.is_process(None)
 
 
 def test_process():
