@@ -233,6 +233,11 @@ make_user() {
         *" docker "*) ;;
         *) usermod --append --groups docker "$user" && changed "joined the group docker" ;;
     esac
+    # Debian's group for reading logs, nginx's among them.
+    case " $(id -nG "$user") " in
+        *" adm "*) ;;
+        *) usermod --append --groups adm "$user" && changed "joined the group adm" ;;
+    esac
     if ! grep -qx /usr/bin/git-shell /etc/shells; then
         echo /usr/bin/git-shell >>/etc/shells
         : >"$shell_record"

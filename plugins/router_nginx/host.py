@@ -169,7 +169,10 @@ def _error_log(host: Host) -> str:
 
 
 def _ask(host: Host, *arguments: str) -> str:
-    """Run nginx as root; its complaint, without what only nginx cares about."""
+    """Run nginx as root; its complaint, without what only nginx cares about.
+
+    umask: nginx makes the logs of an app when it first tests its file, and nginx:access-logs is to read them.
+    """
     import subprocess
 
     argv = [_BINARY, *arguments]
@@ -178,7 +181,7 @@ def _ask(host: Host, *arguments: str) -> str:
     try:
         done = subprocess.run(
             argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60,
-            preexec_fn=_raise_file_limit,
+            umask=0o022, preexec_fn=_raise_file_limit,
         )  # fmt: skip
     except FileNotFoundError as error:
         raise api.errors.Unavailable(f"{error.filename} is not installed", "apt-get install nginx sudo") from None
