@@ -102,12 +102,12 @@ def print_table(rows: list[dict], format: str = "stdout") -> None:
 
 
 def plain(value) -> str:
-    """A value for people."""
+    """A value for people, on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, (list, tuple)):
-        return " ".join(str(item) for item in value)
-    return str(value)
+        return output.tame(" ".join(str(item) for item in value))
+    return output.tame(str(value))
 
 
 def print_report(title: str, rows: dict, flag: str | None = None) -> None:

@@ -8,6 +8,11 @@ import contextlib
 import os
 import sys
 
+# C0 and C1 but the tab, and what changes the direction of text (UAX 9).
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    for code in (*range(9), *range(10, 32), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
 _kept: list = []
 _deaf = False
 
@@ -27,6 +32,11 @@ def warn(text: str) -> None:
     """A warning or an error; every line of `text` is marked."""
     for line in text.splitlines() or [""]:
         _progress(" !     " + line)
+
+
+def tame(text: str) -> str:
+    """`text` on one line with what a terminal would obey escaped: an app's words reach who looks after it."""
+    return text if text.isprintable() else text.translate(_CONTROLS)
 
 
 def data(text: str) -> None:
@@ -59,6 +69,7 @@ def outlive_reader() -> None:
 
 
 def _progress(line: str) -> None:
+    line = tame(line)
     for file in _kept:
         with contextlib.suppress(OSError):  # a full disk must not stop a deploy's words to the user
             file.write(line + "\n")
