@@ -2,6 +2,7 @@
 
 import io
 import os
+import signal
 import sys
 
 import pytest
@@ -12,6 +13,16 @@ from minipaas_lib.model.release import Build, Release
 from minipaas_lib.pipeline import apps, change, compose, engines, locks, readiness, releases, retire, rollout
 from minipaas_lib.store import schema
 from tests.fakes import FakeRouter, FakeScheduler
+
+
+@pytest.fixture(autouse=True)
+def own_signals():
+    """What a rollout does to signal handlers ends with the test: children would inherit an ignored signal."""
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)
+    former = {number: signal.getsignal(number) for number in numbers}
+    yield
+    for number, handler in former.items():
+        signal.signal(number, handler)
 
 
 class Result:
