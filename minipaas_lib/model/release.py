@@ -24,7 +24,7 @@ class Release:
 
     app: str
     number: int
-    image: str
+    image: str = ""  # empty where the build failed
     created: str = ""  # UTC, ISO 8601
     author: str = ""  # the name of the SSH key, or "root"
     reason: str = ""
