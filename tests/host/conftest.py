@@ -52,7 +52,8 @@ class Host:
     def ssh(self, *words: str, input: str = "", ok: bool = True, timeout: float = 120, raw: str | None = None, options=()):
         """Run one of our commands over ssh, its words quoted for the far side; `raw` is sent as it is."""
         line = raw if raw is not None else " ".join(shlex.quote(word) for word in words)
-        done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input.encode(), capture_output=True, timeout=timeout)
+        done.stdout, done.stderr = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))  # \r stays \r
         if ok:
             assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         if done.returncode == 0:
