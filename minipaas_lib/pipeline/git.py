@@ -69,4 +69,5 @@ def printable(text: str) -> str:
 
 
 def _verb(arguments: list[str]) -> str:
-    return next((word for word in arguments if not word.startswith("-")), "")
+    values = [after for word, after in zip(arguments, arguments[1:]) if word in ("-c", "-C")]
+    return next((word for word in arguments if not word.startswith("-") and word not in values), "")

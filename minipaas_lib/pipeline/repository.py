@@ -80,9 +80,11 @@ def keep_commit(app: str, commit: str, number: int) -> None:
     In a pre-receive hook the new objects are in git's quarantine (git-receive-pack(1)), which goes away when the push
     fails, or is moved when it succeeds. They get a second name in the repository itself: the same that git's own move
     would give them, which it then finds there. The ref comes last, so a kill leaves at most objects for git gc.
-    Raises errors.MinipaasError for a push from a shallow clone that lacks history, errors.Unavailable.
+    Raises errors.MinipaasError for what is no commit, or a push from a shallow clone that lacks history,
+    errors.Unavailable.
     """
     folder = paths.repository(app)
+    _check_kind(folder, commit)
     _check_history(folder, commit)
     quarantine = os.environ.get("GIT_QUARANTINE_PATH", "")
     objects = os.path.realpath(os.path.join(folder, "objects"))
@@ -200,6 +202,20 @@ def _sync(folder: str) -> None:
         os.close(handle)
 
 
+def _check_kind(folder: str, commit: str) -> None:
+    """Refuse a branch that would be a tag, a tree or a file, as git itself does, but only after this hook."""
+    kind = git.run([f"--git-dir={folder}", "cat-file", "-t", commit], _in_quarantine()).decode().strip()
+    if kind != "commit":
+        raise errors.MinipaasError(
+            f"{commit[:10]} is a {kind}, not a commit", "git push <remote> <name>^{commit}:main"
+        )
+
+
+def _in_quarantine() -> dict[str, str]:
+    """The environment of a git process that has to see what a push brings."""
+    return git.environment(**{name: os.environ[name] for name in _QUARANTINE if name in os.environ})
+
+
 def _check_history(folder: str, commit: str) -> None:
     """Refuse a commit whose history has a hole, as git itself does, but only after this hook.
 
@@ -208,9 +224,8 @@ def _check_history(folder: str, commit: str) -> None:
     """
     if not any(name.startswith("shallow_") for name in os.listdir(folder)):
         return
-    quarantine = {name: os.environ[name] for name in _QUARANTINE if name in os.environ}
     try:
-        git.run([f"--git-dir={folder}", "rev-list", "--quiet", commit, "--not", "--all"], git.environment(**quarantine))
+        git.run([f"--git-dir={folder}", "rev-list", "--quiet", commit, "--not", "--all"], _in_quarantine())
     except git.GitFailed:
         raise errors.MinipaasError(
             "this clone is a shallow one, and the history that it lacks is not here either",

@@ -172,6 +172,7 @@ def test_keep_commit_copies_where_there_are_no_hard_links(laptop, monkeypatch, t
     quarantine = os.path.join(objects, "tmp_objdir-incoming-x")
     sh("cp", "-r", str(laptop.folder / ".git" / "objects"), quarantine)
     monkeypatch.setenv("GIT_QUARANTINE_PATH", quarantine)
+    monkeypatch.setenv("GIT_OBJECT_DIRECTORY", quarantine)
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(1, "no links here")))
     repository.keep_commit("blog", commit, 7)
     sh("rm", "-rf", quarantine)
@@ -337,6 +338,15 @@ def test_a_deployed_branch_is_not_deleted_and_hidden_refs_are_not_pushed(laptop)
     assert laptop.push("HEAD:refs/minipaas/v9").returncode != 0
     assert release_refs() == ["refs/minipaas/v1"]
     assert repository.head_commit("blog", ["main"])
+
+
+def test_a_tag_pushed_as_the_branch_is_refused_before_it_is_deployed(laptop):
+    laptop.commit({"page": "x"})
+    laptop.git("tag", "-a", "-m", "one", "1.0")
+    done = laptop.push("1.0:refs/heads/main")  # git itself refuses it only after the hook
+    assert done.returncode != 0 and "is a tag, not a commit | git push <remote> <name>^{commit}:main" in done.stderr
+    assert in_repository("for-each-ref").stdout == ""
+    assert in_repository("count-objects").stdout.startswith("0 objects")
 
 
 def test_a_branch_may_come_with_tags(laptop):
