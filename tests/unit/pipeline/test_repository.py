@@ -175,6 +175,7 @@ def test_keep_commit_copies_where_there_are_no_hard_links(laptop, monkeypatch, t
     monkeypatch.setenv("GIT_OBJECT_DIRECTORY", quarantine)
     monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(1, "no links here")))
     repository.keep_commit("blog", commit, 7)
+    monkeypatch.delenv("GIT_OBJECT_DIRECTORY")
     sh("rm", "-rf", quarantine)
     assert release_refs() == ["refs/minipaas/v7"]
     in_repository("fsck", "--strict", "--full")
