@@ -47,6 +47,14 @@ def needs_gevent(argv: list[str]) -> bool:
     return bool(entry and entry.gevent) and any(word in entry.gevent for word in argv[1:])
 
 
+def here() -> str:
+    """The current folder; the topmost where it has been removed."""
+    try:
+        return os.getcwd()
+    except OSError:
+        return "/"
+
+
 def become_paas() -> None:
     """As root, go on as the user paas, so that every file belongs to it; keep the way back for paths.open_as_caller.
 
@@ -60,7 +68,7 @@ def become_paas() -> None:
         user = pwd.getpwnam(paths.PAAS_USER)
     except KeyError:
         return
-    paths.caller_directory = os.getcwd()
+    paths.caller_directory = here()
     os.initgroups(user.pw_name, user.pw_gid)
     os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
     os.setresuid(user.pw_uid, user.pw_uid, 0)
