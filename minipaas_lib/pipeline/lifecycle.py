@@ -32,6 +32,8 @@ def start(name: str) -> None:
 
 def destroy(name: str) -> None:
     """Remove the app: its route first, then its processes, what plugins keep, its repository and its documents."""
+    from minipaas_lib.pipeline import receive
+
     with locks.app_lock(name):
         app = apps.load(name)
         engines.router().remove(name)
@@ -39,6 +41,7 @@ def destroy(name: str) -> None:
         for process in scheduler.processes(name):
             scheduler.stop(process, timeout=10)
         manager.notify("app_destroyed", app=app)
+        receive.remove_builds(name)
         for folder in (paths.repository(name), paths.output(name)):
             with contextlib.suppress(FileNotFoundError):
                 shutil.rmtree(folder)

@@ -4,7 +4,7 @@ import os
 import shutil
 import tempfile
 
-from minipaas_lib import errors, output, paths
+from minipaas_lib import caller, errors, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model import app_json, procfile
 from minipaas_lib.model.app import App
@@ -56,8 +56,7 @@ def deploy_commit(name: str, commit: str, reason: str, force: bool = False) -> R
 
 def build_release(app: App, live: Release | None, number: int, commit: str, reason: str) -> tuple[App, Release]:
     """Unpack, build and write down a pending release; also the app as it will be once that is live."""
-    os.makedirs(paths.work(), mode=0o700, exist_ok=True)
-    folder = tempfile.mkdtemp(prefix=f"{app.name}-", dir=paths.work())
+    folder = build_folder(app.name)
     context = os.path.join(folder, "source")
     try:
         output.step(f"Building {app.name} v{number} from {commit[:8]}")
@@ -78,6 +77,20 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
     manager.call("before_release", app=app, release=release)
     releases.write(release)
     return app, release
+
+
+def build_folder(name: str) -> str:
+    """A new folder for a build of the app, whose lock the caller holds: what is there of another is a dead one's."""
+    remove_builds(name)
+    return tempfile.mkdtemp(prefix=f"{name}.", dir=paths.work())  # no app's name has a dot
+
+
+def remove_builds(name: str) -> None:
+    """Remove the build folders of the app, whose lock the caller holds."""
+    os.makedirs(paths.work(), mode=0o700, exist_ok=True)
+    for folder in os.listdir(paths.work()):
+        if folder.startswith(f"{name}."):
+            shutil.rmtree(os.path.join(paths.work(), folder), ignore_errors=True)
 
 
 def parse(context: str, name: str, parser, absent):
@@ -114,7 +127,7 @@ def adopt_app_json(app: App, about: app_json.AppJson) -> App:
 def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException) -> None:
     """A build that failed has used its number up: it stays in the list."""
     said = error.message if isinstance(error, errors.MinipaasError) else type(error).__name__
-    failed = Release(app.name, number, "", apps.now(), reason=reason, status=FAILED, failure=said, commit=commit)
+    failed = Release(app.name, number, "", apps.now(), caller.key(), reason, FAILED, said, commit)
     try:
         releases.write(failed)
     except errors.MinipaasError:
