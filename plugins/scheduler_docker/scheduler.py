@@ -112,6 +112,15 @@ class DockerScheduler:
         finally:
             self._end(made, min(spec.stop_timeout, 10))
 
+    def end_runs(self, app: str) -> None:
+        """Remove the one-off containers of an app."""
+        docker_api = client.connect()
+        with client.answering():
+            found = docker_api.containers(all=True, filters={"label": f"{containers.RUN}={app}"})
+        for item in found:
+            if not containers.is_process(item["Labels"]):  # an image may have that label of its own
+                self._remove(item["Id"])
+
     def enter(self, process: "api.Process", command: list[str], tty: bool = False) -> int:
         import secrets
 

@@ -53,7 +53,7 @@ def test_run_passes_words_environment_input_and_the_exit_code(host, app, repo):
     assert leftovers == ""
 
 
-def test_a_run_is_no_process_though_its_image_names_the_app(host, app, repo):
+def test_a_run_is_no_process_though_its_image_names_the_app_and_ends_with_it(host, app, repo):
     repo.push()
     words = [*host.ssh_command(), "paas@127.0.0.1", f"run {app} sleep 60"]
     session = subprocess.Popen(words, stdin=subprocess.PIPE)
@@ -62,6 +62,9 @@ def test_a_run_is_no_process_though_its_image_names_the_app(host, app, repo):
         wait_for(lambda: subprocess.run(ones, capture_output=True).stdout)
         assert ".run." not in host.ssh("ps:report", app).stdout
         host.ssh("config:set", app, "MEANWHILE=1")
+        destroyed = host.ssh("apps:destroy", app, "--force")
+        assert "failed" not in destroyed.stderr
+        assert not subprocess.run(ones, capture_output=True).stdout, "a run outlived its app"
     finally:
         session.kill()
         session.wait()
