@@ -68,6 +68,14 @@ def outlive_reader() -> None:
     _deaf = True
 
 
+def drop() -> None:
+    """Nobody reads any more: let nothing that is still said wait for a reader. What is kept in files goes on."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for descriptor in (1, 2):
+        os.dup2(null, descriptor)
+    os.close(null)
+
+
 def _progress(line: str) -> None:
     line = tame(line)
     for file in _kept:

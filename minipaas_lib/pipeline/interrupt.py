@@ -6,6 +6,7 @@ import select
 import signal
 import stat
 import threading
+from collections.abc import Callable
 
 from minipaas_lib import errors, output
 
@@ -20,7 +21,7 @@ def cancellable():
     _final = False
     former = {number: signal.signal(number, _cancel) for number in SIGNALS}
     stop = threading.Event()
-    threading.Thread(target=_watch_reader, args=(stop,), daemon=True).start()
+    threading.Thread(target=_watch_client, args=(stop,), daemon=True).start()
     try:
         yield
     finally:
@@ -45,14 +46,42 @@ def _cancel(number: int, frame) -> None:
     raise errors.Cancelled("cancelled before traffic moved")
 
 
-def _watch_reader(stop: threading.Event) -> None:
-    """Turn the end of whoever reads our stderr into SIGHUP: without output a broken pipe would go unnoticed."""
+def _watch_client(stop: threading.Event) -> None:
+    """Turn the end of the client into SIGHUP: without output a broken pipe would go unnoticed."""
+    has_gone = _pusher_watch() if "GIT_QUARANTINE_PATH" in os.environ else _reader_watch()
+    while has_gone and not stop.wait(0.5):
+        if has_gone():
+            output.drop()
+            if not _final:
+                os.kill(os.getpid(), signal.SIGHUP)
+            return
+
+
+def _reader_watch() -> Callable[[], bool] | None:
+    """A function that tells whether nobody reads our stderr any more; None where that is a file or a terminal."""
     mode = os.fstat(2).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
-        return
+        return None
     poll = select.poll()
     poll.register(2, 0)  # POLLERR and POLLHUP are always told
-    while not stop.wait(0.5):
-        if poll.poll(0) and not _final:
-            os.kill(os.getpid(), signal.SIGHUP)
-            return
+    return lambda: bool(poll.poll(0))
+
+
+def _pusher_watch() -> Callable[[], bool]:
+    """A function that tells whether the client of the push that we are the hook of has gone.
+
+    git-receive-pack outlives its client and keeps our stderr open, without reading it, until we end. But it becomes
+    an orphan then: sshd, its parent, ends with the connection.
+    """
+    before = _lineage()
+    return lambda: (now := _lineage()) != before or now[1] == 1
+
+
+def _lineage() -> tuple[int, int]:
+    """Our parent and its parent (proc(5), /proc/pid/stat)."""
+    parent = os.getppid()
+    try:
+        with open(f"/proc/{parent}/stat", "rb") as file:
+            return parent, int(file.read().rpartition(b")")[2].split()[1])
+    except OSError:
+        return parent, 1
