@@ -1,8 +1,9 @@
 """Compose a release from an app's wishes and a build, or from the live release; and containers from a release."""
 
 import dataclasses
+import re
 
-from minipaas_lib import caller, errors
+from minipaas_lib import caller, errors, names
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, process_name
@@ -72,8 +73,8 @@ def port_of(app: App, config: dict[str, str], build: Build) -> int:
     text = config.get("PORT", "")
     if not text:
         return build.port or PORT
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 65536):
-        raise errors.UsageError(f"PORT of {app.name} is {text!r}, which is no port", f"config:set {app.name} PORT=5000")
+    if not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
+        raise errors.UsageError(f"PORT of {app.name} is {names.safe(text)}, which is no port", f"config:set {app.name} PORT=5000")
     return int(text)
 
 

@@ -7,7 +7,7 @@ def port_of(config: dict, dockerfile: str) -> int:
     """The port the web process listens on: ENV PORT, else the TCP port that the Dockerfile EXPOSEs first; 0: none."""
     for entry in config.get("Env") or []:
         name, _, value = entry.partition("=")
-        if name == "PORT" and value.isascii() and value.isdigit() and 0 < int(value[:6]) < 65536:
+        if name == "PORT" and re.fullmatch("[0-9]{1,5}", value) and 0 < int(value) < 65536:
             return int(value)
     order = mentioned_ports(dockerfile)
     ports = exposed(config, "tcp")
@@ -19,7 +19,7 @@ def exposed(config: dict, protocol: str) -> list[int]:
     found = []
     for entry in config.get("ExposedPorts") or {}:
         number, _, kind = entry.partition("/")
-        if (kind or "tcp") == protocol and number.isascii() and number.isdigit():
+        if (kind or "tcp") == protocol and re.fullmatch("[0-9]{1,5}", number):
             found.append(int(number))
     return sorted(found)
 

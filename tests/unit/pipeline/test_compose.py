@@ -23,6 +23,13 @@ def composed(document: dict, build: Build = BUILD) -> Release:
     return compose.release_of(App("blog", document), 4, build, "c0ffee", {}, "git push")
 
 
+@pytest.mark.parametrize("text", ["0", "65536", "http", "²", "-1", "9" * 5000])
+def test_what_is_no_port_is_said_in_a_line(hooks, text):
+    with pytest.raises(errors.UsageError, match="is no port") as refused:
+        composed({"config": {"PORT": text}})
+    assert len(refused.value.message) < 200
+
+
 def test_formation_is_one_web_unless_said_otherwise(hooks):
     assert composed({}).formation == {"web": 1, "worker": 0}
     assert composed({"formation": {"web": 0, "worker": 2, "gone": 3}}).formation == {"web": 0, "worker": 2}
