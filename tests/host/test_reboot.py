@@ -98,9 +98,10 @@ def test_docker_stopped_gets_one_clear_sentence(host, app, repo, reboot):
     name = host.url_host(app)
     stop_docker()
     try:
-        for words in (["ps:report", app], ["ps:restart", app], ["logs", app], ["config:set", app, "A=1"]):
+        for words in (["ps:restart", app], ["logs", app], ["config:set", app, "A=1"]):
             done = host.ssh(*words, ok=False)
             assert done.returncode == 1 and "docker" in done.stderr and "Traceback" not in done.stderr
+        assert "unknown: docker" in host.ssh("ps:report", app).stdout
         repo.commit(www___index__html="new")
         pushed = repo.push(ok=False)
         assert pushed.returncode != 0 and "docker" in pushed.stderr

@@ -422,9 +422,9 @@ def test_enter_without_a_shell(scheduler, tmp_path):
 
 def test_logs_are_merged_by_time_and_long_lines_are_whole(scheduler):
     one = scheduler.start(
-        spec(command="echo a; sleep 1; echo c >&2; head -c 40000 /dev/zero | tr '\\0' x; echo; exec sleep 60")
+        spec(command="echo a; sleep 6; echo c >&2; head -c 40000 /dev/zero | tr '\\0' x; echo; exec sleep 60")
     )
-    two = scheduler.start(spec(index=2, command="sleep 0.5; echo b; exec sleep 60"))
+    two = scheduler.start(spec(index=2, command="sleep 2; echo b; exec sleep 60"))
     wait_for(lambda: len(scheduler.logs([one, two])) == 4)
     texts = [line.text for line in scheduler.logs([one, two])]
     assert texts[:3] == ["a", "b", "c"]
