@@ -4,6 +4,7 @@ import re
 
 from minipaas_lib import api
 
+_STYLE = re.compile("(\x1b\\[[0-9;:]*m)")  # SGR of ECMA-48: colours and weights, which stay
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # ANSI foregrounds that read on dark and on light
 
 
@@ -22,16 +23,24 @@ class Printer:
 
     def text(self, line: "api.LogLine") -> str:
         """The line to print; only the text itself when quiet."""
+        text = tame(line.text)
         if self.quiet:
-            return line.text
+            return text
         name = f"{line.process.process_type}.{line.process.index}"
         self.expect([name])
         head = f"{seconds(line.time)} {name.ljust(self.width)} |"
         if self.coloured:
             colour = self.colours.setdefault(name, COLOURS[len(self.colours) % len(COLOURS)])
             # The reset at the end keeps one process's colours off the next one's lines.
-            return f"\x1b[{colour}m{head}\x1b[0m {line.text}\x1b[0m"
-        return f"{head} {line.text}"
+            return f"\x1b[{colour}m{head}\x1b[0m {text}\x1b[0m"
+        return f"{head} {text}"
+
+
+def tame(text: str) -> str:
+    """An app's own words with its colours, and with all else escaped that would steer the reader's terminal."""
+    if text.isprintable():
+        return text
+    return "".join(part if _STYLE.fullmatch(part) else api.output.tame(part) for part in _STYLE.split(text))
 
 
 def seconds(time: str) -> str:

@@ -38,3 +38,10 @@ def test_chosen(text, expected):
 def test_not_a_process(text):
     with pytest.raises(errors.UsageError):
         lines.chosen(text)
+
+
+def test_colours_of_the_app_stay_and_nothing_else_steers_the_terminal():
+    hostile = "\x1b[1;31mred\x1b[0m\x1b]52;c;cm0=\x07\x1b[2J\r\tx\u202e"
+    tamed = "\x1b[1;31mred\x1b[0m" + r"\x1b]52;c;cm0=\x07\x1b[2J\x0d" + "\tx" + r"\u202e"
+    assert lines.Printer(False, quiet=True).text(line(text=hostile)) == tamed
+    assert lines.Printer(False).text(line(text=hostile)).endswith("| " + tamed)
