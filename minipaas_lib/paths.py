@@ -85,3 +85,9 @@ def open_as_caller(path: str):
         return open(path, "rb")
     finally:
         os.seteuid(effective)
+
+
+def forget_caller() -> None:
+    """Give up the way back to root that main.become_paas keeps, in a child that lives on or runs a stranger's code."""
+    user = os.geteuid()
+    os.setresuid(user, user, user)

@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from minipaas_lib import errors
+from minipaas_lib import errors, paths
 from minipaas_lib.model.process import Process
 from minipaas_lib.pipeline import engines, locks, releases
 from minipaas_lib.store import documents, open_store
@@ -101,6 +101,7 @@ def forget(app: str) -> None:
 def _detach() -> None:
     """Leave the session and every open file behind, so that nobody waits for us."""
     os.setsid()
+    paths.forget_caller()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for lock in locks.held:
         lock.close_in_child()

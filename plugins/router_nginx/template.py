@@ -56,6 +56,7 @@ def _in_child(source: str, variables: dict, reading: int, writing: int) -> None:
         import resource
 
         os.close(reading)
+        api.paths.forget_caller()
         with open("/proc/self/statm", encoding="ascii") as file:
             size = int(file.read().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + _MEMORY, size + _MEMORY))
