@@ -73,6 +73,21 @@ def wait_option(function):
     )(function)
 
 
+def plan_option(function):
+    """The option --plan: print what would be done (see print_plan), and do nothing."""
+    return click.option("--plan", is_flag=True, help="Print step by step what would be done, and do nothing")(function)
+
+
+def print_plan(preview, format: str = "stdout") -> None:
+    """The steps of what api.plan or api.plan_rollback gave."""
+    if format == "json":
+        print_json(preview.to_document())
+        return
+    output.data(f"=====> What would be done to {preview.app}; nothing is changed now")
+    for step in preview.steps():
+        output.data("       " + output.tame(step))
+
+
 def print_json(value) -> None:
     import json
 

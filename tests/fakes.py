@@ -30,8 +30,13 @@ class FakeScheduler(Broken):
         self.specs: dict[str, ContainerSpec] = {}
         self.crashing: set[str] = set()
         self.deaf: set[str] = set()
+        self.gone: set[str] = set()  # images that have been removed
         self.run_code = 0
         self._addresses = itertools.count(2)
+
+    def has_image(self, image):
+        self._call("has_image", image)
+        return image not in self.gone
 
     def start(self, spec):
         self._call("start", spec.name)

@@ -16,6 +16,9 @@ class LogLine(NamedTuple):
 class Scheduler(Protocol):
     """Runs processes. Every method raises errors.Unavailable when the engine does not answer."""
 
+    def has_image(self, image: str) -> bool:
+        """Whether processes of the image (its ID) can be started, without it being built again."""
+
     def start(self, spec: ContainerSpec) -> Process:
         """Create and start a container at an address of its own that it keeps for its life.
 

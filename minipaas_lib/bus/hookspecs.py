@@ -81,6 +81,17 @@ def after_build(app, build, commit):
     """
 
 
+@hookspec
+def images_unused(app, kept, newest):
+    """Old releases of an app are being let go: remove the images this plugin made for them.
+
+    app: App; kept: set[str], the IDs of images that a kept release of any app runs, and newest: int, the number of the
+    newest release: those images, and what was built for a later number, must stay; so must an image that a container
+    uses. Called beside other commands, without the app's lock. Return list[str], what was removed, or None. Raising is
+    reported.
+    """
+
+
 # release --------------------------------------------------------------------------------------------------------
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+NO_WISHES = ("created", "creator", "locked", "stopped")  # of its document: what it is, not how it should run
+
 
 @dataclass(frozen=True)
 class App:
@@ -38,6 +40,11 @@ class App:
     def stopped(self) -> bool:
         """Whether ps:stop was the last word."""
         return bool(self.document.get("stopped", False))
+
+    @property
+    def wishes(self) -> dict:
+        """All of the document that says how the app should run; a release keeps it, and going back brings it back."""
+        return {key: value for key, value in self.document.items() if key not in NO_WISHES}
 
     def table(self, name: str) -> dict:
         """The table a plugin keeps in the document: `app.table("domains")`. Empty where there is none."""

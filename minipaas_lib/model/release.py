@@ -20,13 +20,16 @@ class Build:
 
 @dataclass(frozen=True)
 class Release:
-    """Immutable but for `status` and `failure`."""
+    """Immutable but for `status`, `failure` and `ended`."""
 
     app: str
     number: int
     image: str = ""  # empty where the build failed
     created: str = ""  # UTC, ISO 8601
-    author: str = ""  # the name of the SSH key, or "root"
+    ended: str = ""  # UTC, ISO 8601: when it went live or failed
+    build_seconds: float = 0.0  # how long its build took; 0: it has the image of another
+    author: str = ""  # who wrote the commit of a push; of another change, the name of the SSH key
+    key: str = ""  # the name of the SSH key it was made with, or "root"
     reason: str = ""
     status: str = PENDING
     failure: str = ""
@@ -41,10 +44,21 @@ class Release:
     processes: int = 0  # the number of the release that started the processes; its own unless it kept them
     options: dict[str, dict] = field(default_factory=dict)  # process type -> container options (see ContainerSpec)
     routing: dict = field(default_factory=dict)  # as route_context hooks gave it (see model.route)
+    wishes: dict = field(default_factory=dict)  # the app's document it was made of (see App.wishes)
 
     @property
     def name(self) -> str:
         return f"v{self.number}"
+
+    @property
+    def who(self) -> str:
+        """Whose key it was made with."""
+        return self.key or self.author
+
+    @property
+    def build(self) -> Build:
+        """The build it runs."""
+        return Build(self.image, self.builder, self.commands, self.image_port)
 
     def runs_as(self, other: "Release") -> bool:
         """Whether processes of `other` may go on running as processes of this release."""

@@ -24,15 +24,17 @@ def change(
         return change_locked(name, reason, edit, restart, force)
 
 
-def change_locked(name: str, reason: str, edit: Callable | None, restart: bool, force: bool) -> Release | None:
-    """As change, for a caller that holds the app's lock."""
+def change_locked(
+    name: str, reason: str, edit: Callable | None, restart: bool, force: bool, build_of: Release | None = None
+) -> Release | None:
+    """As change, for a caller that holds the app's lock. With `build_of` it runs that release's build."""
     base = apps.load(name)
     app = edited(base, edit)
     live = releases.live(name)
     if live is None or not restart or app.stopped:
         write(app, base)
         return None
-    release = compose.release_like(app, 0, live, reason, force)
+    release = compose.release_like(app, 0, live, reason, force, build_of)
     if not force and not compose.differs(release, live):
         write(app, base)
         return None
@@ -46,8 +48,12 @@ def change_locked(name: str, reason: str, edit: Callable | None, restart: bool, 
 
 
 def numbered(release: Release) -> Release:
-    """The release with a number of its own; its processes too, if it does not keep those of another."""
-    number = releases.next_number(release.app)
+    """The release with a number of its own."""
+    return with_number(release, releases.next_number(release.app))
+
+
+def with_number(release: Release, number: int) -> Release:
+    """The release under that number; its processes too, if it does not keep those of another."""
     return dataclasses.replace(release, number=number, processes=release.processes or number)
 
 

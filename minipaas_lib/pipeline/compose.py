@@ -23,6 +23,7 @@ def release_of(app: App, number: int, build: Build, commit: str, tasks: dict[str
         image=build.image,
         created=apps.now(),
         author=caller.key(),
+        key=caller.key(),
         reason=reason,
         commit=commit,
         builder=build.builder,
@@ -35,16 +36,19 @@ def release_of(app: App, number: int, build: Build, commit: str, tasks: dict[str
         processes=number,
         options={kind: container_options(app, kind) for kind in build.commands},
         routing=routing(app, commit),
+        wishes=app.wishes,
     )
 
 
-def release_like(app: App, number: int, live: Release, reason: str, force: bool = False) -> Release:
-    """A release of the same build as `live` under the app's present wishes.
+def release_like(
+    app: App, number: int, live: Release, reason: str, force: bool = False, build_of: Release | None = None
+) -> Release:
+    """A release of the same build as `live`, or as `build_of`, under the app's present wishes.
 
     It keeps the processes of `live` where it can, unless `force` asks for new ones.
     """
-    build = Build(live.image, live.builder, live.commands, live.image_port)
-    release = release_of(app, number, build, live.commit, live.tasks, reason)
+    source = build_of or live
+    release = release_of(app, number, source.build, source.commit, source.tasks, reason)
     if not force and release.runs_as(live):
         release = dataclasses.replace(release, processes=live.processes)
     return release

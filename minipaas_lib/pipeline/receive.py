@@ -1,8 +1,11 @@
 """From a commit to a live release: what git's pre-receive hook runs, and ps:rebuild."""
 
+import dataclasses
 import os
 import shutil
 import tempfile
+import time
+from collections.abc import Callable
 
 from minipaas_lib import caller, errors, output, paths
 from minipaas_lib.bus import manager
@@ -34,8 +37,13 @@ def rebuild(name: str) -> Release:
         return deploy_commit(name, live.commit, "rebuild", force=True)
 
 
-def deploy_commit(name: str, commit: str, reason: str, force: bool = False) -> Release:
-    """Build a commit and make it live. The caller holds the app's lock."""
+def deploy_commit(
+    name: str, commit: str, reason: str, force: bool = False, edit: Callable | None = None
+) -> Release:
+    """Build a commit and make it live, with what `edit` changes in the app's document.
+
+    The caller holds the app's lock.
+    """
     present, live = apps.load(name), releases.live(name)
     if live and live.commit == commit and not force and not present.stopped:
         output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
@@ -45,7 +53,7 @@ def deploy_commit(name: str, commit: str, reason: str, force: bool = False) -> R
     with output.keep(f"{paths.output(name)}/v{number}.log"):
         repository.keep_commit(name, commit, number)
         try:
-            app, release = build_release(present, live, number, commit, reason)
+            app, release = build_release(change.edited(present, edit), live, number, commit, reason)
         except BaseException as error:
             record_failure(present, number, commit, reason, error)
             raise
@@ -63,7 +71,9 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         repository.checkout(app.name, commit, context)
         commands = parse(context, "Procfile", procfile.parse, {})
         about = parse(context, "app.json", app_json.parse, None)
+        begun = time.monotonic()
         build = build_image(app, context, commit, number)
+        seconds = round(time.monotonic() - begun, 1)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     tasks = {"release": commands.pop("release")} if "release" in commands else {}
@@ -74,6 +84,7 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         app = adopt_app_json(app, about)
     app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
     release = compose.release_of(app, number, build, commit, tasks, reason)
+    release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
     manager.call("before_release", app=app, release=release)
     releases.write(release)
     return app, release
@@ -127,7 +138,10 @@ def adopt_app_json(app: App, about: app_json.AppJson) -> App:
 def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException) -> None:
     """A build that failed has used its number up: it stays in the list."""
     said = error.message if isinstance(error, errors.MinipaasError) else type(error).__name__
-    failed = Release(app.name, number, "", apps.now(), caller.key(), reason, FAILED, said, commit)
+    failed = Release(
+        app.name, number, "", apps.now(), apps.now(), key=caller.key(), reason=reason, status=FAILED, failure=said,
+        author=repository.author(app.name, commit), commit=commit, wishes=app.wishes,
+    )  # fmt: skip
     try:
         releases.write(failed)
     except errors.MinipaasError:

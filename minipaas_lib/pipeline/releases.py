@@ -1,29 +1,41 @@
 """The releases of an app in the store, and which one is live."""
 
 import dataclasses
+from collections.abc import Iterator
 
 from minipaas_lib import errors
-from minipaas_lib.model.release import Release
+from minipaas_lib.model.release import PENDING, RELEASED, Release
+from minipaas_lib.pipeline import apps
 from minipaas_lib.store import documents, open_store
 from minipaas_lib.store.contract import ABSENT
 
 
 def next_number(app: str) -> int:
     """Take a release number; none is given twice, not even after the app was destroyed and created anew."""
-    store, path = open_store(), f"counters/{app}"
     while True:
+        number, revision = _counted(app)
         try:
-            document = store.read(path)
-            last, revision = int(document.text), document.revision
-        except errors.NotFound:
-            last, revision = 0, ABSENT
-        except ValueError:
-            raise errors.BadConfig(f"{path} in the store holds no number", f"write the last release number of {app} there") from None
-        try:
-            store.write(path, f"{last + 1}\n", revision)
-            return last + 1
+            open_store().write(f"counters/{app}", f"{number}\n", revision)
+            return number
         except errors.Conflict:
             continue
+
+
+def coming_number(app: str) -> int:
+    """The number the next release will have, if nobody is faster. It is not taken."""
+    return _counted(app)[0]
+
+
+def _counted(app: str) -> tuple[int, str]:
+    """The next number, and the revision of the counter that says so. Raises errors.BadConfig."""
+    path = f"counters/{app}"
+    try:
+        document = open_store().read(path)
+        return int(document.text) + 1, document.revision
+    except errors.NotFound:
+        return 1, ABSENT
+    except ValueError:
+        raise errors.BadConfig(f"{path} in the store holds no number", f"write the last release number of {app} there") from None
 
 
 def write(release: Release) -> None:
@@ -32,8 +44,8 @@ def write(release: Release) -> None:
 
 
 def finish(release: Release, status: str, failure: str = "") -> Release:
-    """Set the one thing of a release that may change."""
-    release = dataclasses.replace(release, status=status, failure=failure)
+    """Set what came of a release: the one thing of it that may change."""
+    release = dataclasses.replace(release, status=status, failure=failure, ended=apps.now())
     documents.write(open_store(), path(release.app, release.number), release.to_document())
     return release
 
@@ -46,10 +58,44 @@ def load(app: str, number: int) -> Release:
         raise errors.NotFound(f"{app} has no release v{number}") from None
 
 
+def numbers(app: str) -> list[int]:
+    """The numbers of all releases of an app, oldest first."""
+    files = (name.removesuffix(".toml") for name in open_store().children(f"apps/{app}/releases"))
+    return sorted(int(name) for name in files if name.isdigit())
+
+
 def all_of(app: str) -> list[Release]:
     """All releases of an app, oldest first."""
-    files = (name.removesuffix(".toml") for name in open_store().children(f"apps/{app}/releases"))
-    return [load(app, number) for number in sorted(int(name) for name in files if name.isdigit())]
+    return [load(app, number) for number in numbers(app)]
+
+
+def newest(app: str) -> Iterator[Release]:
+    """The releases of an app, newest first; each is read when it is asked for."""
+    return (load(app, number) for number in reversed(numbers(app)))
+
+
+def before(app: str, number: int) -> Release | None:
+    """The last release before `number` that was live, or None."""
+    earlier = (load(app, n) for n in reversed(numbers(app)) if n < number)
+    return next((release for release in earlier if release.status == RELEASED), None)
+
+
+def kept(app: str, count: int) -> list[Release]:
+    """The releases that an app can go back to at once, newest first, when it keeps `count` of those that were live.
+
+    The live one is always among them, and so is one that is being made.
+    """
+    serving = live(app)
+    found, left = [], count
+    for release in newest(app):
+        if release.status == RELEASED and left > 0:
+            left -= 1
+            found.append(release)
+        elif release.status == PENDING or (serving and release.number == serving.number):
+            found.append(release)
+        if left <= 0 and (serving is None or release.number <= serving.number):
+            break
+    return found
 
 
 def live(app: str) -> Release | None:

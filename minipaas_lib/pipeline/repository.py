@@ -15,8 +15,9 @@ from minipaas_lib.pipeline.context import read_file
 from minipaas_lib.pipeline.updates import Update, choose_update, parse_updates
 
 __all__ = [
-    "Update", "checkout", "choose_update", "commits_between", "create", "drop_release", "head_commit", "keep_commit",
-    "move_branch", "parse_updates", "read_file", "remove", "set_head", "subject",
+    "Update", "author", "checkout", "choose_update", "commits_between", "create", "drop_release", "has_commit",
+    "head_commit", "keep_commit", "kept_releases", "move_branch", "parse_updates", "read_file", "remove", "set_head",
+    "subject",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -131,8 +132,32 @@ def head_commit(app: str, branches: list[str]) -> str | None:
 
 def subject(app: str, commit: str) -> str:
     """The first line of the commit's message, printable; an empty string where the commit is not there any more."""
+    return _said_of(app, commit, "%s")
+
+
+def author(app: str, commit: str) -> str:
+    """The name of who wrote the commit, printable, at most 200 characters; an empty string where the commit is not there any more."""
+    return _said_of(app, commit, "%an")[:200]
+
+
+def has_commit(app: str, commit: str) -> bool:
+    """Whether the commit is here, so that it can be built again."""
+    return bool(commit) and git.succeeds([f"--git-dir={paths.repository(app)}", "cat-file", "-e", f"{commit}^{{tree}}"])
+
+
+def kept_releases(app: str) -> list[int]:
+    """The numbers of the releases whose commits are kept."""
     try:
-        text = git.run([f"--git-dir={paths.repository(app)}", "log", "-1", "--format=%s", commit, "--"])
+        text = git.run([f"--git-dir={paths.repository(app)}", "for-each-ref", "--format=%(refname)", "refs/minipaas/"])
+    except git.GitFailed:
+        return []
+    found = (line.removeprefix("refs/minipaas/v") for line in text.decode("ascii", "replace").split())
+    return sorted(int(number) for number in found if number.isascii() and number.isdigit())
+
+
+def _said_of(app: str, commit: str, format: str) -> str:
+    try:
+        text = git.run([f"--git-dir={paths.repository(app)}", "log", "-1", f"--format={format}", commit, "--"])
     except git.GitFailed:
         return ""
     return git.printable(text.decode("utf-8", "replace").strip())

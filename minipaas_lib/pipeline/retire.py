@@ -1,14 +1,11 @@
 """Let old processes finish their requests, then stop them. Goes on after the command has returned, in the background."""
 
 import contextlib
-import os
-import signal
-import sys
 import time
 
-from minipaas_lib import errors, paths
+from minipaas_lib import errors
 from minipaas_lib.model.process import Process
-from minipaas_lib.pipeline import engines, locks, releases
+from minipaas_lib.pipeline import background, engines, locks, releases
 from minipaas_lib.store import documents, open_store
 
 LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
@@ -49,18 +46,7 @@ def drain(app: str) -> int:
 
 def spawn(app: str) -> None:
     """Retire in a process of its own, which holds none of our locks, pipes or sockets."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        if os.fork() == 0:
-            _detach()
-            run(app)
-    finally:
-        os._exit(0)
+    background.spawn(lambda: run(app))
 
 
 def run(app: str) -> None:
@@ -96,20 +82,6 @@ def forget(app: str) -> None:
     """Stop all retiring processes of the app at once."""
     for name in waiting(app):
         finish(app, name)
-
-
-def _detach() -> None:
-    """Leave the session and every open file behind, so that nobody waits for us."""
-    os.setsid()
-    paths.forget_caller()
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for lock in locks.held:
-        lock.close_in_child()
-    null = os.open(os.devnull, os.O_RDWR)
-    for descriptor in (0, 1, 2):
-        os.dup2(null, descriptor)
-    os.closerange(3, 4096)
-    engines.forget()
 
 
 def _read(app: str) -> dict[str, int]:

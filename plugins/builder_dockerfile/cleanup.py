@@ -1,5 +1,6 @@
-"""Remove the images of an app."""
+"""Remove the images of an app, all of them or the unused ones."""
 
+import re
 import subprocess
 
 from minipaas_lib import api
@@ -14,8 +15,46 @@ def remove_all(app: str) -> None:
         _docker(client, "image", "rm", "--force", *images)
 
 
+def remove_unused(app: str, kept: set[str], newest: int) -> list[str]:
+    """Remove the images built for releases up to `newest`, but those with an ID in `kept`; return their names.
+
+    Only names are taken away, never by force: docker itself then removes an image that has no other name, unless a
+    container uses it. That one goes another time. Raises errors.Unavailable when docker refuses.
+    """
+    client = clients.find()
+    listed = _docker(client, "images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", f"minipaas/{app}")
+    old = unused(app, listed.splitlines(), kept, newest)
+    if not old:
+        return []
+    done = _run(client, "image", "rm", *old)
+    fine = re.compile("is using its referenced image|No such image")
+    others = [line for line in done.stderr.splitlines() if not fine.search(line)]
+    if done.returncode and others:
+        raise _refused(others[0])
+    return re.findall(r"^Untagged: (.+)$", done.stdout, re.MULTILINE)
+
+
+def unused(app: str, listed: list[str], kept: set[str], newest: int) -> list[str]:
+    """Of docker's lines `<ID> <name>:<tag>` the names to remove. Pure."""
+    found = []
+    for line in listed:
+        image, _, name = line.partition(" ")
+        number = re.fullmatch(re.escape(f"minipaas/{app}:v") + r"([0-9]{1,9})", name)
+        if number and int(number[1]) <= newest and image not in kept:
+            found.append(name)
+    return sorted(found)
+
+
+def _run(client: clients.Client, *words: str) -> subprocess.CompletedProcess:
+    return subprocess.run([client.path, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+
+
+def _refused(said: str) -> "api.errors.Unavailable":
+    return api.errors.Unavailable("not all images could be removed: " + said.strip()[:300], "docker image prune")
+
+
 def _docker(client: clients.Client, *words: str) -> str:
-    done = subprocess.run([client.path, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    done = _run(client, *words)
     if done.returncode:
-        raise api.errors.Unavailable("not all images could be removed: " + done.stderr.strip()[:300], "docker image prune")
+        raise _refused(done.stderr)
     return done.stdout

@@ -40,3 +40,10 @@ def app_destroyed(app):
     from plugins.builder_dockerfile import cleanup
 
     cleanup.remove_all(app.name)
+
+
+@api.hookimpl
+def images_unused(app, kept, newest):
+    from plugins.builder_dockerfile import cleanup
+
+    return cleanup.remove_unused(app.name, kept, newest)

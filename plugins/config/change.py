@@ -10,10 +10,11 @@ def present(app: str | None) -> dict[str, str]:
     return dict(api.platform().get("config", {})) if app is None else api.app(app).config
 
 
-def apply(app: str | None, wanted: dict[str, str], restart: bool) -> None:
+def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = False) -> None:
     """Change the config from what it is to `wanted`, as a release of the app, or of every app where `app` is None.
 
-    Where nothing differs nothing is done. Raises errors.DeployFailed when an app could not take it.
+    With `plan` it only prints what would be done to the app. Where nothing differs nothing is done. Raises
+    errors.DeployFailed when an app could not take it.
     """
     before = present(app)
     new = {name: value for name, value in wanted.items() if before.get(name) != value}
@@ -31,6 +32,9 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool) -> None:
             document["config"].pop(name, None)
         document["config"].update(new)
 
+    if plan:
+        api.commands.print_plan(api.plan(app, reason, edit, restart=restart))
+        return
     if app is None:
         _everywhere(edit, reason, restart)
     elif api.change(app, reason, edit, restart=restart) is None:

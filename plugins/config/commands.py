@@ -21,6 +21,11 @@ def _target(everyone: bool, words: tuple) -> tuple[str | None, list[str]]:
     return api.app(api.names.app_name(words[0])).name, list(words[1:])
 
 
+def _plans_one(everyone: bool, plan: bool) -> None:
+    if everyone and plan:
+        raise api.errors.UsageError("--plan shows one app, not --global", f"{api.caller.command()} <app> ... --plan")
+
+
 def _only_target(everyone: bool, words: tuple) -> str | None:
     """As _target, for commands that take nothing more."""
     app, rest = _target(everyone, words)
@@ -148,9 +153,10 @@ def config_export(everyone, merged, format, words):
 @_global
 @click.option("--encoded", is_flag=True, help="The values are base64")
 @_no_restart
+@api.commands.plan_option
 @api.commands.wait_option
 @click.argument("words", nargs=-1, metavar="<app>|--global NAME=value ... | -")
-def config_set(everyone, encoded, no_restart, words):
+def config_set(everyone, encoded, no_restart, plan, words):
     """Set config variables, and restart what runs with them.
 
     A single - reads NAME=value lines or a JSON object from stdin, which keeps secrets off every command line. Over
@@ -160,7 +166,9 @@ def config_set(everyone, encoded, no_restart, words):
     e.g.: config:set blog TZ=UTC LOG=debug
           ssh paas@host config:set blog 'MOTTO="to be, or not"'
           ssh paas@host config:set blog - < .env
+          config:set blog TZ=UTC --plan
     """
+    _plans_one(everyone, plan)
     app, rest = _target(everyone, words)
     if rest == ["-"]:
         pairs = formats.parse_env(api.commands.read_input("-", formats.TEXT_LIMIT))
@@ -170,20 +178,22 @@ def config_set(everyone, encoded, no_restart, words):
         pairs = formats.parse_pairs(rest, app or "--global")
     if encoded:
         pairs = formats.decode(pairs)
-    change.apply(app, change.present(app) | pairs, restart=not no_restart)
+    change.apply(app, change.present(app) | pairs, restart=not no_restart, plan=plan)
 
 
 @api.commands.command("config:unset")
 @_global
 @_no_restart
+@api.commands.plan_option
 @api.commands.wait_option
 @click.argument("words", nargs=-1, metavar="<app>|--global NAME ...")
-def config_unset(everyone, no_restart, words):
+def config_unset(everyone, no_restart, plan, words):
     """Remove config variables, and restart what runs without them.
 
     \b
     e.g.: config:unset blog LOG
     """
+    _plans_one(everyone, plan)
     app, rest = _target(everyone, words)
     if not rest:
         raise api.errors.UsageError("no name is given", f"config:unset {app or '--global'} NAME")
@@ -191,7 +201,8 @@ def config_unset(everyone, no_restart, words):
     present = change.present(app)
     for name in sorted(gone - present.keys()):
         api.output.info(f"{app or 'the global config'} has no {name}")
-    change.apply(app, {name: value for name, value in present.items() if name not in gone}, restart=not no_restart)
+    left = {name: value for name, value in present.items() if name not in gone}
+    change.apply(app, left, restart=not no_restart, plan=plan)
 
 
 @api.commands.command("config:import")

@@ -41,8 +41,8 @@ def lock():
     return api.store().lock("domains", api.holder(), wait=_PATIENCE)
 
 
-def apply(app: str, change) -> None:
-    """Change the domains of an app.
+def apply(app: str, change, plan: bool = False) -> None:
+    """Change the domains of an app; with `plan` only print what would be done.
 
     `change` is a function (own names, uses global, global domains) -> (own names, uses global). A name that another
     app has is refused; where nothing differs nothing is done. Raises errors.UsageError and what api.change raises.
@@ -59,6 +59,9 @@ def apply(app: str, change) -> None:
         new = owners.wanted(with_domains(present, *after), everywhere)
         refuse_taken(sorted(set(new) - set(old)), app, everywhere)
         reason = describe(old, new)
+        if plan:
+            api.commands.print_plan(api.plan(app, reason, lambda document: write(document, *after)))
+            return
         if api.change(app, reason, lambda document: write(document, *after)) is None:
             api.output.step(f"{app} {reason}")
         changed = api.app(app)

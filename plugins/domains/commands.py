@@ -9,16 +9,18 @@ _domains = click.argument("domains", nargs=-1, metavar="<domain> ...")
 
 
 @api.commands.command("domains:add")
+@api.commands.plan_option
 @api.commands.wait_option
 @api.commands.app_argument
 @_domains
-def domains_add(app, domains):
+def domains_add(app, domains, plan):
     """Add domains to an app; it keeps those it has.
 
     A wildcard such as *.example.org takes every name below it that no other app has. What runs keeps running.
 
     \b
     e.g.: domains:add blog example.org www.example.org
+          domains:add blog example.org --plan
     """
     from plugins.domains import change
 
@@ -28,14 +30,15 @@ def domains_add(app, domains):
         default = owners.defaults(app, everywhere) if use_global else []
         return [*own, *(name for name in new if name not in default)], use_global
 
-    change.apply(app, add)
+    change.apply(app, add, plan)
 
 
 @api.commands.command("domains:remove")
+@api.commands.plan_option
 @api.commands.wait_option
 @api.commands.app_argument
 @_domains
-def domains_remove(app, domains):
+def domains_remove(app, domains, plan):
     """Remove domains from an app. After one of its default domains is removed, it follows the global ones no more.
 
     \b
@@ -54,14 +57,15 @@ def domains_remove(app, domains):
             return [name for name in own if name not in gone], use_global
         return [name for name in {*own, *default} if name not in gone], False
 
-    change.apply(app, remove)
+    change.apply(app, remove, plan)
 
 
 @api.commands.command("domains:set")
+@api.commands.plan_option
 @api.commands.wait_option
 @api.commands.app_argument
 @_domains
-def domains_set(app, domains):
+def domains_set(app, domains, plan):
     """Give an app exactly these domains. It follows the global domains no more; domains:reset undoes that.
 
     \b
@@ -70,7 +74,7 @@ def domains_set(app, domains):
     from plugins.domains import change
 
     new = change.parse(domains)
-    change.apply(app, lambda own, use_global, everywhere: (new, False))
+    change.apply(app, lambda own, use_global, everywhere: (new, False), plan)
 
 
 @api.commands.command("domains:clear")

@@ -12,6 +12,17 @@ def app_created(app):
 
 
 @api.hookimpl
+def before_release(app, release):
+    """Going back to a former release may ask for a domain that another app has by now."""
+    live = api.live_release(app.name)
+    given = {*owners.own(app)} - {*(live.routing.get("domains", []) if live else ())}
+    if live and given:
+        from plugins.domains import change
+
+        change.refuse_taken(sorted(given), app.name, owners.global_domains())
+
+
+@api.hookimpl
 def route_context(app):
     return {"domains": owners.domains_of(app, owners.global_domains())}
 

@@ -10,11 +10,12 @@ ps_report = api.commands.report_command("ps", hooks.report, "Report the processe
 
 @api.commands.command("ps:scale")
 @click.option("--skip-deploy", is_flag=True, help="Only remember the counts, for the next deploy")
+@api.commands.plan_option
 @api.commands.format_option
 @api.commands.wait_option
 @api.commands.app_argument
 @click.argument("pairs", nargs=-1, metavar="[<type>=<count> ...]")
-def ps_scale(app, pairs, skip_deploy, format):
+def ps_scale(app, pairs, skip_deploy, plan, format):
     """Show or set how many processes of each type run.
 
     Processes that are not touched keep running. A type that is never named runs once if it is web, else not at all.
@@ -22,6 +23,7 @@ def ps_scale(app, pairs, skip_deploy, format):
     \b
     e.g.: ps:scale blog
           ps:scale blog web=2 worker=1
+          ps:scale blog web=2 --plan
     """
     wanted = settings.scale(pairs)
     present, live = api.app(app), api.live_release(app)
@@ -40,7 +42,13 @@ def ps_scale(app, pairs, skip_deploy, format):
     def edit(document):
         document.setdefault("formation", {}).update(wanted)
 
-    release = api.change(app, f"scale: {said}", edit, restart=not skip_deploy)
+    former = settings.formation(present.formation, types)
+    steps = [f"{kind}={former.get(kind, 0)} -> {count}" for kind, count in wanted.items() if count != former.get(kind, 0)]
+    reason = "scale: " + (", ".join(steps) or said)
+    if plan:
+        api.commands.print_plan(api.plan(app, reason, edit, restart=not skip_deploy), format)
+        return
+    release = api.change(app, reason, edit, restart=not skip_deploy)
     if release is None:
         later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
         api.output.step(f"{app} has {said}{later}")

@@ -1,7 +1,35 @@
-"""The releases of an app."""
+"""The releases of an app: list, show, compare, go back, let go."""
+
+import itertools
+import re
 
 import click
+
 from minipaas_lib import api
+from plugins.releases import settings
+
+
+class ReleaseNumber(click.ParamType):
+    """`v3` or `3`."""
+
+    name = "release"
+
+    def convert(self, value, param, ctx):
+        if isinstance(value, int):
+            return value
+        if not re.fullmatch(r"v?[1-9][0-9]{0,8}", value):
+            raise api.errors.UsageError(f"{api.names.safe(value)} is not a release such as v3", "releases <app>")
+        return int(value.removeprefix("v"))
+
+
+def _release_argument(name: str, required: bool = True):
+    shown = f"<{name}>" if required else f"[<{name}>]"
+    return click.argument(name.lower(), type=ReleaseNumber(), metavar=shown, required=required)
+
+
+def _live_number(app: str) -> int:
+    live = api.live_release(app)
+    return live.number if live else 0
 
 
 @api.commands.command("releases")
@@ -17,18 +45,200 @@ def releases(app, count, format):
     e.g.: releases blog
           releases blog -n 5 --format json
     """
+    from plugins.releases import show
+
     api.app(app)
-    live = api.live_release(app)
-    newest = api.releases(app)[: -count - 1 : -1]
-    if not newest and format == "stdout":
+    live = _live_number(app)
+    rows = [show.row(release, live) for release in itertools.islice(api.newest_releases(app), count)]
+    if not rows and format == "stdout":
         api.output.info(f"{app} has no release yet")
-    api.commands.print_table([row(release, live.number if live else 0) for release in newest], format)
+    api.commands.print_table(rows, format)
 
 
-def row(release: "api.Release", live: int) -> dict:
-    """One line of the list."""
-    status = "superseded" if release.status == "released" else release.status
-    if release.number == live:
-        status = "live"  # traffic has moved, even where a kill kept that from being written down
-    reason = f"{release.reason}: {release.failure}" if release.failure else release.reason
-    return {"v": release.name, "status": status, "when": release.created, "who": release.author, "reason": reason}
+@api.commands.command("releases:info")
+@api.commands.format_option
+@api.commands.app_argument
+@_release_argument("vN")
+def releases_info(app, vn, format):
+    """Print what a release of an app is made of: image, commit, formation, routes, limits, and the names of its config.
+
+    Which of them changed is told against the release that was live before it. Values are never shown.
+
+    \b
+    e.g.: releases:info blog v3
+          releases:info blog v3 --format json
+    """
+    from plugins.releases import show
+
+    api.app(app)
+    rows = show.info(api.release(app, vn), _live_number(app))
+    if format == "json":
+        api.commands.print_json(rows)
+    else:
+        api.commands.print_report(f"{app} v{vn}", show.info_lines(rows))
+
+
+@api.commands.command("releases:diff")
+@api.commands.format_option
+@api.commands.app_argument
+@_release_argument("vA")
+@_release_argument("vB", required=False)
+def releases_diff(app, va, vb, format):
+    """Compare two releases of an app, or one with the live one: what vB has otherwise than vA.
+
+    Image, commits with their subjects, names of config, formation, domains, ports, limits. Config values are not shown.
+
+    \b
+    e.g.: releases:diff blog v3 v5
+          releases:diff blog v3 --format json
+    """
+    from plugins.releases import show
+
+    api.app(app)
+    vb = vb or _live_number(app)
+    if not vb:
+        raise api.errors.UsageError(f"no release of {app} is live to compare with", f"releases:diff {app} v{va} vB")
+    old, new = api.release(app, va), api.release(app, vb)
+    if format == "json":
+        api.commands.print_json(show.compare(old, new))
+        return
+    api.output.data(f"=====> {app} {old.name} -> {new.name}")
+    for line in show.compare_lines(old, new):
+        api.output.data("       " + api.output.tame(line))
+
+
+@api.commands.command("releases:rollback")
+@click.option("--only", type=click.Choice(["image", "config"]), help="Take back only the image, or only the config")
+@click.option("--all", "everything", is_flag=True, help="Take back formation, domains and all settings too")
+@api.commands.plan_option
+@api.commands.wait_option
+@api.commands.app_argument
+@_release_argument("vN", required=False)
+def releases_rollback(app, vn, only, everything, plan):
+    """Go back to a former release of an app; without vN to the one that was live before.
+
+    It is a new release with the image and the app's config of the old one; nothing goes down meanwhile. The config is
+    set to what it was, so the next push keeps it. The global config, and what plugins add, are as they are now. Where
+    the old image is not here any more, its commit is built again. A second rollback undoes the first.
+
+    \b
+    e.g.: releases:rollback blog
+          releases:rollback blog v3
+          releases:rollback blog v3 --only image
+          releases:rollback blog v3 --all --plan
+    """
+    if only and everything:
+        raise api.errors.UsageError("--only and --all exclude each other", "releases:rollback --help")
+    api.app(app)
+    if plan:
+        api.commands.print_plan(api.plan_rollback(app, vn, only or "", everything))
+    else:
+        api.roll_back(app, vn, only or "", everything)
+
+
+@api.commands.command("releases:output")
+@api.commands.app_argument
+@_release_argument("vN", required=False)
+def releases_output(app, vn):
+    """Print what the build and deploy of a release have printed; without vN of the newest release.
+
+    \b
+    e.g.: releases:output blog v3
+    """
+    from plugins.releases import show
+
+    api.app(app)
+    newest = next(api.newest_releases(app), None)
+    if newest is None:
+        raise api.errors.NotFound(f"{app} has no release yet", f"git push paas@<host>:{app} main")
+    release = api.release(app, vn) if vn else newest
+    try:
+        with open(show.output_path(release), encoding="utf-8", errors="replace") as file:
+            for line in file:
+                api.output.data(api.output.tame(line.rstrip("\n")))
+    except FileNotFoundError:
+        raise api.errors.NotFound(
+            f"the output of {release.name} of {app} is not kept any more", f"releases:set {app} keep <more>"
+        ) from None
+
+
+@api.commands.command("releases:prune")
+@api.commands.wait_option
+@api.commands.app_argument
+def releases_prune(app):
+    """Remove the images, output and commits of the releases that an app does not keep.
+
+    That happens after each deploy by itself; this does it now, such as after releases:set. The live release, and those
+    that releases:rollback can go back to at once, are kept; so is the list of all releases.
+
+    \b
+    e.g.: releases:prune blog
+    """
+    from plugins.releases import pruning
+
+    with api.lock(app, frozen_too=True):
+        removed = pruning.prune(api.app(app))
+    for what, names in removed.items():
+        if names:
+            api.output.info(f"{what}: {' '.join(names)}")
+    total = sum(len(names) for names in removed.values())
+    api.output.step(f"{app}: {total} removed" if total else f"{app}: nothing to remove")
+
+
+@api.commands.command("releases:set")
+@click.option("--global", "everyone", is_flag=True, help="For all apps that have no number of their own")
+@click.argument("words", nargs=-1, metavar="<app>|--global keep [<number>]")
+def releases_set(everyone, words):
+    """Set or clear how many releases are kept: that many of those that were live (10).
+
+    \b
+    e.g.: releases:set blog keep 20
+          releases:set --global keep 5
+          releases:set blog keep
+    """
+    app, rest = (None, words) if everyone else (words[0] if words else "", words[1:])
+    if app == "" or not 0 < len(rest) < 3 or rest[0] != "keep":
+        raise api.errors.UsageError("say for which app, and how many releases to keep", "releases:set <app> keep 10")
+    value = settings.parse_keep(rest[1]) if len(rest) == 2 and rest[1] else None
+    if app is None:
+        api.edit_platform(lambda document: settings.write(document, value))
+    else:
+        api.edit_app(api.names.app_name(app), lambda document: settings.write(document, value))
+    shown = f"is {value}" if value else "is cleared"
+    api.output.step(f"keep of {'all apps' if app is None else app} {shown}")
+
+
+releases_report = api.commands.report_command(
+    "releases",
+    lambda app: {"releases-keep": settings.keep(app), "releases-kept": kept_names(app)},
+    "Report how many releases of an app are kept",
+)
+
+
+def kept_names(app) -> list[str]:
+    """The releases that the app can go back to at once, newest first."""
+    return [release.name for release in api.kept_releases(app.name, settings.keep(app))]
+
+
+@api.commands.command("deploy:plan")
+@api.commands.format_option
+@api.commands.app_argument
+def deploy_plan(app, format):
+    """Print step by step what the next deploy of an app would do, and do nothing.
+
+    It shows what waits for it, such as config set with --no-restart, and what would start, be routed and retire. A
+    push may bring another Procfile, which is known only then.
+
+    \b
+    e.g.: deploy:plan blog
+          deploy:plan blog --format json
+    """
+    live = api.live_release(api.app(app).name)
+    plan = api.plan(
+        app,
+        "deploy",
+        lambda document: document.pop("stopped", None),  # a deploy starts the app
+        builds=live.commit if live else "",
+        force=True,
+    )
+    api.commands.print_plan(plan, format)

@@ -11,6 +11,16 @@ _ADDRESS_TRIES = 5
 class DockerScheduler:
     """Runs each process as a container of its own."""
 
+    def has_image(self, image: str) -> bool:
+        import docker.errors
+
+        try:
+            with client.answering():
+                client.connect().inspect_image(image)
+        except docker.errors.NotFound:
+            return False
+        return True
+
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         containers.restart_policy(spec.restart)
         ours = network.ensure()

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from minipaas_lib import caller, cli, output, paths, store
+from minipaas_lib import api, caller, cli, output, paths, store
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
 from minipaas_lib.pipeline import apps, change, compose, engines, locks, readiness, releases, retire, rollout
@@ -91,6 +91,7 @@ class Engines:
     def __init__(self, scheduler, router) -> None:
         self.scheduler, self.router = scheduler, router
         self.spawned: list[str] = []
+        self.later: list = []  # what was to be done in the background
 
     def deploy(self, name: str, commands: dict[str, str] | None = None, image: str = "sha256:1", **about) -> Release:
         """What a push does once the image is built."""
@@ -121,4 +122,5 @@ def fake(world, monkeypatch):
     monkeypatch.setattr(readiness, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(readiness, "START_LIMIT", 0.1)
     monkeypatch.setattr(retire, "spawn", made.spawned.append)
+    monkeypatch.setattr(api, "in_background", made.later.append)
     return made

@@ -30,7 +30,7 @@ def test_scale_shows_the_formation(world, blog):
 def test_scale(world, blog):
     world.ok("ps:scale", "blog", "web=2", "worker=1")
     live = releases.live("blog")
-    assert live.formation == {"web": 2, "worker": 1} and live.reason == "scale: web=2 worker=1" and live.number == 2
+    assert live.formation == {"web": 2, "worker": 1} and live.reason == "scale: web=1 -> 2, worker=0 -> 1" and live.number == 2
     assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.web.2", "blog_v1.worker.1"]
     result = world("ps:scale", "blog", "web=2")
     assert result.status == 0 and "blog has web=2" in result.err and releases.live("blog").number == 2

@@ -1,0 +1,150 @@
+"""What differs between two releases, without a single value of their config. Pure."""
+
+from dataclasses import dataclass, field
+
+from minipaas_lib.model.release import Release
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names that one side has, and the other has not or says otherwise."""
+
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.changed or self.removed)
+
+    def to_document(self) -> dict[str, list[str]]:
+        return {"added": list(self.added), "changed": list(self.changed), "removed": list(self.removed)}
+
+    def words(self) -> str:
+        """`added A, changed B C`."""
+        parts = (("added", self.added), ("changed", self.changed), ("removed", self.removed))
+        return ", ".join(f"{verb} {' '.join(names)}" for verb, names in parts if names)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Each pair is (what was, what is). `values` holds what may be shown: counts, limits, mounts, commands, ports."""
+
+    image: tuple[str, str] | None = None
+    commit: tuple[str, str] | None = None
+    builder: tuple[str, str] | None = None
+    config: Names = Names()
+    domains: Names = Names()
+    formation: dict[str, tuple[int, int]] = field(default_factory=dict)
+    commands: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)  # None: no such process type
+    tasks: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    ports: tuple[list, list] | None = None  # listeners, or where there are none the port alone
+    options: dict[str, tuple[object, object]] = field(default_factory=dict)  # "web memory" -> limits, mounts
+    routing: Names = Names()  # names of the router's other settings
+
+    def __bool__(self) -> bool:
+        return any(bool(getattr(self, name)) for name in self.__dataclass_fields__)
+
+    def to_document(self) -> dict:
+        """As JSON shows it; what does not differ is empty or null."""
+        pairs = {name: getattr(self, name) for name in ("image", "commit", "builder", "ports")}
+        tables = {name: getattr(self, name) for name in ("formation", "commands", "tasks", "options")}
+        return {
+            **{name: {"from": pair[0], "to": pair[1]} if pair else None for name, pair in pairs.items()},
+            **{name: {key: {"from": a, "to": b} for key, (a, b) in table.items()} for name, table in tables.items()},
+            "config": self.config.to_document(),
+            "domains": self.domains.to_document(),
+            "routing": self.routing.to_document(),
+        }
+
+    def lines(self) -> list[tuple[str, str]]:
+        """(what, how it differs) for people; config values are not in it."""
+        found: list[tuple[str, str]] = []
+        if self.image:
+            found.append(("image", " -> ".join(short(image) for image in self.image)))
+        if self.commit:
+            found.append(("commit", " -> ".join(commit[:8] or "none" for commit in self.commit)))
+        if self.builder:
+            found.append(("builder", " -> ".join(name or "none" for name in self.builder)))
+        found += [("config", self.config.words())] if self.config else []
+        found += [("formation", f"{kind}={a} -> {b}") for kind, (a, b) in self.formation.items()]
+        found += [("command", f"{kind}: {_shown(a)} -> {_shown(b)}") for kind, (a, b) in self.commands.items()]
+        found += [("task", f"{kind}: {_shown(a)} -> {_shown(b)}") for kind, (a, b) in self.tasks.items()]
+        found += [("domains", self.domains.words())] if self.domains else []
+        if self.ports:
+            found.append(("ports", " -> ".join(_listeners(ports) for ports in self.ports)))
+        found += [("option", f"{name}: {_shown(a)} -> {_shown(b)}") for name, (a, b) in self.options.items()]
+        found += [("routing", self.routing.words())] if self.routing else []
+        return found
+
+
+def difference(old: Release, new: Release) -> Difference:
+    """What `new` has otherwise than `old`."""
+    return Difference(
+        image=_pair(old.image, new.image),
+        commit=_pair(old.commit, new.commit),
+        builder=_pair(old.builder, new.builder),
+        config=names(old.config, new.config),
+        domains=names(dict.fromkeys(old.routing.get("domains", [])), dict.fromkeys(new.routing.get("domains", []))),
+        formation=_counts(old.formation, new.formation),
+        commands=_table(old.commands, new.commands),
+        tasks=_table(old.tasks, new.tasks),
+        ports=_pair(ports(old), ports(new)),
+        options=_table(_flat(old.options), _flat(new.options)),
+        routing=names(_other_routing(old), _other_routing(new)),
+    )
+
+
+def names(old: dict, new: dict) -> Names:
+    """Which keys differ, sorted."""
+    return Names(
+        added=tuple(sorted(new.keys() - old.keys())),
+        changed=tuple(sorted(name for name in new.keys() & old.keys() if new[name] != old[name])),
+        removed=tuple(sorted(old.keys() - new.keys())),
+    )
+
+
+def ports(release: Release) -> list:
+    """The listeners of a release's route: [scheme, host port, container port]."""
+    return release.routing.get("listeners") or [["http", 80, release.port]]
+
+
+def short(image: str) -> str:
+    """An image ID as people compare it."""
+    return image.removeprefix("sha256:")[:12] or "none"
+
+
+def _pair(old, new):
+    return None if old == new else (old, new)
+
+
+def _table(old: dict, new: dict) -> dict:
+    """key -> (old, new) where they differ; None where a side has no such key."""
+    keys = sorted(old.keys() | new.keys())
+    return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
+
+
+def _counts(old: dict[str, int], new: dict[str, int]) -> dict[str, tuple[int, int]]:
+    """As _table; a process type that is not there is one that does not run."""
+    pairs = {kind: (a or 0, b or 0) for kind, (a, b) in _table(old, new).items()}
+    return {kind: pair for kind, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _flat(options: dict[str, dict]) -> dict[str, object]:
+    return {f"{kind} {name}": value for kind, chosen in options.items() for name, value in chosen.items()}
+
+
+def _other_routing(release: Release) -> dict:
+    """The router's settings, and what else the route has beside domains and listeners."""
+    others = {key: value for key, value in release.routing.items() if key not in ("domains", "listeners", "settings")}
+    return others | release.routing.get("settings", {})
+
+
+def _shown(value) -> str:
+    if isinstance(value, list):
+        return _listeners([item if isinstance(item, list) else [item] for item in value]) or "none"
+    return "none" if value is None else str(value) or "the image's own"
+
+
+def _listeners(listeners: list) -> str:
+    """`http:80:5000 http:8080:5000`; mounts look like that too."""
+    return " ".join(":".join(str(part) for part in listener) for listener in listeners)
