@@ -136,7 +136,7 @@ def subject(app: str, commit: str) -> str:
 
 
 def author(app: str, commit: str) -> str:
-    """The name of who wrote the commit, printable, at most 200 characters; an empty string where the commit is not there any more."""
+    """Who wrote the commit: a name, printable, at most 200 characters; an empty string where the commit has gone."""
     return _said_of(app, commit, "%an")[:200]
 
 
