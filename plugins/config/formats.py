@@ -35,6 +35,10 @@ def parse_pairs(words: list[str], app: str = "blog") -> dict[str, str]:
 
 
 def _no_pair(word: str, before: list[str], app: str) -> api.errors.UsageError:
+    if word == "-":
+        return api.errors.UsageError(
+            "- stands alone and takes NAME=value lines from stdin", f"ssh paas@host config:set {app} - < .env"
+        )
     if before:
         return api.errors.UsageError(
             f"the word after {before[-1]}=... has no = sign; a value with spaces is quoted twice over ssh",

@@ -44,7 +44,8 @@ def store() -> "api.Finding":
     finally:
         if os.path.exists(scratch):
             os.unlink(scratch)
-    return api.Finding("store", True, f"{len(api.app_names())} apps in {api.paths.state()}")
+    count = len(api.app_names())
+    return api.Finding("store", True, f"{count} {'app' if count == 1 else 'apps'} in {api.paths.state()}")
 
 
 def sshd() -> "api.Finding":
@@ -90,7 +91,7 @@ def authorized_keys(home: str, owner: int) -> "api.Finding":
     count = sum("--key" in line for line in _text(keys).splitlines())
     if not count:
         return api.Finding(part, True, "there is no key yet; to let one in: minipaas ssh-keys:add <name> <file>")
-    return api.Finding(part, True, f"{count} keys in {keys}")
+    return api.Finding(part, True, f"{count} {'key' if count == 1 else 'keys'} in {keys}")
 
 
 def git_shell(shell: str) -> "api.Finding":

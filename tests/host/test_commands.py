@@ -411,7 +411,7 @@ def test_releases_report_url_and_urls(host, one):
     assert (latest["status"], former["status"]) == ("live", "superseded")
     assert latest["reason"] == "config: added WHY" and latest["who"] == host.key_name
     told = read(host, "report", one)
-    assert told["live"] == latest["v"] and told["creator"] == host.key_name
+    assert told["live"] == latest["v"] and told["app-creator"] == host.key_name
     host.ssh("domains:add", one, f"{one}.second.test")
     try:
         listed = read(host, "urls", one)
