@@ -93,7 +93,7 @@ def test_authorized_keys(tmp_path):
     keys.parent.mkdir(mode=0o700)
     keys.write_text('restrict,command="minipaas --key anna" ssh-ed25519 AAAA anna\n')
     os.chmod(keys, 0o600)
-    assert host.authorized_keys(home, owner).said.startswith("1 keys")
+    assert host.authorized_keys(home, owner).said.startswith("1 key ")
     os.chmod(keys.parent, 0o770)
     finding = host.authorized_keys(home, owner)
     assert not finding.ok and "sshd ignores it" in finding.said and "chmod" in finding.fix
