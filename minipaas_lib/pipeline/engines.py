@@ -1,6 +1,7 @@
 """The scheduler and the router that plugins offer."""
 
 import threading
+from collections.abc import Callable
 
 from minipaas_lib import errors
 from minipaas_lib.bus import manager
@@ -21,15 +22,22 @@ def router() -> Router:
 
 def preload() -> None:
     """Load the libraries of the engines while something else (a build) keeps the command waiting."""
+    _beside(lambda: (scheduler(), router().warm()))
 
-    def load() -> None:
+
+def warm_router() -> None:
+    """As preload, for the router alone: while the scheduler starts processes."""
+    _beside(lambda: router().warm())
+
+
+def _beside(load: Callable[[], object]) -> None:
+    def quietly() -> None:
         try:
-            scheduler()
-            router().warm()
+            load()
         except Exception:  # noqa: S110 - said in full when the engine is really asked for
             pass
 
-    threading.Thread(target=load, daemon=True).start()
+    threading.Thread(target=quietly, daemon=True).start()
 
 
 def _engine(kind: str):

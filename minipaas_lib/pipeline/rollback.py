@@ -19,7 +19,6 @@ def roll_back(name: str, number: int | None = None, only: str = "", everything: 
     commit is built again. Raises errors.UsageError where there is nothing to go back to or nothing would differ,
     errors.NotFound, and what a rollout raises.
     """
-    engines.preload()
     with locks.app_lock(name), interrupt.cancellable():
         live, target = chosen(name, number)
         reason, edit, build_of = meant(target, live, only, everything)

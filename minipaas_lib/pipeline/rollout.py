@@ -77,6 +77,7 @@ def start_all(scheduler: Scheduler, app: App, release: Release, specs: list[Cont
         output.info(f"{ready.process_type}.{ready.index} is up")
 
     if specs:
+        engines.warm_router()
         output.step("Starting " + ", ".join(f"{spec.process_type}.{spec.index}" for spec in specs))
     for group in ([s for s in specs if s.process_type == "web"], [s for s in specs if s.process_type != "web"]):
         if group:

@@ -3,13 +3,12 @@
 import pytest
 
 from minipaas_lib import errors
-from minipaas_lib.pipeline import apps, change, engines, preview, receive, releases, repository, rollback
+from minipaas_lib.pipeline import apps, change, preview, receive, releases, repository, rollback
 
 
 @pytest.fixture
-def blog(world, fake, monkeypatch):
+def blog(world, fake):
     """An app that is live as v3: v1 is its first image, v2 has A=1, v3 another image."""
-    monkeypatch.setattr(engines, "preload", lambda: None)
     world.ok("apps:create", "blog")
     fake.deploy("blog", image="sha256:1", commit="1" * 40)
     world.ok("config:set", "blog", "A=1")
