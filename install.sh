@@ -267,13 +267,16 @@ make_folders() {
 allow_sudo() {
     step "Sudo"
     make_scratch
+    ! put "$lib/build-memory" 0755 <"$here/minipaas_lib/install/build-memory" || changed "installed the helper that caps builds"
     cat >"$scratch/sudoers" <<END
-# minipaas tests and reloads nginx, and does nothing else as root.
+# minipaas tests and reloads nginx, caps the memory of builds, and does nothing else as root.
 Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
     /usr/sbin/nginx -t -q -c $root/nginx/shadow/nginx.conf, \\
     /usr/sbin/nginx -s reload, \\
     /usr/bin/systemctl reload nginx, \\
-    /usr/bin/systemctl start nginx
+    /usr/bin/systemctl start nginx, \\
+    $lib/build-memory cgroupfs [0-9]*, \\
+    $lib/build-memory systemd [0-9]*
 $user ALL=(root) NOPASSWD: MINIPAAS
 END
     visudo -c -q -f "$scratch/sudoers" || die "sudo does not accept minipaas's rule on this host."
@@ -282,7 +285,7 @@ END
     else
         install -m 0440 "$scratch/sudoers" "$sudoers.new~" # sudo skips names with ~ or . until the rename
         mv -f "$sudoers.new~" "$sudoers"
-        changed "$user may test and reload nginx"
+        changed "$user may test and reload nginx and cap the memory of builds"
     fi
 }
 

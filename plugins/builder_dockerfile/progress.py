@@ -143,7 +143,7 @@ def reason_of(line: str) -> str:
 _TRY_LOCALLY = "try the same on your machine: docker build ."
 _HINTS = (
     (r"no space left on device", "free disk space, then push again: doctor"),
-    (r"exit code 137", "the step was killed, most likely for lack of memory: doctor"),
+    (r"exit code 137", "the step was killed, most likely for lack of memory; what builds may use: guard:report"),
     (r"exit code", _TRY_LOCALLY),
     (r"parse error|unknown instruction|no build stage|no instructions|cannot be empty", "correct the Dockerfile"),
     (

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-SCRIPTS = ["install.sh", *(f"minipaas_lib/install/{name}" for name in sorted(os.listdir(os.path.join(FOLDER, "minipaas_lib", "install"))))]
+PARTS = sorted(os.listdir(os.path.join(FOLDER, "minipaas_lib", "install")))
+SCRIPTS = ["install.sh", *(f"minipaas_lib/install/{name}" for name in PARTS if name.endswith(".sh"))]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGDOjTVjQvJ0F0nX5Yk1o2lFJ8C0d1mM8p0y7Yx1y1y1"
 
 

@@ -1,0 +1,58 @@
+"""guard:set and guard:report."""
+
+import click
+
+from minipaas_lib import api
+from plugins.guard import room, settings
+
+
+@api.commands.command("guard:set")
+@click.option("--global", "everyone", is_flag=True, help="Set it for all apps")
+@click.argument("words", nargs=-1, metavar="[<app>] <key> [<value>]")
+def guard_set(everyone, words):
+    """Set or clear what must be free before a build, and how much memory builds may use.
+
+    Unless it is set, what must be free is what the app's last build took and some more. Without a value a setting is
+    cleared.
+
+    \b
+    min-free-disk    disk space where docker keeps images, such as 500m or 2g
+    min-free-memory  memory, such as 128m; 0 asks for none
+    min-free-inodes  a number of files
+    build-memory     only with --global: the memory that all builds together may use: a size, off, or auto
+                     (the default: what is free, and no cap on a host with 2 GB or more)
+    keep-cache       only with --global: how much build cache stays when room is made (1g)
+
+    \b
+    e.g.: guard:set blog min-free-disk 300m
+          guard:set --global build-memory 512m
+          guard:set blog min-free-disk
+    """
+    rest = list(words)
+    app = None if everyone else api.names.app_name(rest.pop(0) if rest else "")
+    if not 1 <= len(rest) <= 2:
+        raise api.errors.UsageError("guard:set takes a key and a value", "guard:set --help")
+    key, text = rest[0], rest[1] if len(rest) > 1 else ""
+    value = settings.parse(key, text) if text or key not in settings.PROPERTIES else None
+    if app and key in settings.EVERYWHERE:
+        raise api.errors.UsageError(f"{key} is one for all apps", f"guard:set --global {key} {text}".rstrip())
+
+    def change(document):
+        table = document.setdefault(settings.TABLE, {})
+        if value is not None:
+            table[key] = value
+        else:
+            table.pop(key, None)
+        if not table:
+            del document[settings.TABLE]
+
+    if app:
+        api.edit_app(app, change)
+    else:
+        api.edit_platform(change)
+    api.output.step(f"{key} of {app or 'all apps'} is {text or 'cleared'}")
+
+
+guard_report = api.commands.report_command(
+    "guard", room.report, "Report what a build of an app needs, and what is free", room.report
+)
