@@ -1,8 +1,9 @@
 """Which processes a release starts, keeps and retires. Pure: nothing is touched here."""
 
+import itertools
 from dataclasses import dataclass
 
-from minipaas_lib.model.process import ContainerSpec, Process
+from minipaas_lib.model.process import ContainerSpec, Process, process_name
 from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline.compose import container_spec
 
@@ -21,8 +22,9 @@ def make_plan(release: Release, present: list[Process], retiring: set[str]) -> P
     """The plan that leads from the processes that are `present` to those of `release`.
 
     `present` holds all containers of the app, `retiring` the names of those that no longer count. Names of the
-    latter are still taken, so a new process gets the lowest index that is free. What has been adopted is kept before
-    what has not, and what is dead is not kept at all.
+    latter are still taken, even where the container is gone: whoever retires them goes by the name. So a new process
+    gets the lowest index that is free. What has been adopted is kept before what has not, and what is dead is not kept
+    at all.
     """
     start: list[ContainerSpec] = []
     keep: list[Process] = []
@@ -31,10 +33,8 @@ def make_plan(release: Release, present: list[Process], retiring: set[str]) -> P
     for kind, count in sorted(release.formation.items(), key=lambda item: (item[0] != "web", item[0])):
         mine = sorted((p for p in same if p.process_type == kind), key=lambda p: (not p.adopted, p.index))
         keep += mine[:count]
-        taken = {p.index for p in present if p.process_type == kind and p.release == release.processes}
-        for _ in range(count - len(mine)):
-            index = next(i for i in range(1, len(taken) + 2) if i not in taken)
-            taken.add(index)
-            start.append(container_spec(release, kind, index))
+        taken = {p.name for p in present} | retiring
+        free = (i for i in itertools.count(1) if process_name(release.app, release.processes, kind, i) not in taken)
+        start += [container_spec(release, kind, next(free)) for _ in range(count - len(mine))]
     kept = {process.name for process in keep}
     return Plan(tuple(start), tuple(keep), tuple(p for p in counting if p.name not in kept))

@@ -77,3 +77,9 @@ def test_what_comes_out_is_the_formation(formation, present, data):
     left = {p.name for p in present if p.name not in retiring}
     assert left == set(names(steps.keep)) | set(names(steps.retire))
     assert not set(names(steps.keep)) & set(names(steps.retire))
+
+
+def test_the_name_of_one_that_retires_is_taken_even_where_its_container_is_gone():
+    """A retiring process that was killed between removing the container and noting it goes by the name once more."""
+    steps = make_plan(release({"web": 2}), [process()], {process(index=2).name})
+    assert names(steps.start) == ["blog_v2.web.3"]

@@ -3,7 +3,7 @@
 import click
 
 from minipaas_lib import api
-from plugins.guard import room, settings
+from plugins.build_guard import room, settings
 
 
 @api.commands.command("guard:set")

@@ -1,8 +1,8 @@
 """Make sure that a build finds what it needs: compare, prune, refuse."""
 
 from minipaas_lib import api
-from plugins.guard import host, needs, settings
-from plugins.guard.settings import size
+from plugins.build_guard import host, needs, settings
+from plugins.build_guard.settings import size
 
 WORDS = {
     "disk": "disk space where docker keeps images",

@@ -7,7 +7,7 @@ import threading
 from typing import NamedTuple
 
 from minipaas_lib import api
-from plugins.guard.needs import Free, lower
+from plugins.build_guard.needs import Free, lower
 
 DOCKER = "/usr/bin/docker"
 _LOOK_AGAIN = 0.5  # seconds

@@ -9,7 +9,7 @@ _watches: dict = {}  # app -> the host.Watch over its build
 
 @api.hookimpl
 def before_build(app):
-    from plugins.guard import cap, host, room
+    from plugins.build_guard import cap, host, room
 
     engine = host.engine()
     room.make(app, engine.folder)
@@ -24,7 +24,7 @@ def before_build(app):
 
 @api.hookimpl
 def after_build(app):
-    from plugins.guard import cap, room
+    from plugins.build_guard import cap, room
 
     cap.end()
     watch = _watches.pop(app.name, None)
