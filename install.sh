@@ -258,8 +258,10 @@ own() { # own MODE FOLDER: a folder of the user's
 
 make_folders() {
     own 0711 "$root"
-    for name in state repos locks output cache work; do own 0700 "$root/$name"; done
-    for name in nginx plugins runtime; do own 0755 "$root/$name"; done
+    for name in state repos locks output cache work plugin-data; do own 0700 "$root/$name"; done
+    for name in nginx runtime; do own 0755 "$root/$name"; done
+    # plugins are root's: what paas runs as code, paas cannot change
+    [ "$(stat -c '%a %U' "$root/plugins" 2>/dev/null || true)" = "755 root" ] || install -d -m 0755 -o root -g root "$root/plugins"
     # nginx fails on an include that is missing; the router fills it in
     [ -f "$root/nginx/main.conf" ] || install -m 0644 -o "$user" -g "$user" /dev/null "$root/nginx/main.conf"
 }

@@ -42,13 +42,16 @@ def dispatch(name: str, arguments: list[str]) -> int:
     entry = index.load().commands.get(name)
     if entry is None:
         raise unknown(name)
+    if entry.host and caller.key() != "root":
+        raise errors.Denied(f"{name} is typed on the host itself, not over ssh", f"on the host, as root: minipaas {name}")
     if not entry.stateless:
         from minipaas_lib.store import open_store, schema
 
         schema.check(open_store())
     command = load(name, entry.plugin)
     caller.set_command(name)
-    if "authorize" in index.load().hooks:
+    # A plugin's program that is being asked may use commands itself; nobody can say so over ssh.
+    if "authorize" in index.load().hooks and not entry.unasked and os.environ.get("MINIPAAS_HOOK") != "authorize":
         from minipaas_lib.bus import manager
 
         app = next((word for word in arguments if not word.startswith("-")), "")
@@ -59,6 +62,11 @@ def dispatch(name: str, arguments: list[str]) -> int:
 
 def load(name: str, plugin: str):
     """The click command `name` of a plugin; `apps:create` is `apps_create` in its commands.py."""
+    about = index.load().installed.get(plugin)
+    if about is not None:
+        from minipaas_lib import plugin_commands
+
+        return plugin_commands.load(name, plugin, about)
     module = importlib.import_module(f"plugins.{plugin}.commands")
     return getattr(module, name.replace(":", "_").replace("-", "_"))
 

@@ -68,3 +68,7 @@ class DeployFailed(MinipaasError):
 
 class Cancelled(MinipaasError):
     """The client hung up, or the process was asked to stop, before traffic moved."""
+
+
+class PluginFailed(MinipaasError):
+    """A plugin from elsewhere crashed, hung or answered what its hook does not return."""

@@ -18,8 +18,18 @@ def main(argv: list[str] | None = None) -> int:
         from minipaas_lib import self_install
 
         return self_install.run(argv[1:])
-    become_paas()
+    if not stays_root(argv):
+        become_paas()
     return run(argv)
+
+
+def stays_root(argv: list[str]) -> bool:
+    """Whether root goes on as root: for the commands that install plugins, which are root's files."""
+    if os.geteuid() != 0 or not argv:
+        return False
+    from minipaas_lib.bus import index
+
+    return index.stays_root(argv[0])
 
 
 def run(argv: list[str]) -> int:

@@ -48,6 +48,11 @@ def plugins() -> str:
     return os.path.join(root(), "plugins")
 
 
+def plugin_data(plugin: str) -> str:
+    """The private folder of an installed plugin, for files of its own."""
+    return os.path.join(root(), "plugin-data", plugin)
+
+
 def program() -> str:
     """The command that git hooks, sshd and cron run: the zipapp installed on this host, or this checkout."""
     return os.environ.get("MINIPAAS_PROGRAM", "/usr/local/bin/minipaas")

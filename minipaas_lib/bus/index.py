@@ -1,70 +1,144 @@
 """Which plugin has which command and hook, known without importing one.
 
-In the zipapp the index is a generated module (`minipaas_index`); in a checkout it is read from the plugin.toml files.
+In the zipapp the index of our own plugins is a generated module (`minipaas_index`); in a checkout it is read from the
+plugin.toml files. Plugins from elsewhere have an index file of their own, written when one is installed
+(see bus.installed).
 """
 
 import os
+import sys
 
 from minipaas_lib import errors, paths
+
+API = 1
+"""The version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin that asks for another is not used."""
 
 
 # Plain classes: git's way through the gate reads the index, and typing or dataclasses would cost it more than its bar.
 class CommandEntry:
     """One command as its plugin.toml tells it."""
 
-    __slots__ = ("gevent", "help", "hidden", "plugin", "stateless")
+    __slots__ = ("about", "gevent", "help", "hidden", "host", "plugin", "root", "stateless", "unasked")
 
-    def __init__(
-        self, plugin: str, help: str, gevent: tuple[str, ...] = (), hidden: bool = False, stateless: bool = False
-    ) -> None:
+    def __init__(self, plugin: str, about: dict) -> None:
         self.plugin = plugin
-        self.help = help  # one line
-        self.gevent = gevent  # arguments that make the command need gevent
-        self.hidden = hidden  # called by us or by git, and left out of help
-        self.stateless = stateless  # runs whatever the store holds: nothing of it is checked first
+        self.about = about  # the whole entry
+        self.help = about["help"]  # one line
+        self.gevent = tuple(about.get("gevent", ()))  # arguments that make the command need gevent
+        self.hidden = about.get("hidden", False)  # called by us or by git, and left out of help
+        self.stateless = about.get("stateless", False)  # runs whatever the store holds: nothing of it is checked first
+        self.root = about.get("root", False)  # typed by root it stays root
+        self.host = self.root or about.get("host", False)  # refused over ssh
+        self.unasked = self.root or about.get("unasked", False)  # no authorize hook can refuse it
 
 
 class Index:
     """All plugins, and who has which command and hook."""
 
-    __slots__ = ("commands", "hooks", "plugins")
+    __slots__ = ("commands", "hooks", "installed", "plugins")
 
-    def __init__(self, plugins: dict[str, dict], commands: dict[str, CommandEntry], hooks: dict[str, list[str]]) -> None:
-        self.plugins = plugins  # name -> {version, summary, hooks, commands}
-        self.commands = commands
-        self.hooks = hooks  # hook -> names of the plugins that implement it, sorted
+    def __init__(self) -> None:
+        self.plugins: dict[str, dict] = {}  # those in use: name -> {version, summary, hooks, commands}
+        self.commands: dict[str, CommandEntry] = {}
+        self.hooks: dict[str, list[str]] = {}  # hook -> names of the plugins that implement it, sorted
+        self.installed: dict[str, dict] = {}  # those of `plugins` that came from elsewhere
 
 
 _index: Index | None = None
 
 
 def load() -> Index:
-    """The index of all plugins of this program. Raises errors.BadConfig for a plugin.toml that cannot be used."""
+    """The index of all plugins of this host. Raises errors.BadConfig for a plugin.toml of ours that cannot be used."""
     global _index
     if _index is None:
-        try:
-            from minipaas_index import PLUGINS
-        except ImportError:
-            PLUGINS = scan(os.path.join(paths.source(), "plugins"))
-        _index = build(PLUGINS)
+        _index = build(own(), installed())
     return _index
 
 
-def build(plugins: dict[str, dict]) -> Index:
-    """The index of the plugins whose plugin.toml contents are given by name."""
-    commands: dict[str, CommandEntry] = {}
-    hooks: dict[str, list[str]] = {}
+def forget() -> None:
+    """Read the index again when it is next asked for."""
+    global _index
+    _index = None
+
+
+def own() -> dict[str, dict]:
+    """The plugin.toml contents of the plugins of this program, by name."""
+    try:
+        from minipaas_index import PLUGINS
+    except ImportError:
+        PLUGINS = scan(os.path.join(paths.source(), "plugins"))
+    return PLUGINS
+
+
+def stays_root(command: str) -> bool:
+    """Whether root stays root for the command. Only a plugin of ours can say so, and only ours are looked at."""
+    entry = build(own(), {}).commands.get(command)
+    return entry is not None and entry.root
+
+
+def header() -> bytes:
+    """What an index file begins with that this interpreter can read."""
+    return f"minipaas plugins {API} {sys.implementation.cache_tag}\n".encode()
+
+
+def installed() -> dict[str, dict]:
+    """The enabled plugins from elsewhere, by name, as the index file of paths.plugins() has them.
+
+    A file that root (or who runs this) does not own is not read. One that is broken, or was written by another Python,
+    is made good from the plugins themselves: no broken file may keep a plugin from being disabled.
+    """
+    try:
+        descriptor = os.open(os.path.join(paths.plugins(), "index"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return {}
+    except OSError:
+        return _rescued()
+    with open(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
+            return _rescued()
+        data = file.read()
+    begin = header()
+    if data.startswith(begin):
+        import marshal
+
+        try:
+            return marshal.loads(data[len(begin) :])
+        except (ValueError, EOFError, TypeError):
+            pass
+    return _rescued()
+
+
+def _rescued() -> dict[str, dict]:
+    from minipaas_lib.bus import installed
+
+    return installed.enabled()
+
+
+def build(plugins: dict[str, dict], others: dict[str, dict] | None = None) -> Index:
+    """The index of our plugins and of others, whose plugin.toml contents are given by name.
+
+    What one of ours has (a name, a command) no other one takes, even if it was installed before ours came.
+    """
+    made = Index()
     for name, about in sorted(plugins.items()):
-        for command, entry in about.get("commands", {}).items():
-            if isinstance(entry, str):
-                entry = {"help": entry}
-            gevent = tuple(entry.get("gevent", ()))
-            commands[command] = CommandEntry(
-                name, entry["help"], gevent, entry.get("hidden", False), entry.get("stateless", False)
-            )
-        for hook in about.get("hooks", []):
-            hooks.setdefault(hook, []).append(name)
-    return Index(plugins, commands, hooks)
+        _add(made, name, about)
+    for name, about in sorted((others or {}).items()):
+        if name not in plugins and about.get("api") == API:
+            made.installed[name] = about
+            _add(made, name, about)
+    if made.installed:
+        for names in made.hooks.values():
+            names.sort()
+    return made
+
+
+def _add(made: Index, name: str, about: dict) -> None:
+    made.plugins[name] = about
+    for command, entry in about.get("commands", {}).items():
+        if command not in made.commands:
+            made.commands[command] = CommandEntry(name, {"help": entry} if isinstance(entry, str) else entry)
+    for hook in about.get("hooks", []):
+        made.hooks.setdefault(hook, []).append(name)
 
 
 def scan(folder: str) -> dict[str, dict]:

@@ -1,12 +1,16 @@
-"""Calls hooks. Only the plugins that implement a hook are loaded, when it is first called."""
+"""Calls hooks. Only the plugins that implement a hook are loaded, when it is first called.
+
+With MINIPAAS_TRACE_HOOKS=1 in the environment every call is told on stderr: the hook, who answered what, how long.
+"""
 
 import importlib
+import os
 import threading
 
 from minipaas_lib import errors, output
 from minipaas_lib.bus import index
 
-_manager = None
+_callers: dict = {}
 _loading = threading.RLock()  # engines are loaded, and processes checked, in threads beside the main one
 
 
@@ -33,14 +37,29 @@ def notify(hook: str, **arguments) -> None:
         return
     for implementation in reversed(_caller(hook).get_hookimpls()):
         try:
-            implementation.function(**{name: arguments[name] for name in implementation.argnames})
+            implementation.function(*(arguments[name] for name in implementation.argnames))
         except Exception as error:
             output.warn(f"plugin {implementation.plugin_name}: {hook} failed: {describe(error)}")
+
+
+def call_one(hook: str, plugin: str, **arguments):
+    """The answer of one plugin to a hook, or None where it has not that hook. Raises as call does."""
+    if plugin not in index.load().hooks.get(hook, ()):
+        return None
+    for implementation in _caller(hook).get_hookimpls():
+        if implementation.plugin_name == plugin:
+            return implementation.function(*(arguments[name] for name in implementation.argnames))
+    return None
 
 
 def describe(error: Exception) -> str:
     """One line about any error."""
     return error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
+
+
+def forget() -> None:
+    """Load plugins anew when they are next called, after the index has changed."""
+    _callers.clear()
 
 
 def _run(hook: str, arguments: dict):
@@ -53,20 +72,83 @@ def _run(hook: str, arguments: dict):
         raise
 
 
+class _Only:
+    """A namespace with one hook: a hook's plugins are registered all at once, so that they run in the order of their
+    names whichever hook came first."""
+
+    def __init__(self, hook: str, function) -> None:
+        setattr(self, hook, function)
+
+    def __dir__(self):
+        return list(self.__dict__)
+
+
 def _caller(hook: str):
     """The pluggy caller of a hook, with its plugins loaded."""
-    global _manager
     with _loading:
-        if _manager is None:
+        if hook not in _callers:
             import pluggy
 
             from minipaas_lib.bus import hookspecs
 
             manager = pluggy.PluginManager("minipaas")
-            manager.add_hookspecs(hookspecs)
-            _manager = manager
-        # pluggy calls the last registered first; reversed, hooks run in the order of plugin names
-        for name in reversed(index.load().hooks[hook]):
-            if not _manager.has_plugin(name):
-                _manager.register(importlib.import_module(f"plugins.{name}.hooks"), name)
-        return getattr(_manager.hook, hook)
+            manager.add_hookspecs(_Only(hook, getattr(hookspecs, hook)))
+            caller = getattr(manager.hook, hook)
+            found = [(name, *_implementation(name, hook, caller.spec.argnames)) for name in index.load().hooks[hook]]
+            # pluggy calls the last registered first, but of those that want to be last the first registered; so that
+            # within each kind hooks run in the order of plugin names
+            last = [entry for entry in found if getattr(entry[1], "minipaas_impl", {}).get("trylast")]
+            for name, function, argnames in [*last, *(entry for entry in reversed(found) if entry not in last)]:
+                _register(manager, caller, name, hook, function, argnames)
+            _callers[hook] = caller
+        return _callers[hook]
+
+
+def _implementation(name: str, hook: str, argnames: tuple[str, ...]):
+    """A plugin's function for a hook; for a plugin from elsewhere also the arguments it wants."""
+    about = index.load().installed.get(name)
+    if about is None:
+        return getattr(importlib.import_module(f"plugins.{name}.hooks"), hook), None
+    from minipaas_lib.bus import strangers
+
+    return strangers.implementation(name, about, hook, argnames)
+
+
+def _register(manager, caller, name: str, hook: str, function, argnames) -> None:
+    manager.register(_Only(hook, function), name)
+    traced = os.environ.get("MINIPAAS_TRACE_HOOKS") == "1"
+    if argnames is None and not traced:
+        return
+    for implementation in caller.get_hookimpls():
+        if implementation.plugin_name == name:
+            if argnames is not None:
+                implementation.argnames = argnames
+            if traced:
+                implementation.function = _told(name, hook, implementation.function)
+
+
+def _told(name: str, hook: str, function):
+    """`function`, telling of every call."""
+    import time
+
+    def run(*arguments):
+        began, answer = time.perf_counter(), None
+        try:
+            answer = function(*arguments)
+            said = "nothing" if answer is None else repr(answer)
+        except BaseException as error:
+            said = f"raised {type(error).__name__}"
+            raise
+        finally:
+            took = (time.perf_counter() - began) * 1000
+            output.info(f"hook {hook}: {name} answered {_short(hook, said)} in {took:.1f} ms")
+        return answer
+
+    return run
+
+
+def _short(hook: str, said: str) -> str:
+    """An answer for the trace; never the values of an environment, which may be secrets."""
+    if hook == "release_environment" and said.startswith("{"):
+        return "variables"
+    return said if len(said) <= 100 else said[:99] + "…"

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from minipaas_lib import api, caller, cli, output, paths, store
+from minipaas_lib.bus import index, manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
 from minipaas_lib.pipeline import apps, change, compose, engines, locks, readiness, releases, retire, rollout
@@ -124,3 +125,53 @@ def fake(world, monkeypatch):
     monkeypatch.setattr(retire, "spawn", made.spawned.append)
     monkeypatch.setattr(api, "in_background", made.later.append)
     return made
+
+
+def unplug():
+    """Know no plugin from elsewhere any more."""
+    index.forget()
+    manager.forget()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "minipaas_plugins"]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def plugs(world, monkeypatch, tmp_path):
+    """A world whose folder of plugins can be filled: `plugs.add(name, hooks=[...], **files)`, used from then on."""
+    program = tmp_path / "minipaas-program"
+    house = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {house}/minipaas "$@"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("MINIPAAS_PROGRAM", str(program))
+    unplug()
+    yield Plugs(paths.plugins())
+    unplug()
+
+
+class Plugs:
+    """Plugins in a folder, and the index of them."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = folder
+
+    def add(self, name: str, hooks: list[str], toml: str = "", index_it: bool = True, **files: str) -> str:
+        """Write a plugin and use it; `__` in a file's name is a slash, and what begins with #! can be run."""
+        folder = os.path.join(self.folder, name)
+        head = f'api = 1\nname = "{name}"\nversion = "1"\nsummary = "For a test"\nhooks = {hooks!r}\n'
+        for path, text in {"plugin__toml": head + toml, **files}.items():
+            path = path.replace("plugin__toml", "plugin.toml").replace("__", "/").replace("hooks_py", "hooks.py")
+            place = os.path.join(folder, path.replace("commands_py", "commands.py"))
+            os.makedirs(os.path.dirname(place), exist_ok=True)
+            with open(place, "w", encoding="utf-8") as file:
+                file.write(text)
+            os.chmod(place, 0o755 if text.startswith("#!") else 0o644)
+        if index_it:
+            self.use()
+        return folder
+
+    def use(self) -> None:
+        from minipaas_lib.bus import installed
+
+        unplug()
+        os.makedirs(self.folder, exist_ok=True)
+        installed.write_index()

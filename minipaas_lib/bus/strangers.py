@@ -1,0 +1,128 @@
+"""Plugins from elsewhere: load what they are written in, and let no mistake of theirs go by without their name.
+
+Loaded only by a command that calls a hook or a command of such a plugin.
+"""
+
+import importlib
+import os
+import sys
+
+from minipaas_lib import errors, paths
+from minipaas_lib.bus import values
+
+PACKAGE = "minipaas_plugins"
+
+
+def implementation(name: str, about: dict, hook: str, argnames: tuple[str, ...]):
+    """A function for pluggy that runs the plugin's hook, and the arguments it wants.
+
+    A plugin that cannot be loaded gets a function that says so: the call fails, with its name, and not the loading.
+    """
+    if hook in about.get("executables", {}).get("hooks", ()):
+        return _executable(name, about, hook, argnames)
+    try:
+        found = getattr(importlib_module(name, "hooks"), hook)
+        problem = signature_problem(found, hook, argnames)
+        if problem:
+            raise errors.BadConfig(problem)
+    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+        return _failing(_named(name, hook, error, "cannot be loaded for")), ()
+    wanted = arguments_of(found)
+
+    def run(*given):
+        try:
+            return values.checked(hook, found(*given))
+        except (Exception, SystemExit) as error:
+            raise _named(name, hook, error) from error
+
+    run.minipaas_impl = found.minipaas_impl
+    return run, wanted
+
+
+def importlib_module(plugin: str, module: str, folder: str = ""):
+    """The module of a plugin (`hooks`, `commands`) that lies in `folder`, by default in paths.plugins().
+
+    Raises whatever the module raises.
+    """
+    if PACKAGE not in sys.modules:
+        import types
+
+        package = types.ModuleType(PACKAGE)
+        package.__path__ = [folder or paths.plugins()]
+        sys.modules[PACKAGE] = package
+    vendor = os.path.join(sys.modules[PACKAGE].__path__[0], plugin, "vendor")
+    if os.path.isdir(vendor) and vendor not in sys.path:
+        sys.path.append(vendor)  # last: no plugin's library takes the place of ours
+    return importlib.import_module(f"{PACKAGE}.{plugin}.{module}")
+
+
+def arguments_of(function) -> tuple[str, ...]:
+    """The names of the arguments a function must be given."""
+    import inspect
+
+    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in parameters if p.kind in kinds and p.default is p.empty)
+
+
+def signature_problem(function, hook: str, argnames: tuple[str, ...]) -> str:
+    """What is wrong with a function as an implementation of the hook, or an empty string."""
+    import inspect
+
+    marked = getattr(function, "minipaas_impl", None)
+    if not callable(function) or marked is None:
+        return f"{hook} is not marked @api.hookimpl"
+    if marked.get("wrapper") or marked.get("hookwrapper"):
+        return f"{hook} is a hook wrapper, which minipaas does not call"
+    signature = inspect.signature(function)
+    right = f"the hook is {hook}({', '.join(argnames)})"
+    for parameter in signature.parameters.values():
+        if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
+            return f"{hook}{signature} wants {parameter.name} by keyword only, which is never given; {right}"
+        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+            continue
+        if parameter.name not in argnames and parameter.default is parameter.empty:
+            return f"{hook}{signature} wants {parameter.name}, which there is not; {right}"
+    return ""
+
+
+def _executable(name: str, about: dict, hook: str, argnames: tuple[str, ...]):
+    def run(*given):
+        from minipaas_lib.bus import executables
+
+        try:
+            return executables.run_hook(name, about, hook, dict(zip(argnames, given, strict=True)))
+        except Exception as error:
+            raise _named(name, hook, error) from error
+
+    order = about.get("order", {})
+    run.minipaas_impl = _options(hook in order.get("tryfirst", ()), hook in order.get("trylast", ()))
+    return run, argnames
+
+
+def _failing(error: errors.MinipaasError):
+    def run(*given):
+        raise error
+
+    run.minipaas_impl = _options()
+    return run
+
+
+def _options(tryfirst: bool = False, trylast: bool = False) -> dict:
+    return {
+        "wrapper": False, "hookwrapper": False, "optionalhook": False,
+        "tryfirst": tryfirst, "trylast": trylast, "specname": None,
+    }  # fmt: skip
+
+
+def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") -> errors.MinipaasError:
+    """The error for the user: a refusal as the plugin worded it, anything else as the plugin's mistake."""
+    if isinstance(error, errors.MinipaasError) and not isinstance(error, errors.PluginFailed) and verb == "failed in":
+        error.plugin = name
+        if not error.hint:
+            error.hint = f"said by plugin {name}"
+        return error
+    said = error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
+    return errors.PluginFailed(
+        f"plugin {name} {verb} {hook}: {said}", f"tell its author (--trace shows where), or: minipaas plugin:disable {name}"
+    )

@@ -1,0 +1,83 @@
+"""The commands of plugins from elsewhere, in Python or as programs."""
+
+import click
+
+from minipaas_lib import commands, errors
+
+
+def load(name: str, plugin: str, about: dict):
+    """The click command `name` of an installed plugin. Raises errors.PluginFailed when it cannot be loaded."""
+    if name in about.get("executables", {}).get("commands", ()):
+        return of_program(name, plugin, about["commands"][name])
+    from minipaas_lib.bus import strangers
+
+    try:
+        found = getattr(strangers.importlib_module(plugin, "commands"), name.replace(":", "_").replace("-", "_"))
+        if not isinstance(found, click.Command):
+            raise TypeError(f"{found!r} is no click command")
+    except (Exception, SystemExit) as error:
+        said = f"{type(error).__name__}: {error}"
+        raise errors.PluginFailed(f"plugin {plugin}: {name} cannot be loaded: {said}", f"minipaas plugin:disable {plugin}") from error
+    if found.callback is not None:
+        found.callback = _named(name, plugin, found.callback)
+    return found
+
+
+def _named(name: str, plugin: str, function):
+    """`function`, whose mistakes are told with the plugin's name."""
+    import functools
+
+    @functools.wraps(function)
+    def run(*arguments, **named):
+        try:
+            return function(*arguments, **named)
+        except (errors.MinipaasError, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            said = f"plugin {plugin}: {name} failed: {type(error).__name__}: {error}"
+            raise errors.PluginFailed(said, "tell its author (--trace shows where)") from error
+
+    return run
+
+
+def of_program(name: str, plugin: str, entry):
+    """A click command that checks the words typed against plugin.toml and hands them to the plugin's program."""
+    entry = {"help": entry} if isinstance(entry, str) else entry
+    words: list[str] = []
+
+    class Program(commands.Command):
+        def parse_args(self, ctx, args):
+            words[:] = [word for word in args if word != "--trace"]
+            return super().parse_args(ctx, args)
+
+    def run(**parsed):
+        from minipaas_lib.bus import executables
+
+        return executables.run_command(plugin, name, words)
+
+    example = entry.get("example", "")
+    text = f"{entry['help']}." + (f"\n\n\b\ne.g.: {example}" if example else "")
+    settings = dict(commands.SETTINGS)
+    parameters: list[click.Parameter] = [click.Option(["--trace"], is_flag=True, hidden=True, expose_value=False)]
+    if "arguments" not in entry and "options" not in entry:  # the program reads its own words
+        settings |= {"ignore_unknown_options": True}
+        parameters.append(click.Argument(["words"], nargs=-1, metavar="[<argument> ...]", type=click.UNPROCESSED))
+    parameters += [_argument(spelling) for spelling in entry.get("arguments", [])]
+    parameters += [_option(spelling, text) for spelling, text in entry.get("options", {}).items()]
+    return Program(name, context_settings=settings, callback=run, help=text, params=parameters)
+
+
+def _argument(spelling: str) -> click.Argument:
+    """`<app>`, `[<app>]`, `<value>...` or `[<value>...]`; one that is called app must be an app's name."""
+    word = spelling.strip("[]").removesuffix("...").strip("<>")
+    kind = commands.AppName() if word == "app" else None
+    many = spelling.strip("[]").endswith("...")
+    required = not spelling.startswith("[")
+    return click.Argument([word.replace("-", "_")], type=kind, nargs=-1 if many else 1, required=required, metavar=spelling)
+
+
+def _option(spelling: str, text: str) -> click.Option:
+    flag, _, value = spelling.partition("=")
+    if value:
+        return click.Option([flag], help=text, metavar=value)
+    return click.Option([flag], is_flag=True, help=text)

@@ -1,0 +1,21 @@
+"""What doctor says of the plugins from elsewhere."""
+
+from minipaas_lib import api
+
+
+@api.hookimpl
+def doctor(app):
+    if app is not None:
+        return None
+    found = []
+    for name in api.installed.names():
+        if not api.installed.is_enabled(name):
+            continue
+        try:
+            api.manifest.read(api.installed.folder(name))
+        except api.errors.MinipaasError as error:
+            found.append(api.Finding(f"plugin {name}", False, f"is not used: {error.message}", f"plugin:update {name}, or: plugin:disable {name}"))
+            continue
+        if name not in api.index.load().installed:
+            found.append(api.Finding(f"plugin {name}", False, "is not in the index", f"minipaas plugin:enable {name}"))
+    return found

@@ -1,0 +1,92 @@
+"""A scheduler and a router in memory, for trying a plugin without docker and nginx.
+
+A process is a socket that listens on a loopback address: what waits for a port to accept finds it.
+"""
+
+import dataclasses
+import itertools
+import socket
+
+from minipaas_lib import api
+
+
+class MemoryScheduler:
+    def __init__(self) -> None:
+        self._processes: dict[str, api.Process] = {}
+        self._sockets: dict[str, socket.socket] = {}
+        self._numbers = itertools.count(2)
+
+    def start(self, spec):
+        if spec.name in self._processes:
+            raise api.errors.DeployFailed(f"another container has the name {spec.name}")
+        address = f"127.77.0.{next(self._numbers) % 250 + 2}"
+        if spec.port:
+            self._sockets[spec.name] = socket.create_server((address, spec.port))
+        made = api.Process(
+            name=spec.name, app=spec.app, release=spec.release, process_type=spec.process_type, index=spec.index,
+            id="memory-" + spec.name, address=address, port=spec.port, state="running", started="2026-01-01T00:00:00Z",
+        )  # fmt: skip
+        self._processes[spec.name] = made
+        return made
+
+    def adopt(self, processes):
+        self._mark(processes, True)
+
+    def disown(self, processes):
+        self._mark(processes, False)
+
+    def _mark(self, processes, adopted):
+        for process in processes:
+            if process.name in self._processes:
+                self._processes[process.name] = dataclasses.replace(self._processes[process.name], adopted=adopted)
+
+    def stop(self, process, timeout=None):
+        self._processes.pop(process.name, None)
+        listening = self._sockets.pop(process.name, None)
+        if listening:
+            listening.close()
+
+    def refresh(self, process):
+        return self._processes.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)
+
+    def processes(self, app=None):
+        found = [p for p in self._processes.values() if app in (None, p.app)]
+        return sorted(found, key=lambda p: (p.app, p.process_type, p.index, p.release))
+
+    def diagnose(self, process, lines=20):
+        return api.Diagnosis(self.refresh(process).state, 0, False, (), ())
+
+    def run(self, spec, interactive=False, tty=False, ttl=None):
+        return 0
+
+    def enter(self, process, command, tty=False):
+        return 0
+
+    def logs(self, processes, lines=100):
+        return []
+
+    def follow(self, app, lines, process_type, index):
+        return iter(())
+
+    def inspect(self, process):
+        return {"Name": process.name}
+
+
+class MemoryRouter:
+    def __init__(self) -> None:
+        self._routes: dict[str, api.Route] = {}
+
+    def apply(self, route):
+        self._routes[route.app] = route
+
+    def remove(self, app):
+        self._routes.pop(app, None)
+
+    def applied(self, app):
+        return self._routes[app].generation if app in self._routes else ""
+
+    def routes(self):
+        return sorted(self._routes)
+
+    def warm(self):
+        """Nothing to load."""

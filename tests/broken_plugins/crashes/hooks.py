@@ -1,0 +1,6 @@
+from minipaas_lib import api
+
+
+@api.hookimpl
+def after_deploy(app, release):
+    return 1 / 0
