@@ -48,6 +48,8 @@ def to_json(value):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
         return [to_json(item) for item in value]
+    if isinstance(value, (set, frozenset)):
+        return sorted(to_json(item) for item in value)
     return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
 
 
@@ -162,6 +164,12 @@ def _doctor(answer) -> list[Finding]:
     return list(answer)
 
 
+def _removed(answer) -> list[str]:
+    if not isinstance(answer, (list, tuple)) or not all(isinstance(item, str) for item in answer):
+        raise _wrong("a list of what was removed", answer)
+    return list(answer)
+
+
 def _engine(methods: tuple[str, ...]):
     def check(answer):
         missing = [name for name in methods if not callable(getattr(answer, name, None))]
@@ -180,7 +188,8 @@ CHECKS = {
     "route_context": _routing,
     "report": _report,
     "doctor": _doctor,
-    "scheduler": _engine(("start", "adopt", "disown", "stop", "refresh", "processes", "diagnose", "run", "enter", "logs",
+    "images_unused": _removed,
+    "scheduler": _engine(("has_image", "start", "adopt", "disown", "stop", "refresh", "processes", "diagnose", "run", "enter", "logs",
                           "follow", "inspect")),
     "router": _engine(("apply", "remove", "applied", "routes", "warm")),
 }  # fmt: skip

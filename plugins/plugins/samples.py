@@ -63,6 +63,7 @@ def cases(hook: str, context: str) -> list[tuple[str, dict]]:
         "route_changed": [("", {"app": whole, "route": route()}), ("taken away", {"app": whole, "route": None})],
         "authorize": [("", {"key": "anna", "command": "config:set", "app": APP}), ("no app", {"key": "anna", "command": "apps:list", "app": ""}),
                       ("a push", {"key": "anna", "command": "git-receive-pack", "app": APP})],
+        "images_unused": [("", {"app": whole, "kept": {IMAGE}, "newest": 2})],
         "report": [("", {"app": whole}), ("an app never deployed", {"app": fresh})],
         "doctor": [("", {"app": whole}), ("the host", {"app": None})],
         "installed": [("", {}), ("a second time", {})],

@@ -90,19 +90,19 @@ def test_both_outputs_of_a_hook_without_a_value_are_shown(plugs, capsys):
      ("python3 -c \"print('[' * 100000)\"", "must answer JSON"), ("printf '\\377'", "must answer JSON")],
 )  # fmt: skip
 def test_what_goes_wrong_has_the_plugins_name(plugs, script, said):
-    plugs.add("one", ["report"], "timeout = 0.5\n", hooks__report=f"#!/bin/sh\n{script}\n")
+    plugs.add("one", ["report"], f"timeout = {0.5 if 'sleep' in script else 20}\n", hooks__report=f"#!/bin/sh\n{script}\n")
     began = time.monotonic()
     with pytest.raises(errors.PluginFailed) as failed:
         manager.call_one("report", "one", app=APP)
     assert failed.value.message.startswith("plugin one failed in report: ") and said in failed.value.message
-    assert "plugin:disable one" in failed.value.hint and time.monotonic() - began < 5
+    assert "plugin:disable one" in failed.value.hint and time.monotonic() - began < 20
 
 
 def test_no_process_of_it_is_left_behind_or_waited_for(plugs, tmp_path):
     plugs.add("one", ["installed"], hooks__installed=f"#!/bin/sh\nsleep 61.25 & echo $! > {tmp_path}/pid\n")
     began = time.monotonic()
     manager.notify("installed")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     pid = (tmp_path / "pid").read_text().strip()
     time.sleep(0.05)
     assert not os.path.exists(f"/proc/{pid}") or open(f"/proc/{pid}/stat").read().split()[2] == "Z"
