@@ -67,6 +67,9 @@ class FakeScheduler(Broken):
         self._call("stop", process.name)
         self.containers.pop(process.name, None)
 
+    def tidy(self, app, every=False):
+        self._call("tidy", app)
+
     def refresh(self, process):
         self._call("refresh", process.name)
         return self.containers.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)

@@ -35,6 +35,9 @@ class Scheduler(Protocol):
     def stop(self, process: Process, timeout: int | None = None) -> None:
         """SIGTERM, SIGKILL after `timeout` seconds (default: the container's own), and remove it. Absent is fine."""
 
+    def tidy(self, app: str, every: bool = False) -> None:
+        """End and remove the one-off runs of the app that nobody waits for, since their command was killed; or all."""
+
     def refresh(self, process: Process) -> Process:
         """The process as it is now; state "missing" when it is gone."""
 

@@ -29,9 +29,18 @@ def app_renamed(app, former):
 
 @hookspec
 def app_destroyed(app):
-    """An app is being destroyed: remove what the plugin keeps of it.
+    """An app is gone for good: remove what the plugin keeps of it.
 
-    app: App. Its processes and routes are gone, its documents still there. Raising is reported; the rest goes on.
+    app: App, as it last was. Not called when apps:destroy moves an app to the trash, but when it is removed from there,
+    and then only if no other app has taken its name. Raising is reported; the rest goes on.
+    """
+
+
+@hookspec
+def before_restore(app):
+    """An app is about to come back from the trash.
+
+    app: App, as it will be. Raising refuses it, such as when another app has what belonged to it.
     """
 
 
@@ -87,8 +96,8 @@ def images_unused(app, kept, newest):
 
     app: App; kept: set[str], the IDs of images that a kept release of any app runs, and newest: int, the number of the
     newest release: those images, and what was built for a later number, must stay; so must an image that a container
-    uses. Called beside other commands, without the app's lock. Return list[str], what was removed, or None. Raising is
-    reported.
+    uses. Called beside other commands, without the app's lock; also after a build was killed, and when an app is gone
+    for good. Return list[str], what was removed, or None. Raising is reported.
     """
 
 
@@ -153,7 +162,8 @@ def check_process(app, release, process):
 def after_deploy(app, release, previous):
     """A release is live.
 
-    app: App; release: Release; previous: Release or None. Raising is reported; the release stays live.
+    app: App; release: Release; previous: Release or None. Raising is reported; the release stays live. Called again for
+    the same release where the first call was killed.
     """
 
 

@@ -7,7 +7,7 @@ from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, compose, interrupt, locks, merge, releases, rollout
+from minipaas_lib.pipeline import apps, compose, interrupt, journal, locks, merge, releases, rollout
 from minipaas_lib.store import documents, open_store
 
 
@@ -40,11 +40,22 @@ def change_locked(
         return None
     release = numbered(release)
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
-        manager.call("before_release", app=app, release=release)
-        releases.write(release)
+        begin(app, release, live)
         release = rollout.roll_out(app, release, live, settle=lambda: write(app, base))
         output.step(f"{name} {release.name} is live: {reason}")
     return release
+
+
+def begin(app: App, release: Release, live: Release) -> None:
+    """Write a release down, and that its rollout begins. Hooks may refuse it, and then nothing is written."""
+    journal.begin(app.name, "rollout", release=release.number, previous=live.number, commit=release.commit, reason=release.reason)
+    try:
+        manager.call("before_release", app=app, release=release)
+        with journal.step(app.name, "write the release"):
+            releases.write(release)
+    except BaseException:
+        journal.end(app.name)
+        raise
 
 
 def numbered(release: Release) -> Release:
@@ -71,6 +82,12 @@ def write(app: App, base: App) -> None:
     """
     path = apps.document_path(app.name)
     documents.edit(open_store(), path, lambda document: merge.apply_difference(document, base.document, app.document))
+
+
+def edit_app(name: str, edit: Callable) -> App:
+    """Change the app's document and nothing that runs, under the app's lock: what it says counts from the next release."""
+    with locks.app_lock(name):
+        return apps.edit(name, edit)
 
 
 def change_all(reason: str, restart: bool = True) -> int:

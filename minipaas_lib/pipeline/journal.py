@@ -1,38 +1,92 @@
-"""What a rollout in progress would need to be undone, written before it begins; see recover."""
+"""What a command in progress would need to be finished or undone, and each of its steps, written before it is taken.
 
-from minipaas_lib import errors
+The record is a document of the store: it is there, durably, before anything is done. The steps are lines of a file
+beside it: they say where a killed command stood, but recover decides by what is there, not by them, so that they need
+not survive a power cut and cost a deploy nothing worth measuring.
+"""
+
+import contextlib
+import os
+import threading
+
+from minipaas_lib import caller, errors, paths
 from minipaas_lib.model.app import App
-from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline import apps, merge
 from minipaas_lib.store import documents, open_store
+
+FAULTS = "faults"
+"""A file of paths.root() by which tests have us killed: see _die_here. Whoever can write there could do worse."""
+
+_one_at_a_time = threading.Lock()  # the steps of processes that start side by side are numbered too
+_count = 0
 
 
 def path(app: str) -> str:
     return f"apps/{app}/rollout.toml"
 
 
-def begin(app: App, release: Release) -> None:
-    """A rollout of `release` begins: keep the app's document as it is, and what it will say (`app`)."""
-    former = open_store().read(apps.document_path(app.name)).text
-    record = {"release": release.number, "former": former, "wanted": app.document}
-    documents.write(open_store(), path(app.name), record)
+def begin(app: str, operation: str, **about) -> None:
+    """A command begins to change the app; `operation` is one that recover knows, `about` what it needs to know."""
+    global _count
+    _count = 0
+    os.makedirs(paths.work(), mode=0o700, exist_ok=True)
+    forget_steps(app)
+    record = {"operation": operation, "key": caller.key(), "began": apps.now(), **about}
+    documents.write(open_store(), path(app), record)
+
+
+def read(app: str) -> dict:
+    """The record of a command that was begun and neither finished nor undone; empty where there is none."""
+    try:
+        return documents.read(open_store(), path(app))
+    except errors.NotFound:
+        return {}
 
 
 def unfinished(app: str) -> int | None:
     """The release of a rollout that has neither gone live nor been undone, or None."""
+    return read(app).get("release")
+
+
+@contextlib.contextmanager
+def step(app: str, what: str):
+    """Note that `what` is about to be done; the body of the context does it."""
+    global _count
+    with _one_at_a_time:
+        _count += 1
+        number = _count
+        file = os.open(_steps(app), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(file, f"{what}\n".encode())
+        finally:
+            os.close(file)
+    _die_here(number, "before", what)
+    yield
+    _die_here(number, "after", what)
+
+
+def last_step(app: str) -> str:
+    """What was being done when the app's command was killed; empty where that is not known."""
     try:
-        return documents.read(open_store(), path(app))["release"]
-    except errors.NotFound:
-        return None
+        with open(_steps(app), encoding="utf-8") as file:
+            lines = file.read().splitlines()
+    except OSError:
+        return ""
+    return lines[-1] if lines else ""
+
+
+def keep_document(app: App) -> None:
+    """The app's document is about to say what `app` says: keep what it says now. Nothing is kept where that is it."""
+    former = open_store().read(apps.document_path(app.name)).text
+    if apps.load(app.name).document != app.document:
+        documents.write(open_store(), path(app.name), read(app.name) | {"former": former, "wanted": app.document})
 
 
 def undo(app: str) -> None:
-    """Give the app its former document back, and end. What others changed in it meanwhile stays."""
-    try:
-        record = documents.read(open_store(), path(app))
-    except errors.NotFound:
-        return
-    _put_back(apps.document_path(app), record["former"], record["wanted"])
+    """Give the app its former document back where it was changed, and end. What others changed meanwhile stays."""
+    record = read(app)
+    if "former" in record:
+        _put_back(apps.document_path(app), record["former"], record["wanted"])
     end(app)
 
 
@@ -53,8 +107,43 @@ def _put_back(document_path: str, former: str, wanted: dict) -> None:
 
 
 def end(app: str) -> None:
-    """The rollout is over."""
-    try:
+    """The command is over."""
+    with contextlib.suppress(errors.NotFound):
         open_store().delete(path(app))
-    except errors.NotFound:
-        pass
+    forget_steps(app)
+
+
+def _steps(app: str) -> str:
+    return os.path.join(paths.work(), app + ".steps")
+
+
+def forget_steps(app: str) -> None:
+    """No command is going on."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_steps(app))
+
+
+def _die_here(number: int, when: str, what: str) -> None:
+    """Where the file of FAULTS is there: note the step beside it, and be killed if its first line names this one.
+
+    A line is the number of a step in its command and "before" or "after". It is taken away before we go, so that the
+    next line is for the command that recovers.
+    """
+    faults = os.path.join(paths.root(), FAULTS)
+    if not os.path.exists(faults):
+        return
+    with open(faults, encoding="utf-8") as file:
+        first, _, rest = file.read().partition("\n")
+    with open(faults + ".seen", "a", encoding="utf-8") as file:
+        file.write(f"{number} {when} {what}\n")
+    if first == f"{number} {when}":
+        with open(faults, "w", encoding="utf-8") as file:
+            file.write(rest)
+        die()
+
+
+def die() -> None:
+    """As if somebody had killed us: nothing of ours runs any more, no undoing either."""
+    import signal
+
+    os.kill(os.getpid(), signal.SIGKILL)

@@ -1,21 +1,29 @@
-"""Stop, start and destroy an app, and route it anew."""
+"""Create, stop and start an app, bring it back from the trash, route it anew, and put right what was interrupted."""
 
-import contextlib
-import shutil
-
-from minipaas_lib import errors, output, paths
-from minipaas_lib.bus import manager
-from minipaas_lib.pipeline import apps, change, engines, interrupt, locks, plan, recover, releases, retire, rollout
+from minipaas_lib import errors, output
+from minipaas_lib.model.app import App
+from minipaas_lib.pipeline import (
+    apps, change, engines, interrupt, journal, locks, plan, recover, releases, retire, rollout, trash,
+)  # fmt: skip
 from minipaas_lib.store import open_store
+
+
+def create(name: str) -> App:
+    """Create an app without a release, once nothing of a former one of that name is half done."""
+    with locks.name_lock(name):
+        pass
+    return apps.create(name)
 
 
 def stop(name: str) -> None:
     """Stop all processes of the app until it is started again, also over reboots. Its domains answer 503."""
     with locks.app_lock(name):
-        app = apps.edit(name, lambda document: document.update(stopped=True))
-        live = releases.live(name)
-        if live is not None:
+        journal.begin(name, "stop")
+        with journal.step(name, "note that it is stopped"):
+            app = apps.edit(name, lambda document: document.update(stopped=True))
+        if live := releases.live(name):
             recover.halt(app, live)
+        journal.end(name)
 
 
 def start(name: str) -> None:
@@ -30,22 +38,36 @@ def start(name: str) -> None:
         change.change_locked(name, "start", lambda document: document.pop("stopped", None), True, True)
 
 
-def destroy(name: str) -> None:
-    """Remove the app: its route first, then its processes, what plugins keep, its repository and its documents."""
-    from minipaas_lib.pipeline import receive
+def come_back(text: str) -> App:
+    """Bring an app back from the trash: `blog`, or `blog.2` where there are several; and start it, if it ran.
 
-    with locks.app_lock(name):
-        app = apps.load(name)
-        engines.router().remove(name)
-        scheduler = engines.scheduler()
-        for process in scheduler.processes(name):
-            scheduler.stop(process, timeout=10)
-        manager.notify("app_destroyed", app=app)
-        receive.remove_builds(name)
-        for folder in (paths.repository(name), paths.output(name)):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(folder)
-        open_store().delete_tree(f"apps/{name}")
+    When it cannot be started it is back all the same, stopped. Raises errors.NotFound, errors.UsageError where its name
+    or its domains are another app's by now.
+    """
+    ran = trash.ran(trash.find(text))
+    app = trash.restore(text)
+    if ran:
+        start(app.name)
+    return app
+
+
+def interrupted(name: str) -> str:
+    """What a killed command left half done, in words; empty where there is nothing."""
+    record = journal.read(name)
+    if not record or locks.held_by(name):
+        return ""
+    at = journal.last_step(name)
+    return "a command was killed" + (f" ({at})" if at else "")
+
+
+def recover_all() -> list[str]:
+    """Put right what was interrupted, of all apps, and empty the trash of what has expired; what was done, in words."""
+    done = []
+    for name in open_store().children("apps"):
+        if interrupted(name):
+            with locks.name_lock(name):
+                done.append(f"{name}: what was interrupted is put right")
+    return done + [f"{identity} is removed from the trash" for identity in trash.purge_expired()]
 
 
 def reroute(name: str) -> None:

@@ -19,21 +19,45 @@ held: list = []
 def app_lock(name: str, frozen_too: bool = False):
     """Hold the app's lock. What a dead holder left half done is put right first.
 
-    Raises errors.Locked when somebody else holds it, or when apps:lock froze the app (unless `frozen_too`).
+    Raises errors.NotFound, and errors.Locked when somebody else holds it or when apps:lock froze the app (unless
+    `frozen_too`).
     """
-    lock = open_store().lock(f"apps/{name}", holder(), wait=patience)
-    held.append(lock)
-    try:
+    with name_lock(name):
         app = apps.load(name)
         if app.frozen and not frozen_too:
             raise errors.Locked(f"{name} is locked: {app.frozen}", f"apps:unlock {name}")
-        from minipaas_lib.pipeline import recover
+        yield
 
+
+@contextlib.contextmanager
+def name_lock(name: str):
+    """As app_lock, whether there is an app of that name or not."""
+    from minipaas_lib.pipeline import recover
+
+    lock = open_store().lock(f"apps/{name}", holder(), wait=patience)
+    held.append(lock)
+    try:
         recover.recover(name)
         yield
     finally:
         held.remove(lock)
         lock.release()
+
+
+def freeze(name: str, reason: str) -> None:
+    """Refuse changes of the app from now on, without its lock: what is going on now goes on. Raises errors.UsageError."""
+
+    def edit(document) -> None:
+        if document.get("locked"):
+            raise errors.UsageError(f"{name} is locked already: {document['locked']}", f"apps:unlock {name}")
+        document["locked"] = reason
+
+    apps.edit(name, edit)
+
+
+def thaw(name: str) -> None:
+    """Let changes of the app in again."""
+    apps.edit(name, lambda document: document.pop("locked", None))
 
 
 def holder() -> LockHolder:

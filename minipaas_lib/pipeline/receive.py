@@ -3,7 +3,6 @@
 import dataclasses
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model import app_json, procfile
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import FAILED, Build, Release
-from minipaas_lib.pipeline import apps, change, compose, engines, interrupt, locks, releases, repository, rollout
+from minipaas_lib.pipeline import apps, change, compose, engines, interrupt, journal, leftovers, locks, releases, repository, rollout
 from minipaas_lib.pipeline.urls import urls
 
 FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
@@ -25,7 +24,7 @@ def pre_receive(name: str, updates: str, branches: list[str]) -> Release | None:
     """
     update = repository.choose_update(repository.parse_updates(updates), branches, name)
     with locks.app_lock(name), interrupt.cancellable():
-        return deploy_commit(name, update.new, "git push")
+        return deploy_commit(name, update.new, "git push", branch=update.branch)
 
 
 def rebuild(name: str) -> Release:
@@ -38,24 +37,29 @@ def rebuild(name: str) -> Release:
 
 
 def deploy_commit(
-    name: str, commit: str, reason: str, force: bool = False, edit: Callable | None = None
+    name: str, commit: str, reason: str, force: bool = False, edit: Callable | None = None, branch: str = ""
 ) -> Release:
-    """Build a commit and make it live, with what `edit` changes in the app's document.
+    """Build a commit and make it live, with what `edit` changes in the app's document; a clone checks out `branch` then.
 
     The caller holds the app's lock.
     """
     present, live = apps.load(name), releases.live(name)
     if live and live.commit == commit and not force and not present.stopped:
         output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
+        repository.follow(name, commit, branch)
         return live
     number = releases.next_number(name)
     engines.preload()
     with output.keep(f"{paths.output(name)}/v{number}.log"):
-        repository.keep_commit(name, commit, number)
+        previous = live.number if live else 0
+        journal.begin(name, "rollout", release=number, previous=previous, commit=commit, reason=reason, branch=branch)
         try:
+            with journal.step(name, "keep the commit"):
+                repository.keep_commit(name, commit, number)
             app, release = build_release(change.edited(present, edit), live, number, commit, reason)
         except BaseException as error:
             record_failure(present, number, commit, reason, error)
+            journal.end(name)
             raise
         release = rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
         announce(release)
@@ -64,15 +68,17 @@ def deploy_commit(
 
 def build_release(app: App, live: Release | None, number: int, commit: str, reason: str) -> tuple[App, Release]:
     """Unpack, build and write down a pending release; also the app as it will be once that is live."""
-    folder = build_folder(app.name)
+    folder = leftovers.build_folder(app.name, number)
     context = os.path.join(folder, "source")
     try:
         output.step(f"Building {app.name} v{number} from {commit[:8]}")
-        repository.checkout(app.name, commit, context)
+        with journal.step(app.name, "unpack the commit"):
+            repository.checkout(app.name, commit, context)
         commands = parse(context, "Procfile", procfile.parse, {})
         about = parse(context, "app.json", app_json.parse, None)
         begun = time.monotonic()
-        build = build_image(app, context, commit, number)
+        with journal.step(app.name, "build the image"):
+            build = build_image(app, context, commit, number)
         seconds = round(time.monotonic() - begun, 1)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -86,22 +92,9 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
     release = compose.release_of(app, number, build, commit, tasks, reason)
     release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
     manager.call("before_release", app=app, release=release)
-    releases.write(release)
+    with journal.step(app.name, "write the release"):
+        releases.write(release)
     return app, release
-
-
-def build_folder(name: str) -> str:
-    """A new folder for a build of the app, whose lock the caller holds: what is there of another is a dead one's."""
-    remove_builds(name)
-    return tempfile.mkdtemp(prefix=f"{name}.", dir=paths.work())  # no app's name has a dot
-
-
-def remove_builds(name: str) -> None:
-    """Remove the build folders of the app, whose lock the caller holds."""
-    os.makedirs(paths.work(), mode=0o700, exist_ok=True)
-    for folder in os.listdir(paths.work()):
-        if folder.startswith(f"{name}."):
-            shutil.rmtree(os.path.join(paths.work(), folder), ignore_errors=True)
 
 
 def parse(context: str, name: str, parser, absent):
@@ -143,7 +136,10 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
         author=repository.author(app.name, commit), commit=commit, wishes=app.wishes,
     )  # fmt: skip
     try:
-        releases.write(failed)
+        try:
+            releases.write(failed)
+        except errors.Conflict:  # the last moment before its rollout
+            releases.finish(releases.load(app.name, number), FAILED, said)
     except errors.MinipaasError:
         pass  # the error on its way says more
 

@@ -1,53 +1,147 @@
 """Finish or undo what a dead process left half done, and bring back what should run."""
 
-from minipaas_lib import output
+import contextlib
+
+from minipaas_lib import errors, output
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import FAILED, PENDING, RELEASED, Release
-from minipaas_lib.pipeline import apps, engines, journal, locks, plan, releases, retire, rollout
+from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, plan, releases, repository, retire, rollout
 
 
-def recover(name: str) -> None:
-    """Put right a rollout that its process did not live to end. The caller holds the app's lock."""
-    number = journal.unfinished(name)
-    if number is None:
+def recover(name: str) -> bool:
+    """Put right what a process did not live to end; whether there was something. The caller holds the app's lock.
+
+    It finds out by what is there how far that process came, so it may be killed and run again itself.
+    """
+    record = journal.read(name)
+    if record:
+        finish = {"rollout": rollout_of, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back}
+        finish[record.get("operation", "rollout")](name, record)
+    else:
+        journal.forget_steps(name)  # killed after its very last one
+    repository.tidy(name)
+    if live := _live(name):
+        repository.follow(name, live.commit)
         if retire.waiting(name):
             retire.spawn(name)  # where one is at work already, this one leaves at once
-        return
-    live = releases.live(name)
+    return bool(record)
+
+
+def _live(name: str) -> Release | None:
+    """The live release; None too where its document is broken: that is for the command to say."""
+    try:
+        return releases.live(name)
+    except errors.MinipaasError:
+        return None
+
+
+def said(name: str, verb: str, what: str) -> None:
+    """Tell the user of the next command what is put right before it begins."""
+    at = journal.last_step(name)
+    output.step(f"{verb} {what} of {name}, which was interrupted" + (f" ({at})" if at else ""))
+
+
+def rollout_of(name: str, record: dict) -> None:
+    """A deploy, or a change that made a release."""
+    live, number = releases.live(name), record["release"]
     if live and live.number == number:
-        output.step(f"Finishing {live.name} of {name}, which was interrupted")
-        forward(apps.load(name), live)
+        said(name, "Finishing", live.name)
+        forward(apps.load(name), live, record)
     else:
-        output.step(f"Undoing v{number} of {name}, which was interrupted")
-        back(name, number, live)
+        said(name, "Undoing", f"v{number}")
+        back(name, record, live)
 
 
-def forward(app: App, live: Release) -> None:
+def forward(app: App, live: Release, record: dict) -> None:
     """The release went live: only its last steps are missing."""
     steps = plan.make_plan(live, engines.scheduler().processes(app.name), retire.waiting(app.name))
-    rollout.go_on(app, live, list(steps.retire))
+    engines.scheduler().tidy(app.name)
+    leftovers.remove(app.name)
+    rollout.go_on(app, live, previous_of(app.name, record), list(steps.retire))
 
 
-def back(name: str, number: int, live: Release | None) -> None:
+def previous_of(name: str, record: dict) -> Release | None:
+    with contextlib.suppress(errors.NotFound):
+        return releases.load(name, record["previous"]) if record.get("previous") else None
+
+
+def back(name: str, record: dict, live: Release | None) -> None:
     """The release did not go live: nothing of it stays, and the live one is as it was."""
+    number, at = record["release"], journal.last_step(name)
+    stray = put_right(name, live)
+    for process in stray:
+        with journal.step(name, f"remove {process.name}"):
+            engines.scheduler().stop(process, timeout=5)
+    why = "its process was killed" + (f" ({at})" if at else "")
+    try:
+        release = releases.load(name, number)
+    except errors.NotFound:  # killed before it could be written: its number is used up, so it stays in the list
+        known = {key: record[key] for key in ("key", "commit", "reason") if key in record}
+        author = repository.author(name, record.get("commit", ""))
+        release = Release(name, number, "", record.get("began", ""), apps.now(), author=author, status=FAILED, failure=why, **known)
+        with journal.step(name, "write the failed release"):
+            releases.write(release)
+    if release.status == PENDING:
+        with journal.step(name, "mark the release failed"):
+            releases.finish(release, FAILED, why)
+    with journal.step(name, "remove what the build left"):
+        leftovers.remove(name)
+        leftovers.prune_images(apps.load(name))
+    journal.undo(name)
+
+
+def put_right(name: str, live: Release | None) -> list[Process]:
+    """Route to the processes of the live release, have those come back after a crash, and return all that are stray."""
     scheduler = engines.scheduler()
+    scheduler.tidy(name)
     waiting = retire.waiting(name)
     present = scheduler.processes(name)
     if live is None:
-        engines.router().remove(name)
-        keep, stray = [], [p for p in present if p.name not in waiting]
-    else:
-        steps = plan.make_plan(live, present, waiting)
-        keep, stray = list(steps.keep), list(steps.retire)
-        scheduler.adopt(keep)
+        with journal.step(name, "take the route away"):
+            engines.router().remove(name)
+        return [process for process in present if process.name not in waiting]
+    steps = plan.make_plan(live, present, waiting)
+    with journal.step(name, "route to what was live"):
+        scheduler.adopt(list(steps.keep))
+        rollout.switch(apps.load(name), live, list(steps.keep))
+    return list(steps.retire)
+
+
+def stop(name: str, record: dict) -> None:
+    """ps:stop."""
+    said(name, "Finishing", "ps:stop")
+    app = apps.edit(name, lambda document: document.update(stopped=True))
+    if live := releases.live(name):
+        halt(app, live)
+    journal.end(name)
+
+
+def restored(name: str, record: dict) -> None:
+    """ps:restore: what it started and did not come to check is removed; the next ps:restore starts it again."""
+    live = releases.live(name)
+    if live is not None:
+        said(name, "Undoing", "ps:restore")
+        present = sweep(name, live, retire.waiting(name))
+        keep = list(plan.make_plan(live, present, retire.waiting(name)).keep)
         rollout.switch(apps.load(name), live, keep)
-    for process in stray:
-        scheduler.stop(process, timeout=5)
-    release = releases.load(name, number)
-    if release.status == PENDING:
-        releases.finish(release, FAILED, "its process was killed")
-    journal.undo(name)
+    journal.end(name)
+
+
+def destroy(name: str, record: dict) -> None:
+    """apps:destroy."""
+    from minipaas_lib.pipeline import trash
+
+    said(name, "Finishing", "apps:destroy")
+    trash.take_away(name, record.get("trash", ""))
+
+
+def come_back(name: str, record: dict) -> None:
+    """apps:restore: the app is put back, stopped as it was left."""
+    from minipaas_lib.pipeline import trash
+
+    said(name, "Finishing", "apps:restore")
+    trash.put_back(name, record["trash"])
 
 
 def restore(name: str) -> None:
@@ -59,6 +153,7 @@ def restore(name: str) -> None:
         if app.stopped:
             halt(app, live)
             return
+        journal.begin(name, "restore")
         waiting = retire.waiting(name)
         present = sweep(name, live, waiting)
         steps = plan.make_plan(live, present, waiting)
@@ -66,9 +161,11 @@ def restore(name: str) -> None:
         try:
             started = rollout.start_all(engines.scheduler(), app, live, list(steps.start))
         finally:  # what runs is routed to, even where not all could be started
-            engines.scheduler().adopt([*steps.keep, *started])
-            rollout.switch(app, live, [*steps.keep, *started])
+            with journal.step(name, "adopt and route"):
+                engines.scheduler().adopt([*steps.keep, *started])
+                rollout.switch(app, live, [*steps.keep, *started])
             sweep(name, live, waiting)
+            journal.end(name)
         if live.status != RELEASED:
             releases.finish(live, RELEASED)
         retire.add(name, list(steps.retire))
@@ -79,6 +176,7 @@ def restore(name: str) -> None:
 def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:
     """Remove the app's dead containers, and those of the live release that never became part of it; return the others."""
     scheduler = engines.scheduler()
+    scheduler.tidy(name)
     others = []
     for process in scheduler.processes(name):
         unproven = process.release == live.processes and not process.adopted
@@ -91,9 +189,11 @@ def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:
 
 def halt(app: App, live: Release) -> None:
     """Stop all processes of a stopped app. Its domains answer 503."""
-    rollout.switch(app, live, [])
+    with journal.step(app.name, "take the requests away"):
+        rollout.switch(app, live, [])
     scheduler = engines.scheduler()
     retire.forget(app.name)
     for process in scheduler.processes(app.name):
         output.info(f"stopping {process.name}")
-        scheduler.stop(process)
+        with journal.step(app.name, f"stop {process.name}"):
+            scheduler.stop(process)

@@ -8,16 +8,15 @@ import contextlib
 import os
 import shutil
 
-from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import git
+from minipaas_lib import errors, output, paths
+from minipaas_lib.pipeline import git, receiving
 from minipaas_lib.pipeline.checkout import checkout
 from minipaas_lib.pipeline.context import read_file
-from minipaas_lib.pipeline.updates import Update, choose_update, parse_updates
+from minipaas_lib.pipeline.updates import choose_update, parse_updates
 
 __all__ = [
-    "Update", "author", "checkout", "choose_update", "commits_between", "create", "drop_release", "has_commit",
-    "head_commit", "keep_commit", "kept_releases", "move_branch", "parse_updates", "read_file", "remove", "set_head",
-    "subject",
+    "author", "checkout", "choose_update", "commits_between", "create", "drop_release", "follow", "has_commit",
+    "head_commit", "keep_commit", "kept_releases", "parse_updates", "read_file", "remove", "set_head", "subject", "tidy",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -107,15 +106,52 @@ def set_head(app: str, branch: str) -> None:
     _put(os.path.join(paths.repository(app), "HEAD"), f"ref: refs/heads/{branch}\n".encode(), 0o600)
 
 
-def move_branch(app: str, update: Update) -> None:
-    """Do what git would have done at the end of a push whose git-receive-pack has died. Raises errors.Conflict.
+def follow(app: str, commit: str, branch: str = "") -> None:
+    """Let a clone yield `commit`, the live one: `branch`, else the one that HEAD names, becomes that commit.
 
-    The commit must be kept already (keep_commit).
+    A push that is going on moves its branch itself. Where that was killed the next command does it, and a rollback
+    needs it too: else the push that follows would find everything up to date. What goes wrong is reported: the release
+    is live all the same.
     """
+    folder = paths.repository(app)
     try:
-        git.run([f"--git-dir={paths.repository(app)}", "update-ref", update.ref, update.new, update.old])
-    except git.GitFailed as error:
-        raise errors.Conflict(f"{update.branch} of {app} was not moved: {error.message}", "push again") from None
+        head = _head(folder)
+        if not commit or not head:
+            return
+        if branch and branch != head:
+            set_head(app, branch)
+        ref = f"refs/heads/{branch or head}"
+        if _tip(folder, ref) != commit and not receiving.receiving(folder):
+            git.run([f"--git-dir={folder}", "update-ref", ref, commit])
+    except (errors.MinipaasError, OSError) as error:
+        output.warn(f"the repository of {app} is behind: {error}")
+
+
+def tidy(app: str) -> None:
+    """Remove what killed git processes have left in the app's repository; the caller holds the app's lock."""
+    folder = paths.repository(app)
+    if os.path.isdir(folder):
+        receiving.tidy(folder)
+
+
+def _head(folder: str) -> str:
+    """The branch that HEAD names; empty where there is no repository."""
+    try:
+        with open(os.path.join(folder, "HEAD"), encoding="utf-8") as file:
+            return file.read().strip().removeprefix("ref: refs/heads/")
+    except FileNotFoundError:
+        return ""
+
+
+def _tip(folder: str, ref: str) -> str:
+    """The commit of a ref, which is mostly in a file of its own; empty where there is none."""
+    try:
+        with open(os.path.join(folder, ref), encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        with contextlib.suppress(git.GitFailed):
+            return git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", ref]).decode().strip()
+    return ""
 
 
 def head_commit(app: str, branches: list[str]) -> str | None:

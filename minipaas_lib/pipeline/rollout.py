@@ -15,7 +15,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import FAILED, RELEASED, Release
 from minipaas_lib.model.route import make_route
-from minipaas_lib.pipeline import engines, interrupt, journal, plan, readiness, releases, retire
+from minipaas_lib.pipeline import engines, interrupt, journal, plan, readiness, releases, repository, retire
 from minipaas_lib.pipeline.compose import container_spec
 
 AT_ONCE = 4  # processes started at the same time
@@ -24,13 +24,12 @@ AT_ONCE = 4  # processes started at the same time
 def roll_out(app: App, release: Release, previous: Release | None, settle: Callable[[], None] = lambda: None) -> Release:
     """Make `release` (written, pending) the live one. `settle` writes the app's document just before traffic moves.
 
-    Raises errors.MinipaasError when it could not go live; then the release is marked failed, nothing of it is left,
-    and `previous` serves as before.
+    The caller has begun a `rollout` in the journal; it is ended here. Raises errors.MinipaasError when the release
+    could not go live; then it is marked failed, nothing of it is left, and `previous` serves as before.
     """
     before: set[str] | None = None
     moved = False
     try:
-        journal.begin(app, release)
         scheduler = engines.scheduler()
         present = scheduler.processes(app.name)
         before = {process.name for process in present}
@@ -38,18 +37,21 @@ def roll_out(app: App, release: Release, previous: Release | None, settle: Calla
         manager.call("before_deploy", app=app, release=release, previous=previous)
         run_tasks(scheduler, app, release)
         started = start_all(scheduler, app, release, list(steps.start))
-        scheduler.adopt(started)
-        settle()
+        with journal.step(app.name, "have the processes come back after a crash"):
+            scheduler.adopt(started)
+        with journal.step(app.name, "write the app's document"):
+            journal.keep_document(app)
+            settle()
         interrupt.no_way_back()
         moved = True
-        switch(app, release, [*steps.keep, *started])
-        releases.set_live(release)
+        with journal.step(app.name, "move the requests"):
+            switch(app, release, [*steps.keep, *started])
+        with journal.step(app.name, "make the release live"):
+            releases.set_live(release)
     except BaseException as error:
         undo(app, release, previous, before, error, moved)
         raise
-    release = go_on(app, release, list(steps.retire))
-    manager.notify("after_deploy", app=app, release=release, previous=previous)
-    return release
+    return go_on(app, release, previous, list(steps.retire))
 
 
 def run_tasks(scheduler: Scheduler, app: App, release: Release) -> None:
@@ -58,7 +60,8 @@ def run_tasks(scheduler: Scheduler, app: App, release: Release) -> None:
     if command and release.number == release.processes:
         output.step(f"Running the release task: {command}")
         spec = dataclasses.replace(container_spec(release, "release", 1), command=command)
-        code = scheduler.run(spec)
+        with journal.step(app.name, "run the release task"):
+            code = scheduler.run(spec)
         if code:
             raise errors.DeployFailed(f"the release task ended with exit code {code}", f"logs:failed {app.name}")
     manager.call("release_task", app=app, release=release)
@@ -70,7 +73,8 @@ def start_all(scheduler: Scheduler, app: App, release: Release, specs: list[Cont
     given_up = threading.Event()
 
     def start(spec: ContainerSpec) -> None:
-        process = scheduler.start(spec)
+        with journal.step(app.name, f"start {spec.name}"):
+            process = scheduler.start(spec)
         ready = readiness.wait_ready(scheduler, process, given_up.is_set)
         manager.call("check_process", app=app, release=release, process=ready)
         started.append(ready)
@@ -115,10 +119,19 @@ def switch(app: App, release: Release, processes: list[Process]) -> None:
     manager.notify("route_changed", app=app, route=route)
 
 
-def go_on(app: App, release: Release, old: list[Process]) -> Release:
-    """The release is live: finish what goes with it and let the old processes go."""
-    release = releases.finish(release, RELEASED)
-    retire.add(app.name, old)
+def go_on(app: App, release: Release, previous: Release | None, old: list[Process]) -> Release:
+    """The release is live: finish what goes with it and let the old processes go.
+
+    After a kill all of it is done again.
+    """
+    with journal.step(app.name, "mark the release as released"):
+        release = releases.finish(release, RELEASED)
+    with journal.step(app.name, "retire the old processes"):
+        retire.add(app.name, old)
+    with journal.step(app.name, "tell the plugins"):
+        manager.notify("after_deploy", app=app, release=release, previous=previous)
+    with journal.step(app.name, "move the branch"):
+        repository.follow(app.name, release.commit, journal.read(app.name).get("branch", ""))
     journal.end(app.name)
     if old:
         output.step("Retiring " + ", ".join(process.name for process in old) + " once their requests are done")

@@ -40,21 +40,61 @@ def apps_list(format):
 
 @api.commands.command("apps:destroy")
 @click.option("--force", "-f", is_flag=True, help="Do not ask for the name")
+@click.option("--now", is_flag=True, help="Remove it for good, from the trash too")
 @api.commands.wait_option
 @api.commands.app_argument
-def apps_destroy(app, force):
-    """Remove an app and all that belongs to it.
+def apps_destroy(app, force, now):
+    """Stop an app and put it into the trash, for seven days.
 
-    Its name is asked for on stdin, unless --force is given. There is no way back.
+    apps:restore brings it back; its name and its domains are free meanwhile. With --now it is removed for good with all
+    that belongs to it, and there is no way back. Its name is asked for on stdin, unless --force is given.
 
     \b
     e.g.: apps:destroy blog
-          apps:destroy blog --force
+          apps:destroy blog --now --force
     """
-    api.app(app)
-    api.commands.confirm(app, force)
-    api.destroy_app(app)
+    trashed = api.trash.entries_of(app) if now else []
+    if app in api.app_names() or not trashed:
+        api.app(app)
+        api.commands.confirm(app, force)
+        identity = api.destroy_app(app, now)
+    else:
+        api.commands.confirm(app, force)
+    for former in trashed:
+        api.trash.purge(former)
     api.output.step(f"Destroyed {app}")
+    if not now:
+        again = app if api.trash.entries_of(app)[-1:] == [identity] else identity
+        api.output.info(f"for seven days this brings it back: apps:restore {again}")
+
+
+@api.commands.command("apps:trash")
+@api.commands.format_option
+def apps_trash(format):
+    """List the destroyed apps that apps:restore can bring back.
+
+    \b
+    e.g.: apps:trash
+          apps:trash --format json
+    """
+    api.commands.print_table(api.trash.entries(), format)
+
+
+@api.commands.command("apps:restore")
+@api.commands.wait_option
+@click.argument("app", metavar="<app>")
+def apps_restore(app):
+    """Bring a destroyed app back from the trash and start it, if it ran.
+
+    Its config, domains, releases, repository and output are as they were; it starts as a new release. Where several
+    apps of a name are in the trash the last one is meant, or say which: blog.1.
+
+    \b
+    e.g.: apps:restore blog
+          apps:restore blog.1
+    """
+    restored = api.come_back(app)
+    api.output.step(f"{restored.name} is back" + (", and stopped" if api.app(restored.name).stopped else ""))
 
 
 @api.commands.command("apps:exists")
@@ -103,13 +143,7 @@ def apps_lock(app, message):
     e.g.: apps:lock blog --message "moving the database"
     """
     reason = _reason(message)
-
-    def freeze(document) -> None:
-        if document.get("locked"):
-            raise api.errors.UsageError(f"{app} is locked already: {document['locked']}", f"apps:unlock {app}")
-        document["locked"] = reason
-
-    api.edit_app(app, freeze)
+    api.freeze(app, reason)
     api.output.step(f"Locked {app}: {reason}")
     busy = api.lock_holder(app)
     if busy:
@@ -145,7 +179,7 @@ def apps_unlock(app):
     if not api.app(app).frozen:
         api.output.info(f"{app} is not locked, nothing to do")
         return
-    api.edit_app(app, lambda document: document.pop("locked", None))
+    api.thaw(app)
     api.output.step(f"Unlocked {app}")
 
 

@@ -1,18 +1,10 @@
-"""Remove the images of an app, all of them or the unused ones."""
+"""Remove the images of an app that are not used any more."""
 
 import re
 import subprocess
 
 from minipaas_lib import api
 from plugins.builder_dockerfile import client as clients
-
-
-def remove_all(app: str) -> None:
-    """Remove every image built for the app, tagged or not. Raises errors.Unavailable when docker refuses."""
-    client = clients.find()
-    listed = _docker(client, "images", "--quiet", "--no-trunc", "--filter", f"label=minipaas.app={app}")
-    if images := sorted(set(listed.split())):
-        _docker(client, "image", "rm", "--force", *images)
 
 
 def remove_unused(app: str, kept: set[str], newest: int) -> list[str]:

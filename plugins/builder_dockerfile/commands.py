@@ -7,6 +7,7 @@ from plugins.builder_dockerfile import settings
 
 
 @api.commands.command("builder-dockerfile:set")
+@api.commands.wait_option
 @api.commands.app_argument
 @click.argument("property", metavar="<property>")
 @click.argument("value", metavar="[<value>]", required=False, default="")

@@ -36,13 +36,6 @@ def build_image(app, builder, context, commit, release):
 
 
 @api.hookimpl
-def app_destroyed(app):
-    from plugins.builder_dockerfile import cleanup
-
-    cleanup.remove_all(app.name)
-
-
-@api.hookimpl
 def images_unused(app, kept, newest):
     from plugins.builder_dockerfile import cleanup
 

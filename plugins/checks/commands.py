@@ -9,6 +9,7 @@ checks_report = api.commands.report_command("checks", hooks.report, "Report how 
 
 
 @api.commands.command("checks:set")
+@api.commands.wait_option
 @api.commands.app_argument
 @click.argument("key", metavar="<key>")
 @click.argument("value", required=False, default="", metavar="[<value>]")

@@ -2,22 +2,28 @@
 
 import dataclasses
 
+import click
+
 from minipaas_lib import api
 
 ORDER = ("docker", "network", "nginx", "include", "pages", "store", "sshd", "authorized_keys", "git-shell", "program", "disk")
 
 
 @api.commands.command("doctor")
+@click.option("--fix", is_flag=True, help="First put right what killed commands left half done")
 @api.commands.format_option
-def doctor(format):
+def doctor(format, fix):
     """Look for what is broken on this host and in its apps.
 
     Each part is ok or broken, with the fix; the first broken one is named at the end. The exit status is 1 if any is.
 
     \b
     e.g.: doctor
+          doctor --fix
           doctor --format json
     """
+    if fix:
+        put_right()
     findings = [*in_order(collect(None)), *of_apps()]
     broken = [finding for finding in findings if not finding.ok]
     if format == "json":
@@ -25,6 +31,17 @@ def doctor(format):
     else:
         show(findings, broken)
     return 1 if broken else 0
+
+
+def put_right() -> None:
+    """Finish or undo what was interrupted, of all apps. What cannot be put right now is among the findings."""
+    try:
+        done = api.recover_all()
+    except api.errors.MinipaasError as error:
+        api.output.warn(error.message)
+        return
+    for said in done or ["nothing was left half done"]:
+        api.output.step(said)
 
 
 def show(findings: list, broken: list) -> None:

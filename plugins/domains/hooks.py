@@ -23,6 +23,13 @@ def before_release(app, release):
 
 
 @api.hookimpl
+def before_restore(app):
+    from plugins.domains import change
+
+    change.refuse_taken(sorted(owners.own(app)), app.name, owners.global_domains())
+
+
+@api.hookimpl
 def route_context(app):
     return {"domains": owners.domains_of(app, owners.global_domains())}
 

@@ -14,6 +14,7 @@ git_report = api.commands.report_command("git", hooks.report, "Report how an app
 
 
 @api.commands.command("git:set")
+@api.commands.wait_option
 @api.commands.app_argument
 @click.argument("key", metavar="<key>")
 @click.argument("value", required=False, default="", metavar="[<value>]")
@@ -58,14 +59,4 @@ def git_pre_receive(app):
     """Deploy a push. The hook of the app's repository runs this; git's list of updates comes on stdin."""
     if "GIT_DIR" not in os.environ:
         raise api.errors.UsageError("git runs this command itself, during a push", f"git push paas@<host>:{app} main")
-    pusher = os.getppid()
-    branches = settings.deploy_branches(api.app(app))
-    updates = sys.stdin.read(INPUT_LIMIT)
-    api.receive(app, updates, branches)
-    update = api.repository.choose_update(api.repository.parse_updates(updates), branches, app)
-    try:
-        api.repository.set_head(app, update.branch)
-        if os.getppid() != pusher:  # the client hung up after traffic had moved, and nobody is left to move the branch
-            api.repository.move_branch(app, update)
-    except (api.errors.MinipaasError, OSError) as error:  # the release is live: no reason to fail the push
-        api.output.warn(f"the repository of {app} is behind: {error}")
+    api.receive(app, sys.stdin.read(INPUT_LIMIT), settings.deploy_branches(api.app(app)))

@@ -35,7 +35,7 @@ def prune_images(app, newest: int) -> list[str]:
         for name in api.app_names()
         for release in api.kept_releases(name, settings.keep(api.app(name)))
         if release.image
-    }
+    } | api.trash.images(app.name)
     return [name for removed in api.call("images_unused", app=app, kept=kept, newest=newest) for name in removed]
 
 

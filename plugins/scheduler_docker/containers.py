@@ -14,6 +14,7 @@ INDEX = "minipaas.index"
 PORT = "minipaas.port"
 RESTART = "minipaas.restart"
 RUN = "minipaas.run"  # a one-off container carries this, with the app's name, and an empty APP
+OWNER = "minipaas.owner"  # ... and this, see owner.me
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"
@@ -37,10 +38,10 @@ def body(spec: "api.ContainerSpec", network: str, address: str) -> dict:
     return _body(spec, network, labels, endpoint)
 
 
-def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty: bool) -> dict:
+def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty: bool, owner: str) -> dict:
     """The body of `POST /containers/create` for a one-off container; docker picks its address."""
     # A container has its image's labels too, and those name the app.
-    made = _body(spec, network, {APP: "", RUN: spec.app}, {})
+    made = _body(spec, network, {APP: "", RUN: spec.app, OWNER: owner}, {})
     made |= {"AttachStdout": True, "AttachStderr": True, "Tty": tty}
     if interactive:
         made |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}

@@ -22,13 +22,6 @@ def installed():
     network.ensure()
 
 
-@api.hookimpl(tryfirst=True)  # before the builder, which cannot remove an image that a one-off uses
-def app_destroyed(app):
-    from plugins.scheduler_docker.scheduler import DockerScheduler
-
-    DockerScheduler().end_runs(app.name)
-
-
 @api.hookimpl
 def doctor(app):
     try:

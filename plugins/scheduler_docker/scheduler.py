@@ -3,7 +3,7 @@
 import contextlib
 
 from minipaas_lib import api
-from plugins.scheduler_docker import client, containers, network
+from plugins.scheduler_docker import client, containers, network, owner
 
 _ADDRESS_TRIES = 5
 
@@ -64,6 +64,16 @@ class DockerScheduler:
             client.connect().stop(answer["Id"], timeout=timeout)
         self._remove(answer["Id"])
 
+    def tidy(self, app: str, every: bool = False) -> None:
+        docker_api = client.connect()
+        with client.answering():
+            found = docker_api.containers(all=True, filters={"label": f"{containers.RUN}={app}"})
+        for item in found:
+            if containers.is_process(item["Labels"]):  # an image may have that label of its own
+                continue
+            if every or not owner.alive(item["Labels"].get(containers.OWNER, "")):
+                self._remove(item["Id"])
+
     def refresh(self, process: "api.Process") -> "api.Process":
         from dataclasses import replace
 
@@ -114,22 +124,14 @@ class DockerScheduler:
 
         from plugins.scheduler_docker import attached
 
+        self.tidy(spec.app)
         ours = network.ensure()
         name = f"{spec.name.rpartition('.')[0] or spec.name}.{secrets.token_hex(4)}"
-        made = self._create(name, containers.one_off_body(spec, ours.name, interactive, tty))
+        made = self._create(name, containers.one_off_body(spec, ours.name, interactive, tty, owner.me()))
         try:
             return attached.start(name, interactive, ttl)
         finally:
             self._end(made, min(spec.stop_timeout, 10))
-
-    def end_runs(self, app: str) -> None:
-        """Remove the one-off containers of an app."""
-        docker_api = client.connect()
-        with client.answering():
-            found = docker_api.containers(all=True, filters={"label": f"{containers.RUN}={app}"})
-        for item in found:
-            if not containers.is_process(item["Labels"]):  # an image may have that label of its own
-                self._remove(item["Id"])
 
     def enter(self, process: "api.Process", command: list[str], tty: bool = False) -> int:
         import secrets

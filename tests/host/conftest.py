@@ -173,7 +173,7 @@ def app(host, request):
     """The name of an app that does not exist yet; it is destroyed afterwards."""
     name = f"t-{word()}"
     yield name
-    subprocess.run([MINIPAAS, "apps:destroy", name, "--force"], capture_output=True, timeout=120)
+    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=120)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def other_app(host):
     """A second one."""
     name = f"u-{word()}"
     yield name
-    subprocess.run([MINIPAAS, "apps:destroy", name, "--force"], capture_output=True, timeout=120)
+    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=120)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ def live(host, tmp_path_factory):
     made.push()
     host.ssh("checks:set", name, "wait-to-retire", "1")
     yield made
-    subprocess.run([MINIPAAS, "apps:destroy", name, "--force"], capture_output=True, timeout=120)
+    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=120)
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def test_every_domain_serves_its_own_app_after_a_reboot(host, app, other_app, re
         assert host.containers(app) == [f"{app}_v2.web.1"]
         assert host.containers(stopped) == []
     finally:
-        host.ssh("apps:destroy", stopped, "--force")
+        host.ssh("apps:destroy", stopped, "--force", "--now")
 
 
 def addresses(name: str) -> str:

@@ -11,7 +11,7 @@ from minipaas_lib import api, caller, cli, output, paths, store
 from minipaas_lib.bus import index, manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
-from minipaas_lib.pipeline import apps, change, compose, engines, locks, readiness, releases, retire, rollout
+from minipaas_lib.pipeline import apps, change, compose, engines, journal, locks, readiness, releases, retire, rollout
 from minipaas_lib.store import schema
 from tests.fakes import FakeRouter, FakeScheduler
 
@@ -102,6 +102,7 @@ class Engines:
             build = Build(image, "fake", commands or {"web": ""})
             number = releases.next_number(name)
             release = compose.release_of(app, number, build, about.get("commit", "c" * 40), about.get("tasks", {}), "git push")
+            journal.begin(name, "rollout", release=number, previous=live.number if live else 0, commit=release.commit)
             releases.write(release)
             return rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
 

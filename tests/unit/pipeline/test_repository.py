@@ -8,7 +8,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import git, repository
+from minipaas_lib.pipeline import git, receiving, repository
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 HOOK_PROGRAM = f"""#!{sys.executable}
@@ -231,15 +231,80 @@ def test_set_head_decides_what_a_clone_checks_out(laptop, tmp_path):
     assert os.listdir(tmp_path / "clone") != [".git"]
 
 
-def test_move_branch_finishes_what_a_dead_push_began(laptop):
+def test_the_branch_follows_the_live_commit_where_a_push_died(laptop):
     first = laptop.commit({"page": "x"})
     laptop.push(end="kill")
-    update = repository.Update("0" * 40, first, "refs/heads/main")
-    repository.move_branch("blog", update)
-    assert repository.head_commit("blog", ["main"]) == first
-    with pytest.raises(errors.Conflict, match="main of blog was not moved"):
-        repository.move_branch("blog", repository.Update("1" * 40, first, "refs/heads/main"))
+    repository.follow("blog", first, "production")
+    assert repository.head_commit("blog", ["production"]) == first and head() == "ref: refs/heads/production"
+    repository.follow("blog", "")
+    in_repository("pack-refs", "--all")
+    repository.follow("blog", first)
+    assert not os.path.exists(os.path.join(paths.repository("blog"), "refs/heads/production")), "it needed no change"
     in_repository("fsck", "--strict", "--full")
+
+
+def test_the_branch_is_left_to_a_push_that_goes_on(laptop, monkeypatch):
+    first = laptop.commit({"page": "x"})
+    laptop.push(end="kill")
+    monkeypatch.setattr(receiving, "receiving", lambda folder: True)
+    repository.follow("blog", first, "main")
+    assert repository.head_commit("blog", ["main"]) is None
+
+
+def test_a_repository_that_is_gone_is_no_error(world, capsys):
+    repository.follow("blog", "c" * 40)
+    repository.tidy("blog")
+    assert capsys.readouterr().err == ""
+
+
+def test_a_branch_that_cannot_be_moved_is_reported(laptop, capsys):
+    repository.follow("blog", "c" * 40)
+    assert "the repository of blog is behind" in capsys.readouterr().err
+
+
+STALE = ["refs/heads/main.lock", "HEAD.lock", "packed-refs.lock", "objects/tmp_objdir-incoming-AbCdEf/pack/x", "config.new-12",
+         "hooks/pre-receive.new-7", "shallow_AbCdEf"]  # fmt: skip
+
+
+def test_what_killed_git_processes_left_is_removed(laptop, monkeypatch):
+    laptop.commit({"page": "x"})
+    laptop.push()
+    before = files()
+    for name in STALE:
+        path = os.path.join(paths.repository("blog"), name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        open(path, "w").close()
+    with monkeypatch.context() as patch:
+        patch.setattr(receiving, "receiving", lambda folder: True)
+        repository.tidy("blog")
+        assert files() > before, "while a push goes on nothing is touched"
+    repository.tidy("blog")
+    assert files() == before
+
+
+def files() -> set[str]:
+    return {os.path.join(place, name) for place, _, names in os.walk(paths.repository("blog")) for name in names}
+
+
+def head() -> str:
+    with open(os.path.join(paths.repository("blog"), "HEAD")) as file:
+        return file.read().strip()
+
+
+def test_a_push_that_goes_on_is_seen(laptop, tmp_path):
+    """By its command line and the folder it works in, whoever's child it is; a clone is none."""
+    folder = paths.repository("blog")
+    assert not receiving.receiving(folder)
+    for words, seen in ((["git", "receive-pack", folder], True), (["git", "receive-pack", "."], True), (["git", "upload-pack", "."], False)):
+        process = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        try:
+            process.stdout.read(4)
+            assert receiving.receiving(folder) == seen
+        finally:
+            process.kill()
+            process.wait()
+            process.stdin.close()
+            process.stdout.close()
 
 
 def tree(entries):

@@ -6,14 +6,10 @@ import time
 import pytest
 
 from minipaas_lib import errors, store
-from minipaas_lib.pipeline import apps, change, journal, lifecycle, locks, recover, releases, retire
+from minipaas_lib.pipeline import apps, change, journal, lifecycle, locks, recover, releases, retire, trash
 from minipaas_lib.store import documents
 
 WEB_AND_WORKER = {"web": "serve", "worker": "work"}
-
-
-class Killed(BaseException):
-    """kill -9: nothing of ours runs any more, no undoing either."""
 
 
 @pytest.fixture
@@ -298,64 +294,6 @@ def test_restore_routes_to_what_runs_even_if_not_all_starts(blog):
     assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1"]
 
 
-def test_destroy(blog):
-    lifecycle.destroy("blog")
-    assert blog.scheduler.names() == [] and blog.router.routes() == [] and apps.names() == []
-
-
-# -- killed at every point -----------------------------------------------------------------------------------------
-
-
-def kill_at(monkeypatch, target, method, when):
-    """kill -9 before or after the first call of `target.method` from now on."""
-    original = getattr(target, method)
-
-    def dying(*arguments, **named):
-        monkeypatch.setattr(target, method, original)
-        if when == "after":
-            original(*arguments, **named)
-        raise Killed
-
-    monkeypatch.setattr(target, method, dying)
-
-
-POINTS = ["journal.begin", "scheduler.start", "scheduler.adopt", "change.write", "router.apply", "releases.set_live",
-          "releases.finish", "retire.add", "journal.end"]  # fmt: skip
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("point", POINTS)
-@pytest.mark.parametrize("edit", [set_config("1"), scale(web=3), scale(web=1, worker=0)], ids=["config", "up", "down"])
-def test_killed_at_every_point(blog, monkeypatch, point, when, edit):
-    change.change("blog", "scale", scale(web=2))
-    before, old = app_text(), blog.routed("blog")
-    adopted = blog.scheduler.adopted()
-    where, _, method = point.partition(".")
-    target = {"scheduler": blog.scheduler, "router": blog.router, "journal": journal, "change": change,
-              "releases": releases, "retire": retire}[where]  # fmt: skip
-    monkeypatch.setattr("minipaas_lib.pipeline.rollout.undo", lambda *arguments: None)
-    kill_at(monkeypatch, target, method, when)
-    try:
-        change.change("blog", "the change", edit)
-    except Killed:
-        pass
-    assert blog.routed("blog"), "somebody serves at every moment"
-    with locks.app_lock("blog"):  # any next command
-        pass
-    live = releases.live("blog")
-    assert journal.unfinished("blog") is None
-    counting = [n for n in blog.scheduler.names() if n not in retire.waiting("blog")]
-    assert counting == blog.scheduler.adopted()
-    assert blog.router.applied("blog") == live.name
-    if live.number == 2:
-        assert app_text() == before and blog.routed("blog") == old and counting == adopted
-        assert releases.load("blog", 3).status in ("failed", "pending")
-    else:
-        assert live.number == 3 and live.status == "released" and app_text() != before
-        assert len(blog.routed("blog")) == live.formation["web"]
-        assert len(counting) == sum(live.formation.values())
-
-
 # -- retiring ------------------------------------------------------------------------------------------------------
 
 
@@ -393,7 +331,7 @@ def test_the_next_command_goes_on_retiring(blog):
 
 def test_retiring_of_a_destroyed_app_ends(blog, clock):
     change.change("blog", "config", set_config("1"))
-    lifecycle.destroy("blog")
+    trash.destroy("blog", now=True)
     retire.run("blog")
     retire.finish("blog", "blog_v1.web.1")
     assert store.open_store().list("apps") == []

@@ -16,6 +16,9 @@ class NoEngine:
     def processes(self, app=None):
         return []
 
+    def tidy(self, app, every=False):
+        pass
+
 
 @pytest.fixture
 def idle(world, monkeypatch):
@@ -83,6 +86,35 @@ def test_destroy_by_force(idle):
     idle.ok("apps:create", "blog")
     idle.ok("apps:destroy", "blog", "--force")
     assert "there is no app" in idle.refused("apps:destroy", "blog", "--force")
+
+
+def test_the_trash(idle):
+    assert idle.ok("apps:trash") == ""
+    assert "there is no \"blog\" in the trash" in idle.refused("apps:restore", "blog")
+    for _ in range(2):
+        idle.ok("apps:create", "blog", key="anna")
+        assert "apps:restore blog" in idle("apps:destroy", "blog", "--force", key="eve").err
+    rows = json.loads(idle.ok("apps:trash", "--format", "json"))
+    assert [(row["id"], row["app"], row["by"]) for row in rows] == [("blog.1", "blog", "eve"), ("blog.2", "blog", "eve")]
+    assert rows[0]["until"] > rows[0]["destroyed"] and "blog.2" in idle.ok("apps:trash")
+    assert "blog is back" in idle("apps:restore", "blog.1").err
+    assert apps.load("blog").creator == "anna"
+    assert "there is an app blog again" in idle.refused("apps:restore", "blog")
+    idle.ok("apps:destroy", "blog", "--now", "--force")
+    assert idle.ok("apps:trash") == "", "--now is for good, in the trash too"
+    assert "there is no app" in idle.refused("apps:destroy", "blog", "--now", "--force")
+
+
+def test_destroy_now_empties_the_trash_of_an_app_that_is_there_already(idle):
+    idle.ok("apps:create", "blog")
+    idle.ok("apps:destroy", "blog", "--force")
+    idle.ok("apps:destroy", "blog", "--now", "--force")
+    assert idle.ok("apps:trash") == ""
+
+
+@pytest.mark.parametrize("name", [*NAMES, "blog.x", "blog.1.toml", "../blog.1", "blog.99999999", "blog."])
+def test_bad_names_in_the_trash(idle, name):
+    idle.refused("apps:restore", name)
 
 
 def test_a_locked_app_is_not_destroyed(idle):

@@ -75,10 +75,10 @@ def head() -> str:
 def test_pre_receive(blog, pushed):
     updates = f"{OLD} {NEW} refs/heads/master\n"
     blog.ok("git:pre-receive", "blog", stdin=updates)
-    assert pushed == [("blog", updates, ["main", "master"])] and head() == "ref: refs/heads/master"
+    assert pushed == [("blog", updates, ["main", "master"])]
     blog.ok("git:set", "blog", "deploy-branch", "live")
     blog.ok("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/live\n")
-    assert pushed[1][2] == ["live"] and head() == "ref: refs/heads/live"
+    assert pushed[1][2] == ["live"]
 
 
 def test_a_push_that_fails_fails(blog, pushed, monkeypatch):
@@ -86,17 +86,6 @@ def test_a_push_that_fails_fails(blog, pushed, monkeypatch):
     result = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/dev\n")
     assert result.status == 1 and "'dev' is not deployed by blog: it deploys main or master" in result.err
     assert head() == "ref: refs/heads/main"
-
-
-def test_the_branch_moves_even_if_the_client_hung_up(blog, pushed, monkeypatch):
-    git = ["--git-dir=" + paths.repository("blog")]
-    tree = repository.git.run([*git, "hash-object", "-t", "tree", "-w", "/dev/null"]).decode().strip()
-    identity = repository.git.environment(**{f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")})
-    commit = repository.git.run([*git, "commit-tree", "-m", "x", tree], identity).decode().strip()
-    parents = iter([100, 1])
-    monkeypatch.setattr(os, "getppid", lambda: next(parents))
-    blog.ok("git:pre-receive", "blog", stdin=f"{OLD} {commit} refs/heads/main\n")
-    assert repository.head_commit("blog", ["main"]) == commit
 
 
 def test_a_new_version_rewrites_the_hooks(blog):

@@ -70,13 +70,13 @@ def test_command(command, words):
 
 
 def test_one_off_body():
-    body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True)
+    body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True, owner="b:1:2")
     # The image's own labels name the app too; said anew here, so that nobody takes it for a process of the app.
-    assert body["Labels"] == {"minipaas.app": "", "minipaas.run": "blog"}
+    assert body["Labels"] == {"minipaas.app": "", "minipaas.run": "blog", "minipaas.owner": "b:1:2"}
     assert body["HostConfig"]["AutoRemove"] is True
     assert body["Tty"] and body["OpenStdin"] and body["StdinOnce"] and body["AttachStdin"]
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {}}}
-    assert "OpenStdin" not in containers.one_off_body(spec(), "minipaas", interactive=False, tty=False)
+    assert "OpenStdin" not in containers.one_off_body(spec(), "minipaas", interactive=False, tty=False, owner="")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_bad_restart_policy(text):
     ("changes", "is_one"),
     [
         ({}, True),
-        ({"minipaas.app": "", "minipaas.run": "blog"}, False),  # a one-off of an image that claims to be a process
+        ({"minipaas.app": "", "minipaas.run": "blog", "minipaas.owner": "b:1:2"}, False),  # a one-off of an image that claims to be a process
         ({"minipaas.release": None}, False),  # somebody's `docker run minipaas/blog:v3`: the image's labels only
         ({"minipaas.release": "x"}, False),
         ({"minipaas.index": "²"}, False),

@@ -1,0 +1,233 @@
+"""Destroyed apps, kept for seven days: their documents in one document, their repository and output in a folder.
+
+`blog.2` is the second app of the name blog that was destroyed. Its images stay where they are. An app's name is free
+as soon as it is here, and its numbers go on where they were.
+"""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+
+from minipaas_lib import errors, names, output, paths
+from minipaas_lib.bus import manager
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import Release
+from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, retire
+from minipaas_lib.store import documents, open_store
+
+KEPT = 7 * 24 * 3600  # seconds
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
+
+def entries() -> list[dict]:
+    """What is in the trash, oldest first: id, app, destroyed and until (UTC, ISO 8601), by (a key's name)."""
+    found = []
+    for file in open_store().children("trash"):
+        identity = file.removesuffix(".toml")
+        with contextlib.suppress(errors.NotFound):  # purged by another command meanwhile
+            record = documents.read(open_store(), path(identity))
+            about = {key: record[key] for key in ("app", "destroyed", "by")}
+            found.append({"id": identity, **about, "until": _until(record["destroyed"])})
+    return sorted(found, key=lambda entry: (entry["destroyed"], number_of(entry["id"])))
+
+
+def entries_of(app: str) -> list[str]:
+    """The trashed apps of a name, oldest first."""
+    mine = [file.removesuffix(".toml") for file in open_store().children("trash") if file.partition(".")[0] == app]
+    return sorted(mine, key=number_of)
+
+
+def path(identity: str) -> str:
+    return f"trash/{identity}.toml"
+
+
+def number_of(identity: str) -> int:
+    return int(identity.rpartition(".")[2])
+
+
+def find(text: str) -> str:
+    """The trashed app that somebody named `blog`, the latest of that name, or `blog.2`. Raises errors.NotFound."""
+    if re.fullmatch(names.APP_NAME + "[.][0-9]{1,6}", text):
+        if open_store().exists(path(text)):
+            return text
+    elif found := entries_of(names.app_name(text)):
+        return found[-1]
+    raise errors.NotFound(f"there is no {names.safe(text)} in the trash", "apps:trash")
+
+
+def images(app: str) -> set[str]:
+    """The images that releases of the trashed apps of that name have."""
+    return {release.image for identity in entries_of(app) for release in _releases(identity)}
+
+
+def destroy(name: str, now: bool = False) -> str:
+    """Remove the app, its route first, then its processes; what it was goes to the trash, or with `now` nowhere.
+
+    Returns its name in the trash, empty with `now`.
+    """
+    with locks.app_lock(name):
+        taken = [number_of(identity) for identity in entries_of(name)]
+        identity = "" if now else f"{name}.{max(taken, default=0) + 1}"
+        journal.begin(name, "destroy", trash=identity)
+        take_away(name, identity)
+    purge_expired()
+    return identity
+
+
+def take_away(name: str, identity: str) -> None:
+    """All steps of a destroy, whichever of them have been taken. The caller holds the app's lock."""
+    app = _app(name)
+    with journal.step(name, "take the route away"):
+        engines.router().remove(name)
+    scheduler = engines.scheduler()
+    for process in scheduler.processes(name):
+        with journal.step(name, f"stop {process.name}"):
+            scheduler.stop(process, timeout=10)
+    scheduler.tidy(name, every=True)
+    leftovers.remove(name)
+    if identity:
+        with journal.step(name, "write the app to the trash"):
+            _keep_documents(name, identity)
+        with journal.step(name, "move the repository and the output"):
+            _move(paths.repository(name), _folder(identity, "repository"))
+            _move(paths.output(name), _folder(identity, "output"))
+    else:
+        with journal.step(name, "remove the repository and the output"):
+            for folder in (paths.repository(name), paths.output(name)):
+                shutil.rmtree(folder, ignore_errors=True)
+        with journal.step(name, "remove the releases and what plugins keep"):
+            open_store().delete_tree(f"apps/{name}/releases")
+            manager.notify("app_destroyed", app=app)
+            leftovers.prune_images(app)
+    with journal.step(name, "remove the documents"):
+        open_store().delete_tree(f"apps/{name}")
+    journal.end(name)
+
+
+def restore(text: str) -> App:
+    """Bring the app back from the trash, as it was but stopped. Raises errors.NotFound, errors.UsageError."""
+    identity = find(text)
+    name = identity.partition(".")[0]
+    if name in apps.names():
+        raise errors.UsageError(f"there is an app {name} again", f"apps:destroy {name} first, which is kept in the trash too")
+    with locks.name_lock(name):
+        manager.call("before_restore", app=_app_of(identity))
+        journal.begin(name, "return", trash=identity)
+        put_back(name, identity)
+    return apps.load(name)
+
+
+def ran(identity: str) -> bool:
+    """Whether the trashed app was deployed and not stopped."""
+    texts = documents.read(open_store(), path(identity))["documents"]
+    return "live" in texts and not _app_of(identity).stopped
+
+
+def put_back(name: str, identity: str) -> None:
+    """All steps of a restore, whichever of them have been taken; the app's own document comes last of its documents."""
+    store = open_store()
+    if store.exists(path(identity)):
+        with journal.step(name, "move the repository and the output"):
+            _move(_folder(identity, "repository"), paths.repository(name))
+            _move(_folder(identity, "output"), paths.output(name))
+        with journal.step(name, "write the documents"):
+            texts = documents.read(store, path(identity))["documents"]
+            for document in sorted(texts, key=lambda document: document == "app.toml"):
+                store.write(f"apps/{name}/{document}", texts[document])
+                if document == "app.toml" and "live" in texts:
+                    apps.edit(name, lambda table: table.update(stopped=True))
+        with journal.step(name, "take it out of the trash"):
+            store.delete(path(identity))
+            shutil.rmtree(_folder(identity), ignore_errors=True)
+    journal.end(name)
+
+
+def purge(identity: str) -> None:
+    """Remove a trashed app for good."""
+    name = identity.partition(".")[0]
+    with locks.name_lock(name):
+        if not open_store().exists(path(identity)):
+            return
+        app = _app_of(identity)
+        open_store().delete(path(identity))
+        shutil.rmtree(_folder(identity), ignore_errors=True)
+        _end(app)
+
+
+def purge_expired() -> list[str]:
+    """Remove for good what has been in the trash for seven days; what was removed. One that is busy is left for later."""
+    gone = []
+    for entry in entries():
+        if entry["until"] <= apps.now():
+            try:
+                purge(entry["id"])
+            except errors.MinipaasError as error:
+                output.warn(f"{entry['id']} stays in the trash: {error.message}")
+            else:
+                gone.append(entry["id"])
+    return gone
+
+
+def _end(app: App) -> None:
+    """Tell the plugins that the app is gone for good, unless another one has its name, and let its images go."""
+    if app.name not in apps.names():
+        manager.notify("app_destroyed", app=app)
+    leftovers.prune_images(app)
+
+
+def _app(name: str) -> App:
+    """The app, whose document a killed destroy may have removed already."""
+    try:
+        return apps.load(name)
+    except errors.NotFound:
+        return App(name, {})
+
+
+def _app_of(identity: str) -> App:
+    import tomllib
+
+    texts = documents.read(open_store(), path(identity))["documents"]
+    return App(identity.partition(".")[0], tomllib.loads(texts["app.toml"]))
+
+
+def _releases(identity: str) -> list[Release]:
+    import tomllib
+
+    try:
+        texts = documents.read(open_store(), path(identity))["documents"]
+    except errors.NotFound:
+        return []
+    name = identity.partition(".")[0]
+    found = [text for document, text in texts.items() if document.startswith("releases/")]
+    return [Release.from_document(name, tomllib.loads(text)) for text in found]
+
+
+def _keep_documents(name: str, identity: str) -> None:
+    """Write the app's documents to the trash, those of work in progress left out."""
+    store, prefix = open_store(), f"apps/{name}/"
+    passing = (journal.path(name), retire.path(name))
+    texts = {found.removeprefix(prefix): store.read(found).text for found in store.list(f"apps/{name}") if found not in passing}
+    from minipaas_lib import caller
+
+    about = {"app": name, "destroyed": apps.now(), "by": caller.key()}
+    documents.write(store, path(identity), {**about, "documents": texts})
+
+
+def _folder(identity: str, *parts: str) -> str:
+    return os.path.join(paths.root(), "trash", identity, *parts)
+
+
+def _move(source: str, target: str) -> None:
+    """Rename a folder; nothing to do where that was done before."""
+    if os.path.isdir(source):
+        os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(source, target)
+
+
+def _until(destroyed: str) -> str:
+    import calendar
+
+    return time.strftime(_TIME, time.gmtime(calendar.timegm(time.strptime(destroyed, _TIME)) + KEPT))

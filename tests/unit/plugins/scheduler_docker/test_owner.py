@@ -1,0 +1,26 @@
+import os
+import subprocess
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from plugins.scheduler_docker import owner
+
+
+def test_a_process_is_told_from_its_successors():
+    mine = owner.me()
+    boot, pid, began = mine.split(":")
+    assert int(pid) == os.getpid() and owner.alive(mine)
+    assert not owner.alive(f"{boot}:{pid}:{int(began) + 1}"), "the same number, another process"
+    assert not owner.alive(f"00000000:{pid}:{began}"), "before the last boot"
+    child = subprocess.Popen(["sleep", "60"])
+    name = f"{boot}:{child.pid}:{owner._began(child.pid)}"
+    assert owner.alive(name)
+    child.kill()
+    child.wait()
+    assert not owner.alive(name)
+
+
+@given(st.text())
+def test_anything_else_is_nobody(text):
+    assert not owner.alive(text) or text == owner.me()
