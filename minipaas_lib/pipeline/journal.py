@@ -60,9 +60,9 @@ def step(app: str, what: str):
             os.write(file, f"{what}\n".encode())
         finally:
             os.close(file)
-    _die_here(number, "before", what)
+    _die_here(app, number, "before", what)
     yield
-    _die_here(number, "after", what)
+    _die_here(app, number, "after", what)
 
 
 def last_step(app: str) -> str:
@@ -123,11 +123,11 @@ def forget_steps(app: str) -> None:
         os.unlink(_steps(app))
 
 
-def _die_here(number: int, when: str, what: str) -> None:
+def _die_here(app: str, number: int, when: str, what: str) -> None:
     """Where the file of FAULTS is there: note the step beside it, and be killed if its first line names this one.
 
-    A line is the number of a step in its command and "before" or "after". It is taken away before we go, so that the
-    next line is for the command that recovers.
+    A line is an app, the number of a step in its command, and "before" or "after". It is taken away before we go, so
+    that the next line is for the command that recovers.
     """
     faults = os.path.join(paths.root(), FAULTS)
     if not os.path.exists(faults):
@@ -135,8 +135,8 @@ def _die_here(number: int, when: str, what: str) -> None:
     with open(faults, encoding="utf-8") as file:
         first, _, rest = file.read().partition("\n")
     with open(faults + ".seen", "a", encoding="utf-8") as file:
-        file.write(f"{number} {when} {what}\n")
-    if first == f"{number} {when}":
+        file.write(f"{app} {number} {when} {what}\n")
+    if first == f"{app} {number} {when}":
         with open(faults, "w", encoding="utf-8") as file:
             file.write(rest)
         die()

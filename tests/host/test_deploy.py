@@ -1,5 +1,6 @@
 """A push becomes a page."""
 
+import json
 import os
 import subprocess
 
@@ -180,8 +181,8 @@ def test_old_processes_go_after_their_time(host, app, repo):
 def test_destroy_leaves_nothing(host, app, repo):
     repo.push()
     name = host.url_host(app)
-    assert host.ssh("apps:destroy", app, input="wrong\n", ok=False).returncode != 0
-    host.ssh("apps:destroy", app, input=app + "\n")
+    assert host.ssh("apps:destroy", app, "--now", input="wrong\n", ok=False).returncode != 0
+    host.ssh("apps:destroy", app, "--now", input=app + "\n")
     assert host.get(name)[0] == 404
     assert host.containers(app, every=True) == []
     assert app not in host.ssh("apps:list").stdout.split()
@@ -189,6 +190,21 @@ def test_destroy_leaves_nothing(host, app, repo):
     repo.commit(www___index__html="anew")
     pushed = repo.push()
     assert f"{app} v2 is live" in pushed.stderr  # a release number is never given twice
+
+
+def test_a_destroyed_app_comes_back_from_the_trash(host, app, repo, tmp_path):
+    repo.push()
+    host.ssh("config:set", app, "A=1")
+    host.ssh("domains:add", app, f"www.{app}.test")
+    host.ssh("apps:destroy", app, "--force")
+    assert host.get(f"www.{app}.test")[0] == 404 and host.containers(app, every=True) == []
+    assert [row["id"] for row in json.loads(host.ssh("apps:trash", "--format", "json").stdout) if row["app"] == app] == [f"{app}.1"]
+    assert "is back" in host.ssh("apps:restore", app).stderr
+    assert host.get(f"www.{app}.test") == (200, "hello from " + app)
+    assert host.ssh("config:get", app, "A").stdout == "1\n" and app not in host.ssh("apps:trash").stdout
+    repo.git("clone", "-q", f"ssh://paas@127.0.0.1:{host.port}/{app}", str(tmp_path / "clone"))
+    assert (tmp_path / "clone" / "Dockerfile").exists()
+    assert f"{app} v5 is live" in (repo.commit(www___index__html="on") or repo.push()).stderr
 
 
 def test_a_release_task_that_fails_keeps_the_old_release(host, app, repo):

@@ -49,7 +49,7 @@ class Mortal:
 
     def faults(self, *points: str) -> None:
         with open(os.path.join(paths.root(), journal.FAULTS), "w") as file:
-            file.write("\n".join(points) + "\n")
+            file.writelines(f"blog {point}\n" for point in points)
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ def points(mortal, action):
     """All points of an action, found by doing it once with a point that never comes."""
     mortal(action, "0 never")
     with open(os.path.join(paths.root(), journal.FAULTS + ".seen")) as file:
-        return [" ".join(line.split()[:2]) for line in file]
+        return [" ".join(line.split()[1:3]) for line in file]
 
 
 def next_command() -> None:
