@@ -178,19 +178,20 @@ def test_a_build_that_was_killed(blog):
     next_command()
     assert os.listdir(paths.work()) == [os.path.basename(other)]
     failed = releases.load("blog", number)
-    assert (failed.status, failed.commit, failed.reason) == ("failed", "c" * 40, "git push") and failed.author == "root"
+    assert (failed.status, failed.commit, failed.reason) == ("failed", "c" * 40, "git push") and failed.key == "root"
 
 
 def test_images_that_no_release_has_are_named(blog, monkeypatch):
     told = []
     monkeypatch.setattr("minipaas_lib.bus.manager.notify", lambda hook, **about: told.append((hook, about)))
     blog.deploy("blog", image="sha256:2")
-    leftovers.prune_images("blog")
+    app = apps.load("blog")
+    leftovers.prune_images(app)
     trash.destroy("blog")
     lifecycle.create("blog")
-    leftovers.prune_images("blog")
-    asked = [about for hook, about in told if hook == "prune_images"]
-    assert asked == 2 * [{"app": "blog", "keep": ["sha256:1", "sha256:2"]}], "those in the trash are kept"
+    leftovers.prune_images(app)
+    asked = [about for hook, about in told if hook == "images_unused"]
+    assert asked == 2 * [{"app": app, "kept": {"sha256:1", "sha256:2"}, "newest": 2}], "those in the trash are kept"
 
 
 def test_recovery_comes_before_the_refusal_of_a_locked_app(blog, mortal):
@@ -337,7 +338,7 @@ def test_a_domain_that_another_app_took_keeps_it_in_the_trash(blog, world):
     trash.destroy("blog")
     world.ok("apps:create", "shop")
     world.ok("domains:set", "shop", "blog.test")
-    assert "blog.test of blog is shop's by now" in world.refused("apps:restore", "blog")
+    assert "blog.test belongs to app shop" in world.refused("apps:restore", "blog")
     world.ok("domains:clear", "shop")
     world.ok("apps:restore", "blog")
     assert blog.routed("blog")
@@ -355,7 +356,7 @@ def test_what_has_expired_is_removed_for_good(blog, world, monkeypatch):
     now = time.time()
     monkeypatch.setattr(time, "gmtime", lambda at=None, real=time.gmtime: real(now + trash.KEPT + 1 if at is None else at))
     assert trash.purge_expired() == ["blog.1"] and trash.entries() == []
-    assert told == [("prune_images", {"app": "blog", "keep": ["sha256:9"]})], "the new app of the name keeps its own"
+    assert [(hook, about["kept"]) for hook, about in told] == [("images_unused", {"sha256:9"})], "the new app keeps its own"
     assert os.listdir(os.path.join(paths.root(), "trash")) == []
     monkeypatch.undo()
 
