@@ -14,7 +14,7 @@ from minipaas_lib import errors, names, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, retire
+from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, releases, retire, rollout
 from minipaas_lib.store import documents, open_store
 
 KEPT = 7 * 24 * 3600  # seconds
@@ -138,6 +138,9 @@ def put_back(name: str, identity: str) -> None:
                 store.write(f"apps/{name}/{document}", texts[document])
                 if document == "app.toml" and "live" in texts:
                     apps.edit(name, lambda table: table.update(stopped=True))
+        if live := releases.live(name):
+            with journal.step(name, "route to the page of stopped apps"):
+                rollout.switch(apps.load(name), live, [])
         with journal.step(name, "take it out of the trash"):
             store.delete(path(identity))
             shutil.rmtree(_folder(identity), ignore_errors=True)

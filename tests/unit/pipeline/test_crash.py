@@ -280,12 +280,13 @@ def test_a_destroy_for_good_killed(blog, mortal, point):
     assert trash.entries() == [] and not os.path.exists(paths.repository("blog"))
 
 
-@pytest.mark.parametrize("point", [f"{number} {when}" for number in range(1, 4) for when in ("before", "after")])
+@pytest.mark.parametrize("point", [f"{number} {when}" for number in range(1, 5) for when in ("before", "after")])
 def test_a_return_killed(blog, mortal, point):
     trash.destroy("blog")
     mortal(lambda: trash.restore("blog"), point)
     next_command()
     assert trash.entries() == [] and apps.load("blog").stopped and releases.live("blog").number == 1
+    assert blog.router.table["blog"].state == "no-web"
     assert os.path.exists(os.path.join(paths.repository("blog"), "kept"))
     lifecycle.start("blog")
     assert blog.routed("blog") == ["blog_v2.web.1", "blog_v2.web.2"]
