@@ -16,7 +16,7 @@ from minipaas_lib.pipeline.updates import choose_update, parse_updates
 
 __all__ = [
     "author", "checkout", "choose_update", "commits_between", "create", "drop_release", "follow", "has_commit",
-    "head_commit", "keep_commit", "kept_releases", "parse_updates", "read_file", "remove", "set_head", "subject", "tidy",
+    "head_commit", "keep_commit", "kept_commits", "parse_updates", "read_file", "remove", "set_head", "subject", "tidy",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -181,14 +181,16 @@ def has_commit(app: str, commit: str) -> bool:
     return bool(commit) and git.succeeds([f"--git-dir={paths.repository(app)}", "cat-file", "-e", f"{commit}^{{tree}}"])
 
 
-def kept_releases(app: str) -> list[int]:
-    """The numbers of the releases whose commits are kept."""
+def kept_commits(app: str) -> dict[int, str]:
+    """The commits that are kept, by the number of the release each is kept for, oldest first."""
+    listing = ["for-each-ref", "--format=%(refname) %(objectname)", "refs/minipaas/"]
     try:
-        text = git.run([f"--git-dir={paths.repository(app)}", "for-each-ref", "--format=%(refname)", "refs/minipaas/"])
+        text = git.run([f"--git-dir={paths.repository(app)}", *listing])
     except git.GitFailed:
-        return []
-    found = (line.removeprefix("refs/minipaas/v") for line in text.decode("ascii", "replace").split())
-    return sorted(int(number) for number in found if number.isascii() and number.isdigit())
+        return {}
+    pairs = [line.removeprefix("refs/minipaas/v").split(" ") for line in text.decode("ascii", "replace").splitlines()]
+    found = {int(number): commit for number, commit in pairs if number.isascii() and number.isdigit()}
+    return dict(sorted(found.items()))
 
 
 def _said_of(app: str, commit: str, format: str) -> str:

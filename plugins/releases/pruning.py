@@ -20,11 +20,12 @@ def prune(app) -> dict[str, list[str]]:
     if not numbers:
         return {"images": [], "output": [], "commits": []}
     count, newest = settings.keep(app), numbers[-1]
-    stays = {release.number for release in api.kept_releases(app.name, count)} | set(numbers[-count:])
+    kept = api.kept_releases(app.name, count)
+    stays = {release.number for release in kept} | set(numbers[-count:])
     return {
         "images": prune_images(app, newest),
         "output": prune_output(app.name, stays, newest),
-        "commits": prune_commits(app.name, stays, newest),
+        "commits": prune_commits(app.name, stays, {release.commit for release in kept}, newest),
     }
 
 
@@ -50,12 +51,22 @@ def prune_output(app: str, stays: set[int], newest: int) -> list[str]:
     return removed
 
 
-def prune_commits(app: str, stays: set[int], newest: int) -> list[str]:
+def prune_commits(app: str, stays: set[int], wanted: set[str], newest: int) -> list[str]:
     """Let go of the commits of releases that are not in `stays`; return the releases' names.
 
-    What a branch has stays in the repository all the same.
+    A commit in `wanted` is kept all the same, once: a release that pushed nothing (config, a rollback) has the commit
+    of an earlier one. So is what a branch has.
     """
-    gone = [number for number in api.repository.kept_releases(app) if number <= newest and number not in stays]
-    for number in gone:
+    refs = api.repository.kept_commits(app)
+    held = {commit for number, commit in refs.items() if number in stays or number > newest}
+    gone = []
+    for number, commit in sorted(refs.items(), reverse=True):
+        if number > newest or number in stays:
+            continue
+        if commit in wanted - held:
+            held.add(commit)
+        else:
+            gone.append(number)
+    for number in sorted(gone):
         api.repository.drop_release(app, number)
-    return [f"v{number}" for number in gone]
+    return [f"v{number}" for number in sorted(gone)]

@@ -187,9 +187,22 @@ def test_keep_commit_without_a_quarantine_and_drop_release(laptop):
     repository.keep_commit("blog", commit, 9)
     repository.keep_commit("blog", commit, 9)
     assert release_refs() == ["refs/minipaas/v1", "refs/minipaas/v9"]
+    assert repository.kept_commits("blog") == {1: commit, 9: commit}
     repository.drop_release("blog", 9)
     repository.drop_release("blog", 9)
     assert release_refs() == ["refs/minipaas/v1"]
+
+
+def test_what_is_known_of_a_commit(laptop):
+    commit = laptop.commit({"index.html": "one"}, message="First \x1b[31mpage\n\nwhy")
+    laptop.git("commit", "-q", "--amend", "--no-edit", "--author", "Eve \x1b[2J" + "x" * 300 + " <e@e.test>")
+    commit = laptop.git("rev-parse", "HEAD").stdout.strip()
+    assert not repository.has_commit("blog", commit) and repository.author("blog", commit) == ""
+    laptop.push()
+    assert repository.has_commit("blog", commit) and not repository.has_commit("blog", "")
+    author = repository.author("blog", commit)
+    assert author.startswith("Eve ") and author.isprintable() and len(author) == 200
+    assert repository.subject("blog", commit).isprintable() and repository.kept_commits("nobody") == {}
 
 
 def test_two_commits_of_one_second_and_one_size_unpack_to_their_own_content_with_new_times(laptop):

@@ -179,3 +179,26 @@ def test_plans_without_a_release(blog, world):
     world.ok("config:set", "blog", "SECRET=hidden", "--no-restart")
     waiting = world.ok("deploy:plan", "blog")
     assert "build commit 22222222" in waiting and "config: added SECRET" in waiting and "hidden" not in waiting
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["config:set", "blog", "B=2"], ["config:unset", "blog", "A"], ["ps:scale", "blog", "web=3", "worker=2"],
+        ["ps:scale", "blog", "web=0"], ["domains:add", "blog", "new.test"], ["releases:rollback", "blog", "v1"],
+        ["releases:rollback", "blog", "v1", "--all"], ["releases:rollback", "blog", "--only", "image"],
+    ],
+    ids=" ".join,
+)  # fmt: skip
+def test_what_is_planned_is_what_is_done(blog, world, words):
+    planned = world.ok(*words, "--plan")
+    there = set(blog.scheduler.names())
+    world.ok(*words)
+    started = set(blog.scheduler.names()) - there
+    assert {line.split()[1] for line in planned.splitlines() if line.startswith("       start ")} == started
+    from minipaas_lib.pipeline import retire
+
+    going = {line.split()[1] for line in planned.splitlines() if line.startswith("       retire ")}
+    assert going == retire.waiting("blog") - {"blog_v1.web.1", "blog_v2.web.1"}
+    live = releases.live("blog")
+    assert f"       write release {live.name}: {live.reason}" in planned.splitlines()

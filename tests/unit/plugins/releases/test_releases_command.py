@@ -4,10 +4,13 @@ import json
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minipaas_lib import api, errors, paths
 from minipaas_lib.pipeline import apps, releases
 from plugins.releases import pruning, settings
+from plugins.releases.commands import ReleaseNumber
 
 
 @pytest.fixture
@@ -111,7 +114,8 @@ def removed(monkeypatch):
         return [["minipaas/blog:v1"]]
 
     monkeypatch.setattr(api, "call", call)
-    monkeypatch.setattr(api.repository, "kept_releases", lambda app: [1, 2, 3, 4, 5, 9])
+    seen["refs"] = {number: f"commit {number}" for number in (1, 2, 3, 4, 5, 9)}
+    monkeypatch.setattr(api.repository, "kept_commits", lambda app: seen["refs"])
     monkeypatch.setattr(api.repository, "drop_release", lambda app, number: seen["dropped"].append(number))
     return seen
 
@@ -132,6 +136,15 @@ def test_prune_keeps_what_can_be_gone_back_to_and_what_is_being_made(world, blog
     asked = removed["images_unused"]
     assert asked["app"].name == "blog" and asked["newest"] == 5 and asked["kept"] == {"sha256:4", "sha256:5", "sha256:shop"}
     assert [release.number for release in releases.all_of("blog")] == [1, 2, 3, 4, 5], "the list stays whole"
+
+
+def test_the_commit_of_a_kept_release_is_kept_whichever_release_brought_it(world, blog, removed):
+    for turn in range(2, 6):
+        world.ok("config:set", "blog", f"A={turn}")  # all run the commit of v1
+    removed["refs"] = {1: "other", 2: "c" * 40, 3: "c" * 40, 9: "new"}
+    world.ok("releases:set", "blog", "keep", "1")
+    world.ok("releases:prune", "blog")
+    assert removed["dropped"] == [1, 2], "v3 holds it, once"
 
 
 def test_a_rolled_back_image_is_kept_whatever_its_age(world, blog, removed):
@@ -159,3 +172,24 @@ def test_nothing_to_prune_before_the_first_release(world, fake):
     world.ok("apps:create", "fresh")
     assert pruning.prune(apps.load("fresh")) == {"images": [], "output": [], "commits": []}
     assert "nothing to remove" in world("releases:prune", "fresh").err
+
+
+words = st.text(max_size=12) | st.from_regex(r"v?[0-9]{1,10}", fullmatch=True)
+
+
+@given(words)
+def test_a_release_is_v_and_a_number(text):
+    try:
+        number = ReleaseNumber().convert(text, None, None)
+    except errors.UsageError as error:
+        assert "\n" not in error.message and error.hint
+    else:
+        assert f"v{number}" == "v" + text.removeprefix("v") and number > 0
+
+
+@given(words)
+def test_keep_is_a_small_number(text):
+    try:
+        assert 1 <= settings.parse_keep(text) <= settings.MOST
+    except errors.UsageError as error:
+        assert "\n" not in error.message and error.hint
