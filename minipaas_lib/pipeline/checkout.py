@@ -26,11 +26,21 @@ def checkout(app: str, commit: str, target: str) -> None:
     try:
         unpack(repository, commit, target, index_of(target))
     except git.GitFailed as error:
+        if is_full(target):  # git does not say why a file cannot be written
+            make_room = f"make room on the disk of {paths.work()} (see: df -h {paths.work()}) and push again"
+            said = f"commit {commit[:10]} cannot be unpacked: no space left on device"
+            raise errors.Unavailable(said, make_room) from None
         raise errors.MinipaasError(f"commit {commit[:10]} cannot be unpacked: {error.message}", "git fsck") from None
     if os.path.lexists(os.path.join(target, ".gitmodules")):
         from minipaas_lib.pipeline import submodules
 
         submodules.unpack_all(repository, commit, target, cache=os.path.join(repository, "modules"))
+
+
+def is_full(folder: str) -> bool:
+    """Whether the disk of the folder takes no more files, or none of any size."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize < 1 << 16 or bool(disk.f_files and not disk.f_favail)
 
 
 def index_of(target: str) -> str:
