@@ -106,12 +106,12 @@ class Chaos(RuleBasedStateMachine):
         self.weather.brew(*weather)
         try:
             function()
-            done = True
-        except (errors.MinipaasError, Killed):
-            done = False
+            done, said = True, None
+        except (errors.MinipaasError, Killed) as error:
+            done, said = False, error
         met = self.weather.met
         self.weather.clear()
-        assert done or met, "what fails has met something"
+        assert done or met, f"what fails has met something: {said!r}"
         self.check_routes(met)
         if done and not met:
             self.serving = target
