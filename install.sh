@@ -20,6 +20,7 @@ stock_link=/etc/nginx/sites-enabled/default
 stock_file=/etc/nginx/sites-available/default
 stock_record=$lib/stock-default-disabled
 shell_record=$lib/git-shell-added
+restore_unit=/etc/systemd/system/minipaas-restore.service
 dockerd_log=/var/log/minipaas-dockerd.log
 
 domain='' key='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
@@ -66,6 +67,7 @@ main() {
     start_sshd
     check_nginx
     finish_and_switch
+    restore_at_boot
     set_up_nginx
     restore_apps
     set_domain

@@ -41,6 +41,30 @@ start_docker() {
     changed "started"
 }
 
+# Nothing needs it to serve: docker and nginx come up by themselves. It puts right what the reboot cut off.
+restore_at_boot() {
+    have_systemd || return 0
+    if put "$restore_unit" 0644 <<END
+[Unit]
+Description=minipaas: finish or undo what was interrupted, start what should run
+After=docker.service nginx.service
+
+[Service]
+Type=oneshot
+ExecStart=$link ps:restore
+# old processes are let go in the background, which goes on after the command
+KillMode=process
+
+[Install]
+WantedBy=multi-user.target
+END
+    then
+        systemctl daemon-reload
+        changed "interrupted commands are put right at boot"
+    fi
+    enable_at_boot minipaas-restore
+}
+
 start_sshd() {
     step "The SSH server"
     enable_at_boot ssh

@@ -9,6 +9,11 @@ remove_everything() {
     if nginx_runs && nginx -t -q; then reload_nginx; fi
     remove_containers
     step "Removing the program"
+    if [ -f "$restore_unit" ]; then
+        systemctl disable -q minipaas-restore 2>/dev/null || true
+        rm -f "$restore_unit"
+        systemctl daemon-reload 2>/dev/null || true
+    fi
     rm -f "$sudoers" "$link" "$home/git-shell-commands/minipaas"
     if [ -f "$shell_record" ]; then grep -vx /usr/bin/git-shell /etc/shells | put /etc/shells 0644 || true; fi
     if [ "$purge" = yes ]; then
@@ -63,8 +68,9 @@ END
 }
 
 remove_images() {
-    for folder in "$root"/state/apps/*/; do
-        for image in $(docker images -q --filter "label=minipaas.app=$(basename "$folder")" | sort -u); do
+    for place in "$root"/state/apps/*/ "$root"/state/trash/*.toml; do
+        app=$(basename "$place")
+        for image in $(docker images -q --filter "label=minipaas.app=${app%%.*}" | sort -u); do
             docker rmi -f "$image" >/dev/null || true
         done
     done

@@ -61,12 +61,18 @@ def interrupted(name: str) -> str:
 
 
 def recover_all() -> list[str]:
-    """Put right what was interrupted, of all apps, and empty the trash of what has expired; what was done, in words."""
+    """Put right what was interrupted, of all apps, and empty the trash of what has expired; what was done, in words.
+
+    What cannot be put right now is reported and left to the next command on that app.
+    """
     done = []
     for name in open_store().children("apps"):
-        if interrupted(name):
-            with locks.name_lock(name):
-                done.append(f"{name}: what was interrupted is put right")
+        try:
+            if interrupted(name):
+                with locks.name_lock(name):
+                    done.append(f"{name}: what was interrupted is put right")
+        except errors.MinipaasError as error:
+            output.warn(f"{name}: {error.message}")
     return done + [f"{identity} is removed from the trash" for identity in trash.purge_expired()]
 
 

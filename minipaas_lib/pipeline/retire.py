@@ -9,6 +9,7 @@ from minipaas_lib.pipeline import background, engines, locks, releases
 from minipaas_lib.store import documents, open_store
 
 LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
+PATIENCE = 600  # seconds that a process which cannot be stopped is tried again
 DRAIN = 30  # seconds an old process may finish its requests in, unless the app says otherwise
 
 
@@ -63,7 +64,12 @@ def run(app: str) -> None:
             while present := _read(app):
                 name, deadline = min(present.items(), key=lambda item: item[1])
                 if deadline <= time.time():
-                    finish(app, name)
+                    try:
+                        finish(app, name)
+                    except errors.Unavailable:  # docker restarts; the next command goes on where we give up
+                        if time.time() > deadline + PATIENCE:
+                            return
+                        time.sleep(LOOK_AGAIN)
                 else:
                     time.sleep(min(LOOK_AGAIN, deadline - time.time()))
 

@@ -35,12 +35,7 @@ def doctor(format, fix):
 
 def put_right() -> None:
     """Finish or undo what was interrupted, of all apps. What cannot be put right now is among the findings."""
-    try:
-        done = api.recover_all()
-    except api.errors.MinipaasError as error:
-        api.output.warn(error.message)
-        return
-    for said in done or ["nothing was left half done"]:
+    for said in api.recover_all() or ["nothing was left half done"]:
         api.output.step(said)
 
 

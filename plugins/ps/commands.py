@@ -159,6 +159,8 @@ def ps_restore(app):
 
     if app:
         api.app(app)
+    else:
+        api.recover_all()
     return several.each(several.Chosen([app] if app else api.app_names(), every=app is None), restore)
 
 

@@ -25,6 +25,8 @@ class NginxRouter:
         text = render.app_file(route, self.host.place)
         with self._lock():
             former = files.read(files.app_path(self.host, route.app))
+            ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
+            self._sweep(route.app, ports | files.ports_of(former or ""))
             proof = render.proof_of(text)
             if former == text and nginx.ask_proof(self.host, route.app) == proof:
                 return
@@ -32,7 +34,6 @@ class NginxRouter:
             if former == text:  # killed between rename and reload
                 self._take_up({}, route.app, proof)
                 return
-            ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
             fresh = {
                 files.port_path(self.host, port): render.port_file(port, self.host.place) for port in sorted(ports)
             }
@@ -47,6 +48,7 @@ class NginxRouter:
         with self._lock():
             path = files.app_path(self.host, app)
             former = files.read(path)
+            self._sweep(app, files.ports_of(former or ""))
             if former is None:
                 return
             changes = {path: None, **self._unused_ports(app, former, set())}
@@ -218,6 +220,19 @@ class NginxRouter:
                 files.remove(path)
             else:
                 files.write(path, text)
+
+    def _sweep(self, app: str, ports: set[int]) -> None:
+        """Remove what a killed command left between two files: half-written ones, and those of ports that no app has.
+
+        nginx reads neither of them before its next reload.
+        """
+        for name in os.listdir(self.host.live):
+            if name.endswith(".new"):
+                files.remove(os.path.join(self.host.live, name))
+        present = {int(found[1]) for name in os.listdir(self.host.live) if (found := re.fullmatch(r"_port_([0-9]+)[.]conf", name))}
+        if strays := present - ports:
+            for port in strays - files.ports_in_use(self.host, but=app):
+                files.remove(files.port_path(self.host, port))
 
     def _unused_ports(self, app: str, former: str, ports: set[int]) -> dict[str, str | None]:
         """The files of ports that only this app used and does not use any more, to be removed."""

@@ -1,6 +1,7 @@
 """After docker and nginx stopped and started again, as at a reboot, every domain serves its own live app."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -86,6 +87,30 @@ def test_every_domain_serves_its_own_app_after_a_reboot(host, app, other_app, re
         assert host.containers(stopped) == []
     finally:
         host.ssh("apps:destroy", stopped, "--force", "--now")
+
+
+@pytest.mark.skipif(not systemd(), reason="without systemd there is no unit")
+def test_the_unit_of_the_boot_is_enabled_and_puts_right_what_was_interrupted(host, app, repo):
+    assert subprocess.run(["systemctl", "is-enabled", "-q", "minipaas-restore"]).returncode == 0
+    host.ssh("apps:create", app)
+    host.ssh("checks:set", app, "wait-to-retire", "3")
+    repo.push()
+    name = host.url_host(app)
+    faults = Path("/var/lib/minipaas/faults")
+    faults.write_text(f"{app} 5 before\n")
+    shutil.chown(faults, "paas", "paas")
+    repo.commit(www___index__html="killed")
+    assert repo.push(ok=False).returncode != 0
+    faults.unlink()
+    assert "a command was killed" in host.ssh("doctor", ok=False).stdout
+    docker("rm", "-f", f"{app}_v1.web.1")
+    subprocess.run(["systemctl", "start", "minipaas-restore"], check=True)
+    assert host.get(name) == (200, "hello from " + app) and host.containers(app) == [f"{app}_v1.web.1"]
+    assert "a command was killed" not in host.ssh("doctor", ok=False).stdout
+    host.ssh("ps:restart", app)
+    subprocess.run(["systemctl", "start", "minipaas-restore"], check=True)
+    assert len(host.containers(app)) == 2, "what retires is left its time"
+    wait_for(lambda: len(host.containers(app, every=True)) == 1, 15)
 
 
 def addresses(name: str) -> str:

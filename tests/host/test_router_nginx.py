@@ -371,6 +371,14 @@ def test_further_ports_answer_unknown_hosts_and_go_with_their_last_app(app):
     assert sorted(app.live()) == ["blog.conf"]
 
 
+def test_what_a_kill_left_between_two_files_goes_with_the_next_change(app):
+    app.router.apply(app.route())
+    for name in ("blog.conf.4711.new", f"_port_{free_port()}.conf"):
+        files.write(os.path.join(app.host.live, name), "# half")
+    app.router.apply(app.route())
+    assert sorted(app.live()) == ["blog.conf"]
+
+
 def test_a_port_of_another_program_is_refused(app):
     app.router.apply(app.route())
     with socket.socket() as other:
