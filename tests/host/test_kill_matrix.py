@@ -50,8 +50,12 @@ class Site:
         return ["push"]
 
     def rollback(self) -> list[str]:
-        releases = [release for release in self.releases() if release["status"] == "released" and release["number"] != self.live()["number"]]
-        return ["releases:rollback", self.name, f"v{releases[-1]['number']}"]
+        def runs(release: dict) -> tuple:
+            return release["image"], release["config"]
+
+        live = self.live()
+        others = [release for release in self.releases() if release["status"] == "released" and runs(release) != runs(live)]
+        return ["releases:rollback", self.name, f"v{others[-1]['number']}"]
 
     def scale_up(self) -> list[str]:
         if self.live()["formation"]["web"] != 1:
