@@ -49,6 +49,9 @@ class MemoryScheduler:
         if listening:
             listening.close()
 
+    def tidy(self, app, every=False):
+        pass  # a run has ended when it returns
+
     def refresh(self, process):
         return self._processes.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)
 
