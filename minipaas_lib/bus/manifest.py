@@ -46,8 +46,10 @@ def read(folder: str) -> dict:
             raise _bad(f"{key} must be one line of text")
     executables = {"hooks": _check_hooks(folder, about), "commands": _check_commands(folder, about, ours)}
     _check_timeout(about)
-    order = {key: list(about.get(key, [])) for key in ("tryfirst", "trylast")}
+    order = {key: about.get(key, []) for key in ("tryfirst", "trylast")}
     for key, chosen in order.items():
+        if not isinstance(chosen, list):
+            raise _bad(f"{key} must be a list of hooks")
         for hook in chosen:
             if hook not in executables["hooks"]:
                 raise _bad(f"{key} names {names.safe(str(hook))}, which is no program in hooks/ (in Python: @api.hookimpl({key}=True))")

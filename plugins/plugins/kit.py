@@ -307,7 +307,8 @@ def prepare_world(app: str = "sample", image: str = "") -> None:
         return
     changed = {"image": image or samples.IMAGE, "commands": {"web": "exec busybox httpd -f -p $PORT"}, "formation": {"web": 1},
                "routing": {}}
-    api.documents.write(store, f"apps/{app}/app.toml", samples.DOCUMENT | {"formation": {"web": 1}})
+    document = samples.DOCUMENT | {"formation": {"web": 1}, "domains": {"names": [f"{app}.example.org"]}}
+    api.documents.write(store, f"apps/{app}/app.toml", document)
     api.documents.write(store, f"apps/{app}/releases/1.toml", samples.release(1, app).to_document() | changed)
     store.write(f"apps/{app}/live", "1\n")
     store.write(f"counters/{app}", "1\n")

@@ -77,3 +77,38 @@ def test_git_goes_through_without_click(host, tmp_path):
     code = PROBE.replace("before = set", "import os; os.execvp = lambda *a: None; before = set")
     found = imported(host, "--key", "me", code=code, SSH_ORIGINAL_COMMAND="git-upload-pack 'blog'", PYTHONPATH=f"{HOUSE}:{tmp_path}")
     assert not found & (HEAVY | {"click", "pluggy", "tomllib", "re", "json", "typing", "dataclasses"}), found
+
+
+@pytest.mark.parametrize("words", [["apps:list"], ["config:get", "blog", "A"]], ids=" ".join)
+def test_installed_plugins_are_not_imported_by_a_command_that_does_not_need_them(tmp_path, words):
+    for name in ("one", "two"):
+        add_plugin(tmp_path, name)
+    imported(tmp_path, "apps:create", "blog")
+    imported(tmp_path, "config:set", "blog", "A=1")
+    none = tmp_path / "none"
+    imported(none, "apps:create", "blog")
+    imported(none, "config:set", "blog", "A=1")
+    assert imported(tmp_path, *words) - imported(none, *words) <= {"marshal"}
+
+
+def test_git_goes_through_without_click_where_plugins_are_installed(tmp_path):
+    add_plugin(tmp_path, "one")
+    (tmp_path / "minipaas_index.py").write_text(index.generate())
+    (tmp_path / "repos/blog.git/hooks").mkdir(parents=True)
+    (tmp_path / "repos/blog.git/hooks/pre-receive").write_text("#!/bin/sh\n")
+    code = PROBE.replace("before = set", "import os; os.execvp = lambda *a: None; before = set")
+    asked = {"SSH_ORIGINAL_COMMAND": "git-upload-pack 'blog'", "PYTHONPATH": f"{HOUSE}:{tmp_path}"}
+    found = imported(tmp_path, "--key", "me", code=code, **asked)
+    assert not found & (HEAVY | {"click", "pluggy", "tomllib", "re", "json", "typing", "dataclasses"}), found
+
+
+def add_plugin(world: Path, name: str) -> None:
+    """A plugin with a hook, in the index of a world."""
+    folder = world / "plugins" / name
+    folder.mkdir(parents=True)
+    about = f'api = 1\nname = "{name}"\nversion = "1"\nsummary = "For a test"\nhooks = ["after_deploy"]\n'
+    (folder / "plugin.toml").write_text(about)
+    (folder / "hooks.py").write_text("")
+    code = "from minipaas_lib.bus import installed; installed.write_index()"
+    environment = {"MINIPAAS_ROOT": str(world), "PYTHONPATH": str(HOUSE), "PATH": os.environ["PATH"]}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
