@@ -170,11 +170,14 @@ def _removed(answer) -> list[str]:
     return list(answer)
 
 
-def _engine(methods: tuple[str, ...]):
+def _engine(contract: str):
     def check(answer):
-        missing = [name for name in methods if not callable(getattr(answer, name, None))]
+        from minipaas_lib.bus import engines
+
+        wanted = [name for name, value in vars(getattr(engines, contract)).items() if callable(value) and name[0] != "_"]
+        missing = [name for name in wanted if not callable(getattr(answer, name, None))]
         if missing:
-            raise errors.PluginFailed(f"the object it answers lacks {', '.join(missing)} (see bus.engines)")
+            raise errors.PluginFailed(f"the object it answers lacks {', '.join(missing)} (see bus/engines.py)")
         return answer
 
     return check
@@ -189,9 +192,8 @@ CHECKS = {
     "report": _report,
     "doctor": _doctor,
     "images_unused": _removed,
-    "scheduler": _engine(("has_image", "start", "adopt", "disown", "stop", "refresh", "processes", "diagnose", "run", "enter", "logs",
-                          "follow", "inspect")),
-    "router": _engine(("apply", "remove", "applied", "routes", "warm")),
-}  # fmt: skip
+    "scheduler": _engine("Scheduler"),
+    "router": _engine("Router"),
+}
 ENGINES = ("scheduler", "router")
 """Hooks that answer an object: only a plugin in Python can."""

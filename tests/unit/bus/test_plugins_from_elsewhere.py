@@ -107,6 +107,12 @@ def test_its_own_modules_and_vendored_ones(plugs):
         sys.path.remove(os.path.join(folder, "vendor"))
 
 
+def test_an_engine_must_have_all_methods(plugs):
+    plugs.add("one", ["router"], hooks_py="from minipaas_lib import api\n@api.hookimpl(tryfirst=True)\ndef router():\n    return object()\n")
+    with pytest.raises(errors.PluginFailed, match="lacks apply, remove"):
+        manager.first("router")
+
+
 def test_every_hook_with_a_value_has_a_check():
     from minipaas_lib.bus import hookspecs
 
