@@ -147,6 +147,7 @@ install_packages() {
     [ -x /usr/bin/sudo ] || missing="$missing sudo"
     [ -x $python ] || missing="$missing python3"
     command -v dockerd >/dev/null || missing="$missing docker.io"
+    [ -e /bin/busybox ] || missing="$missing busybox-static" # liveness checks run with it inside containers
     if [ -n "$missing" ]; then
         changed "installing$missing"
         apt_install $missing

@@ -8,6 +8,8 @@ import contextlib
 import os
 import sys
 
+from minipaas_lib import errors
+
 # C0 and C1 but the tab, and what changes the direction of text (UAX 9).
 _CONTROLS = {
     code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
@@ -52,12 +54,16 @@ def colours() -> bool:
 
 @contextlib.contextmanager
 def keep(path: str):
-    """Also append all progress lines to the file `path` while the context lasts."""
+    """Also append all progress lines to the file `path` while the context lasts, and the error that ends it."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
         _kept.append(file)
         try:
             yield
+        except errors.MinipaasError as error:  # it is shown to the user later, by whoever catches it
+            with contextlib.suppress(OSError):
+                file.write(f" !     {tame(error.message)}\n")
+            raise
         finally:
             _kept.remove(file)
 

@@ -32,6 +32,8 @@ class FakeScheduler(Broken):
         self.deaf: set[str] = set()
         self.gone: set[str] = set()  # images that have been removed
         self.run_code = 0
+        self.task_codes: dict[str, int] = {}
+        self.probes: list[tuple[int, str]] = []  # what the next probes answer; then all are fine
         self._addresses = itertools.count(2)
 
     def has_image(self, image):
@@ -85,6 +87,15 @@ class FakeScheduler(Broken):
     def run(self, spec, interactive=False, tty=False, ttl=None):
         self._call("run", str(spec.command))
         return self.run_code
+
+    def task(self, spec, say):
+        self._call("task", str(spec.command))
+        say(f"running {spec.command}")
+        return self.task_codes.get(spec.command, 0)
+
+    def probe(self, process, command, timeout):
+        self._call("probe", " ".join(command))
+        return self.probes.pop(0) if self.probes else (0, "")
 
     def inspect(self, process):
         return {"Name": process.name}

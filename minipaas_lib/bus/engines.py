@@ -1,6 +1,6 @@
 """The contracts of the exchangeable engines. A plugin's `scheduler` or `router` hook returns an object that keeps one."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
 
 from minipaas_lib.model.process import ContainerSpec, Diagnosis, Process
@@ -55,6 +55,18 @@ class Scheduler(Protocol):
 
         Its name is made unique; the container is removed however it ends: by itself, after `ttl` seconds (124 is
         returned then), by a signal to us, or because the reader of our stdout has gone (errors.Cancelled).
+        """
+
+    def task(self, spec: ContainerSpec, say: Callable[[str], None]) -> int:
+        """Run a one-off container to its end, giving each line it prints to `say`; return its exit code.
+
+        As with run, its name is made unique and nothing of it is left.
+        """
+
+    def probe(self, process: Process, command: list[str], timeout: float) -> tuple[int, str]:
+        """Run a command inside a running process, without a terminal; its exit code and the end of what it printed.
+
+        After `timeout` seconds it is ended and the exit code is 124. A command that cannot be run has 126 or 127.
         """
 
     def enter(self, process: Process, command: list[str], tty: bool = False) -> int:

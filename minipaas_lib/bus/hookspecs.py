@@ -118,7 +118,7 @@ def container_options(app, process_type):
 
     app: App; process_type: str. Return a dict with any of: memory (bytes), cpus (float), pids_limit, stop_timeout
     (seconds), restart (policy, see ContainerSpec), wait_to_retire (seconds an old web process keeps its requests),
-    mounts (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
+    checks ("disabled": the old processes stop before new ones start; "skipped": new ones are not waited for), mounts (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
     """
 
 

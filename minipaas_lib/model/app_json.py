@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 from .. import errors, names
+from . import healthcheck
 
 SIZE_LIMIT = 1024 * 1024  # bytes
 QUANTITY_LIMIT = 100
@@ -31,12 +32,12 @@ class Scripts(NamedTuple):
 
 
 class AppJson(NamedTuple):
-    """`healthchecks` and `cron` are as in the file: only their outer shape is checked here."""
+    """`cron` is as in the file: only its outer shape is checked here."""
 
     formation: dict[str, int]  # process type -> quantity; only types that state one
     env: dict[str, EnvVar]
     scripts: Scripts
-    healthchecks: dict[str, list[dict]]
+    healthchecks: dict[str, list[healthcheck.Check]]  # by process type; see model.healthcheck
     cron: list[dict]
 
 
@@ -49,7 +50,7 @@ def parse(text: bytes) -> AppJson:
         formation=_formation(_object(top, "formation")),
         env={name: _env_var(name, entry) for name, entry in _object(top, "env").items()},
         scripts=_scripts(_object(top, "scripts")),
-        healthchecks=_healthchecks(_object(top, "healthchecks")),
+        healthchecks=healthcheck.parse(_healthchecks(_object(top, "healthchecks"))),
         cron=_list_of_objects("cron", top.get("cron")),
     )
 

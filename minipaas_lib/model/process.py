@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from minipaas_lib.model.liveness import Healthcheck
+
 STOP_TIMEOUT = 30  # seconds between SIGTERM and SIGKILL
 PIDS_LIMIT = 4096
 
@@ -29,6 +31,7 @@ class ContainerSpec:
     memory: int = 0  # bytes; 0 is no limit
     cpus: float = 0.0  # 0 is no limit
     mounts: tuple[tuple[str, str, str], ...] = ()  # (source on the host, target, "rw" or "ro")
+    healthcheck: Healthcheck | None = None  # what ends a process that is not alive; None: nothing does
     restart: str = "unless-stopped"  # once adopted; or "always", "on-failure", "on-failure:5" (at most 5 times), "no"
 
 

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 PENDING = "pending"
 RELEASED = "released"
 FAILED = "failed"
+COMING_AND_GOING = ("wait_to_retire", "checks")  # container options that change nothing in a container
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ class Release:
     commit: str = ""  # empty for a release that no commit made
     builder: str = ""
     commands: dict[str, str] = field(default_factory=dict)  # process type -> command; "" is the image's own
-    tasks: dict[str, str] = field(default_factory=dict)  # "release", "predeploy", "postdeploy" -> command
+    tasks: dict[str, str] = field(default_factory=dict)  # see pipeline.tasks -> command
+    healthchecks: dict[str, list[dict]] = field(default_factory=dict)  # process type -> checks (see model.healthcheck)
     config: dict[str, str] = field(default_factory=dict)  # the whole environment, global and hooks' included
     formation: dict[str, int] = field(default_factory=dict)
     port: int = 5000  # PORT of web processes
@@ -62,7 +64,7 @@ class Release:
 
     def runs_as(self, other: "Release") -> bool:
         """Whether processes of `other` may go on running as processes of this release."""
-        same = ("image", "commands", "config", "port")
+        same = ("image", "commands", "config", "port", "healthchecks")
         return all(getattr(self, name) == getattr(other, name) for name in same) and (
             _containers(self.options) == _containers(other.options)
         )
@@ -78,6 +80,6 @@ class Release:
 
 
 def _containers(options: dict[str, dict]) -> dict[str, dict]:
-    """The options without what only tells when a process may go."""
-    kinds = {kind: {key: value for key, value in chosen.items() if key != "wait_to_retire"} for kind, chosen in options.items()}
+    """The options without what only tells how a process comes and goes."""
+    kinds = {kind: {key: value for key, value in chosen.items() if key not in COMING_AND_GOING} for kind, chosen in options.items()}
     return {kind: chosen for kind, chosen in kinds.items() if chosen}

@@ -5,6 +5,7 @@ import re
 
 from minipaas_lib import caller, errors, names
 from minipaas_lib.bus import manager
+from minipaas_lib.model import healthcheck, liveness
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, process_name
 from minipaas_lib.model.release import Build, Release
@@ -13,7 +14,15 @@ from minipaas_lib.pipeline import apps
 PORT = 5000
 
 
-def release_of(app: App, number: int, build: Build, commit: str, tasks: dict[str, str], reason: str) -> Release:
+def release_of(
+    app: App,
+    number: int,
+    build: Build,
+    commit: str,
+    tasks: dict[str, str],
+    reason: str,
+    healthchecks: dict[str, list[dict]] | None = None,
+) -> Release:
     """A new release of a build under the app's present wishes. Hooks may refuse it."""
     config = environment(app, build, commit)
     port = port_of(app, config, build)
@@ -29,6 +38,7 @@ def release_of(app: App, number: int, build: Build, commit: str, tasks: dict[str
         builder=build.builder,
         commands=dict(build.commands),
         tasks=tasks,
+        healthchecks=healthchecks or {},
         config=config,
         formation=formation(app.formation, build.commands),
         port=port,
@@ -48,7 +58,7 @@ def release_like(
     It keeps the processes of `live` where it can, unless `force` asks for new ones.
     """
     source = build_of or live
-    release = release_of(app, number, source.build, source.commit, source.tasks, reason)
+    release = release_of(app, number, source.build, source.commit, source.tasks, reason, source.healthchecks)
     if not force and release.runs_as(live):
         release = dataclasses.replace(release, processes=live.processes)
     return release
@@ -133,5 +143,12 @@ def container_spec(release: Release, process_type: str, index: int) -> Container
         command=release.commands.get(process_type, ""),
         environment=environment,
         port=release.port if web else 0,
+        healthcheck=health(release, process_type),
         **chosen,
     )
+
+
+def health(release: Release, process_type: str) -> liveness.Healthcheck | None:
+    """What sees that processes of a type are alive; None where app.json asks for nothing of the kind."""
+    checks = [healthcheck.Check.from_document(document) for document in release.healthchecks.get(process_type, [])]
+    return liveness.healthcheck(healthcheck.liveness(checks), release.port)

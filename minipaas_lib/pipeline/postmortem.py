@@ -1,5 +1,7 @@
 """Say why a new process failed, as well as what was seen of it allows."""
 
+import contextlib
+
 from minipaas_lib import errors, output
 from minipaas_lib.model.process import Diagnosis, Process
 
@@ -11,6 +13,11 @@ EXIT_CODES = {
     139: "it crashed (segmentation fault)",
     143: "it ended on SIGTERM",
 }
+
+
+def meaning(code: int) -> str:
+    """What an exit code mostly means, to follow it in a sentence; "" where it means nothing known."""
+    return f": {EXIT_CODES[code]}" if code in EXIT_CODES else ""
 
 
 def cause(process: Process, seen: Diagnosis) -> str:
@@ -46,10 +53,38 @@ def advice(process: Process, seen: Diagnosis) -> str:
     return f"logs:failed {process.app}"
 
 
-def failure(process: Process, seen: Diagnosis) -> errors.DeployFailed:
-    """Print the last lines of the process and return the error that says why it failed."""
-    if seen.log:
-        output.warn(f"the last lines of {process.name}:")
-        for line in seen.log:
+def failure(process: Process, seen: Diagnosis, what: str = "") -> errors.DeployFailed:
+    """The error that says why the process failed, with its last lines. `what`: what it did not do, if it runs."""
+    crashed = seen.error or seen.state in ("exited", "restarting", "missing")
+    error = errors.DeployFailed(what if what and not crashed else cause(process, seen), advice(process, seen))
+    error.evidence = (f"the last lines of {process.name}:", *seen.log) if seen.log else ()
+    return error
+
+
+@contextlib.contextmanager
+def phase(words: str):
+    """What fails while the context lasts failed in this phase, such as "while starting web.1"; an inner one says more."""
+    try:
+        yield
+    except errors.MinipaasError as error:
+        error.phase = error.phase or words
+        raise
+
+
+def report(name: str, error: BaseException, still: str) -> None:
+    """Say that the release `name` failed, in which phase, what its process printed last and what serves now.
+
+    The cause and the next command to type come after it, with the error itself.
+    """
+    show(error)
+    during = getattr(error, "phase", "")
+    output.warn(f"{name} failed{' ' + during if during else ''}; {still}")
+
+
+def show(error: BaseException) -> None:
+    """Print the last lines that came with an error."""
+    title, *lines = getattr(error, "evidence", ()) or ("",)
+    if title:
+        output.warn(title)
+        for line in lines:
             output.info("  " + line)
-    return errors.DeployFailed(cause(process, seen), advice(process, seen))

@@ -11,7 +11,21 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model import app_json, procfile
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import FAILED, Build, Release
-from minipaas_lib.pipeline import apps, change, compose, engines, interrupt, journal, leftovers, locks, releases, repository, rollout
+from minipaas_lib.pipeline import (
+    apps,
+    change,
+    compose,
+    engines,
+    interrupt,
+    journal,
+    leftovers,
+    locks,
+    postmortem,
+    releases,
+    repository,
+    rollout,
+)
+from minipaas_lib.pipeline.tasks import of_build
 from minipaas_lib.pipeline.urls import urls
 
 FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
@@ -54,11 +68,13 @@ def deploy_commit(
         previous = live.number if live else 0
         journal.begin(name, "rollout", release=number, previous=previous, commit=commit, reason=reason, branch=branch)
         try:
-            with journal.step(name, "keep the commit"):
-                repository.keep_commit(name, commit, number)
-            app, release = build_release(change.edited(present, edit), live, number, commit, reason)
+            with postmortem.phase("while building"):
+                with journal.step(name, "keep the commit"):
+                    repository.keep_commit(name, commit, number)
+                app, release = build_release(change.edited(present, edit), live, number, commit, reason)
         except BaseException as error:
             record_failure(present, number, commit, reason, error)
+            postmortem.report(f"v{number}", error, f"{live.name} is still live" if live else "nothing was live before")
             journal.end(name)
             raise
         release = rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
@@ -82,14 +98,16 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         seconds = round(time.monotonic() - begun, 1)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    tasks = {"release": commands.pop("release")} if "release" in commands else {}
+    tasks = of_build(commands, about)
+    commands.pop("release", None)
     build = Build(build.image, build.builder, commands or build.commands, build.port, build.notes)
     if not build.commands:
         raise errors.BuildFailed("the image has no command and there is no Procfile", "add CMD to the Dockerfile, or a Procfile with: web: <command>")
     if live is None and about:
         app = adopt_app_json(app, about)
     app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
-    release = compose.release_of(app, number, build, commit, tasks, reason)
+    checks = {kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()}
+    release = compose.release_of(app, number, build, commit, tasks, reason, checks)
     release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
     manager.call("before_release", app=app, release=release)
     with journal.step(app.name, "write the release"):

@@ -6,7 +6,7 @@ from minipaas_lib import errors, output
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import FAILED, PENDING, RELEASED, Release
-from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, plan, releases, repository, retire, rollout
+from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, plan, releases, repository, retire, rollout, trial
 
 
 def recover(name: str) -> bool:
@@ -16,7 +16,7 @@ def recover(name: str) -> bool:
     """
     record = journal.read(name)
     if record:
-        finish = {"rollout": rollout_of, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back}
+        finish = {"rollout": rollout_of, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back, "fall back": trial.resume}
         finish[record.get("operation", "rollout")](name, record)
     else:
         journal.forget_steps(name)  # killed after its very last one
@@ -73,6 +73,7 @@ def back(name: str, record: dict, live: Release | None) -> None:
     for process in stray:
         with journal.step(name, f"remove {process.name}"):
             engines.scheduler().stop(process, timeout=5)
+    start_again(name, number, live)
     why = "its process was killed" + (f" ({at})" if at else "")
     try:
         release = releases.load(name, number)
@@ -89,6 +90,18 @@ def back(name: str, record: dict, live: Release | None) -> None:
         leftovers.remove(name)
         leftovers.prune_images(apps.load(name))
     journal.undo(name)
+
+
+def start_again(name: str, number: int, live: Release | None) -> None:
+    """Start what checks:disable had stopped before the release could take over."""
+    with contextlib.suppress(errors.NotFound):
+        release, app = releases.load(name, number), apps.load(name)
+        if live is None or app.stopped or not any(rollout.checks_of(release, kind) == rollout.DISABLED for kind in release.options):
+            return
+        try:
+            rollout.bring_back(app, live)
+        except errors.DeployFailed as error:
+            output.warn(f"not all processes of {live.name} are back: {error.message}; ps:restore {name} tries again")
 
 
 def put_right(name: str, live: Release | None) -> list[Process]:

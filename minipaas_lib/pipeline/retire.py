@@ -39,6 +39,13 @@ def add(app: str, processes: list[Process]) -> None:
     documents.edit(open_store(), path(app), note, create=True)
 
 
+def keep(app: str, processes: list[Process]) -> None:
+    """The processes no longer have to go."""
+    names = {process.name for process in processes}
+    if names & waiting(app):
+        documents.edit(open_store(), path(app), lambda document: [document.pop(name, None) for name in names])
+
+
 def drain(app: str) -> int:
     """Seconds that old web processes have to finish their requests in, as the live release says."""
     live = releases.live(app)
@@ -71,7 +78,15 @@ def run(app: str) -> None:
                             return
                         time.sleep(LOOK_AGAIN)
                 else:
+                    look(app)
                     time.sleep(min(LOOK_AGAIN, deadline - time.time()))
+
+
+def look(app: str) -> None:
+    """See whether the release that took over still stands; see trial."""
+    from minipaas_lib.pipeline import trial  # which needs this module
+
+    trial.look(app)
 
 
 def finish(app: str, name: str) -> None:

@@ -4,7 +4,6 @@ Until traffic moves, everything can be undone and is; from then on everything go
 """
 
 import contextlib
-import dataclasses
 import threading
 from collections.abc import Callable
 
@@ -15,9 +14,9 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import FAILED, RELEASED, Release
 from minipaas_lib.model.route import make_route
-from minipaas_lib.pipeline import engines, interrupt, journal, plan, readiness, releases, repository, retire
-from minipaas_lib.pipeline.compose import container_spec
+from minipaas_lib.pipeline import engines, interrupt, journal, plan, postmortem, readiness, releases, repository, retire, tasks, trial
 
+DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
 AT_ONCE = 4  # processes started at the same time
 
 
@@ -34,59 +33,88 @@ def roll_out(app: App, release: Release, previous: Release | None, settle: Calla
         present = scheduler.processes(app.name)
         before = {process.name for process in present}
         steps = plan.make_plan(release, present, retire.waiting(app.name))
-        manager.call("before_deploy", app=app, release=release, previous=previous)
-        run_tasks(scheduler, app, release)
-        started = start_all(scheduler, app, release, list(steps.start))
-        with journal.step(app.name, "have the processes come back after a crash"):
-            scheduler.adopt(started)
-        with journal.step(app.name, "write the app's document"):
-            journal.keep_document(app)
-            settle()
-        interrupt.no_way_back()
-        moved = True
-        with journal.step(app.name, "move the requests"):
-            switch(app, release, [*steps.keep, *started])
-        with journal.step(app.name, "make the release live"):
-            releases.set_live(release)
+        with postmortem.phase("before anything started"):
+            manager.call("before_deploy", app=app, release=release, previous=previous)
+            tasks.before_start(scheduler, release)
+            manager.call("release_task", app=app, release=release)
+        old = list(steps.retire)
+        started = start_all(scheduler, app, release, list(steps.start), previous, old)
+        with postmortem.phase("while moving traffic"):
+            with journal.step(app.name, "have the processes come back after a crash"):
+                scheduler.adopt(started)
+            with journal.step(app.name, "write the app's document"):
+                journal.keep_document(app)
+                settle()
+            interrupt.no_way_back()
+            moved = True
+            with journal.step(app.name, "move the requests"):
+                switch(app, release, [*steps.keep, *started])
+            with journal.step(app.name, "make the release live"):
+                releases.set_live(release)
     except BaseException as error:
         undo(app, release, previous, before, error, moved)
         raise
-    return go_on(app, release, previous, list(steps.retire))
+    release = go_on(app, release, previous, old)
+    tasks.after_live(scheduler, release, first=previous is None)
+    return release
 
 
-def run_tasks(scheduler: Scheduler, app: App, release: Release) -> None:
-    """The release task of the Procfile and the plugins' own, before anything starts."""
-    command = release.tasks.get("release", "")
-    if command and release.number == release.processes:
-        output.step(f"Running the release task: {command}")
-        spec = dataclasses.replace(container_spec(release, "release", 1), command=command)
-        with journal.step(app.name, "run the release task"):
-            code = scheduler.run(spec)
-        if code:
-            raise errors.DeployFailed(f"the release task ended with exit code {code}", f"logs:failed {app.name}")
-    manager.call("release_task", app=app, release=release)
+def start_all(
+    scheduler: Scheduler,
+    app: App,
+    release: Release,
+    specs: list[ContainerSpec],
+    previous: Release | None = None,
+    old: list[Process] | None = None,
+) -> list[Process]:
+    """Start and check all new processes, web first, and return them. The first that fails ends it for all.
 
-
-def start_all(scheduler: Scheduler, app: App, release: Release, specs: list[ContainerSpec]) -> list[Process]:
-    """Start and check all new processes, web first, and return them. The first that fails ends it for all."""
+    Of the `old` processes, those of types that checks:disable names stop first and leave the list.
+    """
     started: list[Process] = []
     given_up = threading.Event()
 
     def start(spec: ContainerSpec) -> None:
-        with journal.step(app.name, f"start {spec.name}"):
+        label = f"{spec.process_type}.{spec.index}"
+        with postmortem.phase(f"while starting {label}"), journal.step(app.name, f"start {spec.name}"):
             process = scheduler.start(spec)
-        ready = readiness.wait_ready(scheduler, process, given_up.is_set)
-        manager.call("check_process", app=app, release=release, process=ready)
+        with postmortem.phase(f"while waiting for {label}"):
+            waits = checks_of(release, spec.process_type) != SKIPPED
+            ready = readiness.check_process(scheduler, release, process, given_up.is_set) if waits else process
+            manager.call("check_process", app=app, release=release, process=ready)
         started.append(ready)
-        output.info(f"{ready.process_type}.{ready.index} is up")
+        output.info(f"{label} is up" if waits else f"{label} is started, and not waited for as checks:skip asks")
 
     if specs:
         engines.warm_router()
         output.step("Starting " + ", ".join(f"{spec.process_type}.{spec.index}" for spec in specs))
     for group in ([s for s in specs if s.process_type == "web"], [s for s in specs if s.process_type != "web"]):
         if group:
+            stop_first(scheduler, app, release, {spec.process_type for spec in group}, previous, old)
             side_by_side(start, group, given_up)
     return started
+
+
+def checks_of(release: Release, process_type: str) -> str:
+    """How new processes of a type come in: "disabled", "skipped" or "" (see the plugin checks)."""
+    return release.options.get(process_type, {}).get("checks", "")
+
+
+def stop_first(
+    scheduler: Scheduler, app: App, release: Release, kinds: set[str], previous: Release | None, old: list[Process] | None
+) -> None:
+    """Stop old processes of `kinds` before new ones start, where checks:disable asks for that; say so before."""
+    for kind in sorted(kinds):
+        mine = [process for process in old or [] if process.process_type == kind]
+        if not mine or previous is None or checks_of(release, kind) != DISABLED:
+            continue
+        output.warn(f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop the old first")
+        if kind == "web":
+            switch(app, previous, [])
+        for process in mine:
+            with journal.step(app.name, f"stop {process.name} first"):
+                scheduler.stop(process)
+            old.remove(process)
 
 
 def side_by_side(start: Callable[[ContainerSpec], None], specs: list[ContainerSpec], given_up: threading.Event) -> None:
@@ -128,6 +156,8 @@ def go_on(app: App, release: Release, previous: Release | None, old: list[Proces
         release = releases.finish(release, RELEASED)
     with journal.step(app.name, "retire the old processes"):
         retire.add(app.name, old)
+    with journal.step(app.name, "note what would bring them back"):
+        trial.begin(release, previous, old)
     with journal.step(app.name, "tell the plugins"):
         manager.notify("after_deploy", app=app, release=release, previous=previous)
     with journal.step(app.name, "move the branch"):
@@ -147,6 +177,7 @@ def undo(
 
     `before` names the processes there were when it began; None: nothing was begun.
     """
+    back = False
     reason = error.message if isinstance(error, errors.MinipaasError) else (str(error) or type(error).__name__)
     with contextlib.suppress(errors.MinipaasError):  # what comes now may fail too, and then this reason would be lost
         release = releases.finish(release, FAILED, reason)
@@ -157,14 +188,33 @@ def undo(
         for process in present:
             if process.name not in before:
                 engines.scheduler().stop(process, timeout=5)
+        back = bring_back_stopped(app, previous, before or set(), {process.name for process in present})
         if release.status != FAILED:
             release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
     except errors.MinipaasError as another:
         output.warn(f"not all of {release.name} could be removed yet ({another.message}); the next command on {app.name} will")
-    still = f"{previous.name} is still live" if previous else "nothing was live before"
-    output.warn(f"{release.name} failed; {still}")
+    still = f"{previous.name} is {'live again' if back else 'still live'}" if previous else "nothing was live before"
+    postmortem.report(release.name, error, still)
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
+
+
+def bring_back_stopped(app: App, previous: Release | None, before: set[str], present: set[str]) -> bool:
+    """Start again what was stopped first and in vain; whether there was any such process."""
+    if previous is None or not before - present - retire.waiting(app.name):
+        return False
+    output.step(f"Starting {previous.name} again")
+    bring_back(app, previous)
+    return True
+
+
+def bring_back(app: App, previous: Release) -> None:
+    """Start what is missing of a release that was live, and route to it."""
+    scheduler = engines.scheduler()
+    steps = plan.make_plan(previous, scheduler.processes(app.name), retire.waiting(app.name))
+    started = start_all(scheduler, app, previous, list(steps.start))
+    scheduler.adopt([*steps.keep, *started])
+    switch(app, previous, [*steps.keep, *started])
 
 
 def route_back(app: App, previous: Release | None, present: list[Process]) -> None:

@@ -1,19 +1,18 @@
-"""Set and report how an app is checked."""
+"""Set, run and report how an app is checked."""
 
 import click
 from minipaas_lib import api
 
 from plugins.checks import hooks, settings
 
-checks_report = api.commands.report_command("checks", hooks.report, "Report how an app is checked.")
+checks_report = api.commands.report_command("checks", hooks.report, "Report how an app is checked.", hooks.everywhere)
 
 
 @api.commands.command("checks:set")
 @api.commands.wait_option
-@api.commands.app_argument
-@click.argument("key", metavar="<key>")
-@click.argument("value", required=False, default="", metavar="[<value>]")
-def checks_set(app, key, value):
+@click.option("--global", "everyone", is_flag=True, help="For all apps that have no value of their own")
+@click.argument("words", nargs=-1, required=True, metavar="<app>|--global <key> [<value>]")
+def checks_set(everyone, words):
     """Set or clear how an app is checked.
 
     wait-to-retire: the seconds that an old web process may finish its requests in once traffic has moved on (30).
@@ -21,22 +20,127 @@ def checks_set(app, key, value):
 
     \b
     e.g.: checks:set blog wait-to-retire 60
-          checks:set blog wait-to-retire
+          checks:set --global wait-to-retire 120
     """
-    if key not in settings.SETTINGS:
+    app = None if everyone else api.names.app_name(words[0])
+    rest = words if everyone else words[1:]
+    key, value = (*rest, "", "")[:2]
+    target = app or "--global"
+    if len(rest) not in (1, 2) or key not in settings.SETTINGS:
         raise api.errors.UsageError(
-            f"there is no {api.names.safe(key)} to set", f"checks:set {app} {' or '.join(settings.SETTINGS)} <value>"
+            f"there is no {api.names.safe(key)} to set" if len(rest) <= 2 else "that is one word too many",
+            f"checks:set {target} {' or '.join(settings.SETTINGS)} <value>",
         )
     wanted = settings.SETTINGS[key](value) if value else None
 
     def edit(document):
-        table = document.setdefault(settings.TABLE, {})
-        if wanted is None:
-            table.pop(key, None)
-        else:
-            table[key] = wanted
-        if not table:
-            del document[settings.TABLE]
+        settings.put(document, key, wanted)
 
-    api.edit_app(app, edit)
-    api.output.step(f"{key} of {app} is {'cleared' if wanted is None else wanted}")
+    api.edit_app(app, edit) if app else api.edit_platform(edit)
+    api.output.step(f"{key} of {app or 'all apps'} is {'cleared' if wanted is None else wanted}")
+
+
+def kinds_argument(function):
+    return click.argument("words", nargs=-1, metavar="[<type>[,<type>...]]")(function)
+
+
+def choose(app: str, words: tuple[str, ...], mode: str, said: str) -> None:
+    """Set the mode of the types that were named, for the deploys to come."""
+    kinds = settings.kinds(words)
+    live = api.live_release(api.app(app).name)
+    unknown = [kind for kind in kinds if live and kind not in live.commands]
+    if unknown:
+        raise api.errors.UsageError(
+            f"{app} {live.name} has no process type {unknown[0]}: it has {', '.join(sorted(live.commands))}",
+            f"checks:report {app}",
+        )
+    api.edit_app(app, lambda document: settings.choose(document, mode, kinds))
+    which = " and ".join(kinds) if kinds else "all processes"
+    api.output.step(f"From the next deploy on, {which} of {app}: {said}")
+
+
+@api.commands.command("checks:enable")
+@api.commands.app_argument
+@kinds_argument
+def checks_enable(app, words):
+    """Start new processes beside the old ones and wait until they are ready.
+
+    This is what happens unless checks:disable or checks:skip say otherwise.
+
+    \b
+    e.g.: checks:enable blog
+          checks:enable blog web,worker
+    """
+    choose(app, words, "enabled", "new ones start beside the old ones, which go when the new ones are ready")
+
+
+@api.commands.command("checks:disable")
+@api.commands.app_argument
+@kinds_argument
+def checks_disable(app, words):
+    """Stop the old processes before new ones start: THE APP IS DOWN meanwhile.
+
+    For processes of which two must never run at the same time. Meanwhile the domains answer 503 if web is among
+    them. When the new ones do not come up, the old ones are started again.
+
+    \b
+    e.g.: checks:disable blog worker
+    """
+    choose(app, words, "disabled", "the old ones stop before new ones start, so each deploy takes them down for a while")
+
+
+@api.commands.command("checks:skip")
+@api.commands.app_argument
+@kinds_argument
+def checks_skip(app, words):
+    """Start new processes beside the old ones, and do not wait until they are ready.
+
+    Requests may fail until they are.
+
+    \b
+    e.g.: checks:skip blog worker
+    """
+    choose(app, words, "skipped", "new ones start beside the old ones and are not waited for")
+
+
+@api.commands.command("checks:run")
+@api.commands.app_argument
+@click.argument("words", nargs=-1, metavar="[<type>[.<n>]...]")
+def checks_run(app, words):
+    """Run an app's checks on the processes that run now; exit 1 when one is not passed.
+
+    These are the startup and readiness checks of its app.json. Where it has none: that the port of web accepts and
+    that the others are up.
+
+    \b
+    e.g.: checks:run blog
+          checks:run blog worker web.2
+    """
+    live = api.live_release(api.app(app).name)
+    if live is None:
+        raise api.errors.UsageError(f"{app} has never been deployed", "git push paas main")
+    scheduler = api.scheduler()
+    counting = [p for p in scheduler.processes(app) if p.release == (live.processes or live.number) and p.adopted]
+    chosen = {process.name: process for word in words or ("",) for process in named(counting, word, app)}
+    failed = 0
+    for process in chosen.values():
+        label = f"{process.process_type}.{process.index}"
+        api.output.step(f"Checking {label}")
+        try:
+            api.check_process(scheduler, live, process)
+        except api.errors.DeployFailed as error:
+            failed += 1
+            api.output.warn(error.message)
+        else:
+            api.output.info(f"{label} is fine")
+    return 1 if failed else 0
+
+
+def named(processes: list, word: str, app: str) -> list:
+    """The processes that `web` or `web.1` names; all for an empty word. Raises errors.UsageError when there is none."""
+    found = [p for p in processes if word in ("", p.process_type, f"{p.process_type}.{p.index}")]
+    if not found:
+        there = " ".join(f"{p.process_type}.{p.index}" for p in processes) or "none"
+        what = f"no process {api.names.safe(word)}" if word else "no processes"
+        raise api.errors.UsageError(f"{app} runs {what}; there is: {there}", f"ps:report {app}")
+    return found

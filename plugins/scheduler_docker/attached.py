@@ -11,6 +11,7 @@ from minipaas_lib import api
 _CLIENT = "/usr/bin/docker"  # Debian's; a newer one earlier on PATH may not fit the daemon
 _TIMED_OUT = 124  # as timeout(1)
 _SESSION = "MINIPAAS_SESSION"
+_PROBE_BYTES = 4096  # of what a probe printed are kept
 _NO_DETACH = "--detach-keys=ctrl-^,ctrl-^,ctrl-_"  # leave Ctrl-P to the shell in the container
 
 
@@ -21,6 +22,50 @@ def start(container: str, interactive: bool, ttl: int | None) -> int:
     """
     words = ["start", "--attach", _NO_DETACH, *(["--interactive"] if interactive else []), container]
     return _attend(words, interactive, ttl)
+
+
+def read(container: str, say) -> int:
+    """Start a created container and give each line that it prints to `say`; its exit code.
+
+    Raises errors.Cancelled when a signal ends the wait. The container may still run then.
+    """
+    import subprocess
+
+    with _signals_raise():
+        child = subprocess.Popen(
+            [_client(), "start", "--attach", container],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        )  # fmt: skip
+        try:
+            for line in child.stdout:
+                say(line.decode("utf-8", "replace").rstrip("\r\n"))
+            code = child.wait()
+            return 128 - code if code < 0 else code
+        finally:
+            child.kill()
+            child.wait()
+            child.stdout.close()
+
+
+def probe(docker_api, container: str, command: list[str], timeout: float, session: str) -> tuple[int, str]:
+    """Run a command inside a running container; its exit code and the end of what it printed.
+
+    `docker_api` gives up on an answer after `timeout` seconds. Then the command gets SIGHUP, where the image has a
+    shell to send it, and 124 is returned. Raises what the docker SDK raises.
+    """
+    import requests.exceptions
+
+    made = docker_api.exec_create(container, command, environment={_SESSION: session})["Id"]
+    said, deadline = b"", time.monotonic() + timeout
+    try:
+        for part in docker_api.exec_start(made, stream=True):
+            said = (said + part)[-_PROBE_BYTES:]
+            if time.monotonic() > deadline:
+                raise requests.exceptions.Timeout
+    except requests.exceptions.RequestException:
+        hang_up(docker_api, container, session)
+        return _TIMED_OUT, f"no answer within {timeout:g} s"
+    return docker_api.exec_inspect(made)["ExitCode"] or 0, said.decode("utf-8", "replace")
 
 
 def execute(container: str, command: list[str], tty: bool, session: str) -> int:

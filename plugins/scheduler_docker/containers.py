@@ -35,7 +35,10 @@ def body(spec: "api.ContainerSpec", network: str, address: str) -> dict:
         RESTART: spec.restart,
     }
     endpoint = {"IPAMConfig": {"IPv4Address": address}}
-    return _body(spec, network, labels, endpoint)
+    made = _body(spec, network, labels, endpoint)
+    if spec.healthcheck:
+        made["Healthcheck"] = _healthcheck(spec.healthcheck)
+    return made
 
 
 def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty: bool, owner: str) -> dict:
@@ -80,6 +83,17 @@ def _host(spec: "api.ContainerSpec", network: str) -> dict:
             {"Type": "bind", "Source": source, "Target": target, "ReadOnly": mode == "ro"}
             for source, target, mode in spec.mounts
         ],
+    }
+
+
+def _healthcheck(health) -> dict:
+    """Docker's HealthConfig, in nanoseconds."""
+    return {
+        "Test": ["CMD", *health.command],
+        "Interval": round(health.interval * 1e9),
+        "Timeout": round(health.timeout * 1e9),
+        "StartPeriod": round(health.grace * 1e9),
+        "Retries": 1,  # the command itself tries again
     }
 
 

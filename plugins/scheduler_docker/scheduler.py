@@ -3,7 +3,7 @@
 import contextlib
 
 from minipaas_lib import api
-from plugins.scheduler_docker import client, containers, network, owner
+from plugins.scheduler_docker import busybox, client, containers, network, owner
 
 _ADDRESS_TRIES = 5
 
@@ -23,6 +23,8 @@ class DockerScheduler:
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         containers.restart_policy(spec.restart)
+        if spec.healthcheck:
+            spec = busybox.mounted(spec)
         ours = network.ensure()
         refused: set[str] = set()
         for _ in range(_ADDRESS_TRIES):
@@ -120,18 +122,42 @@ class DockerScheduler:
     def run(
         self, spec: "api.ContainerSpec", interactive: bool = False, tty: bool = False, ttl: int | None = None
     ) -> int:
-        import secrets
-
         from plugins.scheduler_docker import attached
+
+        return self._one_off(spec, lambda name: attached.start(name, interactive, ttl), interactive, tty)
+
+    def task(self, spec: "api.ContainerSpec", say) -> int:
+        from plugins.scheduler_docker import attached
+
+        return self._one_off(spec, lambda name: attached.read(name, say))
+
+    def _one_off(self, spec: "api.ContainerSpec", attend, interactive: bool = False, tty: bool = False) -> int:
+        """What `attend` returns for a container made for it; nothing is left of that."""
+        import secrets
 
         self.tidy(spec.app)
         ours = network.ensure()
         name = f"{spec.name.rpartition('.')[0] or spec.name}.{secrets.token_hex(4)}"
         made = self._create(name, containers.one_off_body(spec, ours.name, interactive, tty, owner.me()))
         try:
-            return attached.start(name, interactive, ttl)
+            return attend(name)
         finally:
             self._end(made, min(spec.stop_timeout, 10))
+
+    def probe(self, process: "api.Process", command: list[str], timeout: float) -> tuple[int, str]:
+        import secrets
+
+        import docker.errors
+
+        from plugins.scheduler_docker import attached
+
+        docker_api, session = client.new(), secrets.token_hex(8)
+        docker_api.timeout = timeout
+        with client.answering():
+            try:
+                return attached.probe(docker_api, process.id or process.name, command, timeout, session)
+            except docker.errors.APIError as error:
+                return 126, containers.reason(client.explanation(error))
 
     def enter(self, process: "api.Process", command: list[str], tty: bool = False) -> int:
         import secrets

@@ -11,7 +11,19 @@ from minipaas_lib import api, caller, cli, output, paths, store
 from minipaas_lib.bus import index, manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
-from minipaas_lib.pipeline import apps, change, compose, engines, journal, locks, readiness, releases, retire, rollout
+from minipaas_lib.pipeline import (
+    apps,
+    change,
+    compose,
+    engines,
+    journal,
+    locks,
+    probe,
+    readiness,
+    releases,
+    retire,
+    rollout,
+)
 from minipaas_lib.store import schema
 from tests.fakes import FakeRouter, FakeScheduler
 
@@ -101,7 +113,7 @@ class Engines:
             app = App(name, {key: value for key, value in present.document.items() if key != "stopped"})
             build = Build(image, "fake", commands or {"web": ""})
             number = releases.next_number(name)
-            release = compose.release_of(app, number, build, about.get("commit", "c" * 40), about.get("tasks", {}), "git push")
+            release = compose.release_of(app, number, build, about.get("commit", "c" * 40), about.get("tasks", {}), "git push", about.get("healthchecks"))
             journal.begin(name, "rollout", release=number, previous=live.number if live else 0, commit=release.commit)
             releases.write(release)
             return rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
@@ -120,6 +132,7 @@ def fake(world, monkeypatch):
     made = Engines(FakeScheduler(), FakeRouter())
     monkeypatch.setattr(engines, "_engines", {"scheduler": made.scheduler, "router": made.router})
     monkeypatch.setattr(readiness, "accepts", made.scheduler.accepts)
+    monkeypatch.setattr(probe, "accepts", made.scheduler.accepts)
     monkeypatch.setattr(readiness, "UP_TIME", 0.0)
     monkeypatch.setattr(readiness, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(readiness, "START_LIMIT", 0.1)

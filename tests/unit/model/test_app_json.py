@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from minipaas_lib import errors
 from minipaas_lib.model import app_json
 from minipaas_lib.model.app_json import EnvVar, Scripts
+from minipaas_lib.model.healthcheck import Check
 
 
 def parsed(document):
@@ -53,7 +54,7 @@ def test_everything():
         "SECRET": EnvVar(None, True, "secret", ""),
     }
     assert found.scripts == Scripts("./migrate", "./tell", "./seed")
-    assert found.healthchecks == {"web": [{"path": "/up", "odd": 1}], "worker": []}
+    assert found.healthchecks == {"web": [Check("startup", "path", "path", path="/up")]}
     assert found.cron == [{"command": "./nightly", "schedule": "@daily"}]
 
 
@@ -144,7 +145,7 @@ def test_any_json_gives_plain_data_or_a_sentence(document):
     else:
         assert all(type(count) is int and 0 <= count <= 100 for count in found.formation.values())
         assert all(isinstance(entry, EnvVar) for entry in found.env.values())
-        assert all(isinstance(check, dict) for checks in found.healthchecks.values() for check in checks)
+        assert all(isinstance(check, Check) for checks in found.healthchecks.values() for check in checks)
 
 
 @given(st.binary() | st.text('{}[]",:1ae\\u').map(str.encode))

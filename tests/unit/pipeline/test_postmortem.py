@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minipaas_lib import errors
 from minipaas_lib.model.process import Diagnosis, Process
 from minipaas_lib.pipeline import postmortem
 
@@ -51,7 +52,18 @@ def test_there_is_always_one_sentence(diagnosis):
         assert words and "\n" not in words
 
 
-def test_the_last_lines_are_shown(capsys):
-    error = postmortem.failure(WEB, seen("exited", 1, log=["one", "two"]))
-    assert "exit code 1" in error.message
-    assert capsys.readouterr().err.splitlines() == [" !     the last lines of blog_v2.web.1:", "         one", "         two"]
+def test_a_report_shows_the_last_lines_once_then_the_phase(capsys):
+    with pytest.raises(errors.DeployFailed) as caught, postmortem.phase("outer"), postmortem.phase("while starting web.1"):
+        raise postmortem.failure(WEB, seen("exited", 1, log=["one", "two"]))
+    assert "exit code 1" in caught.value.message and capsys.readouterr().err == ""
+    postmortem.report("v2", caught.value, "v1 is still live")
+    assert capsys.readouterr().err.splitlines() == [
+        " !     the last lines of blog_v2.web.1:", "         one", "         two", " !     v2 failed while starting web.1; v1 is still live",
+    ]  # fmt: skip
+    postmortem.report("v3", KeyboardInterrupt(), "v1 is still live")
+    assert capsys.readouterr().err == " !     v3 failed; v1 is still live\n"
+
+
+def test_what_a_running_process_did_not_do_goes_before_a_guess():
+    assert postmortem.failure(WEB, seen(), "no answer").message == "no answer"
+    assert "exit code 3" in postmortem.failure(WEB, seen("exited", 3), "no answer").message

@@ -235,14 +235,14 @@ def test_comments_survive(blog):
 def test_release_task(world, fake):
     world.ok("apps:create", "blog")
     fake.deploy("blog", tasks={"release": "migrate"})
-    assert ("run", "migrate") in fake.scheduler.calls
-    fake.scheduler.run_code = 5
+    assert ("task", "migrate") in fake.scheduler.calls
+    fake.scheduler.task_codes = {"migrate": 5}
     with pytest.raises(errors.DeployFailed, match="exit code 5"):
         fake.deploy("blog", image="sha256:2", tasks={"release": "migrate"})
     assert fake.routed("blog") == ["blog_v1.web.1"] and fake.scheduler.names() == ["blog_v1.web.1"]
     fake.scheduler.calls.clear()
     change.change("blog", "scale", scale(web=2))
-    assert ("run", "migrate") not in fake.scheduler.calls, "a scale migrates nothing"
+    assert ("task", "migrate") not in fake.scheduler.calls, "a scale migrates nothing"
 
 
 def test_a_type_that_is_gone_retires(blog):

@@ -40,9 +40,8 @@ def test_a_noun_that_is_also_a_command(world):
 
 
 def test_json(world):
-    assert json.loads(world.ok("help", "checks", "--format", "json")) == {
-        "checks:report": "Report how an app is checked", "checks:set": "Set or clear how an app is checked",
-    }  # fmt: skip
+    found = json.loads(world.ok("help", "checks", "--format", "json"))
+    assert found["checks:report"] == "Report how an app is checked" and all(name.startswith("checks:") for name in found)
 
 
 def test_help_for_nothing(world):

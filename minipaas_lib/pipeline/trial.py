@@ -1,0 +1,138 @@
+"""The time in which a new release is live and the one before still stands by: a crash brings the old one back.
+
+What that needs is written down when traffic has moved. The process that lets the old processes go looks at the new
+ones meanwhile. A return is a command of its own in the journal, and every step of it can be taken twice, so that the
+next command on the app finishes what a killed one left.
+"""
+
+import time
+
+from minipaas_lib import errors, output, paths
+from minipaas_lib.bus import manager
+from minipaas_lib.model.app import App
+from minipaas_lib.model.process import Process
+from minipaas_lib.model.release import FAILED, Release
+from minipaas_lib.pipeline import apps, engines, journal, locks, plan, postmortem, readiness, releases, repository, retire, rollout
+from minipaas_lib.store import documents, open_store
+
+
+def path(app: str) -> str:
+    return f"apps/{app}/trial.toml"
+
+
+def begin(release: Release, previous: Release | None) -> None:
+    """`release` has just gone live with processes of its own: from now on it may still be found wanting."""
+    if previous is None or release.processes != release.number:
+        return
+    record = {"release": release.number, "previous": previous.number, "since": int(time.time())}
+    try:
+        begun = journal.read(release.app)
+        record |= {key: begun[key] for key in ("former", "wanted")}
+    except (errors.NotFound, KeyError):
+        pass
+    documents.write(open_store(), path(release.app), record)
+
+
+def look(name: str) -> None:
+    """Bring the release before back if the live one has crashed. Another command at work on the app goes first."""
+    try:
+        record = read(name)
+        if record and fallen(name, record):
+            with locks.app_lock(name, frozen_too=True):
+                process = fallen(name, record)
+                if process:
+                    seconds = max(0, int(time.time()) - record["since"])
+                    told = f"{process.process_type}.{process.index} crashed {seconds} s after it went live"
+                    journal.begin(name, "fall back", **record, reason=told)
+                    give_back(name, journal.read(name), process)
+    except errors.MinipaasError:
+        return  # the next look tries again
+
+
+def resume(name: str, record: dict) -> None:
+    """Finish a return that a dead process began. The caller holds the app's lock."""
+    output.step(f"Finishing the return of {name} to v{record['previous']}, which was interrupted")
+    give_back(name, record)
+
+
+def fallen(name: str, record: dict) -> Process | None:
+    """A web process of the release on trial that crashed while one of the release before can take over, or None."""
+    live = releases.live(name)
+    if live is None or live.number != record["release"]:
+        return None
+    waiting = retire.waiting(name)
+    web = [process for process in engines.scheduler().processes(name) if process.process_type == "web"]
+    if not any(process.name in waiting and process.state == "running" for process in web):
+        return None
+    mine = (process for process in web if process.release == live.processes and process.name not in waiting)
+    return next((process for process in mine if crashed(process, record["since"])), None)
+
+
+def crashed(process: Process, since: int) -> bool:
+    """Whether a process that was up at `since` (UTC seconds) is down, or has come up again since."""
+    at = readiness.started(process)
+    return process.state in ("exited", "restarting") or (at is not None and at > since)
+
+
+def give_back(name: str, record: dict, process: Process | None = None) -> None:
+    """Take the steps back to the release before, all of them or what is left of them. The caller holds the lock."""
+    release, previous = releases.load(name, record["release"]), releases.load(name, record["previous"])
+    reason = record["reason"]
+    scheduler = engines.scheduler()
+    with output.keep(f"{paths.output(name)}/{release.name}.log"):
+        if process:
+            show(process, reason)
+        present = scheduler.processes(name)
+        keep = list(plan.make_plan(previous, present, set()).keep)
+        with journal.step(name, "keep the old processes"):
+            retire.keep(name, keep)
+            scheduler.adopt(keep)
+        with journal.step(name, "move the requests back"):
+            rollout.switch(apps.load(name), previous, keep)
+        with journal.step(name, "make the former release live"):
+            releases.set_live(previous)
+        with journal.step(name, "mark the release failed"):
+            releases.finish(release, FAILED, reason)
+        for other in present:
+            if other.release == release.processes:
+                with journal.step(name, f"remove {other.name}"):
+                    scheduler.stop(other, timeout=5)
+        start_missing(apps.load(name), previous)
+        repository.follow(name, previous.commit)
+        end(name)
+        journal.undo(name)
+        app = apps.load(name)
+        output.warn(f"{release.name} failed: {reason}; {previous.name} is live again")
+    manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
+
+
+def show(process: Process, reason: str) -> None:
+    """Keep what the crashed process printed last, for logs:failed."""
+    seen = engines.scheduler().diagnose(process)
+    error = postmortem.failure(process, seen)
+    postmortem.show(error)
+    output.warn(reason + (f": {error.message}" if seen.state in readiness.CRASHED else ", and came up again"))
+
+
+def start_missing(app: App, previous: Release) -> None:
+    """Start again what had already gone of the release before: processes without a port do not wait."""
+    try:
+        rollout.bring_back(app, previous)
+    except errors.MinipaasError as error:
+        output.warn(f"not all processes of {previous.name} are back: {error.message}; ps:restore {app.name} tries again")
+
+
+def end(name: str) -> None:
+    """The trial is over."""
+    try:
+        open_store().delete(path(name))
+    except errors.NotFound:
+        pass
+
+
+def read(name: str) -> dict:
+    """What is noted of the app's trial; empty where there is none."""
+    try:
+        return documents.read(open_store(), path(name))
+    except errors.NotFound:
+        return {}
