@@ -56,7 +56,11 @@ def advice(process: Process, seen: Diagnosis) -> str:
 def failure(process: Process, seen: Diagnosis, what: str = "") -> errors.DeployFailed:
     """The error that says why the process failed, with its last lines. `what`: what it did not do, if it runs."""
     crashed = seen.error or seen.state in ("exited", "restarting", "missing")
-    error = errors.DeployFailed(what if what and not crashed else cause(process, seen), advice(process, seen))
+    said, hint = cause(process, seen), advice(process, seen)
+    if what and not crashed:
+        heard = not process.port or any(port == process.port and not loopback(address) for address, port in seen.listening)
+        said, hint = (what, f"logs:failed {process.app}") if heard else (f"{what}; {said}", hint)
+    error = errors.DeployFailed(said, hint)
     error.evidence = (f"the last lines of {process.name}:", *seen.log) if seen.log else ()
     return error
 

@@ -100,9 +100,9 @@ class Attempts:
             self.look()
             if not said:
                 return
-            if number > 1 or not self.unheard(said):  # a process that just started is not heard of yet: no news
-                output.info(f"{self.about}, attempt {number} of {self.check.attempts}: {said}")
             if number < self.check.attempts:
+                if number > 1 or not self.unheard(said):  # a process that just started is not heard of yet: no news
+                    output.info(f"{self.about}, attempt {number} of {self.check.attempts}: {said}")
                 self.pause(self.check.wait, until_heard=self.unheard(said))
         if self.check.warn:
             output.warn(f"{self.about} was not passed: {said}")

@@ -105,6 +105,16 @@ def test_builder_dockerfile_set_and_report(host, app, repo):
 # checks:*
 
 
+def test_checks_modes_and_run(host, one):
+    host.ssh("checks:disable", one, "web")
+    assert host.ssh("checks:report", one, "--checks-disabled-list").stdout == "web\n"
+    host.ssh("checks:skip", one, "web")
+    assert host.ssh("checks:report", one, "--checks-skipped-list").stdout == "web\n"
+    host.ssh("checks:enable", one)
+    assert host.ssh("checks:report", one, "--checks-skipped-list").stdout == "\n"
+    assert "web.1 is fine" in host.ssh("checks:run", one, "web").stderr
+
+
 def test_checks_set_and_report(host, one):
     host.ssh("checks:set", one, "wait-to-retire", "3600")
     assert host.ssh("checks:report", one, "--checks-wait-to-retire").stdout == "3600\n"

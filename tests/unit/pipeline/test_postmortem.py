@@ -65,5 +65,8 @@ def test_a_report_shows_the_last_lines_once_then_the_phase(capsys):
 
 
 def test_what_a_running_process_did_not_do_goes_before_a_guess():
-    assert postmortem.failure(WEB, seen(), "no answer").message == "no answer"
+    error = postmortem.failure(WEB, seen(listening=[("::", 5000)]), "no answer")
+    assert (error.message, error.hint) == ("no answer", "logs:failed blog")
+    error = postmortem.failure(WEB, seen(listening=[("::", 3000)]), "no answer")
+    assert error.message == "no answer; web listens on port 3000, but PORT is 5000" and "PORT=3000" in error.hint
     assert "exit code 3" in postmortem.failure(WEB, seen("exited", 3), "no answer").message
