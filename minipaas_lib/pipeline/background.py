@@ -28,6 +28,7 @@ def spawn(work: Callable[[], object]) -> None:
 def _detach() -> None:
     """Leave the session and every open file behind, so that nobody waits for us."""
     os.setsid()
+    locks.patience = 0.0  # what nobody waits for leaves a busy app to others
     paths.forget_caller()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for lock in locks.held:

@@ -5,6 +5,7 @@ ones meanwhile. A return is a command of its own in the journal, and every step 
 next command on the app finishes what a killed one left.
 """
 
+import contextlib
 import time
 
 from minipaas_lib import errors, output, paths
@@ -21,16 +22,17 @@ def path(app: str) -> str:
 
 
 def begin(release: Release, previous: Release | None) -> None:
-    """`release` has just gone live with processes of its own: from now on it may still be found wanting."""
+    """`release` has just gone live with processes of its own: from now on it may still be found wanting.
+
+    Where that cannot be noted, it stays live for good.
+    """
     if previous is None or release.processes != release.number:
         return
     record = {"release": release.number, "previous": previous.number, "since": int(time.time())}
-    try:
+    with contextlib.suppress(errors.MinipaasError):
         begun = journal.read(release.app)
-        record |= {key: begun[key] for key in ("former", "wanted")}
-    except (errors.NotFound, KeyError):
-        pass
-    documents.write(open_store(), path(release.app), record)
+        record |= {key: begun[key] for key in ("former", "wanted") if key in begun}
+        documents.write(open_store(), path(release.app), record)
 
 
 def look(name: str) -> None:

@@ -108,7 +108,7 @@ def test_skip_does_not_wait_and_disable_stops_first_and_says_so(host, app, repo)
     repo.commit(**web("broken", command="exit 1"))
     refused = repo.push(ok=False)
     said_once(refused.stderr, "v4 failed while waiting for web.1; v3 is live again")
-    assert host.get(host.url_host(app)) == (200, "alone")
+    wait_for(lambda: host.get(host.url_host(app)) == (200, "alone"), 5)
     host.ssh("checks:enable", app)
     assert host.ssh("checks:report", app, "--checks-disabled-list").stdout == "\n"
 
