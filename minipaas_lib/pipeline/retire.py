@@ -62,6 +62,8 @@ def run(app: str) -> None:
 
     A second one leaves the work to the first, which looks again after it has let go of the lock.
     """
+    from minipaas_lib.pipeline import trial  # which needs this module
+
     while _read(app):
         try:
             lock = open_store().lock(f"retire/{app}", locks.holder())
@@ -78,15 +80,9 @@ def run(app: str) -> None:
                             return
                         time.sleep(LOOK_AGAIN)
                 else:
-                    look(app)
-                    time.sleep(min(LOOK_AGAIN, deadline - time.time()))
-
-
-def look(app: str) -> None:
-    """See whether the release that took over still stands; see trial."""
-    from minipaas_lib.pipeline import trial  # which needs this module
-
-    trial.look(app)
+                    trial.look(app)
+                    time.sleep(max(0.0, min(LOOK_AGAIN, deadline - time.time())))
+            trial.end_with_drain(app)
 
 
 def finish(app: str, name: str) -> None:

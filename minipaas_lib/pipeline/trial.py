@@ -21,12 +21,13 @@ def path(app: str) -> str:
     return f"apps/{app}/trial.toml"
 
 
-def begin(release: Release, previous: Release | None) -> None:
-    """`release` has just gone live with processes of its own: from now on it may still be found wanting.
+def begin(release: Release, previous: Release | None, old: list[Process]) -> None:
+    """`release` has just gone live with processes of its own: as long as the `old` drain it may be found wanting.
 
     Where that cannot be noted, it stays live for good.
     """
-    if previous is None or release.processes != release.number:
+    drains = any(process.process_type == "web" for process in old)
+    if previous is None or release.processes != release.number or not drains:
         return
     record = {"release": release.number, "previous": previous.number, "since": int(time.time())}
     with contextlib.suppress(errors.MinipaasError):
@@ -126,10 +127,16 @@ def start_missing(app: App, previous: Release) -> None:
 
 def end(name: str) -> None:
     """The trial is over."""
-    try:
+    with contextlib.suppress(errors.NotFound):
         open_store().delete(path(name))
-    except errors.NotFound:
-        pass
+
+
+def end_with_drain(name: str) -> None:
+    """Nothing drains any more, unless a release just went live: its old processes are noted before its trial begins."""
+    with contextlib.suppress(errors.NotFound, errors.Conflict):
+        revision = open_store().read(path(name)).revision
+        if not retire.waiting(name):
+            open_store().delete(path(name), revision)
 
 
 def read(name: str) -> dict:

@@ -7,7 +7,21 @@ import pytest
 from minipaas_lib import errors, store
 from minipaas_lib.pipeline import apps, change, lifecycle, locks, releases, retire, trial
 from minipaas_lib.store import documents
-from tests.unit.pipeline.test_rollout import WEB_AND_WORKER, Killed, app_text, kill_at, set_config
+from tests.chaos import Killed
+from tests.unit.pipeline.test_rollout import WEB_AND_WORKER, app_text, set_config
+
+
+def kill_at(monkeypatch, target, method, when):
+    """kill -9 before or after the first call of `target.method` from now on."""
+    original = getattr(target, method)
+
+    def dying(*arguments, **named):
+        monkeypatch.setattr(target, method, original)
+        if when == "after":
+            original(*arguments, **named)
+        raise Killed
+
+    monkeypatch.setattr(target, method, dying)
 
 
 @pytest.fixture

@@ -50,4 +50,4 @@ def test_docker_is_asked_in_nanoseconds_and_one_off_containers_are_not_watched()
         "Test": ["CMD", "/.minipaas/busybox", "sh", "-c", "x"], "Interval": 2_500_000_000, "Timeout": 30_000_000_000,
         "StartPeriod": 60_000_000_000, "Retries": 1,
     }  # fmt: skip
-    assert "Healthcheck" not in containers.one_off_body(SPEC, "net", False, False)
+    assert "Healthcheck" not in containers.one_off_body(SPEC, "net", False, False, "me")
