@@ -172,6 +172,8 @@ def restore(name: str) -> None:
         steps = plan.make_plan(live, present, waiting)
         started: list = []
         try:
+            if steps.start:
+                trial.end(name)  # what starts anew now has not crashed
             started = rollout.start_all(engines.scheduler(), app, live, list(steps.start))
         finally:  # what runs is routed to, even where not all could be started
             with journal.step(name, "adopt and route"):

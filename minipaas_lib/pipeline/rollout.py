@@ -209,7 +209,8 @@ def bring_back_stopped(app: App, previous: Release | None, before: set[str], pre
 
 
 def bring_back(app: App, previous: Release) -> None:
-    """Start what is missing of a release that was live, and route to it."""
+    """Start what is missing of a release that was live, and route to it. What starts anew has not crashed."""
+    trial.end(app.name)
     scheduler = engines.scheduler()
     steps = plan.make_plan(previous, scheduler.processes(app.name), retire.waiting(app.name))
     started = start_all(scheduler, app, previous, list(steps.start))

@@ -63,9 +63,9 @@ def fallen(name: str, record: dict) -> Process | None:
     live = releases.live(name)
     if live is None or live.number != record["release"]:
         return None
-    waiting = retire.waiting(name)
+    waiting, before = retire.waiting(name), releases.load(name, record["previous"]).processes
     web = [process for process in engines.scheduler().processes(name) if process.process_type == "web"]
-    if not any(process.name in waiting and process.state == "running" for process in web):
+    if not any(p.release == before and p.name in waiting and p.state == "running" for p in web):
         return None
     mine = (process for process in web if process.release == live.processes and process.name not in waiting)
     return next((process for process in mine if crashed(process, record["since"])), None)

@@ -91,6 +91,33 @@ def test_a_worker_and_a_scale_do_not_count(blog):
     assert releases.live("blog").number == 3
 
 
+def test_only_processes_of_the_release_before_can_take_over(blog):
+    """v1 still drains when v3 replaces v2, whose processes have gone: there is no way back to v2."""
+    change.change("blog", "config", set_config("2"))
+    retire.finish("blog", "blog_v2.web.1")
+    blog.scheduler.set("blog_v3.web.1", state="restarting")
+    trial.look("blog")
+    assert releases.live("blog").number == 3 and "blog_v1.web.1" in retire.waiting("blog")
+
+
+def test_what_was_stopped_first_and_started_again_has_not_crashed(blog, world):
+    world.ok("checks:disable", "blog")
+    start = blog.scheduler.start
+
+    def crashing(spec):
+        process = start(spec)
+        if spec.release == 3:
+            blog.scheduler.set(spec.name, state="exited", exit_code=1)
+        return blog.scheduler.containers[spec.name]
+
+    blog.scheduler.start = crashing
+    with pytest.raises(errors.DeployFailed):
+        change.change("blog", "config", set_config("2"))
+    blog.scheduler.set("blog_v2.web.1", started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5)))
+    trial.look("blog")
+    assert releases.live("blog").number == 2 and blog.routed("blog") == ["blog_v2.web.1"]
+
+
 def test_the_first_release_has_nothing_to_go_back_to(world, fake):
     world.ok("apps:create", "blog")
     fake.deploy("blog")
