@@ -27,7 +27,7 @@ PROPERTIES = {
     "client-max-body-size": Property("10m", _SIZE, "100m", "The largest request body; 0 for no limit"),
     "custom-template": Property("off", _SWITCH, "on", "Whether nginx.conf.j2 of the repository is used"),
     "gzip": Property("on", _SWITCH, "off", "Whether text is compressed"),
-    "keepalive": Property("16", _CONNECTIONS, "32", "Idle connections that each nginx worker keeps to the app"),
+    "keepalive": Property("128", _CONNECTIONS, "32", "Idle connections that each nginx worker keeps to the app"),
     "keepalive-timeout": Property("75s", _TIME, "75s", "How long an idle connection of a client is kept"),
     "proxy-buffer-size": Property("8k", _BUFFER, "16k", "For the headers of an answer; raise it for large cookies"),
     "proxy-buffering": Property("on", _SWITCH, "off", "Whether answers are buffered; off for streams"),

@@ -38,7 +38,7 @@ def test_upstreams_are_all_addresses_sorted_with_keepalive():
     (upstream,) = [one for one in tree(ROUTE) if one.name == "upstream"]
     assert upstream.arguments == ("minipaas_blog_5000",)
     assert [words[0] for words in find([upstream], "upstream", "server")] == ["172.30.0.2:5000", "172.30.0.3:5000"]
-    assert find([upstream], "upstream", "keepalive") == [("16",)]
+    assert find([upstream], "upstream", "keepalive") == [("128",)]
     assert find(tree(changed(settings={"keepalive": "0"})), "upstream", "keepalive") == []
     assert find(tree(changed(addresses=("fd00::2",))), "upstream", "server")[0][0] == "[fd00::2]:5000"
 
