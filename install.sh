@@ -201,6 +201,8 @@ build_zipapp() {
 # The new program migrates the store and lets every plugin prepare the host; only then does it become the one in PATH.
 finish_and_switch() {
     step "The store and the plugins"
+    # the index of installed plugins is written for one version of Python, and checked by the new program
+    [ ! -e "$root/plugins/index" ] || "$program" plugin:index || die "The index of plugins could not be written."
     "$program" install:finish || die "The installation could not be finished; the sentence above says why."
     before=$(readlink "$link" || true)
     if [ "$before" = "$program" ]; then

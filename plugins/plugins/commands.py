@@ -274,6 +274,16 @@ def plugin_state(action, key, app):
     return trigger.state(action, key, app)
 
 
+@api.commands.command("plugin:index")
+def plugin_index():
+    """Write the index of installed plugins anew, as install.sh does: for this program and this Python."""
+    from plugins.plugins import host
+
+    host.require_root()
+    with host.folder():
+        api.installed.write_index()
+
+
 @api.commands.command("plugin:inspect")
 @click.argument("folder")
 def plugin_inspect(folder):

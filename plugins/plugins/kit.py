@@ -72,7 +72,7 @@ class Kit:
             return self.tell(False, "requirements.txt", error.message)
         user = host.paas()
         if user:
-            for place, _, names in os.walk(self.scratch):
+            for place, _, names in os.walk(self.scratch, topdown=False):  # no folder is paas's before what is in it
                 for path in (place, *(os.path.join(place, name) for name in names)):
                     os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
         return True

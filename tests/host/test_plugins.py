@@ -233,6 +233,15 @@ def test_a_broken_plugin_fails_by_name_and_can_be_disabled(host, root, app, repo
     assert host.get(host.url_host(app)) == (200, "new")
 
 
+def test_the_index_is_written_anew_by_an_upgrade(host, root):
+    root("plugin:install", str(EXAMPLES / "notifier"))
+    good = (PLUGINS / "index").read_bytes()
+    (PLUGINS / "index").write_bytes(b"minipaas plugins 1 cpython-27\nold")
+    assert "notifier:set" in host.ssh("help", "notifier").stdout  # read from the plugins themselves meanwhile
+    root("plugin:index")
+    assert (PLUGINS / "index").read_bytes() == good and "plugin:index" in (HOUSE / "install.sh").read_text()
+
+
 def test_a_trace_of_the_hooks(host, root, app):
     root("plugin:install", str(EXAMPLES / "notifier"))
     host.ssh("apps:create", app)
