@@ -77,8 +77,8 @@ def test_a_refusal_is_of_the_hooks_kind(plugs, hook, kind, arguments):
 
 
 def test_both_outputs_of_a_hook_without_a_value_are_shown(plugs, capsys):
-    plugs.add("one", ["installed"], hooks__installed="#!/bin/sh\necho out; sleep 0.05; printf 'err\\033[2J' >&2\n")
-    manager.notify("installed")
+    plugs.add("one", ["domains_changed"], hooks__domains_changed="#!/bin/sh\necho out; sleep 0.05; printf 'err\\033[2J' >&2\n")
+    manager.notify("domains_changed", app=APP, domains=[])
     assert capsys.readouterr().err == "       out\n       err\\x1b[2J\n"
 
 
