@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 
+import hypothesis
 import pytest
 
 from minipaas_lib import api, caller, cli, output, paths, store
@@ -36,6 +37,11 @@ def own_signals():
     yield
     for number, handler in former.items():
         signal.signal(number, handler)
+
+
+# A slow machine is no failure; what else a profile says (CI's repeats the same examples) stays.
+hypothesis.settings.register_profile("house", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 class Result:
