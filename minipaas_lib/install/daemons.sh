@@ -22,6 +22,13 @@ enable_at_boot() { # where there is systemd
     systemctl is-enabled -q "$1" 2>/dev/null || systemctl enable -q "$1" 2>/dev/null || true
 }
 
+# forget_dead FILE NAME: remove a pid file whose process is not NAME. After a power cut the number may be somebody
+# else's by now, and dockerd would refuse to start or wait for a containerd that is not there.
+forget_dead() {
+    number=$(cat "$1" 2>/dev/null) || return 0
+    [ "$(cat "/proc/$number/comm" 2>/dev/null)" = "$2" ] || rm -f "$1"
+}
+
 start_docker() {
     step "Docker"
     enable_at_boot docker
@@ -32,6 +39,8 @@ start_docker() {
     if have_systemd; then
         systemctl start docker || true
     else
+        forget_dead /var/run/docker.pid dockerd
+        forget_dead /var/run/docker/containerd/containerd.pid containerd
         setsid dockerd </dev/null >>"$dockerd_log" 2>&1 &
     fi
     wait_for 60 docker_answers || {

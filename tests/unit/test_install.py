@@ -65,3 +65,18 @@ def test_who_claims_default_server(line, claims):
 def test_default_domain_is_a_name():
     name = sh("python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; default_domain").stdout.strip()
     assert "." in name and not set(name) & set(" /:;")
+
+
+def test_a_pid_file_is_kept_only_while_its_process_is_the_daemon(tmp_path):
+    file, name = tmp_path / "pid", open("/proc/self/comm").read().strip()
+    call = ". ./minipaas_lib/install/daemons.sh; forget_dead"
+    for text, daemon, kept in (
+        (str(os.getpid()), name, True),
+        (str(os.getpid()), "dockerd", False),
+        ("4194305", "dockerd", False),
+        ("", "dockerd", False),
+    ):
+        file.write_text(text)
+        assert sh(f'{call} "$1" "$2"', str(file), daemon).returncode == 0
+        assert file.exists() == kept
+    assert sh(f'{call} "$1" dockerd', str(tmp_path / "none")).returncode == 0
