@@ -33,7 +33,8 @@ def start_docker() -> None:
         subprocess.run(["systemctl", "start", "docker"], check=True)
     else:
         with open("/var/log/minipaas-dockerd.log", "ab") as log:
-            subprocess.Popen(["dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            # forked off: as our child it would stay a zombie when it is stopped
+            subprocess.run(["setsid", "--fork", "dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
     wait_for(lambda: subprocess.run(["/usr/bin/docker", "info"], capture_output=True).returncode == 0, 60)
 
 
