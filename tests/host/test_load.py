@@ -1,7 +1,6 @@
 """No request fails under load: the short version of bench/load."""
 
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -11,7 +10,6 @@ BENCH = Path(__file__).parents[2] / "bench" / "load"
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.skipif(not shutil.which("wrk"), reason="apt-get install wrk")
 def test_no_request_fails_through_deploys_rollbacks_scaling_and_restarts(host):
     done = subprocess.run([BENCH, "--quick", "--check"], capture_output=True, text=True, timeout=550)
     print(done.stdout)
