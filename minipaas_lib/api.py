@@ -31,6 +31,7 @@ _MODULES = {
     "Diagnosis": ("model.process", "Diagnosis"),
     "Route": ("model.route", "Route"),
     "Listener": ("model.route", "Listener"),
+    "Backend": ("model.route", "Backend"),
     "Finding": ("bus.findings", "Finding"),
     "LogLine": ("bus.engines", "LogLine"),
     "activate": ("vendor", "activate"),

@@ -105,9 +105,9 @@ class FakeScheduler(Broken):
     def set(self, name, **changes):
         self.containers[name] = dataclasses.replace(self.containers[name], **changes)
 
-    def accepts(self, address, port):
+    def accepts(self, backend, port):
         return any(
-            p.address == address and p.port == port and p.state == "running" and p.process_type not in self.deaf
+            p.backend == backend and p.port == port and p.state == "running" and p.process_type not in self.deaf
             for p in self.containers.values()
         )
 

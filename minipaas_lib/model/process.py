@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from minipaas_lib.model.liveness import Healthcheck
+from minipaas_lib.model.route import Backend
 
 STOP_TIMEOUT = 30  # seconds between SIGTERM and SIGKILL
 PIDS_LIMIT = 4096
@@ -52,6 +53,12 @@ class Process:
     started: str = ""  # UTC, ISO 8601
     adopted: bool = False  # whether it comes back by itself after a crash or a reboot: part of what is live
     node: str = ""  # the node it runs on; "" on one host
+    ports: tuple[tuple[int, int], ...] = ()  # (container port, port of the address), where the two differ
+
+    @property
+    def backend(self) -> Backend:
+        """Where its ports are reached."""
+        return Backend(self.address, self.ports)
 
 
 @dataclass(frozen=True)

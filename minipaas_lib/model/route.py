@@ -1,6 +1,7 @@
 """A route: which domains reach which upstreams, and how."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 SERVING = "serving"
 NO_WEB = "no-web"  # the app has no web process: our 503 page
@@ -15,22 +16,33 @@ class Listener:
     container_port: int
 
 
+class Backend(NamedTuple):
+    """Where one web process is reached: its own ports at an address of its own, or others that lead there."""
+
+    address: str
+    ports: tuple[tuple[int, int], ...] = ()  # (container port, port of the address), where the two differ
+
+    def at(self, container_port: int) -> int:
+        """The port of the address that leads to a container port."""
+        return dict(self.ports).get(container_port, container_port)
+
+
 @dataclass(frozen=True)
 class Route:
     app: str
     generation: str  # names exactly this state of the route, such as "v4"; the router proves that it is applied
     domains: tuple[str, ...]  # lower-case ASCII; "*.example.org" is a wildcard
     listeners: tuple[Listener, ...]
-    addresses: tuple[str, ...]  # IP addresses of the web processes
+    backends: tuple[Backend, ...]  # the web processes
     settings: dict = field(default_factory=dict)  # the router's own, from its route_context hook
     template: str = ""  # the app's own template, where an admin allowed it
 
     @property
     def state(self) -> str:
-        return SERVING if self.addresses else NO_WEB
+        return SERVING if self.backends else NO_WEB
 
 
-def make_route(app: str, generation: str, routing: dict, port: int, addresses: list[str]) -> Route | None:
+def make_route(app: str, generation: str, routing: dict, port: int, backends: list[Backend]) -> Route | None:
     """The route of a release from what the route_context hooks said; None where the app wants none.
 
     `routing` knows: domains (list), listeners (list of [scheme, host port, container port]; default http:80:PORT),
@@ -44,7 +56,7 @@ def make_route(app: str, generation: str, routing: dict, port: int, addresses: l
         generation=generation,
         domains=tuple(sorted(routing.get("domains", []))),
         listeners=tuple(Listener(scheme, host, container) for scheme, host, container in listeners),
-        addresses=tuple(addresses),
+        backends=tuple(backends),
         settings=dict(routing.get("settings", {})),
         template=routing.get("template", ""),
     )

@@ -8,6 +8,7 @@ from minipaas_lib import errors, names
 from minipaas_lib.bus.engines import Scheduler
 from minipaas_lib.model.healthcheck import Check
 from minipaas_lib.model.process import Process
+from minipaas_lib.model.route import Backend
 
 REFUSED = "the connection was refused"
 BODY_LIMIT = 1 << 20  # bytes of an answer that are searched
@@ -19,7 +20,7 @@ def attempt(scheduler: Scheduler, process: Process, check: Check, port: int, hos
     if check.kind == "command":
         return command(scheduler, process, check)
     if check.kind == "listening":
-        return "" if accepts(process.address, port) else f"nothing accepts on port {port}"
+        return "" if accepts(process.backend, port) else f"nothing accepts on port {port}"
     return request(process, check, port, host)
 
 
@@ -48,10 +49,10 @@ def in_time(function: Callable[[], str], seconds: float, cut_short: Callable[[],
     return said[0] if said else f"no answer within {seconds:g} s"
 
 
-def accepts(address: str, port: int, timeout: float = 1) -> bool:
-    """Whether a TCP connection to the port is accepted now."""
+def accepts(backend: Backend, port: int, timeout: float = 1) -> bool:
+    """Whether a TCP connection to the container port is accepted now."""
     try:
-        with socket.create_connection((address, port), timeout=timeout):
+        with socket.create_connection((backend.address, backend.at(port)), timeout=timeout):
             return True
     except OSError:
         return False
@@ -68,15 +69,15 @@ def command(scheduler: Scheduler, process: Process, check: Check) -> str:
 
 def request(process: Process, check: Check, port: int, host: str) -> str:
     """GET the path. Redirects are followed as long as they lead to the process itself."""
-    path = check.path
+    path, address, port = check.path, process.address, process.backend.at(port)
     for _ in range(REDIRECTS):
         try:
-            status, place, body = get(process.address, port, check, path, host)
+            status, place, body = get(address, port, check, path, host)
         except ConnectionRefusedError:
             return REFUSED
         except Exception as error:  # http.client raises more than OSError for what is not HTTP
             return f"GET {path} failed: {names.safe(str(error) or type(error).__name__)}"
-        target = here(place, host, process.address, port, check.scheme) if 300 <= status < 400 else None
+        target = here(place, host, address, port, check.scheme) if 300 <= status < 400 else None
         if target:
             path = target
             continue

@@ -122,7 +122,7 @@ class Attempts:
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             self.look()
-            if until_heard and accepts(self.process.address, self.port):
+            if until_heard and accepts(self.process.backend, self.port):
                 return
             time.sleep(min(0.05, left))
 
@@ -149,7 +149,7 @@ def wait_ready(scheduler: Scheduler, process: Process, given_up: GivenUp = never
     looked, next_diagnosis = begun, begun + LOOK_AGAIN
     while not given_up():
         now = time.monotonic()
-        accepted = process.port and accepts(process.address, process.port)
+        accepted = process.port and accepts(process.backend, process.port)
         if accepted or now - looked > CRASH_LOOK or not process.port:
             looked = now
             process = still_up(scheduler, process)

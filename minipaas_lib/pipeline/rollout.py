@@ -138,8 +138,8 @@ def side_by_side(start: Callable[[ContainerSpec], None], specs: list[ContainerSp
 
 def switch(app: App, release: Release, processes: list[Process]) -> None:
     """Route traffic to the processes in one change."""
-    addresses = [process.address for process in processes if process.process_type == "web"]
-    route = make_route(app.name, release.name, release.routing, release.port, addresses)
+    backends = [process.backend for process in processes if process.process_type == "web"]
+    route = make_route(app.name, release.name, release.routing, release.port, backends)
     if route is None:
         engines.router().remove(app.name)
     else:

@@ -147,23 +147,21 @@ _BLOCKS = {
 _FILE_TEST = re.compile(r"\(?!?-[fdexFDEX]")
 
 
-def check(tree: list[Directive], app: str, domains, addresses, ports, listens) -> None:
+def check(tree: list[Directive], app: str, domains, servers, listens) -> None:
     """Refuse a tree that holds anything an app may not have.
 
-    domains, addresses: the app's own; ports: the container ports its listeners lead to; listens: list of str, the
-    arguments `listen` may have. Raises errors.BadConfig with the line.
+    domains: the app's own; servers: its processes as upstreams name them; listens: the arguments `listen` may have.
+    Raises errors.BadConfig with the line.
     """
-    _Checker(app, frozenset(domains), frozenset(addresses), frozenset(ports), frozenset(listens)).check(tree)
+    _Checker(app, frozenset(domains), frozenset(servers), frozenset(listens)).check(tree)
 
 
 class _Checker:
-    def __init__(
-        self, app: str, domains: frozenset, addresses: frozenset, ports: frozenset, listens: frozenset
-    ) -> None:
+    def __init__(self, app: str, domains: frozenset, servers: frozenset, listens: frozenset) -> None:
         self.prefix = f"minipaas_{app}_"
         self.domains = domains
         self.listens = listens
-        self.servers = {server_address(address, port) for address in addresses for port in ports}
+        self.servers = servers
         self.upstreams: set[str] = set()
 
     def check(self, tree: list[Directive]) -> None:
@@ -239,11 +237,6 @@ class _Checker:
     def _check_if(self, directive: Directive) -> None:
         if any(_FILE_TEST.match(argument) for argument in directive.arguments):
             raise refusal(directive, "if may not look for files")
-
-
-def server_address(address: str, port: int) -> str:
-    """An upstream server as nginx writes it; IPv6 addresses stand in brackets."""
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def refusal(directive: Directive, reason: str) -> Exception:

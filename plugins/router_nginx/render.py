@@ -34,7 +34,7 @@ def app_file(route: "api.Route", place: Place) -> str:
     ports = sorted({listener.host_port for listener in route.listeners})
     head = _HEAD.format(app=route.app, generation=route.generation, ports=",".join(map(str, ports)))
     values = _values(route, place)
-    if route.template and route.addresses and values["settings"]["custom-template"] == "on":
+    if route.template and route.backends and values["settings"]["custom-template"] == "on":
         body = custom(route, values)
     else:
         body = _jinja("app.conf.j2", values)
@@ -51,15 +51,15 @@ def proof_of(text: str) -> str:
 
 def custom(route: "api.Route", values: dict) -> str:
     """What the app's own template makes of its route, checked. Raises errors.BadConfig."""
-    known = ("app", "domains", "listeners", "upstreams", "addresses", "settings", "access_log", "error_log")
+    known = ("app", "domains", "listeners", "upstreams", "settings", "access_log", "error_log")
     text = template.render(route.template, {name: values[name] for name in known})
     try:
         tree = syntax.parse(text)
     except syntax.SyntaxProblem as problem:
         raise api.errors.BadConfig(f"nginx.conf.j2 is refused: {problem} of its result", "mend the template") from None
     listens = [address for listener in values["listeners"] for address in listener["addresses"]]
-    ports = {listener.container_port for listener in route.listeners}
-    allowed.check(tree, route.app, route.domains, route.addresses, ports, listens)
+    servers = {server for upstream in values["upstreams"] for server in upstream["servers"]}
+    allowed.check(tree, route.app, route.domains, servers, listens)
     return syntax.dump([_with_ours(directive, values) for directive in tree]) + "\n"
 
 
@@ -99,6 +99,11 @@ def port_file(port: int, place: Place) -> str:
     return _jinja("port.conf.j2", {"port": port, "addresses": place.listens(port), "pages": f"{place.folder}/pages"})
 
 
+def server_address(address: str, port: int) -> str:
+    """An upstream server as nginx writes it; IPv6 addresses stand in brackets."""
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def upstream_name(app: str, port: int) -> str:
     return f"minipaas_{app}_{port}"
 
@@ -113,15 +118,20 @@ def check_route(route: "api.Route") -> None:
     for name in route.domains:
         if len(name) > 253 or not re.fullmatch(_DOMAIN, name) or name.endswith(PROOF_DOMAIN):
             wrong.append(("domain", name))
-    wrong += [("address", address) for address in route.addresses if not _is_address(address)]
+    wrong += [("address", backend.address) for backend in route.backends if not _is_address(backend.address)]
+    wrong += [("port", port) for backend in route.backends for pair in backend.ports for port in pair if not _is_port(port)]
     for listener in route.listeners:
         ports = (listener.host_port, listener.container_port)
-        if listener.scheme != "http" or not all(type(port) is int and 0 < port < 65536 for port in ports):
+        if listener.scheme != "http" or not all(map(_is_port, ports)):
             wrong.append(("listener", f"{listener.scheme}:{listener.host_port}:{listener.container_port}"))
     for what, value in wrong:
         raise api.errors.BadConfig(
             f"nginx cannot route {api.names.safe(str(route.app))}: its {what} {api.names.safe(str(value))} is not valid"
         )
+
+
+def _is_port(port: object) -> bool:
+    return type(port) is int and 0 < port < 65536
 
 
 def _is_address(text: str) -> bool:
@@ -135,22 +145,20 @@ def _is_address(text: str) -> bool:
 
 def _values(route: "api.Route", place: Place) -> dict:
     container_ports = sorted({listener.container_port for listener in route.listeners})
-    addresses = sorted(set(route.addresses))
     upstreams = [
         {"name": upstream_name(route.app, port), "port": port,
-         "servers": [allowed.server_address(address, port) for address in addresses]}
-        for port in container_ports if addresses
+         "servers": sorted({server_address(backend.address, backend.at(port)) for backend in route.backends})}
+        for port in container_ports if route.backends
     ]  # fmt: skip
     listeners = [
         {"scheme": listener.scheme, "host_port": listener.host_port, "container_port": listener.container_port,
-         "upstream": upstream_name(route.app, listener.container_port) if addresses else "",
+         "upstream": upstream_name(route.app, listener.container_port) if route.backends else "",
          "addresses": place.listens(listener.host_port)}
         for listener in sorted(route.listeners, key=lambda listener: listener.host_port) if route.domains
     ]  # fmt: skip
     return {
         "app": route.app,
         "domains": sorted(set(route.domains)),
-        "addresses": addresses,
         "upstreams": upstreams,
         "listeners": listeners,
         "settings": settings.complete(route.settings),

@@ -148,10 +148,10 @@ class Chaos(RuleBasedStateMachine):
         if self.serving:
             assert APP in self.host.router.table, f"the site has lost its route: {met}"
             route = self.host.router.table[APP]
-            assert route.addresses, f"the site leads to nothing: {met}"
+            assert route.backends, f"the site leads to nothing: {met}"
         if APP in self.host.router.table and releases.live(APP):
             by_address = {p.address: p for p in self.host.scheduler.containers.values()}
-            for address in self.host.router.table[APP].addresses:
+            for address, _ in self.host.router.table[APP].backends:
                 assert address in by_address, f"the site leads to a process that is gone: {met}"
                 process = by_address[address]
                 assert process.state == "running" and process.adopted, f"{process}: {met}"

@@ -236,7 +236,7 @@ def test_ps_restore_killed(blog, mortal, point):
     blog.scheduler.containers.pop("blog_v1.web.1")
     blog.scheduler.containers.pop("blog_v1.worker.1")
     mortal(lambda: recover.restore("blog"), point)
-    assert blog.router.table["blog"].addresses
+    assert blog.router.table["blog"].backends
     next_command()
     assert journal.read("blog") == {} and blog.scheduler.names() == blog.scheduler.adopted()
     recover.restore("blog")

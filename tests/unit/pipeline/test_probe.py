@@ -165,7 +165,7 @@ def test_uptime_and_delay_count_from_the_start(fake):
 def test_listening_ends_its_wait_when_the_port_accepts(fake, monkeypatch):
     open_at = time.monotonic() + 0.5
     for module in (probe, readiness):
-        monkeypatch.setattr(module, "accepts", lambda address, port: time.monotonic() > open_at)
+        monkeypatch.setattr(module, "accepts", lambda backend, port: time.monotonic() > open_at)
     begun = time.monotonic()
     readiness.check_process(fake.scheduler, release(Check("startup", "up", "listening", wait=30)), started(fake))
     assert time.monotonic() - begun < 5

@@ -5,6 +5,7 @@ import socket
 import pytest
 
 from minipaas_lib import errors
+from minipaas_lib.model.route import Backend
 from minipaas_lib.model.process import ContainerSpec
 from minipaas_lib.pipeline import readiness
 
@@ -28,7 +29,7 @@ def test_a_crash_is_seen(fake, kind):
 
 def test_a_port_that_accepts_and_then_crashes(fake, monkeypatch):
     process = started(fake)
-    monkeypatch.setattr(readiness, "accepts", lambda address, port: True)
+    monkeypatch.setattr(readiness, "accepts", lambda backend, port: True)
     fake.scheduler.set(process.name, state="exited", exit_code=9)
     with pytest.raises(errors.DeployFailed, match="exit code 9"):
         readiness.wait_ready(fake.scheduler, process)
@@ -49,5 +50,6 @@ def test_given_up_elsewhere(fake):
 def test_accepts():
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        assert readiness.accepts("127.0.0.1", port)
-    assert not readiness.accepts("127.0.0.1", port)
+        assert readiness.accepts(Backend("127.0.0.1"), port)
+        assert readiness.accepts(Backend("127.0.0.1", ((5000, port),)), 5000)
+    assert not readiness.accepts(Backend("127.0.0.1"), port)

@@ -39,7 +39,7 @@ LOCATION = SERVER % "location / { %s }"
 
 
 def check(text: str) -> None:
-    allowed.check(syntax.parse(text), "blog", ["blog.example.org"], ["172.30.0.2"], {5000}, ["80", "[::]:80"])
+    allowed.check(syntax.parse(text), "blog", ["blog.example.org"], ["172.30.0.2:5000"], ["80", "[::]:80"])
 
 
 def test_a_useful_template_passes():

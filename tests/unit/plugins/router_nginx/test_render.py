@@ -15,7 +15,7 @@ ROUTE = api.Route(
     generation="v4",
     domains=("www.example.org", "blog.example.org", "*.example.net"),
     listeners=(api.Listener("http", 80, 5000),),
-    addresses=("172.30.0.3", "172.30.0.2"),
+    backends=(api.Backend("172.30.0.3"), api.Backend("172.30.0.2")),
 )
 
 
@@ -40,7 +40,13 @@ def test_upstreams_are_all_addresses_sorted_with_keepalive():
     assert [words[0] for words in find([upstream], "upstream", "server")] == ["172.30.0.2:5000", "172.30.0.3:5000"]
     assert find([upstream], "upstream", "keepalive") == [("128",)]
     assert find(tree(changed(settings={"keepalive": "0"})), "upstream", "keepalive") == []
-    assert find(tree(changed(addresses=("fd00::2",))), "upstream", "server")[0][0] == "[fd00::2]:5000"
+    assert find(tree(changed(backends=(api.Backend("fd00::2"),))), "upstream", "server")[0][0] == "[fd00::2]:5000"
+
+
+def test_an_upstream_is_the_port_that_leads_to_the_process():
+    shared = tuple(api.Backend("192.0.2.7", ((5000, port),)) for port in (49155, 49154))
+    servers = [words[0] for words in find(tree(changed(backends=shared)), "upstream", "server")]
+    assert servers == ["192.0.2.7:49154", "192.0.2.7:49155"]
 
 
 def test_the_server_has_the_domains_sorted_on_both_families():
@@ -87,7 +93,7 @@ def test_each_host_port_gets_a_server_and_leads_to_its_container_port():
 
 
 def test_without_processes_everything_is_the_503_page():
-    made = tree(changed(addresses=()))
+    made = tree(changed(backends=()))
     assert find(made, "upstream") == []
     assert ("503",) in find(made, "server", "location", "return")
     assert find(made, "server", "error_page")[:-1] == [("503", "/.minipaas-pages/503.html")]
@@ -100,12 +106,12 @@ def test_without_domains_only_the_proof_is_left():
 
 
 def test_the_same_route_in_another_order_is_the_same_text():
-    other = changed(domains=ROUTE.domains[::-1], addresses=ROUTE.addresses[::-1])
+    other = changed(domains=ROUTE.domains[::-1], backends=ROUTE.backends[::-1])
     assert render.app_file(ROUTE, PLACE) == render.app_file(other, PLACE)
 
 
 def test_the_proof_names_the_generation_and_tells_states_apart():
-    text, stopped = render.app_file(ROUTE, PLACE), render.app_file(changed(addresses=()), PLACE)
+    text, stopped = render.app_file(ROUTE, PLACE), render.app_file(changed(backends=()), PLACE)
     assert render.proof_of(text).startswith("v4~")
     assert render.proof_of(text) != render.proof_of(stopped)
     assert files.generation_of(text) == "v4"
@@ -140,8 +146,9 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_field_of_a_route_can_hold_syntax(text):
     bad = [
-        changed(app=text), changed(generation=text + ";"), changed(domains=(text + ";",)), changed(addresses=(text,)),
+        changed(app=text), changed(generation=text + ";"), changed(domains=(text + ";",)), changed(backends=(api.Backend(text),)),
         changed(listeners=(api.Listener(text, 80, 5000),)), changed(listeners=(api.Listener("http", text, 5000),)),
+        changed(backends=(api.Backend("10.0.0.1", ((5000, text),)),)),
         changed(settings={"gzip": text}), changed(settings={text: "on"}),
     ]  # fmt: skip
     for route in bad:

@@ -29,9 +29,12 @@ server {
 """
 
 
-def route(text: str, permitted: str = "on", addresses=("172.30.0.2",)) -> "api.Route":
+ONE = (api.Backend("172.30.0.2"),)
+
+
+def route(text: str, permitted: str = "on", backends=ONE) -> "api.Route":
     settings = {"custom-template": permitted, "client-max-body-size": "7m"}
-    return api.Route("blog", "v1", ("blog.example.org",), (api.Listener("http", 80, 5000),), addresses, settings, text)
+    return api.Route("blog", "v1", ("blog.example.org",), (api.Listener("http", 80, 5000),), backends, settings, text)
 
 
 def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
@@ -47,7 +50,7 @@ def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
 def test_without_permission_or_processes_ours_is_used():
     own = render.app_file(route(TEMPLATE, "off"), PLACE).partition("# What `minipaas` asks")[0]
     assert "server_tokens off" in own
-    assert "return 503" in render.app_file(route(TEMPLATE, addresses=()), PLACE)
+    assert "return 503" in render.app_file(route(TEMPLATE, backends=()), PLACE)
 
 
 def test_its_syntax_and_directives_are_checked():
