@@ -1,0 +1,167 @@
+"""The plan of a process's unit: which options make fleet run one ContainerSpec on one of its nodes. Pure.
+
+The unit holds no secret and no configuration: where its container is missing, a container of the minipaas image makes
+it from the release in the store. An existing container starts with docker alone, without etcd and without us.
+"""
+
+import re
+
+from minipaas_lib import api
+from plugins.scheduler_fleet import unitfile
+from plugins.scheduler_fleet.unitfile import Option
+
+DOCKER = "/usr/bin/docker"
+DOCKER_SOCKET = "/var/run/docker.sock"
+START_TIMEOUT = 600  # seconds, for the image to come over the network too
+STOP_GRACE = 15  # seconds that systemd waits longer than docker, which waits for the app
+RESTART_AFTER = 2  # seconds
+SUFFIX = ".service"
+NODE_FILES = "/etc/minipaas"  # on every node: the addresses and certificates that it was set up with
+# 137 and 143 are what docker says of an app that SIGKILL or SIGTERM ended: no failure, it was asked for. Without it
+# such units stay "failed" in the node's systemd for ever.
+SUCCESS = "137 143"
+
+_PROCESS = re.compile(rf"({api.names.APP_NAME})_v([1-9][0-9]{{0,8}})\.({api.names.PROCESS_TYPE})\.([1-9][0-9]{{0,8}})")
+_IMAGE = "[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}"
+
+
+def process_unit(
+    spec: "api.ContainerSpec", node_image: str, tags: dict[str, str] | None = None, count: int = 1, nodes: int = 1
+) -> list[Option]:
+    """The options of the unit that runs `spec`; its name is unit_name(spec.name).
+
+    `node_image` is the minipaas image by which the container is made; `tags` are the machine metadata that it needs;
+    `count` is how many processes of its type the release has, and `nodes` how many machines could take them. Raises
+    errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown restart policy.
+    """
+    if process_of(unit_name(spec.name)) != (spec.app, spec.release, spec.process_type, spec.index):
+        raise api.errors.UsageError(f"{api.names.safe(spec.name)} is not the name of a process")
+    options = [
+        Option("Unit", "Description", f"minipaas: {spec.name}"),
+        Option("Unit", "After", "docker.service"),
+        # Not Requires=: a restart of docker would stop the unit, and nothing would start it again.
+        Option("Unit", "Wants", "docker.service"),
+        *_limit(spec.restart),
+        Option("Service", "ExecStartPre", unitfile.line(["/bin/sh", "-c", _create_if_missing(spec.name, node_image)])),
+        Option("Service", "ExecStart", unitfile.line([DOCKER, "start", "--attach", spec.name])),
+        Option("Service", "ExecStop", unitfile.line([DOCKER, "stop", "--time", str(spec.stop_timeout), spec.name])),
+        Option("Service", "Restart", _restart(spec.restart)),
+        Option("Service", "RestartSec", str(RESTART_AFTER)),
+        Option("Service", "SuccessExitStatus", SUCCESS),
+        Option("Service", "TimeoutStartSec", str(START_TIMEOUT)),
+        Option("Service", "TimeoutStopSec", str(spec.stop_timeout + STOP_GRACE)),
+        # docker keeps what the app prints; the journal need not keep it too.
+        Option("Service", "StandardOutput", "null"),
+        *_placement(spec, tags or {}, count, nodes),
+    ]
+    unitfile.check(options)
+    return options
+
+
+def global_unit(name: str, description: str, command: list[str], tags: dict[str, str] | None = None) -> list[Option]:
+    """The options of the unit NAME.service that runs the container `name` on every machine that has the tags.
+
+    `command` are the words that run it in the foreground, such as those of node_run. Raises errors.UsageError.
+    """
+    options = [
+        Option("Unit", "Description", description),
+        Option("Unit", "After", "docker.service"),
+        Option("Unit", "Wants", "docker.service"),
+        Option("Unit", "StartLimitIntervalSec", "0"),
+        # What a killed docker client left under the name; "-": nothing there is fine.
+        Option("Service", "ExecStartPre", "-" + unitfile.line([DOCKER, "rm", "--force", name])),
+        Option("Service", "ExecStart", unitfile.line(command)),
+        Option("Service", "ExecStop", unitfile.line([DOCKER, "stop", name])),
+        Option("Service", "Restart", "always"),
+        Option("Service", "RestartSec", str(RESTART_AFTER)),
+        Option("Service", "SuccessExitStatus", SUCCESS),
+        Option("Service", "TimeoutStartSec", str(START_TIMEOUT)),
+        Option("X-Fleet", "Global", "true"),
+        *[Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, tags[key])) for key in sorted(tags or {})],
+    ]
+    unitfile.name(name + SUFFIX)
+    unitfile.check(options)
+    return options
+
+
+def unit_name(process_name: str) -> str:
+    """`blog_v3.web.1.service`."""
+    return process_name + SUFFIX
+
+
+def process_of(name: str) -> tuple[str, int, str, int] | None:
+    """(app, release, process type, index) of the unit of a process; None for any other unit."""
+    found = _PROCESS.fullmatch(name.removesuffix(SUFFIX)) if name.endswith(SUFFIX) else None
+    if not found:
+        return None
+    groups = [group for group in found.groups()]
+    app, release, process_type, index = groups[0], groups[-3], groups[-2], groups[-1]
+    return app, int(release), process_type, int(index)
+
+
+def spreads(count: int, nodes: int) -> bool:
+    """Whether processes of one type may refuse to share a machine.
+
+    Only while there are fewer of them than machines: with as many, the one of a machine that is lost finds no place.
+    """
+    return 1 < count < nodes
+
+
+def conflict(app: str, release: int, process_type: str) -> str:
+    """The glob by which processes of one type of one release keep apart.
+
+    It never matches another release: those processes must start beside these.
+    """
+    return f"{app}_v{release}.{process_type}.*"
+
+
+def carries_conflict(options) -> bool:
+    """Whether a unit refuses to share its machine: once the count reaches the nodes it has to be replaced."""
+    return any(option.section == "X-Fleet" and option.name == "Conflicts" for option in options)
+
+
+def node_run(node_image: str, *words: str, name: str = "") -> list[str]:
+    """The words that run a command of minipaas in a container on a node, with the node's docker and network."""
+    if not re.fullmatch(_IMAGE, node_image):
+        raise api.errors.BadConfig(f"{api.names.safe(node_image)} is not the name of an image", "cluster:status")
+    named = ["--name", name] if name else []
+    mounts = ["--volume", f"{DOCKER_SOCKET}:{DOCKER_SOCKET}", "--volume", f"{NODE_FILES}:{NODE_FILES}:ro"]
+    return [DOCKER, "run", "--rm", *named, "--network", "host", *mounts, node_image, *words]
+
+
+def _create_if_missing(name: str, node_image: str) -> str:
+    """A shell line. The names in it are of characters that mean nothing to a shell, and are quoted all the same."""
+    import shlex
+
+    there = shlex.join([DOCKER, "container", "inspect", "--format", "ok", name])
+    return f"{there} >/dev/null 2>&1 || exec {shlex.join(node_run(node_image, 'node:create', name))}"
+
+
+def _restart(policy: str) -> str:
+    """systemd's Restart= for a process's policy.
+
+    `always` where docker has unless-stopped: with on-failure, a restart of dockerd leaves the process dead.
+    """
+    return {"no": "no", "always": "always", "unless-stopped": "always"}.get(policy, "on-failure")
+
+
+def _limit(policy: str) -> list[Option]:
+    """How often it may start: without end, or as often as `on-failure:5` says."""
+    found = re.fullmatch("(no|always|unless-stopped|on-failure)(?::([0-9]{1,6}))?", policy)
+    if not found or (found[2] and found[1] != "on-failure"):
+        raise api.errors.BadConfig(
+            f"{api.names.safe(policy)} is not a restart policy", "one of: unless-stopped, always, on-failure:5, no"
+        )
+    if not int(found[2] or 0):
+        return [Option("Unit", "StartLimitIntervalSec", "0")]
+    return [
+        Option("Unit", "StartLimitIntervalSec", "1w"),
+        Option("Unit", "StartLimitBurst", str(int(found[2]) + 1)),
+    ]
+
+
+def _placement(spec, tags: dict[str, str], count: int, nodes: int) -> list[Option]:
+    options = [Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, tags[key])) for key in sorted(tags)]
+    if spreads(count, nodes):
+        options.append(Option("X-Fleet", "Conflicts", conflict(spec.app, spec.release, spec.process_type)))
+    return options
