@@ -22,6 +22,7 @@ stock_record=$lib/stock-default-disabled
 shell_record=$lib/git-shell-added
 restore_unit=/etc/systemd/system/minipaas-restore.service
 dockerd_log=/var/log/minipaas-dockerd.log
+guard=/run/minipaas-install.lock
 
 domain='' key='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
 
@@ -50,6 +51,10 @@ have_systemd() { [ -d /run/systemd/system ]; }
 main() {
     options "$@"
     [ "$(id -u)" = 0 ] || die "minipaas is installed by root." "Type: sudo $0 $*"
+    alone "$guard" work
+}
+
+work() {
     trap clean_up EXIT
     trap 'exit 130' INT TERM HUP
     if [ "$uninstall" = yes ]; then
@@ -262,13 +267,22 @@ own() { # own MODE FOLDER: a folder of the user's
 }
 
 make_folders() {
-    own 0711 "$root"
+    # Root's, and sticky: paas makes its own folders here, and cannot put another in the place of root's.
+    [ "$(stat -c '%a %U %G' "$root" 2>/dev/null || true)" = "1771 root $user" ] || install -d -m 1771 -o root -g "$user" "$root"
     for name in state repos locks output cache work plugin-data; do own 0700 "$root/$name"; done
     for name in nginx runtime; do own 0755 "$root/$name"; done
-    # plugins are root's: what paas runs as code, paas cannot change
-    [ "$(stat -c '%a %U' "$root/plugins" 2>/dev/null || true)" = "755 root" ] || install -d -m 0755 -o root -g root "$root/plugins"
+    own_plugins
     # nginx fails on an include that is missing; the router fills it in
     [ -f "$root/nginx/main.conf" ] || install -m 0644 -o "$user" -g "$user" /dev/null "$root/nginx/main.conf"
+}
+
+# What paas runs as code, paas cannot change. A folder that was not root's is not made so: who knows what is in it.
+own_plugins() {
+    if [ -L "$root/plugins" ] || { [ -e "$root/plugins" ] && [ "$(stat -c %U "$root/plugins")" != root ]; }; then
+        die "$root/plugins is not root's, and what lies in it would run on this host." \
+            "Look into it; then type: chown -R root:root $root/plugins or, to do without it: rm -rf $root/plugins"
+    fi
+    [ "$(stat -c %a "$root/plugins" 2>/dev/null || true)" = 755 ] || install -d -m 0755 -o root -g root "$root/plugins"
 }
 
 allow_sudo() {
@@ -309,6 +323,6 @@ last_words() {
     info "git remote add paas $user@<this host>:blog && git push paas main"
 }
 
-for part in daemons nginx settings demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
+for part in alone daemons nginx settings demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
 
 main "$@"

@@ -73,6 +73,16 @@ add_key() {
     fi
 }
 
+# The name for the public key on stdin: what its comment says, as far as names allow. `admin` where it says nobody's
+# name: nothing at all, or only that root made it, which is what the local command line is called.
+key_name() {
+    said=$(cut -d' ' -f3- | tr -c 'A-Za-z0-9._@\n-' '-' | tr -s - | sed 's/^[._@-]*//' | cut -c 1-60 | sed 's/[._@-]*$//')
+    case $said in
+        '' | root | root@localhost | root@localhost.*) echo admin ;;
+        *) echo "$said" ;;
+    esac
+}
+
 add_key_of() {
     make_scratch
     public_key "$1" >"$scratch/key.pub"
@@ -81,8 +91,10 @@ add_key_of() {
         info "$print is in place"
         return
     fi
-    name=$(cut -d' ' -f3- "$scratch/key.pub")
-    echo "$name" | grep -qE '^[a-z0-9][a-z0-9-]{0,30}$' || name='admin'
+    base=$(key_name <"$scratch/key.pub") name=$base number=1
+    while "$link" ssh-keys:list "$name" >/dev/null 2>&1; do
+        number=$((number + 1)) name=$base-$number
+    done
     quietly "$link" ssh-keys:add "$name" "$scratch/key.pub" || die "The key was not added."
     changed "added $name ($print)"
 }

@@ -4,6 +4,7 @@ import contextlib
 import fcntl
 import os
 import pwd
+import stat
 import subprocess
 import sys
 
@@ -85,8 +86,11 @@ def folder():
     path = api.paths.plugins()
     os.makedirs(path, mode=0o755, exist_ok=True)
     about = os.lstat(path)
-    if about.st_uid != os.geteuid() or about.st_mode & 0o022 or os.path.islink(path):
-        raise api.errors.BadConfig(f"{path} must be a folder that belongs to root and that only root can write to", "run install.sh again")
+    beside = os.stat(os.path.dirname(path))
+    movable = beside.st_uid not in (0, os.geteuid()) or (beside.st_mode & 0o022 and not beside.st_mode & stat.S_ISVTX)
+    if movable or about.st_uid != os.geteuid() or about.st_mode & 0o022 or os.path.islink(path):
+        said = f"{path} must be a folder that belongs to root and that only root can change or move"
+        raise api.errors.BadConfig(said, "run install.sh again")
     descriptor = os.open(os.path.join(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:

@@ -25,6 +25,7 @@ DOCKER = "/usr/bin/docker"
 def pytest_configure(config):
     config.addinivalue_line("markers", "host: needs a real docker or nginx")
     config.addinivalue_line("markers", "restarts_docker: stops and starts docker")
+    config.addinivalue_line("markers", "serial: changes or measures what all tests share, so nothing else may run meanwhile")
 
 
 def pytest_sessionstart(session):

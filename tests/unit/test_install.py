@@ -1,9 +1,14 @@
 """The parts of install.sh that decide something, each run by the system's sh. Nothing is installed."""
 
 import os
+import signal
 import subprocess
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from minipaas_lib import names
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PARTS = sorted(os.listdir(os.path.join(FOLDER, "minipaas_lib", "install")))
@@ -41,6 +46,60 @@ def test_options():
 def test_first_public_key_of_a_file(tmp_path, text, key):
     (tmp_path / "keys").write_text(text)
     assert sh('. ./minipaas_lib/install/settings.sh; public_key "$1"', str(tmp_path / "keys")).stdout.strip() == key
+
+
+@pytest.mark.parametrize(
+    ("comment", "name"),
+    [
+        ("", "admin"),
+        (" ", "admin"),
+        (" root", "admin"),
+        (" root@localhost", "admin"),
+        (" root@localhost.localdomain", "admin"),
+        (" anna", "anna"),
+        (" anna@laptop", "anna@laptop"),
+        (" root@laptop", "root@laptop"),
+        (" Anna's  old laptop (2019)", "Anna-s-old-laptop-2019"),
+        (" --fingerprint x", "fingerprint-x"),
+        (" ../../etc", "etc"),
+        (" $(id);`id`", "id-id"),
+        (" \u6f22\u5b57", "admin"),
+        (" " + "x" * 100, "x" * 60),
+    ],
+)
+def test_a_key_is_named_by_its_comment(comment, name):
+    said = sh(". ./minipaas_lib/install/settings.sh; key_name", stdin=f"{KEY}{comment}\n").stdout
+    assert said == name + "\n" and names.key_name(name) == name
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r\0"), max_size=90))
+@settings(max_examples=25, deadline=None)
+def test_every_comment_gives_a_name_that_a_key_can_have(comment):
+    said = sh(". ./minipaas_lib/install/settings.sh; key_name", stdin=f"{KEY} {comment}\n").stdout
+    assert said.endswith("\n") and names.key_name(said[:-1]) != "root"
+
+
+def test_one_at_a_time_and_nothing_that_it_starts_holds_the_lock(tmp_path):
+    held = """
+        . ./minipaas_lib/install/alone.sh
+        warn() { echo "$1" >&2; }
+        work() { setsid sleep 30 >/dev/null 2>&1 & echo "$!"; [ -z "$second" ] || sh -euc "$second" sh "$file"; }
+        file=$1
+        alone "$1" work
+        """
+    environment = os.environ | {"second": "second=; " + held}
+    command = ["/bin/sh", "-euc", held, "sh", str(tmp_path / "lock")]
+    first = subprocess.run(command, cwd=FOLDER, env=environment, capture_output=True, text=True, timeout=20)
+    started = first.stdout.split()
+    try:
+        assert first.returncode == 75 and "Another install.sh is running" in first.stderr
+        assert len(started) == 1, "the second did not begin"
+        again = subprocess.run(command, cwd=FOLDER, env=environment | {"second": ""}, capture_output=True, text=True, timeout=20)
+        started += again.stdout.split()
+        assert again.returncode == 0, "a daemon of the first holds the lock"
+    finally:
+        for pid in started:
+            os.kill(int(pid), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

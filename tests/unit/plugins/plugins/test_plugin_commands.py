@@ -100,6 +100,15 @@ def test_a_commit_of_git_is_pinned(world, plugs, tmp_path):
     assert "git clone failed" in world.refused("plugin:install", f"file://{tmp_path}/nothing", "--name", "other")
 
 
+def test_the_folder_must_stay_where_it_is(world, plugs, greeter):
+    for mode in (0o777, 0o770):
+        os.chmod(paths.root(), mode)
+        refused = world("plugin:install", greeter)
+        assert refused.status == 78 and "only root can change or move" in refused.err
+    os.chmod(paths.root(), 0o1771)
+    world.ok("plugin:install", greeter)
+
+
 @pytest.mark.parametrize("source", ["--help-me", "ext::sh -c id", "-u x", "https://a b", "no/such/place", ""])
 def test_no_source(world, plugs, source):
     assert world("plugin:install", "--", source).status != 0 and not os.path.exists(os.path.join(paths.plugins(), "index"))

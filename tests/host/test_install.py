@@ -1,0 +1,95 @@
+"""What install.sh leaves on a host, and what it does when it is run again."""
+
+import contextlib
+import fcntl
+import os
+import pwd
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import MINIPAAS
+
+pytestmark = pytest.mark.serial  # it changes the folders that all else lives in
+
+INSTALL = Path(__file__).parents[2] / "install.sh"
+ROOT, PLUGINS = Path("/var/lib/minipaas"), Path("/var/lib/minipaas/plugins")
+GUARD = "/run/minipaas-install.lock"
+
+
+def install(*words, ok=True, **more):
+    done = subprocess.run([INSTALL, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, **more)
+    assert not ok or done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def as_paas(*words):
+    return subprocess.run(["setpriv", "--reuid=paas", "--regid=paas", "--init-groups", *words], capture_output=True, text=True, timeout=30)
+
+
+def owner(path) -> tuple[str, int]:
+    about = os.stat(path)
+    return pwd.getpwuid(about.st_uid).pw_name, about.st_mode & 0o7777
+
+
+def test_paas_makes_folders_and_cannot_replace_what_is_roots(host):
+    assert as_paas("mkdir", ROOT / "of-paas").returncode == 0
+    assert as_paas("mv", ROOT / "of-paas", ROOT / "also-of-paas").returncode == 0
+    assert as_paas("rmdir", ROOT / "also-of-paas").returncode == 0
+    for words in (["mv", PLUGINS, ROOT / "moved"], ["rmdir", PLUGINS], ["touch", PLUGINS / "index"], ["chmod", "777", ROOT]):
+        refused = as_paas(*words)
+        assert refused.returncode != 0 and ("not permitted" in refused.stderr or "denied" in refused.stderr), words
+    assert owner(PLUGINS) == ("root", 0o755)
+
+
+def test_an_upgrade_takes_the_folder_from_paas(host):
+    """It was paas's, and so plugins could be replaced, before the folder was sticky."""
+    shutil.chown(ROOT, "paas", "paas")
+    ROOT.chmod(0o711)
+    said = install().stdout
+    assert owner(ROOT) == ("root", 0o1771) and owner(ROOT / "state") == ("paas", 0o700), said
+    assert host.ssh("apps:list").returncode == 0
+
+
+def test_plugins_that_were_not_roots_are_not_made_so(host):
+    try:
+        shutil.chown(PLUGINS, "paas", "paas")
+        refused = install(ok=False)
+        assert refused.returncode == 1 and "is not root's" in refused.stderr and "chown -R root:root" in refused.stderr
+        assert owner(PLUGINS)[0] == "paas"
+    finally:
+        shutil.chown(PLUGINS, "root", "root")
+    install()
+
+
+def test_two_at_once_are_one_too_many(host):
+    with open(GUARD) as file:  # every run leaves it there, empty
+        fcntl.flock(file, fcntl.LOCK_EX)
+        for words in ([], ["--uninstall", "--purge", "--yes"]):
+            refused = install(*words, ok=False)
+            assert refused.returncode == 75 and "Another install.sh is running" in refused.stderr
+    assert owner(GUARD) == ("root", 0o600)
+
+
+def test_what_it_starts_does_not_hold_the_lock(host):
+    held = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            held += [pid for entry in os.scandir(f"/proc/{pid}/fd") if os.readlink(entry.path) == GUARD]
+    assert held == []
+
+
+def test_a_key_gets_a_name_of_its_own(host, tmp_path):
+    names = []
+    try:
+        for number, expected in enumerate(("t@laptop.test", "t@laptop.test-2")):
+            key = tmp_path / f"id{number}"
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "t@laptop.test", "-f", key], check=True)
+            assert f"added {expected} (" in install("--key", f"{key}.pub").stdout
+            names.append(expected)
+            assert host.ssh("ssh-keys:list", expected).returncode == 0
+        assert "is in place" in install("--key", f"{key}.pub").stdout
+    finally:
+        for name in names:
+            subprocess.run([MINIPAAS, "ssh-keys:remove", name], capture_output=True, check=True)
