@@ -61,6 +61,8 @@ _MODULES = {
     "roll_back": ("pipeline.rollback", "roll_back"),
     "plan_rollback": ("pipeline.rollback", "plan"),
     "in_background": ("pipeline.background", "spawn"),
+    "build_settings": ("pipeline.build", "settings"),
+    "builders": ("pipeline.build", "builders"),
     "rebuild": ("pipeline.receive", "rebuild"),
     "receive": ("pipeline.receive", "pre_receive"),
     "stop": ("pipeline.lifecycle", "stop"),

@@ -56,11 +56,49 @@ def config_changed(app, names):
 
 
 @hookspec(firstresult=True)
+def source_folder(app):
+    """From which folder of its repository is the app built?
+
+    app: App. Return str, a path in the repository ("services/web"), or None for all of it. The build sees that folder
+    only, Procfile and app.json included. Raising refuses the build.
+    """
+
+
+@hookspec(firstresult=True)
 def detect_builder(app, context):
     """Can this plugin build that source tree?
 
     app: App; context: str, the folder with the unpacked commit. Return the builder's name with the reason after a
-    colon ("dockerfile: there is a Dockerfile"), or None. The first answer wins.
+    colon ("dockerfile: there is a Dockerfile"), or None. The first answer wins, so a builder's place among the others
+    is the order of plugins: see docs/plugins.md.
+    """
+
+
+@hookspec
+def builder_names():
+    """Which builders does this plugin bring? They are what can be chosen instead of being found.
+
+    Return list[str], names as detect_builder gives them, or None.
+    """
+
+
+@hookspec
+def builder_files(app):
+    """Which files would make this plugin's builders build a source tree?
+
+    app: App. Return list[str] such as ["Dockerfile"], or None. They are in the error for a source tree that nobody can
+    build.
+    """
+
+
+@hookspec
+def build_settings(app):
+    """What builds of an app need to download: proxies, registries, certificates.
+
+    app: App. Return a dict with any of: environment (dict[str, str], variables for the commands of a build), ca (str,
+    certificates in PEM that downloads trust in place of the usual ones); or None. A builder gets all plugins' answers
+    from api.build_settings(app): of two variables the later plugin's wins, certificates are joined. Raising refuses
+    the build.
     """
 
 

@@ -149,6 +149,6 @@ def _told(name: str, hook: str, function):
 
 def _short(hook: str, said: str) -> str:
     """An answer for the trace; never the values of an environment, which may be secrets."""
-    if hook == "release_environment" and said.startswith("{"):
+    if hook in ("release_environment", "build_settings") and said.startswith("{"):
         return "variables"
     return said if len(said) <= 100 else said[:99] + "…"

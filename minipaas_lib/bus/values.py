@@ -95,6 +95,34 @@ def _build(answer) -> Build:
     return Build(answer.image, answer.builder, dict(answer.commands), answer.port, tuple(notes))
 
 
+def _folder(answer) -> str:
+    plain = isinstance(answer, str) and answer.isprintable()
+    if not plain or any(part in ("", ".", "..") for part in answer.split("/")):
+        raise _wrong("a folder inside the repository, as services/web", answer)
+    return answer
+
+
+def _texts(want: str, pattern: str):
+    """The check of a list of texts that each match the pattern."""
+
+    def check(answer) -> list[str]:
+        good = isinstance(answer, (list, tuple)) and all(isinstance(item, str) for item in answer)
+        if not good or not all(re.fullmatch(pattern, item) for item in answer):
+            raise _wrong(want, answer)
+        return list(answer)
+
+    return check
+
+
+def _settings(answer) -> dict:
+    answer = _keys(answer, {"environment": dict, "ca": str}, "settings of builds")
+    ca = answer.get("ca", "")
+    if "\0" in ca or "PRIVATE KEY-----" in ca or (ca and "-----BEGIN CERTIFICATE-----" not in ca):
+        raise errors.PluginFailed("the certificates it answers are not PEM certificates alone")
+    ca = ca if not ca or ca.endswith("\n") else ca + "\n"
+    return {"environment": _environment(answer.get("environment", {})), "ca": ca}
+
+
 def _environment(answer) -> dict[str, str]:
     _text_table(answer, "variables, name -> text")
     for name, value in answer.items():
@@ -184,6 +212,10 @@ def _engine(contract: str):
 
 
 CHECKS = {
+    "source_folder": _folder,
+    "builder_names": _texts("the names of its builders, in a-z, 0-9, _ and -", r"[a-z0-9][a-z0-9_-]*"),
+    "builder_files": _texts("a list of files", r"[^\x00-\x1f\x7f]{1,200}"),
+    "build_settings": _settings,
     "detect_builder": _detect,
     "build_image": _build,
     "release_environment": _environment,

@@ -13,6 +13,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.release import FAILED, Build, Release
 from minipaas_lib.pipeline import (
     apps,
+    build,
     change,
     compose,
     engines,
@@ -90,24 +91,25 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         output.step(f"Building {app.name} v{number} from {commit[:8]}")
         with journal.step(app.name, "unpack the commit"):
             repository.checkout(app.name, commit, context)
+            build.narrow(app, context)
         commands = parse(context, "Procfile", procfile.parse, {})
         about = parse(context, "app.json", app_json.parse, None)
         begun = time.monotonic()
         with journal.step(app.name, "build the image"):
-            build = build_image(app, context, commit, number)
+            made = build.build_image(app, context, commit, number)
         seconds = round(time.monotonic() - begun, 1)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     tasks = of_build(commands, about)
     commands.pop("release", None)
-    build = Build(build.image, build.builder, commands or build.commands, build.port, build.notes)
-    if not build.commands:
+    made = Build(made.image, made.builder, commands or made.commands, made.port, made.notes)
+    if not made.commands:
         raise errors.BuildFailed("the image has no command and there is no Procfile", "add CMD to the Dockerfile, or a Procfile with: web: <command>")
     if live is None and about:
         app = adopt_app_json(app, about)
     app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
     checks = {kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()}
-    release = compose.release_of(app, number, build, commit, tasks, reason, checks)
+    release = compose.release_of(app, number, made, commit, tasks, reason, checks)
     release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
     manager.call("before_release", app=app, release=release)
     with journal.step(app.name, "write the release"):
@@ -119,23 +121,6 @@ def parse(context: str, name: str, parser, absent):
     """A file of the source tree, parsed; `absent` where there is none."""
     text = repository.read_file(context, name, FILE_LIMIT)
     return absent if text is None else parser(text)
-
-
-def build_image(app: App, context: str, commit: str, number: int) -> Build:
-    """Let the first builder that can make an image of the context."""
-    found = manager.first("detect_builder", app=app, context=context)
-    if found is None:
-        raise errors.BuildFailed(f"nothing here that {app.name} could be built from: no Dockerfile was found", "add a Dockerfile to the top folder and commit it")
-    builder, _, why = found.partition(":")
-    output.info(f"builder {builder}: {why.strip()}")
-    manager.call("before_build", app=app, context=context, commit=commit)
-    build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
-    if build is None:
-        raise errors.BuildFailed(f"no plugin builds with {builder}", "plugin:list")
-    manager.call("after_build", app=app, build=build, commit=commit)
-    for note in build.notes:
-        output.info(note)
-    return build
 
 
 def adopt_app_json(app: App, about: app_json.AppJson) -> App:

@@ -18,6 +18,16 @@ def detect_builder(app, context):
 
 
 @api.hookimpl
+def builder_names():
+    return [_NAME]
+
+
+@api.hookimpl
+def builder_files(app):
+    return [settings.dockerfile_path(app)]
+
+
+@api.hookimpl
 def build_image(app, builder, context, commit, release):
     if builder != _NAME:
         return None

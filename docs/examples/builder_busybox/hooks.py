@@ -20,6 +20,16 @@ def detect_builder(app, context):
 
 
 @api.hookimpl
+def builder_names():
+    return [NAME]
+
+
+@api.hookimpl
+def builder_files(app):
+    return ["public/index.html"]
+
+
+@api.hookimpl
 def build_image(app, builder, context, commit, release):
     if builder != NAME:
         return None

@@ -1,0 +1,75 @@
+"""Make an image of a source tree: from which folder of it, by which builder, with which settings."""
+
+import os
+
+from minipaas_lib import errors, names, output
+from minipaas_lib.bus import manager
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import Build
+from minipaas_lib.pipeline import context as trees
+
+
+def build_image(app: App, context: str, commit: str, number: int) -> Build:
+    """Let the first builder that can make an image of the context."""
+    found = manager.first("detect_builder", app=app, context=context)
+    if found is None:
+        raise unbuildable(app)
+    builder, _, why = found.partition(":")
+    output.info(f"builder {builder}: {why.strip()}")
+    manager.call("before_build", app=app, context=context, commit=commit)
+    build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
+    if build is None:
+        raise errors.BuildFailed(f"no plugin builds with {builder}", "plugin:list")
+    manager.call("after_build", app=app, build=build, commit=commit)
+    for note in build.notes:
+        output.info(note)
+    return build
+
+
+def unbuildable(app: App) -> errors.BuildFailed:
+    """The error for a source tree that no builder knows: it says which files they looked for."""
+    files = [file for found in manager.call("builder_files", app=app) for file in found]
+    wanted = ", ".join(dict.fromkeys(files))
+    where = manager.first("source_folder", app=app)
+    place = f"the folder {names.safe(where)[1:-1]}" if where else "the top folder"
+    if not wanted:
+        return errors.BuildFailed(f"nothing here can build {app.name}: no builder is installed", "plugin:list")
+    said = f"nothing here that {app.name} could be built from; looked in {place} for: {wanted}"
+    return errors.BuildFailed(said, "add one of them and commit it")
+
+
+def narrow(app: App, context: str) -> None:
+    """Make the context the folder of it that the app is built from, where a plugin names one.
+
+    The folder takes the context's place, so that what lies beside a context is never from the repository. Raises
+    errors.BuildFailed where the commit has no such folder; no symbolic link is followed to it.
+    """
+    wanted = manager.first("source_folder", app=app)
+    if not wanted:
+        return
+    shown = names.safe(wanted)[1:-1]
+    if not trees.is_folder(context, wanted):
+        said = f"{shown} is no folder of this commit, and {app.name} is to be built from there"
+        raise errors.BuildFailed(said, f"commit it (a symbolic link will not do), or: builder:set {app.name} build-dir")
+    whole = context.rstrip("/") + ".whole"
+    os.rename(context, whole)
+    os.rename(os.path.join(whole, wanted), context)
+    output.info(f"from the folder {shown}")
+
+
+def settings(app: App) -> dict:
+    """What builds of the app need to download: {"environment": dict[str, str], "ca": str, certificates in PEM or ""}.
+
+    Of the variables of several plugins the later wins, as everywhere; certificates are joined.
+    """
+    environment: dict[str, str] = {}
+    certificates = []
+    for found in manager.call("build_settings", app=app):
+        environment |= found.get("environment", {})
+        certificates += [found["ca"]] if found.get("ca") else []
+    return {"environment": environment, "ca": "".join(certificates)}
+
+
+def builders() -> list[str]:
+    """The names of all builders there are, sorted."""
+    return sorted({name for found in manager.call("builder_names") for name in found})
