@@ -11,7 +11,7 @@ from minipaas_lib import api
 
 NAME_LIMIT = 255  # bytes; systemd's UNIT_NAME_MAX is 256 with its end, and fleet, which allows 256, would lose the unit
 LINE_LIMIT = 2047  # bytes of one line of a unit: fleet refuses lines of 2048
-TYPES = ("service", "timer", "socket", "path", "target")
+TYPES = ("service", "timer", "socket", "path")  # fleet takes more, but would never unload a target
 METADATA_KEY = "[A-Za-z0-9_.-]{1,128}"
 METADATA_VALUE = "[!#$&'()*+./0-9:;<>?@A-Z\\[\\]^_`a-z{|}~-]{1,256}"  # ASCII without space, quote, = , % and backslash
 
