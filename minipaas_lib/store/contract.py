@@ -6,6 +6,8 @@ opaque string that changes with every change of the document's content. A segmen
 
 Every method raises errors.UsageError for what is not such a path, and errors.Unavailable when the disk or server
 refuses. A folder is there exactly as long as a document is below it.
+
+Documents below EXPIRING are signs of life: each is written for a time and vanishes when that is over. Only those do.
 """
 
 import os
@@ -16,9 +18,23 @@ ABSENT = ""
 """As `if_revision`: the document must not exist yet."""
 
 
+EXPIRING = ("services", "routers")
+"""The folders at the top whose documents expire."""
+
+LONGEST = 1_000_000
+"""Bytes of a document; a person's config is a hundredth of it."""
+
+
 class Document(NamedTuple):
     text: str
     revision: str
+
+
+class Tree(NamedTuple):
+    """Documents as they were at one moment."""
+
+    documents: dict[str, Document]  # by path, sorted
+    token: str  # for watch(prefix, token): tells of every change that is not in `documents`
 
 
 class LockHolder(NamedTuple):
@@ -38,6 +54,9 @@ class LockHolder(NamedTuple):
 
 
 class Lock(Protocol):
+    def check(self) -> None:
+        """Raise errors.Unavailable unless the lock is still surely held; cheap enough to ask before every step."""
+
     def release(self) -> None:
         """Free the lock. A second call does nothing; in a forked child it only lets go of the child's copy."""
 
@@ -53,12 +72,19 @@ class Store(Protocol):
     def read(self, path: str) -> Document:
         """The document at `path`. Raises errors.NotFound, errors.BadConfig (it is not UTF-8)."""
 
-    def write(self, path: str, text: str, if_revision: str | None = None) -> str:
+    def write(self, path: str, text: str, if_revision: str | None = None, ttl: float | None = None) -> str:
         """Write durably (it survives a power cut once this returns) and return the new revision.
 
-        `if_revision` None writes in any case; ABSENT only where there is none yet; else only over that revision.
-        Raises errors.Conflict when the condition does not hold, errors.Unavailable when the disk or server refuses;
-        in both cases the old document is still whole.
+        `if_revision` None writes in any case; ABSENT only where there is none yet; else only over that revision. `ttl`,
+        in seconds, must be given below EXPIRING and nowhere else. Raises errors.Conflict when the condition does not
+        hold, errors.Unavailable when the disk or server refuses; in both cases the old document is still whole.
+        Raises errors.UsageError for a text of more than LONGEST bytes.
+        """
+
+    def renew(self, path: str, ttl: float) -> str:
+        """Let a document below EXPIRING live on for `ttl` seconds from now, and return its revision.
+
+        Those who watch are not told. Raises errors.NotFound where it has expired.
         """
 
     def delete(self, path: str, if_revision: str | None = None) -> None:
@@ -76,11 +102,14 @@ class Store(Protocol):
     def list(self, prefix: str = "") -> list[str]:
         """The full paths of all documents below `prefix`, sorted."""
 
+    def read_all(self, prefix: str = "") -> Tree:
+        """All documents below `prefix`, and the token to watch from. Raises errors.BadConfig (one is not UTF-8)."""
+
     def location(self, path: str) -> str:
         """Where a person finds the document at `path`, to mend it by hand: a file name, a server's key."""
 
     def export(self, folder: str) -> None:
-        """Copy the whole tree, bytes as they are, into `folder` of this host, which must not exist yet.
+        """Copy the tree but what expires, bytes as they are, into `folder` of this host, which must not exist yet.
 
         The copy is whole or absent.
         """

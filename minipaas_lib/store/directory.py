@@ -16,21 +16,21 @@ except ImportError:
     from hashlib import blake2b
 
 from minipaas_lib import errors
-from minipaas_lib.store import file_lock, shared
-from minipaas_lib.store.contract import ABSENT, Document, LockHolder
+from minipaas_lib.store import file_lock, files, shared
+from minipaas_lib.store.contract import ABSENT, EXPIRING, Document, LockHolder, Tree
 
 _SCRATCH = ".scratch"
 _WRITERS = ".writers.lock"
 _WRITE_LIMIT = 30.0  # seconds to wait for other writers; one write takes milliseconds
 _WATCH_POLL = 0.2  # seconds
-_READ_SIZE = 65536  # bytes
 _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class DirectoryStore:
     """Keeps contract.Store below `root_folder`, with locks in `locks_folder`. Neither needs to exist yet.
 
-    A revision is a hash of the content, so a document put back as it was has its old revision again.
+    A revision is a hash of the content, so a document put back as it was has its old revision again. A document that
+    expires does so at its file's time of modification, and is not seen from then on.
     """
 
     def __init__(self, root_folder: str, locks_folder: str) -> None:
@@ -45,33 +45,54 @@ class DirectoryStore:
     def exists(self, path: str) -> bool:
         """Whether there is a document at `path`."""
         with self._refusals("read", path):
-            return os.path.isfile(self.location(path))
+            return os.path.isfile(self.location(path)) and self._lives(path)
 
     def children(self, prefix: str) -> list[str]:
         """The names one level below `prefix`, sorted, by one reading of the folder."""
+        if shared.expires(prefix):
+            return shared.children(self.list(prefix), prefix)
         with self._refusals("list", prefix), contextlib.suppress(*_MISSING), os.scandir(self.location(prefix)) as found:
-            return sorted(entry.name for entry in found if shared.is_segment(entry.name))
+            names = sorted(entry.name for entry in found if shared.is_segment(entry.name))
+            return [name for name in names if prefix or not shared.expires(name) or self.list(name)]
         return []
 
     def list(self, prefix: str = "") -> list[str]:
         """The full paths of all documents below `prefix`, sorted."""
         with self._refusals("list", prefix):
             below = f"{prefix}/" if prefix else ""
-            return sorted(below + path for path, _ in _files(self.location(prefix)))
+            found = (below + path for path, _ in _files(self.location(prefix)))
+            return sorted(path for path in found if self._lives(path))
+
+    def read_all(self, prefix: str = "") -> Tree:
+        """All documents below `prefix`, and the token to watch from. Raises errors.BadConfig, errors.Unavailable."""
+        token, found = self.watch(prefix) or "", {}
+        for path in self.list(prefix):
+            with contextlib.suppress(errors.NotFound):
+                found[path] = self.read(path)
+        return Tree(found, token)
 
     def location(self, path: str) -> str:
         """The file (or folder) of `path`, for reading by hand."""
         return os.path.join(self.root_folder, shared.check_prefix(path))
 
-    def write(self, path: str, text: str, if_revision: str | None = None) -> str:
+    def write(self, path: str, text: str, if_revision: str | None = None, ttl: float | None = None) -> str:
         """Write durably and return the new revision. Raises errors.Conflict, errors.Unavailable."""
+        shared.check_expiry(path, ttl)
         data = shared.encode(shared.check_path(path), text)
         with self._writing("write", path):
             if os.path.isdir(self.location(path)):
                 raise errors.UsageError(f"{path} is a folder of the store, not a document")
             self._require(path, if_revision)
-            self._put(path, data)
+            self._put(path, data, None if ttl is None else time.time() + ttl)
         return _revision(data)
+
+    def renew(self, path: str, ttl: float) -> str:
+        """Let a document live on for `ttl` seconds. Raises errors.NotFound, errors.Unavailable."""
+        shared.check_expiry(path, ttl)
+        with self._writing("renew", path):
+            revision = _revision(self._bytes(path))
+            os.utime(self.location(path), (time.time() + ttl,) * 2)
+        return revision
 
     def delete(self, path: str, if_revision: str | None = None) -> None:
         """Remove a document, and the folders that it leaves empty. Raises errors.NotFound, errors.Conflict."""
@@ -91,28 +112,18 @@ class DirectoryStore:
 
     def export(self, folder: str) -> None:
         """Copy the whole tree into the new folder `folder`. Raises errors.Unavailable, with nothing left there."""
-        part = folder + ".part"
         with self._writing("copy", "the store"):
-            if os.path.exists(folder):
-                raise FileExistsError(errno.EEXIST, f"{folder} exists already")
-            _discard(part)
-            try:
-                _copy(self.root_folder, part)
-                os.sync()
-                os.rename(part, folder)
-                _sync_folder(os.path.dirname(os.path.abspath(folder)))
-            finally:
-                _discard(part)
+            files.make_whole(folder, lambda part: _copy(self.root_folder, part))
 
     def watch(self, prefix: str, since: str | None = None, timeout: float = 60.0) -> str | None:
         """Wait until `prefix`, or something below it, differs from the token `since`; see contract.Store.
 
         It looks at names, times and sizes five times a second, so a change by hand is seen too.
         """
-        location, deadline = self.location(prefix), time.monotonic() + timeout
+        deadline = time.monotonic() + timeout
         while True:
             with self._refusals("watch", prefix):
-                token = _token(location)
+                token = self._token(prefix)
             if token != since:
                 return token
             left = deadline - time.monotonic()
@@ -137,9 +148,37 @@ class DirectoryStore:
         location = os.path.join(self.root_folder, shared.check_path(path))
         with self._refusals("read", path):
             try:
-                return _contents(location)
+                data = files.contents(location)
+                if self._lives(path):
+                    return data
+                raise FileNotFoundError
             except _MISSING:
                 raise errors.NotFound(f"there is no {path} in the store") from None
+
+    def _lives(self, path: str) -> bool:
+        """Whether the document, which is there, has not expired."""
+        if not shared.expires(path):
+            return True
+        with contextlib.suppress(*_MISSING):
+            return os.stat(self.location(path)).st_mtime > time.time()
+        return False
+
+    def _token(self, prefix: str) -> str:
+        """A hash over what stat says of the document `prefix`, or of all below that folder (see _line)."""
+        below = f"{prefix}/" if prefix else ""
+        lines = []
+        with contextlib.suppress(*_MISSING):
+            if not os.path.isdir(self.location(prefix)):
+                lines.append(self._line(prefix, os.stat(self.location(prefix))))
+        for path, entry in _files(self.location(prefix)):
+            with contextlib.suppress(FileNotFoundError, errors.NotFound):
+                lines.append(self._line(below + path, entry.stat()))
+        return _revision("\n".join(sorted(lines)).encode())
+
+    def _line(self, path: str, stat: os.stat_result) -> str:
+        if shared.expires(path):
+            return f"{path} {_revision(self._bytes(path))}"
+        return f"{path} {stat.st_ino} {stat.st_mtime_ns} {stat.st_size}"
 
     def _require(self, path: str, if_revision: str | None) -> None:
         """Raise errors.Conflict unless the document has that revision. Only a writer may ask."""
@@ -160,10 +199,10 @@ class DirectoryStore:
             os.makedirs(self.root_folder, mode=0o700, exist_ok=True)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(scratch, 0o700)
-            _empty(scratch)
+            files.empty(scratch)
             yield
 
-    def _put(self, path: str, data: bytes) -> None:
+    def _put(self, path: str, data: bytes, until: float | None) -> None:
         """Rename the document into place; where folders are missing, the topmost of them with all that it holds."""
         present, missing = "", path.split("/")
         while len(missing) > 1 and os.path.isdir(os.path.join(self.root_folder, present, missing[0])):
@@ -175,11 +214,11 @@ class DirectoryStore:
         if len(missing) > 1:
             for depth in range(1, len(missing)):
                 os.mkdir(os.path.join(scratch, *missing[:depth]), 0o700)
-        _write_file(os.path.join(folder, missing[-1]), data)
+        files.write(os.path.join(folder, missing[-1]), data, until=until)
         for depth in range(len(missing) - 1, 0, -1):
-            _sync_folder(os.path.join(scratch, *missing[:depth]))
+            files.sync_folder(os.path.join(scratch, *missing[:depth]))
         os.replace(os.path.join(scratch, missing[0]), os.path.join(self.root_folder, present, missing[0]))
-        _sync_folder(os.path.join(self.root_folder, present))
+        files.sync_folder(os.path.join(self.root_folder, present))
 
     def _remove(self, path: str) -> None:
         """Rename to scratch `path`, or the topmost folder that holds nothing else, and empty that."""
@@ -188,9 +227,9 @@ class DirectoryStore:
             path, parent = parent, os.path.dirname(parent)
         scratch = os.path.join(self.root_folder, _SCRATCH)
         os.rename(os.path.join(self.root_folder, path), os.path.join(scratch, "removed"))
-        _sync_folder(os.path.join(self.root_folder, parent))
+        files.sync_folder(os.path.join(self.root_folder, parent))
         with contextlib.suppress(OSError):  # it is gone for every reader; the next writer tries again
-            _empty(scratch)
+            files.empty(scratch)
 
     @contextlib.contextmanager
     def _refusals(self, verb: str, path: str):
@@ -216,65 +255,15 @@ def _revision(data: bytes) -> str:
     return blake2b(data, digest_size=16).hexdigest()
 
 
-def _contents(location: str) -> bytes:
-    descriptor = os.open(location, os.O_RDONLY)
-    try:
-        data = part = os.read(descriptor, _READ_SIZE)
-        while part:
-            part = os.read(descriptor, _READ_SIZE)
-            data += part
-        return data
-    finally:
-        os.close(descriptor)
-
-
-def _write_file(location: str, data: bytes, durably: bool = True) -> None:
-    descriptor = os.open(location, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        while data:
-            data = data[os.write(descriptor, data) :]
-        if durably:
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _copy(source: str, target: str) -> None:
-    """Copy a folder and what is in it, to nobody else's eyes, without waiting for the disk."""
+    """Copy a folder and what is in it but signs of life, to nobody else's eyes, without waiting for the disk."""
     os.mkdir(target, 0o700)
     with os.scandir(source) as found:
         for entry in found:
-            if entry.is_dir() and entry.name != _SCRATCH:
+            if entry.is_dir() and entry.name not in (_SCRATCH, *EXPIRING):
                 _copy(entry.path, os.path.join(target, entry.name))
             elif entry.is_file():
-                _write_file(os.path.join(target, entry.name), _contents(entry.path), durably=False)
-
-
-def _discard(folder: str) -> None:
-    """Remove a folder and what is in it, if it is there."""
-    with contextlib.suppress(FileNotFoundError):
-        _empty(folder)
-        os.rmdir(folder)
-
-
-def _sync_folder(location: str) -> None:
-    descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _empty(folder: str) -> None:
-    """Remove all that is in `folder`."""
-    with os.scandir(folder) as found:
-        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
-    for path, is_folder in entries:
-        if is_folder:
-            _empty(path)
-            os.rmdir(path)
-        else:
-            os.unlink(path)
+                files.write(os.path.join(target, entry.name), files.contents(entry.path), durably=False)
 
 
 def _files(folder: str, below: str = ""):
@@ -287,16 +276,3 @@ def _files(folder: str, below: str = ""):
                 yield from _files(entry.path, f"{below}{entry.name}/")
             else:
                 yield below + entry.name, entry
-
-
-def _token(location: str) -> str:
-    """A hash over what stat says of the file `location`, or of all documents below that folder."""
-    lines = []
-    with contextlib.suppress(*_MISSING):
-        if not os.path.isdir(location):
-            lines.append(("", os.stat(location)))
-    for path, entry in _files(location):
-        with contextlib.suppress(FileNotFoundError):
-            lines.append((path, entry.stat()))
-    lines = sorted(f"{path} {stat.st_ino} {stat.st_mtime_ns} {stat.st_size}" for path, stat in lines)
-    return _revision("\n".join(lines).encode())

@@ -22,6 +22,9 @@ class FileLock:
         self._descriptor = descriptor
         self._owner = os.getpid()
 
+    def check(self) -> None:
+        """Nothing takes a file lock away from a process that lives."""
+
     def release(self) -> None:
         """Free the lock. A second call does nothing; in a forked child it only lets go of the child's copy."""
         if self._descriptor >= 0 and os.getpid() == self._owner:

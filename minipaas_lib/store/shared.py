@@ -3,7 +3,7 @@
 import time
 
 from minipaas_lib import errors
-from minipaas_lib.store.contract import LockHolder
+from minipaas_lib.store.contract import EXPIRING, LONGEST, LockHolder
 
 # "_x" is hidden in etcd, ".x" is scratch, "-x" an option.
 _FIRST = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
@@ -30,12 +30,34 @@ def check_prefix(prefix: str) -> str:
     return prefix and check_path(prefix)
 
 
+def children(paths: list[str], prefix: str) -> list[str]:
+    """The names one level below `prefix` that `paths`, all of them below it, make."""
+    start = len(prefix) + 1 if prefix else 0
+    return sorted({path[start:].partition("/")[0] for path in paths})
+
+
 def encode(path: str, text: str) -> bytes:
-    """The bytes of a document. Raises errors.UsageError for text that is not Unicode (lone surrogates, from argv)."""
+    """The bytes of a document. Raises errors.UsageError for text that is too long or not Unicode (from argv)."""
     try:
-        return text.encode()
+        data = text.encode()
     except UnicodeEncodeError as error:
         raise errors.UsageError(f"the text for {path} is not valid UTF-8 (at character {error.start + 1})") from None
+    if len(data) > LONGEST:
+        raise errors.UsageError(f"the text for {path} is too long: {len(data)} bytes, at most {LONGEST}")
+    return data
+
+
+def expires(path: str) -> bool:
+    """Whether documents at `path` are signs of life, which expire."""
+    return path.partition("/")[0] in EXPIRING
+
+
+def check_expiry(path: str, ttl: float | None) -> None:
+    """Raise errors.UsageError unless there is a time to live exactly where documents have one."""
+    if expires(path) is (ttl is None) or (ttl is not None and not 0 < ttl < 1e9):
+        raise errors.UsageError(
+            f"{printable(str(path))} is written {'with' if expires(path) else 'without'} a time to live"
+        )
 
 
 def decode(path: str, data: bytes, location: str) -> str:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from minipaas_lib import errors
 from minipaas_lib.store import documents
-from minipaas_lib.store.contract import ABSENT, LockHolder
+from minipaas_lib.store.contract import ABSENT, EXPIRING, LONGEST, LockHolder
 
 APP = "apps/blog/app.toml"
 LAPTOP = LockHolder("git push", "laptop", "2026-01-02T12:01:07Z", "host", 123)
@@ -47,6 +47,21 @@ def test_any_text_comes_back(store, text):
 def test_a_long_document_comes_back(store):
     text = "0123456789abcdef" * 30_000
     store.write(APP, text)
+    assert store.read(APP).text == text
+
+
+def test_a_text_that_ends_like_a_mark_comes_back(store):
+    for text in ("#~ 0123456789abcdef", "a = 1\n#~ 0123456789abcdef", "#~ 0123456789abcde", "#~ "):
+        store.write(APP, text)
+        assert store.read(APP).text == text
+
+
+def test_the_longest_document_comes_back_and_a_longer_one_is_refused(store):
+    text = "ü;% &=+\n" * (LONGEST // 9)
+    store.write(APP, text)
+    assert store.read(APP).text == text
+    with pytest.raises(errors.UsageError, match="too long"):
+        store.write(APP, "x" * (LONGEST + 1))
     assert store.read(APP).text == text
 
 
@@ -203,8 +218,95 @@ def test_export_copies_every_document(store, tmp_path):
     assert sorted(os.listdir(folder)) == ["apps", "platform.toml"]
 
 
+def test_export_leaves_signs_of_life_out(store, tmp_path):
+    store.write("services/blog/web.1", "x", ttl=60)
+    store.write(APP, "")
+    store.export(str(tmp_path / "copy"))
+    assert os.listdir(tmp_path / "copy") == ["apps"]
+
+
 def test_location_tells_where_to_mend(store):
     assert store.location(APP).endswith(APP)
+
+
+def test_all_of_a_folder_is_read_at_once(store):
+    for path in (APP, "apps/blog/releases/1.toml", "apps/a/app.toml", "users/x.toml"):
+        store.write(path, path)
+    assert store.read_all("apps").documents == {path: store.read(path) for path in store.list("apps")}
+    assert list(store.read_all().documents) == store.list()
+    assert store.read_all("none").documents == store.read_all(APP).documents == {}
+
+
+def test_what_is_read_at_once_can_be_watched_from_there(store):
+    store.write(APP, "a")
+    for prefix in ("apps", "none", ""):
+        token = store.read_all(prefix).token
+        assert store.watch(prefix, token, timeout=0) is None
+        store.write(f"{prefix or 'apps'}/x", prefix)
+        assert store.watch(prefix, token, timeout=5) not in (None, token)
+
+
+# Signs of life
+
+
+@pytest.mark.parametrize("top", EXPIRING)
+def test_a_sign_of_life_expires_with_its_folders(store, until, top):
+    path = f"{top}/blog/web.1"
+    revision = store.write(path, "address", ttl=1)
+    assert store.read(path) == ("address", revision) and store.exists(path)
+    assert store.list() == [path] and store.children(f"{top}/blog") == ["web.1"] and store.children("") == [top]
+    assert list(store.read_all(top).documents) == [path]
+    token = store.watch(top)
+    until(lambda: not store.exists(path))
+    assert store.list() == store.list(top) == []
+    assert store.children("") == store.children(top) == store.children(f"{top}/blog") == []
+    assert store.read_all().documents == {}
+    for call in (store.read, store.delete, lambda path: store.renew(path, 5)):
+        with pytest.raises(errors.NotFound):
+            call(path)
+    assert store.watch(top, token, timeout=5) not in (None, token)
+    store.write(path, "again", ABSENT, ttl=60)
+    assert store.read(path).text == "again"
+
+
+def test_a_sign_of_life_is_renewed_without_a_word(store):
+    path = "services/blog/web.1"
+    store.write(path, "address", ttl=2)
+    token = store.watch("services")
+    for _ in range(4):
+        time.sleep(0.8)
+        revision = store.renew(path, 2)
+    assert store.read(path) == ("address", revision)
+    assert store.watch("services", token, timeout=0.2) is None
+    assert store.write(path, "elsewhere", revision, ttl=60) == store.read(path).revision
+    assert store.watch("services", token, timeout=5) not in (None, token)
+
+
+def test_signs_of_life_are_compared_and_swapped(store):
+    path = "routers/node1"
+    first = store.write(path, "1", ABSENT, ttl=60)
+    with pytest.raises(errors.Conflict):
+        store.write(path, "lost", ABSENT, ttl=60)
+    store.write(path, "2", first, ttl=60)
+    with pytest.raises(errors.Conflict):
+        store.delete(path, first)
+    store.delete(path)
+    assert store.children("") == []
+
+
+def test_only_signs_of_life_expire(store):
+    for call in (
+        lambda: store.write(APP, "", ttl=5),
+        lambda: store.renew(APP, 5),
+        lambda: store.write("services/x", ""),
+        lambda: store.write("services/x", "", ttl=0),
+        lambda: store.write("services/x", "", ttl=-1),
+        lambda: store.write("services/x", "", ttl=float("nan")),
+        lambda: store.write("services/x", "", ttl=float("inf")),
+    ):
+        with pytest.raises(errors.UsageError):
+            call()
+    assert store.list() == []
 
 
 # Many writers
@@ -401,6 +503,14 @@ def test_release_is_idempotent_and_frees_one_lock_only(store):
         with pytest.raises(errors.Locked):
             store.lock("blog", LAPTOP)
     assert store.lock_holder("never") is None
+
+
+def test_a_held_lock_is_checked(opener):
+    with opener().lock("blog", LAPTOP, ttl=1) as held:
+        for _ in range(5):
+            held.check()
+            time.sleep(0.5)
+        assert opener().lock_holder("blog") == LAPTOP
 
 
 def test_an_error_within_frees_the_lock(store):
