@@ -69,6 +69,11 @@ def test_a_command_that_writes_state_imports_no_docker(host):
     assert not imported(host, "config:set", "--no-restart", "blog", "B=2") & {"docker", "requests", "gevent", "jinja2", "etcd"}
 
 
+def test_without_a_cluster_nothing_of_it_is_imported(host):
+    found = imported(host, "apps:list")
+    assert not {name for name in found if "etcd" in name}, found
+
+
 def test_git_goes_through_without_click(host, tmp_path):
     (tmp_path / "minipaas_index.py").write_text(index.generate())
     repository = host / "repos/blog.git/hooks"

@@ -1,0 +1,128 @@
+"""Whether this host belongs to a cluster, and where that is: `cluster.toml` in paths.root(), of mode 0600.
+
+    etcd = ["https://10.0.0.1:2379", "https://10.0.0.2:2379"]
+    ca = "/etc/minipaas/ca.pem"
+    cert = "/etc/minipaas/client.pem"
+    key = "/etc/minipaas/client-key.pem"
+    fleet = "unix:///var/run/fleet.sock"
+
+    [node]                                      # whatever the agent of this machine is to know
+
+Without the file this is one host with a state folder of its own.
+"""
+
+import os
+from typing import NamedTuple
+
+from minipaas_lib import errors, paths
+
+_TEXTS = ("ca", "cert", "key", "fleet")
+
+
+class ClusterSettings(NamedTuple):
+    etcd: tuple[str, ...]  # client URLs, at least one
+    ca: str = ""  # file of the certificate authority; the system's authorities without one
+    cert: str = ""  # file of our client certificate
+    key: str = ""  # file of its private key
+    fleet: str = ""  # URL of fleet's API: unix:///..., http://...
+    node: dict = {}  # the table [node], as it stands
+
+
+def path() -> str:
+    """The file that makes this host a head of a cluster."""
+    return os.path.join(paths.root(), "cluster.toml")
+
+
+def settings() -> ClusterSettings | None:
+    """What the file says; None where there is none. Raises errors.BadConfig."""
+    try:
+        os.stat(path())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise _bad(error.strerror or str(error)) from None
+    return _read()
+
+
+def _read() -> ClusterSettings:
+    import tomllib
+
+    try:
+        with open(path(), "rb") as file:
+            return parse(tomllib.load(file))
+    except OSError as error:
+        raise _bad(error.strerror or str(error)) from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError and UnicodeDecodeError are ValueErrors
+        raise _bad(str(error)) from None
+
+
+def parse(table: dict) -> ClusterSettings:
+    """The settings in the file's table. Raises errors.BadConfig."""
+    etcd = table.get("etcd")
+    if not isinstance(etcd, list) or not etcd or not all(is_etcd_url(url) for url in etcd):
+        raise _bad("etcd must be a list of addresses such as http://10.0.0.1:2379")
+    for name in _TEXTS:
+        if not isinstance(table.get(name, ""), str) or "\0" in table.get(name, ""):
+            raise _bad(f"{name} must be a text")
+    if bool(table.get("cert")) != bool(table.get("key")):
+        raise _bad("cert and key belong together")
+    if not isinstance(table.get("node", {}), dict):
+        raise _bad("node must be a table")
+    if unknown := sorted(table.keys() - {"etcd", "node", *_TEXTS}):
+        raise _bad(f"there is no setting {unknown[0][:40]!r}")
+    texts = {name: table.get(name, "") for name in _TEXTS}
+    return ClusterSettings(tuple(url.rstrip("/") for url in etcd), **texts, node=table.get("node", {}))
+
+
+def is_etcd_url(url: object) -> bool:
+    """Whether `url` is the address of an etcd server: http or https, a host, maybe a port, and no more."""
+    from urllib.parse import urlsplit
+
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or set(url) & set(" ?#@\\"):
+        return False
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    plain = url.startswith(("http://", "https://")) and not parts.path.strip("/")
+    return plain and bool(parts.hostname) and port != 0
+
+
+def write(found: ClusterSettings) -> None:
+    """Make this host a head of that cluster, from the next command on. Raises OSError."""
+    from minipaas_lib import vendor
+
+    vendor.activate()
+    import tomlkit
+
+    table = {name: value for name, value in found._asdict().items() if value}
+    part = path() + ".part"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(tomlkit.dumps(table | {"etcd": list(found.etcd)}))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path())
+    _sync_folder()
+
+
+def remove() -> None:
+    """Make this host one of its own again, from the next command on. Raises OSError."""
+    try:
+        os.unlink(path())
+    except FileNotFoundError:
+        return
+    _sync_folder()
+
+
+def _sync_folder() -> None:
+    descriptor = os.open(os.path.dirname(path()), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _bad(reason: str) -> errors.BadConfig:
+    return errors.BadConfig(f"{path()} cannot be used: {reason}", f"mend it: edit {path()}")

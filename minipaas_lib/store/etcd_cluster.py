@@ -1,0 +1,335 @@
+"""The members of an etcd cluster as one: which of them to ask, for how long, and what a lost answer meant."""
+
+import os
+import time
+
+from minipaas_lib import errors
+from minipaas_lib.store.etcd_client import (
+    ANSWER,
+    Cleared,
+    Differs,
+    Event,
+    Found,
+    Member,
+    Missing,
+    Unanswered,
+    Unsent,
+    WrongKind,
+    tls_context,
+)
+
+LIMIT = 6.0  # seconds for one call, long enough for three members to elect a new leader
+LIMIT_AFTER_LOSS = 1.0  # the same, when the call before found no quorum
+LOSS_KEPT = 10.0  # seconds for which that is remembered
+REFUSED = 1.0  # seconds until we give up on members that all refuse the connection
+RESOLVE = 4.0  # more seconds to find out whether a write whose answer was lost has happened
+HISTORY = 0.5  # seconds for an event of the past to arrive; there it comes at once
+POLL = 10.0  # seconds of one watching request, after which the member must show that it lives
+_GONE = ("delete", "compareAndDelete", "expire")
+
+
+class _Decided(Exception):
+    """The history says that a write whose answer was lost never happened and no longer can."""
+
+
+class _Call:
+    """What was met while one thing was asked of one member after the other."""
+
+    def __init__(self, writes: bool = False) -> None:
+        self.writes = writes
+        self.unsure = False  # a member may have done, or may yet do, what it was asked
+        self.reasons: dict[str, str] = {}  # by address, why there was no answer
+
+
+class Cluster:
+    """The members at `urls`. A call tries one after the other until one answers or its time is over.
+
+    The member that answered last is asked first the next time, in the next process too: its address is kept in the
+    file `memory`. Safe for threads and greenlets; a forked child opens connections of its own.
+    """
+
+    def __init__(self, urls: tuple[str, ...], ca: str = "", cert: str = "", key: str = "", memory: str = "") -> None:
+        self._urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
+        self._tls, self._memory = (ca, cert, key), memory
+        self._context = None
+        self._members: dict[str, Member] = {}
+        self._pid, self._lost_at, self._seen = 0, -LOSS_KEPT, 0
+        self._recall()
+
+    def read(self, key: str, recursive: bool = False, quorum: bool = True) -> Found:
+        """The key as a quorum of the members knows it, or (quorum False) as one does. Raises Missing."""
+        wanted = {"recursive": recursive, "quorum": quorum}
+        params = {name: "true" for name, value in wanted.items() if value}
+        call = _Call()
+        for member, seconds in self._tries(LIMIT, call):
+            try:
+                return self._note(member, member.ask("GET", key, seconds, **params))
+            except (Unsent, Unanswered) as error:
+                self._failed(member, error, call)
+            except (Missing, WrongKind):
+                self._note(member)
+                raise
+        raise self._unavailable(call.reasons)
+
+    def swap(self, key: str, value: str, index: int, ttl: float | None = None) -> int:
+        """Write `value`, which nobody else ever writes, over the version `index` (0: none) and return the new index.
+
+        An answer that was lost is looked for in the key's history. Raises Differs (nothing was written), WrongKind,
+        errors.Unavailable (nothing was written, or it says that it is not known).
+        """
+        since = index or self._seen or self._before(key)
+        params = {"value": value, **({"prevIndex": index} if index else {"prevExist": "false"}), **_ttl(ttl)}
+        call = _Call(writes=True)
+        for member, seconds in self._tries(LIMIT, call):
+            try:
+                if call.unsure and (written := self._search(member, key, value, index, since, seconds)):
+                    return written
+                return self._note(member, member.ask("PUT", key, seconds, **params)).index
+            except (Unsent, Unanswered) as error:
+                self._failed(member, error, call)
+            except (Differs, Missing):
+                if not call.unsure:
+                    raise Differs(key) from None
+            except _Decided:
+                raise Differs(key) from None
+        raise self._unavailable(call.reasons, f"{key} was written" if call.unsure else "")
+
+    def _search(self, member: Member, key: str, value: str, index: int, since: int, seconds: float) -> int:
+        """The index at which `value` was written; 0 where it was not and still can be. Raises _Decided."""
+        present, deleted = self._present(member, key, seconds), False
+        if present and present.value == value:
+            return present.index
+        if index and present and present.index == index:
+            return 0
+        while not (present and since >= present.index):
+            event = self._event(member, key, since)
+            if event is None:
+                if present is None and not index:
+                    return 0
+                if present is None and deleted:
+                    break
+                raise Unanswered("its history did not come")
+            if event.value == value:
+                return event.index
+            deleted, since = event.action in _GONE, event.index
+        raise _Decided
+
+    def _event(self, member: Member, key: str, since: int) -> Event | None:
+        try:
+            return member.first_event(key, since + 1, HISTORY)
+        except Cleared:
+            raise Unanswered("its history is too short") from None
+
+    def remove(self, key: str, index: int) -> None:
+        """Remove the version `index` of a key. Raises Missing, Differs, errors.Unavailable."""
+        call = _Call(writes=True)
+        for member, seconds in self._tries(LIMIT, call):
+            try:
+                if call.unsure and self._is_gone(member, key, index, seconds):
+                    return
+                self._note(member, member.ask("DELETE", key, seconds, prevIndex=index))
+                return
+            except (Unsent, Unanswered) as error:
+                self._failed(member, error, call)
+            except (Missing, Differs):
+                if not call.unsure:
+                    raise
+            except _Decided:
+                raise Differs(key) from None
+        raise self._unavailable(call.reasons, f"{key} was removed" if call.unsure else "")
+
+    def _is_gone(self, member: Member, key: str, index: int, seconds: float) -> bool:
+        """Whether the version `index` was removed. Raises _Decided if it was overwritten."""
+        present = self._present(member, key, seconds)
+        if present is None:
+            return True
+        if present.index == index:
+            return False
+        event = self._event(member, key, index)
+        if event is None:
+            raise Unanswered("its history did not come")
+        if event.action in _GONE:
+            return True
+        raise _Decided
+
+    def remove_folder(self, key: str, recursive: bool) -> bool:
+        """Remove a folder, with all that is in it or only if it is empty; whether it is gone. Raises Unavailable.
+
+        etcd has no condition for this, so it is sent once: a second one could meet what was written in between.
+        """
+        call = _Call()
+        for member, seconds in self._tries(LIMIT, call):
+            try:
+                params = {"recursive": "true"} if recursive else {"dir": "true"}
+                self._note(member, member.ask("DELETE", key, max(seconds, ANSWER), **params))
+                return True
+            except Unsent as error:
+                self._failed(member, error, call)
+            except Unanswered as error:
+                self._failed(member, error, call)
+                return False
+            except Missing:
+                return True
+            except WrongKind:
+                return False
+        raise self._unavailable(call.reasons)
+
+    def remove_value(self, key: str, value: str) -> None:
+        """Remove a key if it says `value`, which nobody writes again. Raises Missing, Differs, errors.Unavailable."""
+        call = _Call()
+        for member, seconds in self._tries(LIMIT, call):
+            try:
+                self._note(member, member.ask("DELETE", key, seconds, prevValue=value))
+                return
+            except (Unsent, Unanswered) as error:
+                self._failed(member, error, call)
+        raise self._unavailable(call.reasons)
+
+    def refresh(self, key: str, value: str | None, ttl: float) -> int:
+        """Let a key live on for `ttl` seconds without telling those who watch it, and return its index.
+
+        With `value`, only if that is what it says. Raises Missing, Differs, errors.Unavailable.
+        """
+        params = {"refresh": "true", "prevExist": "true", **({"prevValue": value} if value else {}), **_ttl(ttl)}
+        call = _Call()
+        for member, seconds in self._tries(LIMIT, call):
+            try:
+                return self._note(member, member.ask("PUT", key, seconds, **params)).index
+            except (Unsent, Unanswered) as error:
+                self._failed(member, error, call)
+        raise self._unavailable(call.reasons)
+
+    def wait(self, key: str, since: int, timeout: float) -> tuple[int | None, int]:
+        """Wait for a change of `key`, or below it, after the index `since`.
+
+        Returns the index of what is known now, or None after `timeout`, and an index up to which nothing changed.
+        Raises Cleared, and errors.Unavailable when no member can be reached.
+        """
+        deadline = time.monotonic() + timeout
+        quiet = since
+        while True:
+            call = _Call()
+            for member, _ in self._tries(LIMIT, call):
+                try:
+                    before = self._alive(member)
+                    left = min(POLL, max(deadline - time.monotonic(), HISTORY / 2))
+                    event = member.first_event(key, quiet + 1, left, recursive=True)
+                    break
+                except (Unsent, Unanswered) as error:
+                    self._failed(member, error, call)
+            else:
+                raise self._unavailable(call.reasons)
+            if event:
+                return max(event.index, before), before
+            quiet = max(quiet, before)
+            if time.monotonic() >= deadline:
+                return None, quiet
+
+    def _alive(self, member: Member) -> int:
+        """The index that the member knows; a silent member is found out before we wait for its news."""
+        try:
+            return self._note(member, member.ask("GET", "/", ANSWER)).etcd_index
+        except Missing:
+            return 0
+
+    def _present(self, member: Member, key: str, seconds: float) -> Found | None:
+        try:
+            return member.ask("GET", key, seconds, quorum="true")
+        except (Missing, WrongKind):
+            return None
+
+    def _before(self, key: str) -> int:
+        """An index before which we have not tried to write the key."""
+        try:
+            return self.read(key).etcd_index
+        except (Missing, WrongKind):
+            return self._seen
+
+    def members(self) -> list[Member]:
+        """A client for every member named, whether it answers or not."""
+        return [self._member(url) for url in self._urls]
+
+    def _member(self, url: str) -> Member:
+        if self._pid != os.getpid():  # a child must not speak on its parent's connections
+            self._members, self._pid = {}, os.getpid()
+        if url not in self._members:
+            if url.startswith("https:") and self._context is None:
+                self._context = tls_context(*self._tls)
+            self._members[url] = Member(url, self._context)
+        return self._members[url]
+
+    def _tries(self, limit: float, call: _Call):
+        """Yield (member, seconds it may take) until the time is over; all refusing at once ends it early."""
+        began = time.monotonic()
+        if began - self._lost_at < LOSS_KEPT:
+            limit = LIMIT_AFTER_LOSS
+        while True:
+            refused = True
+            for url in list(self._urls):
+                end = began + limit + (RESOLVE if call.unsure and call.writes else 0.0)
+                left = end - time.monotonic()
+                if left <= 0:
+                    return
+                yield self._member(url), min(ANSWER, max(left, 0.2))
+                refused = refused and "refused" in call.reasons.get(url, "")
+            if refused and time.monotonic() - began > REFUSED:
+                return
+            time.sleep(0.1)
+
+    def _note(self, member: Member, found: Found | None = None) -> Found | None:
+        """The member answered."""
+        self._lost_at = -LOSS_KEPT
+        if found:
+            self._seen = max(self._seen, found.etcd_index)
+        if self._memory and self._remembered != member.url:
+            self._remember(member.url)
+        return found
+
+    def _failed(self, member: Member, error: Exception, call: _Call) -> None:
+        """Ask the member last from now on."""
+        call.reasons[member.url] = str(error)
+        call.unsure = call.unsure or isinstance(error, Unanswered)
+        if self._urls[0] == member.url:
+            self._urls = [*self._urls[1:], member.url]
+
+    def _recall(self) -> None:
+        """Begin with the member that answered the last process."""
+        try:
+            with open(self._memory, encoding="utf-8") as file:
+                last = file.read(1000).strip()
+            self._urls.sort(key=lambda url: url != last)
+        except (OSError, ValueError):
+            pass
+        self._remembered = self._urls[0]
+
+    def _remember(self, url: str) -> None:
+        self._remembered = url
+        try:
+            os.makedirs(os.path.dirname(self._memory), mode=0o700, exist_ok=True)
+            part = f"{self._memory}.{os.getpid()}"
+            with open(part, "w", encoding="utf-8") as file:
+                file.write(url + "\n")
+            os.replace(part, self._memory)
+        except OSError:  # it only saves time
+            pass
+
+    def _unavailable(self, reasons: dict[str, str], unknown: str = "") -> errors.Unavailable:
+        self._lost_at = time.monotonic()
+        where = ", ".join(f"{url} ({reasons[url]})" if url in reasons else url for url in sorted(self._urls))
+        reached = any("request timed out" in reason or "leader" in reason for reason in reasons.values())
+        what = "has no quorum" if reached or _silent_minority(reasons, len(self._urls)) else "does not answer"
+        after = f"whether {unknown} shows when it answers again" if unknown else "nothing was changed"
+        return errors.Unavailable(
+            f"etcd {what} at {where}: sites keep serving; {after}",
+            "start etcd again on most of its machines, then repeat the command",
+        )
+
+
+def _silent_minority(reasons: dict[str, str], members: int) -> bool:
+    """Whether some members took the question and none of those could answer it."""
+    return any(reason == "timed out" for reason in reasons.values()) and len(reasons) == members > 1
+
+
+def _ttl(seconds: float | None) -> dict[str, int]:
+    """etcd counts whole seconds."""
+    return {} if seconds is None else {"ttl": max(1, -int(-seconds // 1))}

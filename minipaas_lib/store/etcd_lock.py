@@ -1,0 +1,109 @@
+"""Locks of a cluster: a key each, which etcd forgets `ttl` seconds after its holder was last heard of.
+
+A holder that cannot be heard (it hangs, its network is cut) must stop before somebody else begins: `EtcdLock.check`.
+"""
+
+import contextlib
+import json
+import os
+import threading
+import time
+
+from minipaas_lib import errors
+from minipaas_lib.store import shared
+from minipaas_lib.store.contract import LockHolder
+from minipaas_lib.store.etcd_client import Cleared, Differs, Missing, WrongKind
+from minipaas_lib.store.etcd_cluster import Cluster
+
+_WAIT = 5.0  # seconds of one look at a lock that is waited for
+_RETRY = 1.0  # seconds between two tries to be heard
+
+
+class EtcdLock:
+    """A held lock. Keeps contract.Lock."""
+
+    def __init__(self, cluster: Cluster, key: str, value: str, name: str, ttl: float, began: float) -> None:
+        self._cluster, self._key, self._value, self._name, self._ttl = cluster, key, value, name, ttl
+        self._until = began + ttl  # on the monotonic clock, which goes on while we are stopped
+        self._owner, self._ended, self._lost = os.getpid(), threading.Event(), False
+        threading.Thread(target=self._keep, name=f"lock {name}", daemon=True).start()
+
+    def check(self) -> None:
+        """Raise errors.Unavailable unless the lock is still surely ours. For the holder, not for its children."""
+        if self._lost or (time.monotonic() > self._until - self._ttl / 3 and not self._heard()):
+            what = self._name.rpartition("/")[2]
+            raise errors.Unavailable(
+                f"the lock on {what} was lost: etcd did not hear of this command for {self._ttl:g} s",
+                "repeat the command: it begins with what this one left unfinished",
+            )
+
+    def release(self) -> None:
+        """Free the lock. A second call does nothing; in a forked child it only lets go of the child's copy."""
+        if os.getpid() == self._owner and not self._ended.is_set():
+            self._ended.set()
+            with contextlib.suppress(Missing, Differs, WrongKind, errors.Unavailable):  # then its time runs out
+                self._cluster.remove_value(self._key, self._value)
+
+    def close_in_child(self) -> None:
+        """In a forked child: nothing to do, what keeps the lock did not come along."""
+
+    def __enter__(self) -> "EtcdLock":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+    def _keep(self) -> None:
+        pause = self._ttl / 3
+        while not self._ended.wait(pause):
+            heard = self._heard()
+            if self._lost:
+                return
+            pause = self._ttl / 3 if heard else min(_RETRY, self._ttl / 10)
+
+    def _heard(self) -> bool:
+        """Let the lock live on; whether that could be done."""
+        began = time.monotonic()
+        try:
+            self._cluster.refresh(self._key, self._value, self._ttl)
+        except (Missing, Differs, WrongKind):
+            self._lost = not self._ended.is_set()
+        except errors.MinipaasError:
+            pass
+        else:
+            self._until = began + self._ttl
+            return True
+        return False
+
+
+def take(cluster: Cluster, key: str, name: str, holder: LockHolder, ttl: float, wait: float) -> EtcdLock:
+    """Take the lock `name`, kept at `key`, within `wait` seconds. Raises errors.Locked, errors.Unavailable."""
+    started = time.monotonic()
+    value = json.dumps({**holder._asdict(), "token": os.urandom(16).hex()})
+    ttl = max(1.0, -(-ttl // 1))  # etcd counts whole seconds
+    while True:
+        began = time.monotonic()
+        try:
+            cluster.swap(key, value, 0, ttl)
+            return EtcdLock(cluster, key, value, name, ttl, began)
+        except Differs:
+            pass
+        try:
+            present = cluster.read(key)
+        except Missing:  # it has just been freed
+            if time.monotonic() - started < wait + _RETRY:
+                continue
+            raise shared.locked(name, None) from None
+        left = wait - (time.monotonic() - started)
+        if left <= 0:
+            raise shared.locked(name, shared.holder_from_text(present.value or ""))
+        with contextlib.suppress(Cleared):
+            cluster.wait(key, present.etcd_index, min(left, _WAIT))
+
+
+def holder_of(cluster: Cluster, key: str) -> LockHolder | None:
+    """Who holds the lock kept at `key`, or None. Raises errors.Unavailable."""
+    try:
+        return shared.holder_from_text(cluster.read(key).value or "")
+    except Missing:
+        return None
