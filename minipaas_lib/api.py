@@ -44,6 +44,8 @@ _MODULES = {
     "app": ("pipeline.apps", "load"),
     "create_app": ("pipeline.lifecycle", "create"),
     "destroy_app": ("pipeline.trash", "destroy"),
+    "rename_app": ("pipeline.rename", "rename"),
+    "clone_app": ("pipeline.clone", "clone"),
     "edit_app": ("pipeline.change", "edit_app"),
     "platform": ("pipeline.apps", "platform"),
     "edit_platform": ("pipeline.apps", "edit_platform"),

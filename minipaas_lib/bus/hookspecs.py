@@ -23,7 +23,9 @@ def app_created(app):
 def app_renamed(app, former):
     """An app got another name.
 
-    app: App under the new name; former: str, the old name. Raising is reported; the new name stays.
+    app: App under the new name; former: str, the old name. Its document, what else of apps/<app>/ is in the store, its
+    releases and its repository go along by themselves; move what the plugin keeps elsewhere. Another app may have the
+    old name by now. Raising is reported; the new name stays. Called again where the first call was killed.
     """
 
 
@@ -33,6 +35,15 @@ def app_destroyed(app):
 
     app: App, as it last was. Not called when apps:destroy moves an app to the trash, but when it is removed from there,
     and then only if no other app has taken its name. Raising is reported; the rest goes on.
+    """
+
+
+@hookspec
+def before_clone(app, name):
+    """An app is about to be copied to a new one.
+
+    app: App, the one that is copied; name: str, the new one's. Return list[str], what of its document only one app can
+    have and the copy does not get: "table" or "table.key" ("domains.names"); or None. Raising refuses the copy.
     """
 
 

@@ -216,6 +216,7 @@ CHECKS = {
     "builder_names": _texts("the names of its builders, in a-z, 0-9, _ and -", r"[a-z0-9][a-z0-9_-]*"),
     "builder_files": _texts("a list of files", r"[^\x00-\x1f\x7f]{1,200}"),
     "build_settings": _settings,
+    "before_clone": _texts('a list of "table" or "table.key"', "[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)?"),
     "detect_builder": _detect,
     "build_image": _build,
     "release_environment": _environment,

@@ -1,5 +1,6 @@
 """The documents of apps and of the platform: list, load, create, edit."""
 
+import contextlib
 from collections.abc import Callable
 
 from minipaas_lib import caller, errors
@@ -31,23 +32,59 @@ def load(name: str) -> App:
 
 
 def missing(name: str) -> errors.NotFound:
-    """The error for an app that does not exist."""
+    """The error for an app that does not exist, or has another name now."""
     import difflib
 
+    if now_called := renamed_to(name):
+        typed = caller.command()
+        git = not typed or typed.startswith("git:pre-")
+        hint = f"git remote set-url paas paas@<host>:{now_called}" if git else f"{typed} {now_called}"
+        return errors.NotFound(f"app {name} is called {now_called} now", hint)
     near = difflib.get_close_matches(name, names(), 1)
     hint = f"did you mean {near[0]}?" if near else f"apps:create {name}"
     return errors.NotFound(f"there is no app {naming.safe(name)}", hint)
 
 
-def create(name: str) -> App:
-    """Create an app without a release. Raises errors.UsageError when there is one of that name."""
-    app = App(name, {"created": now(), "creator": caller.key()})
+def create(name: str, wishes: dict | None = None) -> App:
+    """Create an app without a release, whose document says `wishes`.
+
+    Raises errors.UsageError when there is one of that name.
+    """
+    app = App(name, {"created": now(), "creator": caller.key()} | (wishes or {}))
     try:
         documents.write(open_store(), document_path(name), app.document, if_revision=ABSENT)
     except errors.Conflict:
         raise errors.UsageError(f"app {name} exists already", f"apps:report {name}") from None
+    forget_renamed(name)
     manager.notify("app_created", app=app)
     return app
+
+
+def note_renamed(name: str, new: str) -> None:
+    """Remember what an app is called now that had the name `name`, until another app takes that."""
+    documents.write(open_store(), f"renamed/{name}.toml", {"to": new, "at": now()})
+    forget_renamed(new)
+
+
+def forget_renamed(name: str) -> None:
+    """The name is an app's again."""
+    with contextlib.suppress(errors.NotFound):
+        open_store().delete(f"renamed/{name}.toml")
+
+
+def renamed_to(name: str) -> str:
+    """What the app is called now that had that name; empty where none had it, or that app has gone."""
+    store, seen = open_store(), {name}
+    while True:
+        try:
+            name = documents.read(store, f"renamed/{name}.toml").get("to", "")
+        except errors.MinipaasError:
+            return ""
+        if store.exists(document_path(name)):
+            return name
+        if name in seen:
+            return ""
+        seen.add(name)
 
 
 def ensure(name: str) -> App:
@@ -55,7 +92,7 @@ def ensure(name: str) -> App:
     try:
         return load(name)
     except errors.NotFound:
-        if not platform().get("create-on-push", True):
+        if not platform().get("create-on-push", True) or renamed_to(name):
             raise
         try:
             return create(name)

@@ -46,9 +46,9 @@ def change_locked(
     return release
 
 
-def begin(app: App, release: Release, live: Release) -> None:
+def begin(app: App, release: Release, live: Release | None) -> None:
     """Write a release down, and that its rollout begins. Hooks may refuse it, and then nothing is written."""
-    journal.begin(app.name, "rollout", release=release.number, previous=live.number, commit=release.commit, reason=release.reason)
+    journal.begin(app.name, "rollout", release=release.number, previous=live.number if live else 0, commit=release.commit, reason=release.reason)
     try:
         manager.call("before_release", app=app, release=release)
         with journal.step(app.name, "write the release"):

@@ -27,11 +27,11 @@ def remove(app: str) -> None:
 
 
 def prune_images(app: App) -> None:
-    """Have the builders remove the images that no release of an app of that name has, in the trash or out of it."""
-    from minipaas_lib.pipeline import trash
+    """Have the builders remove the images of that name that no release of any app has, in the trash or out of it."""
+    from minipaas_lib.pipeline import apps, trash
 
-    try:
-        kept = {release.image for release in releases.all_of(app.name)} | trash.images(app.name)
+    try:  # of any app: a clone runs what its original built
+        kept = {release.image for name in {app.name, *apps.names()} for release in releases.all_of(name)} | trash.images(app.name)
     except errors.BadConfig:  # of a release that cannot be read nobody knows the image
         return
     manager.notify("images_unused", app=app, kept=kept - {""}, newest=releases.coming_number(app.name) - 1)

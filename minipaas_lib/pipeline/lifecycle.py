@@ -71,6 +71,8 @@ def recover_all() -> list[str]:
             if interrupted(name):
                 with locks.name_lock(name):
                     done.append(f"{name}: what was interrupted is put right")
+            elif retire.waiting(name):
+                retire.spawn(name)  # of a renamed app nobody else would
         except errors.MinipaasError as error:
             output.warn(f"{name}: {error.message}")
     return done + [f"{identity} is removed from the trash" for identity in trash.purge_expired()]

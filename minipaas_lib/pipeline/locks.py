@@ -34,10 +34,17 @@ def name_lock(name: str):
     """As app_lock, whether there is an app of that name or not."""
     from minipaas_lib.pipeline import recover
 
-    lock = open_store().lock(f"apps/{name}", holder(), wait=patience)
+    with bare_lock(name, patience):
+        recover.recover(name)
+        yield
+
+
+@contextlib.contextmanager
+def bare_lock(name: str, wait: float):
+    """The lock alone, waiting up to `wait` seconds: what a dead holder left is as it was. Raises errors.Locked."""
+    lock = open_store().lock(f"apps/{name}", holder(), wait=wait)
     held.append(lock)
     try:
-        recover.recover(name)
         yield
     finally:
         held.remove(lock)

@@ -43,12 +43,16 @@ def pre_receive(name: str, updates: str, branches: list[str]) -> Release | None:
 
 
 def rebuild(name: str) -> Release:
-    """Build the live commit again and deploy it. Raises errors.UsageError when no commit is live."""
+    """Build the live commit again and deploy it; where nothing is live, the one that a clone of the repository has.
+
+    Raises errors.UsageError when there is none.
+    """
     with locks.app_lock(name), interrupt.cancellable():
         live = releases.live(name)
-        if live is None or not live.commit:
+        commit = live.commit if live else repository.head_of(name)
+        if not commit:
             raise errors.UsageError(f"{name} has no commit to build", f"git push paas@<host>:{name} main")
-        return deploy_commit(name, live.commit, "rebuild", force=True)
+        return deploy_commit(name, commit, "rebuild", force=True)
 
 
 def deploy_commit(

@@ -16,16 +16,26 @@ def recover(name: str) -> bool:
     """
     record = journal.read(name)
     if record:
-        finish = {"rollout": rollout_of, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back, "fall back": trial.resume}
-        finish[record.get("operation", "rollout")](name, record)
+        finish(name, record)
     else:
         journal.forget_steps(name)  # killed after its very last one
     repository.tidy(name)
     if live := _live(name):
         repository.follow(name, live.commit)
-        if retire.waiting(name):
-            retire.spawn(name)  # where one is at work already, this one leaves at once
+    if retire.waiting(name):  # also of an app that has another name now
+        retire.spawn(name)  # where one is at work already, this one leaves at once
     return bool(record)
+
+
+def finish(name: str, record: dict) -> None:
+    """Finish or undo what a record of the journal tells of."""
+    from minipaas_lib.pipeline import clone, rename
+
+    known = {
+        "rollout": rollout_of, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back,
+        "fall back": trial.resume, rename.HERE: rename.resume, rename.THERE: rename.resume_there, clone.CLONE: clone.resume,
+    }  # fmt: skip
+    known[record.get("operation", "rollout")](name, record)
 
 
 def _live(name: str) -> Release | None:

@@ -21,6 +21,19 @@ def next_number(app: str) -> int:
             continue
 
 
+def count_from(app: str, number: int) -> None:
+    """Let no release of the app have a number up to `number` from now on."""
+    while True:
+        coming, revision = _counted(app)
+        if coming > number:
+            return
+        try:
+            open_store().write(f"counters/{app}", f"{number}\n", revision)
+            return
+        except errors.Conflict:
+            continue
+
+
 def coming_number(app: str) -> int:
     """The number the next release will have, if nobody is faster. It is not taken."""
     return _counted(app)[0]

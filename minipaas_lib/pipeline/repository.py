@@ -16,7 +16,7 @@ from minipaas_lib.pipeline.updates import choose_update, parse_updates
 
 __all__ = [
     "author", "checkout", "choose_update", "commits_between", "create", "drop_release", "follow", "has_commit",
-    "head_commit", "keep_commit", "kept_commits", "parse_updates", "read_file", "remove", "set_head", "subject", "tidy",
+    "head_commit", "head_of", "keep_commit", "kept_commits", "parse_updates", "read_file", "remove", "set_head", "subject", "tidy",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -125,6 +125,13 @@ def follow(app: str, commit: str, branch: str = "") -> None:
             git.run([f"--git-dir={folder}", "update-ref", ref, commit])
     except (errors.MinipaasError, OSError) as error:
         output.warn(f"the repository of {app} is behind: {error}")
+
+
+def head_of(app: str) -> str:
+    """The commit that a clone checks out; empty where there is none."""
+    folder = paths.repository(app)
+    head = _head(folder)
+    return _tip(folder, f"refs/heads/{head}") if head else ""
 
 
 def tidy(app: str) -> None:

@@ -5,7 +5,7 @@ import time
 
 from minipaas_lib import errors
 from minipaas_lib.model.process import Process
-from minipaas_lib.pipeline import background, engines, locks, releases
+from minipaas_lib.pipeline import apps, background, engines, locks, releases
 from minipaas_lib.store import documents, open_store
 
 LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
@@ -83,6 +83,15 @@ def run(app: str) -> None:
                     trial.look(app)
                     time.sleep(max(0.0, min(LOOK_AGAIN, deadline - time.time())))
             trial.end_with_drain(app)
+            forget_renamed(app)
+
+
+def forget_renamed(app: str) -> None:
+    """Remove the empty list of an app that has another name now, or is gone."""
+    with contextlib.suppress(errors.NotFound, errors.Conflict):
+        revision = open_store().read(path(app)).revision
+        if not waiting(app) and not open_store().exists(apps.document_path(app)):
+            open_store().delete(path(app), revision)
 
 
 def finish(app: str, name: str) -> None:

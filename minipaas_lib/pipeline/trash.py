@@ -134,6 +134,7 @@ def put_back(name: str, identity: str) -> None:
             _move(_folder(identity, "output"), paths.output(name))
         with journal.step(name, "write the documents"):
             texts = documents.read(store, path(identity))["documents"]
+            apps.forget_renamed(name)
             for document in sorted(texts, key=lambda document: document == "app.toml"):
                 store.write(f"apps/{name}/{document}", texts[document])
                 if document == "app.toml" and "live" in texts:

@@ -68,6 +68,52 @@ def apps_destroy(app, force, now):
         api.output.info(f"for seven days this brings it back: apps:restore {again}")
 
 
+@api.commands.command("apps:rename")
+@click.option("--skip-deploy", is_flag=True, help="Stop it, and start nothing under the new name")
+@api.commands.wait_option
+@click.argument("old", type=api.commands.AppName(), metavar="<old>")
+@click.argument("new", type=api.commands.AppName(), metavar="<new>")
+def apps_rename(old, new, skip_deploy):
+    """Give an app another name. It serves all the while.
+
+    New processes start under the new name beside the old ones, as a release; then requests move and the old ones go.
+    Config, domains, settings, releases and the repository go along. A push to the old name says what the app is called
+    now. With --skip-deploy the app is stopped until ps:start.
+
+    \b
+    e.g.: apps:rename blog journal
+    """
+    renamed = api.rename_app(old, new, deploy=not skip_deploy)
+    api.output.info(f"git remote set-url paas paas@<host>:{new}")
+    if renamed.stopped:
+        api.output.info(f"start it: ps:start {new}")
+
+
+@api.commands.command("apps:clone")
+@click.option("--skip-deploy", is_flag=True, help="Make the app, and start nothing")
+@click.option("--ignore-existing", is_flag=True, help="Do nothing where there is an app of the new name already")
+@api.commands.wait_option
+@click.argument("old", type=api.commands.AppName(), metavar="<old>")
+@click.argument("new", type=api.commands.AppName(), metavar="<new>")
+def apps_clone(old, new, skip_deploy, ignore_existing):
+    """Make a new app of another's config, formation, settings and repository, and run what that one runs.
+
+    It gets a default domain of its own, not the other's domains; its releases begin with v1. What linked services the
+    config names, both apps use.
+
+    \b
+    e.g.: apps:clone blog blog-staging
+          apps:clone blog blog-staging --skip-deploy
+    """
+    api.app(old)
+    if ignore_existing and new in api.app_names():
+        api.output.info(f"there is an app {new} already, nothing to do")
+        return
+    api.clone_app(old, new, deploy=not skip_deploy)
+    if api.live_release(new) is None:
+        api.output.info(f"deploy it: ps:rebuild {new}, or push to it: git push paas@<host>:{new} main")
+
+
 @api.commands.command("apps:trash")
 @api.commands.format_option
 def apps_trash(format):

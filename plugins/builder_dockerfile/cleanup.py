@@ -37,6 +37,30 @@ def unused(app: str, listed: list[str], kept: set[str], newest: int) -> list[str
     return sorted(found)
 
 
+def rename(former: str, app: str, images: set[str], kept: set[str]) -> None:
+    """Call the `images` (IDs) of an app by its new name; those in `kept` keep the former name too.
+
+    Else another app of the former name would have them removed as its own. Raises errors.Unavailable.
+    """
+    client = clients.find()
+    listed = _docker(client, "images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", f"minipaas/{former}")
+    for old, new, stays in renamed(former, app, listed.splitlines(), images, kept):
+        _docker(client, "tag", old, new)
+        if not stays:
+            _docker(client, "image", "rm", "--no-prune", old)
+
+
+def renamed(former: str, app: str, listed: list[str], images: set[str], kept: set[str]) -> list[tuple[str, str, bool]]:
+    """Of docker's lines `<ID> <name>:<tag>` (old name, new name, whether the old one stays). Pure."""
+    found = []
+    for line in listed:
+        image, _, name = line.partition(" ")
+        number = re.fullmatch(re.escape(f"minipaas/{former}:v") + r"([0-9]{1,9})", name)
+        if number and image in images:
+            found.append((name, f"minipaas/{app}:v{number[1]}", image in kept))
+    return sorted(found)
+
+
 def _run(client: clients.Client, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run([client.path, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
 

@@ -50,3 +50,11 @@ def images_unused(app, kept, newest):
     from plugins.builder_dockerfile import cleanup
 
     return cleanup.remove_unused(app.name, kept, newest)
+
+
+@api.hookimpl
+def app_renamed(app, former):
+    from plugins.builder_dockerfile import cleanup
+
+    images = {release.image for release in api.releases(app.name)} - {""}
+    cleanup.rename(former, app.name, images, api.trash.images(former))

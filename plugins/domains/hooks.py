@@ -12,6 +12,27 @@ def app_created(app):
 
 
 @api.hookimpl
+def app_renamed(app, former):
+    """Its own names go along; the default ones are made of the app's name."""
+    everywhere = owners.global_domains()
+    found = owners.domains_of(app, everywhere)
+    if everywhere and owners.uses_global(app):
+        gone = [name for name in owners.defaults(former, everywhere) if name not in found]
+        now = [name for name in owners.defaults(app.name, everywhere) if name in found]
+        if gone:
+            said = f"{' '.join(now)} is its default domain now" if now else "it has no default domain now"
+            api.output.warn(f"{app.name} answers at {' '.join(gone)} no more: {said}")
+            api.output.info(f"to keep the old one too: domains:add {app.name} {' '.join(gone)}")
+    app_created(app)
+    api.notify("domains_changed", app=app, domains=found)
+
+
+@api.hookimpl
+def before_clone():
+    return ["domains"]  # a domain leads to one app; the copy gets a default one of its own
+
+
+@api.hookimpl
 def before_release(app, release):
     """Going back to a former release may ask for a domain that another app has by now."""
     live = api.live_release(app.name)

@@ -47,6 +47,7 @@ def cases(hook: str, context: str) -> list[tuple[str, dict]]:
     told: dict[str, list[tuple[str, dict]]] = {
         "app_created": [("", {"app": fresh})],
         "app_renamed": [("", {"app": whole, "former": "before"})],
+        "before_clone": [("", {"app": whole, "name": "copy"}), ("an app never deployed", {"app": fresh, "name": "copy"})],
         "app_destroyed": [("", {"app": whole}), ("a second time", {"app": whole}), ("an app never deployed", {"app": fresh})],
         "config_changed": [("", {"app": whole, "names": ["COLOUR"]}), ("the global config", {"app": None, "names": ["COLOUR"]})],
         "detect_builder": [("", {"app": whole, "context": context})],

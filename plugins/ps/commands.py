@@ -126,7 +126,7 @@ def ps_start(apps):
 @several.apps_or_all
 @api.commands.wait_option
 def ps_rebuild(apps):
-    """Build the live commit of an app again and deploy it.
+    """Build the live commit of an app again and deploy it; where nothing is live, the newest of its repository.
 
     \b
     e.g.: ps:rebuild blog
@@ -134,7 +134,8 @@ def ps_rebuild(apps):
     """
 
     def rebuild(name):
-        several.must_be_deployed(name)
+        if not api.repository.head_of(name):  # the clone of an app has a commit before it is deployed
+            several.must_be_deployed(name)
         api.rebuild(name)
 
     return several.each(apps, rebuild)

@@ -279,6 +279,54 @@ def test_killed_at_every_step_of_what_takes_it_away_and_brings_it_back(host, sit
     say(f"{len(tried)} of {len(points)} points tried")
 
 
+@pytest.mark.timeout(LIMIT)
+def test_killed_at_every_step_of_a_renaming(host, site, other_app, say):
+    """It serves under one name or the other, at every moment; a command on either name finishes or undoes it."""
+    domain, names = f"kept.{site.name}.test", [site.name, other_app]
+    host.ssh("domains:add", site.name, domain)
+
+    def rename(line: str) -> str:
+        old, new = site.name, next(name for name in names if name != site.name)
+        FAULTS.write_text(line.replace("OLD", old).replace("NEW", new))
+        shutil.chown(FAULTS, "paas", "paas")
+        try:
+            return site.begin(["apps:rename", old, new]).communicate(timeout=120)[0]
+        finally:
+            FAULTS.unlink()
+
+    def settle(first: str) -> str:
+        """A command on each name; what they said. Then one of the names is an app."""
+        order = sorted(names, key=lambda name: name != first)
+        said = [host.ssh("checks:set", name, "wait-to-retire", "1", "--wait=60", ok=False).stderr for name in order]
+        there = [name for name in names if host.ssh("apps:exists", name, ok=False).returncode == 0]
+        assert len(there) == 1, (there, said)
+        site.name = there[0]
+        return "\n".join(said)
+
+    with Load(host, domain, threads=2).running() as load:
+        old = site.name
+        said = rename("OLD 0 never\n")
+        seen = [line.split()[:3] for line in SEEN.read_text().splitlines()]
+        SEEN.unlink()
+        settle(old)
+        assert site.name != old, said
+        points = [f"{'OLD' if app == old else 'NEW'} {number} {when}\n" for app, number, when in seen if app in names]
+        tried = chosen(points)
+        say(f"{len(points)} points in apps:rename; trying {len(tried)} of them, seed {SEED}")
+        for turn, point in enumerate(tried):
+            where = f"apps:rename {site.name} killed at {point.strip()} (seed {SEED})"
+            said = rename(point)
+            assert not load.failed, (where, load.failed[:3], said)
+            recovered = settle(names[turn % 2])
+            site.check(f"{where}\n{said}\n{recovered}")
+            assert not load.failed, (where, load.failed[:3], said, recovered)
+        site.repo.git("remote", "set-url", "paas", f"ssh://paas@127.0.0.1:{host.port}/{site.name}")
+        site.do("deploy", "0 never")
+        assert host.get(domain) == (200, f"turn {site.turn}")
+    wait_for(lambda: all(len(host.containers(name, every=True)) == (2 if name == site.name else 0) for name in names), 30)
+    say(f"{len(tried)} of {len(points)} points tried while {load.done} requests were served, none failed")
+
+
 def of_paas() -> list[int]:
     """The processes of the user paas: sshd's child, git, the hook, docker's client, what retires."""
     user, found = pwd.getpwnam("paas").pw_uid, []

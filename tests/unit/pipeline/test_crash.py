@@ -362,7 +362,7 @@ def test_what_has_expired_is_removed_for_good(blog, world, monkeypatch):
 # -- locks ---------------------------------------------------------------------------------------------------------
 
 MUTATING = [
-    ["apps:destroy", "blog", "--force"], ["builder-dockerfile:set", "blog", "dockerfile-path", "D"],
+    ["apps:destroy", "blog", "--force"], ["apps:rename", "blog", "journal"], ["builder-dockerfile:set", "blog", "dockerfile-path", "D"],
     ["checks:set", "blog", "wait-to-retire", "5"], ["config:set", "blog", "A=1"], ["config:set", "--no-restart", "blog", "A=1"],
     ["config:unset", "blog", "Z"], ["config:clear", "blog"], ["domains:add", "blog", "x.test"], ["domains:set", "blog", "x.test"],
     ["domains:remove", "blog", "y.test"], ["domains:clear", "blog"], ["domains:reset", "blog"],

@@ -1,0 +1,287 @@
+"""Give an app another name while it serves.
+
+A container keeps the name and the labels it was made with, so an app that runs gets new processes under its new name,
+beside the old ones; both serve while the requests move. The ledger goes along, and the renaming is a release of it.
+
+Two records in the journal tell of it. The one at the new name is written first and removed last; once it says `moved`
+the renaming is finished, whoever is killed, and before that undone. The one at the old name only points there. Every
+step can be taken twice.
+"""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+
+from minipaas_lib import errors, output, paths
+from minipaas_lib.bus import manager
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import PENDING, RELEASED, Release
+from minipaas_lib.pipeline import (
+    apps, compose, engines, interrupt, journal, locks, plan, postmortem, releases, repository, repository_copy, retire, rollout,
+)  # fmt: skip
+from minipaas_lib.pipeline.urls import urls
+from minipaas_lib.store import documents, open_store
+from minipaas_lib.store.contract import ABSENT
+
+HERE, THERE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
+
+
+def rename(old: str, new: str, deploy: bool = True) -> App:
+    """Rename an app; without `deploy` it is stopped under its new name until it is started.
+
+    Raises errors.NotFound, errors.UsageError for a name that is taken, and what a rollout raises: then the app is as it
+    was, under its old name.
+    """
+    with both(old, new), interrupt.cancellable():
+        app, live = apps.load(old), releases.live(old)
+        refuse(old, new)
+        stopped = app.stopped or not deploy
+        number = max(releases.coming_number(old), releases.coming_number(new)) if live else 0
+        about = {"release": number, "previous": live.number} if live else {}
+        with output.keep(_log(new, number)) if live else contextlib.nullcontext():
+            output.step(f"Renaming {old} to {new}")
+            journal.begin(new, HERE, former_name=old, stopped=stopped, **about)
+            journal.begin(old, THERE, to=new)
+            try:
+                prepare(app, new, live, number, stopped)
+            except BaseException as error:
+                take_back(old, new, error)
+                raise
+            interrupt.no_way_back()
+            with journal.step(old, f"let {new} take over"):
+                documents.write(open_store(), journal.path(new), journal.read(new) | {"moved": True})
+            finish(old, new)
+    return apps.load(new)
+
+
+@contextlib.contextmanager
+def both(old: str, new: str):
+    """Hold the locks of both names, taken in one order whoever renames what."""
+    with contextlib.ExitStack() as stack:
+        for name in sorted({old, new}):
+            stack.enter_context(locks.app_lock(name) if name == old else locks.name_lock(name))
+        yield
+
+
+def refuse(old: str, new: str) -> None:
+    """Raise errors.UsageError where the app cannot be renamed so."""
+    if new in apps.names():
+        raise errors.UsageError(f"there is an app {new} already", "give another name")
+
+
+def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool) -> None:
+    """Everything up to the moment when both names serve. All of it can be undone."""
+    old = app.name
+    with journal.step(old, "copy the documents"):
+        copy_documents(old, new)
+        releases.count_from(new, number or releases.coming_number(old) - 1)
+    with journal.step(old, "copy the repository"):
+        repository_copy.copy(old, new)
+        if os.path.isdir(paths.repository(new)):
+            repository.create(new)
+    if live is None:
+        return
+    renamed, former = App(new, app.document), dataclasses.replace(live, app=new)
+    release = compose.release_like(renamed, number, former, f"renamed from {old}", force=True)
+    manager.call("before_release", app=renamed, release=release)
+    with journal.step(old, "write the release"):
+        releases.write(release)
+    if not stopped:
+        start(app, live, renamed, release, former)
+
+
+def start(app: App, live: Release, renamed: App, release: Release, former: Release) -> None:
+    """Start the processes under the new name beside the old ones, and route to them too."""
+    scheduler = engines.scheduler()
+    with postmortem.phase("before anything started"):
+        manager.call("before_deploy", app=renamed, release=release, previous=former)
+    keep = list(plan.make_plan(live, scheduler.processes(app.name), retire.waiting(app.name)).keep)
+    rollout.stop_first(scheduler, app, release, set(live.formation), live, keep)  # only where checks:disable asks for it
+    steps = plan.make_plan(release, scheduler.processes(renamed.name), retire.waiting(renamed.name))
+    started = rollout.start_all(scheduler, renamed, release, list(steps.start))
+    with postmortem.phase("while moving traffic"):
+        with journal.step(app.name, "have the processes come back after a crash"):
+            scheduler.adopt(started)
+        with journal.step(app.name, "move the requests"):
+            rollout.switch(renamed, release, started)
+
+
+def take_back(old: str, new: str, error: BaseException) -> None:
+    """Undo a renaming that failed, and say so."""
+    try:
+        undo(old, new, journal.read(new))
+        still = f"{old} is as it was"
+    except errors.MinipaasError as another:
+        still = f"not all could be undone yet ({another.message}); the next command on {old} will"
+    postmortem.report(f"the renaming of {old}", error, still)
+
+
+def finish(old: str, new: str) -> None:
+    """All steps once the new name has taken over, whichever of them have been taken. The caller holds both locks."""
+    record = journal.read(new)
+    there = journal.read(old).get("to") == new  # else the old name may be another app's by now
+    if there:
+        hand_over(old, new, record)
+    app = apps.load(new)
+    release = releases.live(new)
+    with journal.step(old, "tell the plugins"):
+        manager.notify("app_renamed", app=app, former=old)
+        if release and not app.stopped:
+            manager.notify("after_deploy", app=app, release=release, previous=releases.load(new, record["previous"]))
+    if there:
+        with journal.step(old, "remove what is left under the old name"):
+            repository.remove(old)
+            shutil.rmtree(paths.output(old), ignore_errors=True)
+            remove_documents(old)
+        journal.end(old)
+    journal.end(new)
+    if retire.waiting(old):
+        retire.spawn(old)
+    output.step(f"{old} is called {new} now" + (f", {release.name}" if release else "") + (", and stopped" if app.stopped and release else ""))
+    for url in urls(release) if release and not app.stopped else []:
+        output.info(url)
+
+
+def hand_over(old: str, new: str, record: dict) -> None:
+    """The documents, the route, the processes and the output, which are still there under the old name."""
+    number = record.get("release", 0)
+    with journal.step(old, "write the documents"):
+        write_documents(old, new, number, record["stopped"])
+    if number:
+        with journal.step(old, "take the old route away"):
+            engines.router().remove(old)
+            engines.scheduler().tidy(old, every=True)
+            if record["stopped"]:
+                rollout.switch(apps.load(new), releases.load(new, number), [])
+        with journal.step(old, "retire the old processes"):
+            waiting = retire.waiting(old)
+            retire.add(old, [process for process in engines.scheduler().processes(old) if process.name not in waiting])
+    with journal.step(old, "move the output"):
+        move_output(old, new)
+    with journal.step(old, "note the new name"):
+        apps.note_renamed(old, new)
+
+
+def undo(old: str, new: str, record: dict) -> None:
+    """Remove what a renaming made that did not come to its end; the app goes on under its old name."""
+    there = journal.read(old).get("to") == new
+    if record.get("release"):
+        waiting = retire.waiting(new)
+        with journal.step(old, "take the new route away"):
+            engines.router().remove(new)
+        for process in engines.scheduler().processes(new):
+            if process.name not in waiting:
+                with journal.step(old, f"remove {process.name}"):
+                    engines.scheduler().stop(process, timeout=5)
+        if there:
+            start_again(old)
+    with journal.step(old, "remove what was copied"):
+        repository.remove(new)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_log(new, record.get("release", 0)))
+        remove_documents(new)
+    if there:
+        journal.end(old)
+    journal.end(new)
+
+
+def start_again(old: str) -> None:
+    """Start what checks:disable had stopped."""
+    app, live = apps.load(old), releases.live(old)
+    if live is None or app.stopped:
+        return
+    if plan.make_plan(live, engines.scheduler().processes(old), retire.waiting(old)).start:
+        try:
+            rollout.bring_back(app, live)
+        except errors.DeployFailed as error:
+            output.warn(f"not all processes of {old} are back: {error.message}; ps:restore {old} tries again")
+
+
+# -- after a kill ---------------------------------------------------------------------------------------------------
+
+
+def resume(new: str, record: dict) -> None:
+    """Finish or undo a killed renaming to `new`, whose lock the caller holds."""
+    old = record["former_name"]
+    with locks.bare_lock(old, 0):
+        _resume(old, new, record)
+
+
+def resume_there(old: str, record: dict) -> None:
+    """As resume, for a caller that holds the lock of the old name."""
+    new = record["to"]
+    with locks.bare_lock(new, 0):
+        found = journal.read(new)
+        if found.get("operation") == HERE and found["former_name"] == old:
+            _resume(old, new, found)
+        else:
+            journal.end(old)
+
+
+def _resume(old: str, new: str, record: dict) -> None:
+    at = journal.last_step(old)
+    verb = "Finishing" if record.get("moved") else "Undoing"
+    output.step(f"{verb} the renaming of {old} to {new}, which was interrupted" + (f" ({at})" if at else ""))
+    if record.get("moved"):
+        finish(old, new)
+    else:
+        undo(old, new, record)
+
+
+# -- documents and files --------------------------------------------------------------------------------------------
+
+
+def _passing(app: str) -> tuple[str, ...]:
+    """The documents of work in progress, which are the old name's or the new one's own."""
+    return journal.path(app), retire.path(app), f"apps/{app}/trial.toml"
+
+
+def copy_documents(old: str, new: str) -> None:
+    """All but the two that make it an app that is live: those come when it takes over."""
+    store = open_store()
+    for path in store.list(f"apps/{old}"):
+        if path not in (*_passing(old), apps.document_path(old), f"apps/{old}/live"):
+            store.write(_under(path, new), store.read(path).text)
+
+
+def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
+    """Make `new` the app, as `old` says it is at this moment; done already where that has gone."""
+    store = open_store()
+    if number:
+        release = releases.load(new, number)
+        if release.status == PENDING:
+            releases.finish(release, RELEASED)
+        releases.set_live(release)
+    with contextlib.suppress(errors.NotFound, errors.Conflict):
+        store.write(apps.document_path(new), store.read(apps.document_path(old)).text, ABSENT)
+    if number and stopped:
+        apps.edit(new, lambda document: document.update(stopped=True))
+
+
+def remove_documents(app: str) -> None:
+    """All but those of work in progress; the app's own first, so that it is no app any more."""
+    store = open_store()
+    for path in sorted(store.list(f"apps/{app}"), key=lambda path: path != apps.document_path(app)):
+        if path not in _passing(app)[:2]:
+            with contextlib.suppress(errors.NotFound):
+                store.delete(path)
+
+
+def move_output(old: str, new: str) -> None:
+    """File by file: what there is under the new name is of an app that was destroyed, and goes on being there."""
+    source, target = paths.output(old), paths.output(new)
+    for name in os.listdir(source) if os.path.isdir(source) else []:
+        os.makedirs(target, mode=0o700, exist_ok=True)
+        os.replace(os.path.join(source, name), os.path.join(target, name))
+
+
+def _log(new: str, number: int) -> str:
+    """Where the output of the renaming is kept: with that of its release."""
+    return f"{paths.output(new)}/v{number}.log"
+
+
+def _under(path: str, app: str) -> str:
+    """The path of a document of one app as that of another."""
+    _, _, rest = path.split("/", 2)
+    return f"apps/{app}/{rest}"
