@@ -27,6 +27,7 @@ class ContainerSpec:
     command: str | tuple[str, ...] = ""  # a shell line from the Procfile, or the words as they are; "" is the image's
     environment: dict[str, str] = field(default_factory=dict)
     port: int = 0  # the port it must listen on; 0 for other than web
+    ports: tuple[int, ...] = ()  # all ports that requests may be routed to
     stop_timeout: int = STOP_TIMEOUT
     pids_limit: int = PIDS_LIMIT
     memory: int = 0  # bytes; 0 is no limit
@@ -58,7 +59,7 @@ class Process:
     @property
     def backend(self) -> Backend:
         """Where its ports are reached."""
-        return Backend(self.address, self.ports)
+        return Backend(self.address, self.ports, self.name)
 
 
 @dataclass(frozen=True)

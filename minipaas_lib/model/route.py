@@ -21,6 +21,7 @@ class Backend(NamedTuple):
 
     address: str
     ports: tuple[tuple[int, int], ...] = ()  # (container port, port of the address), where the two differ
+    process: str = ""  # its name: by that it is found again where it moves to another address
 
     def at(self, container_port: int) -> int:
         """The port of the address that leads to a container port."""

@@ -143,9 +143,16 @@ def container_spec(release: Release, process_type: str, index: int) -> Container
         command=release.commands.get(process_type, ""),
         environment=environment,
         port=release.port if web else 0,
+        ports=container_ports(release) if web else (),
         healthcheck=health(release, process_type),
         **chosen,
     )
+
+
+def container_ports(release: Release) -> tuple[int, ...]:
+    """The ports of web processes that the release's listeners lead to, and PORT, sorted."""
+    listened = {inside for _, _, inside in release.routing.get("listeners", [])}
+    return tuple(sorted(listened | {release.port}))
 
 
 def health(release: Release, process_type: str) -> liveness.Healthcheck | None:

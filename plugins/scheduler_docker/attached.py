@@ -7,6 +7,7 @@ import signal
 import time
 
 from minipaas_lib import api
+from plugins.scheduler_docker import client
 
 _CLIENT = "/usr/bin/docker"  # Debian's; a newer one earlier on PATH may not fit the daemon
 _TIMED_OUT = 124  # as timeout(1)
@@ -15,16 +16,16 @@ _PROBE_BYTES = 4096  # of what a probe printed are kept
 _NO_DETACH = "--detach-keys=ctrl-^,ctrl-^,ctrl-_"  # leave Ctrl-P to the shell in the container
 
 
-def start(container: str, interactive: bool, ttl: int | None) -> int:
+def start(daemon: client.Daemon, container: str, interactive: bool, ttl: int | None) -> int:
     """Start a created container, attached; its exit code, or 124 after `ttl` seconds.
 
     Raises errors.Cancelled when the caller hung up. The container may still run then.
     """
     words = ["start", "--attach", _NO_DETACH, *(["--interactive"] if interactive else []), container]
-    return _attend(words, interactive, ttl)
+    return _attend([*daemon.words, *words], interactive, ttl)
 
 
-def read(container: str, say) -> int:
+def read(daemon: client.Daemon, container: str, say) -> int:
     """Start a created container and give each line that it prints to `say`; its exit code.
 
     Raises errors.Cancelled when a signal ends the wait. The container may still run then.
@@ -33,7 +34,7 @@ def read(container: str, say) -> int:
 
     with _signals_raise():
         child = subprocess.Popen(
-            [_client(), "start", "--attach", container],
+            [_client(), *daemon.words, "start", "--attach", container],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         try:
@@ -68,13 +69,13 @@ def probe(docker_api, container: str, command: list[str], timeout: float, sessio
     return docker_api.exec_inspect(made)["ExitCode"] or 0, said.decode("utf-8", "replace")
 
 
-def execute(container: str, command: list[str], tty: bool, session: str) -> int:
+def execute(daemon: client.Daemon, container: str, command: list[str], tty: bool, session: str) -> int:
     """Run a command inside a running container, attached; its exit code. Raises errors.Cancelled.
 
     `session` is a word of our own in the environment of whatever the command starts; see `hang_up`.
     """
     mode = ["--tty", _NO_DETACH] if tty else []
-    return _attend(["exec", "--interactive", *mode, "--env", f"{_SESSION}={session}", container, *command], True, None)
+    return _attend([*daemon.words, "exec", "--interactive", *mode, "--env", f"{_SESSION}={session}", container, *command], True, None)
 
 
 def hang_up(docker_api, container: str, session: str) -> None:

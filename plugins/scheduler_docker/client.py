@@ -7,23 +7,35 @@ from minipaas_lib import api
 
 TIMEOUT = 60  # seconds that docker may take for one answer
 
-_clients: dict[int, object] = {}  # by process id: a forked child must not talk into its parent's connection
+class Daemon:
+    """One docker: this host's, or the one that answers at `url` (unix:///path)."""
+
+    def __init__(self, url: str = "") -> None:
+        self.url = url
+        self._clients: dict[int, object] = {}  # by process id: a child must not talk into its parent's connection
+
+    def connect(self):
+        """The low-level client of the docker SDK, connected when first called. Raises errors.Unavailable."""
+        if os.getpid() not in self._clients:
+            with answering():
+                self._clients[os.getpid()] = self.new()
+        return self._clients[os.getpid()]
+
+    def new(self):
+        """A client of its own, for a stream that is read while the shared one is in use."""
+        api.activate()
+        import docker
+
+        where = {"base_url": self.url} if self.url else docker.utils.kwargs_from_env()
+        return docker.APIClient(timeout=TIMEOUT, **where)
+
+    @property
+    def words(self) -> list[str]:
+        """What tells docker's own program of it."""
+        return ["--host", self.url] if self.url else []
 
 
-def connect():
-    """The low-level client of the docker SDK, connected when first called. Raises errors.Unavailable."""
-    if os.getpid() not in _clients:
-        with answering():
-            _clients[os.getpid()] = new()
-    return _clients[os.getpid()]
-
-
-def new():
-    """A client of its own, for a stream that is read while the shared one is in use."""
-    api.activate()
-    import docker
-
-    return docker.APIClient(timeout=TIMEOUT, **docker.utils.kwargs_from_env())
+HERE = Daemon()
 
 
 @contextlib.contextmanager

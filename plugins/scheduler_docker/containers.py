@@ -24,8 +24,11 @@ _STATES = {"created": "created", "running": "running", "paused": "running", "res
 _GONE = ("removing",)
 
 
-def body(spec: "api.ContainerSpec", network: str, address: str) -> dict:
-    """The body of `POST /containers/create` for a process at a fixed address of `network`."""
+def body(spec: "api.ContainerSpec", network: str, address: str = "", published_at: str = "") -> dict:
+    """The body of `POST /containers/create` for a process on `network`, at a fixed address of it.
+
+    Or with its ports published at an address of the host, `published_at`: docker picks a port of it for each.
+    """
     labels = {
         APP: spec.app,
         RELEASE: str(spec.release),
@@ -34,8 +37,11 @@ def body(spec: "api.ContainerSpec", network: str, address: str) -> dict:
         PORT: str(spec.port),
         RESTART: spec.restart,
     }
-    endpoint = {"IPAMConfig": {"IPv4Address": address}}
-    made = _body(spec, network, labels, endpoint)
+    made = _body(spec, network, labels, {"IPAMConfig": {"IPv4Address": address}} if address else {})
+    if published_at:
+        published = {f"{port}/tcp": [{"HostIp": published_at, "HostPort": ""}] for port in spec.ports}
+        made["ExposedPorts"] = {name: {} for name in published}
+        made["HostConfig"]["PortBindings"] = published
     if spec.healthcheck:
         made["Healthcheck"] = _healthcheck(spec.healthcheck)
     return made
@@ -131,6 +137,7 @@ def process(answer: dict, network: str) -> "api.Process":
     state = answer["State"]
     labels = answer["Config"]["Labels"] or {}
     policy = answer["HostConfig"]["RestartPolicy"]["Name"] or "no"
+    at, ports = published(answer)
     return api.Process(
         name=answer["Name"].lstrip("/"),
         app=labels[APP],
@@ -138,12 +145,26 @@ def process(answer: dict, network: str) -> "api.Process":
         process_type=labels[PROCESS],
         index=int(labels[INDEX]),
         id=answer["Id"],
-        address=address(answer["NetworkSettings"]["Networks"], network),
+        address=at or address(answer["NetworkSettings"]["Networks"], network),
         port=int(labels.get(PORT) or 0),
         state="missing" if state["Status"] in _GONE else _STATES.get(state["Status"], "exited"),
         exit_code=state["ExitCode"],
         started="" if state["StartedAt"].startswith("0001-") else state["StartedAt"],
         adopted=policy != "no" or labels.get(RESTART) == "no",
+        ports=ports,
+    )
+
+
+def published(answer: dict) -> tuple[str, tuple[tuple[int, int], ...]]:
+    """The host's address at which body() had a container's ports published, and the port there of each.
+
+    An empty address where they are not, and no ports while it does not run.
+    """
+    asked = (answer["HostConfig"].get("PortBindings") or {}).values()
+    at = next((binding["HostIp"] for bindings in asked for binding in bindings or [] if binding["HostIp"]), "")
+    found = (answer["NetworkSettings"].get("Ports") or {}).items() if at else ()
+    return at, tuple(
+        sorted((int(name.partition("/")[0]), int(bindings[0]["HostPort"])) for name, bindings in found if bindings)
     )
 
 

@@ -35,7 +35,7 @@ def _host() -> list:
     from plugins.scheduler_docker import client, network
 
     with client.answering():
-        version = client.connect().version()["Version"]
+        version = client.HERE.connect().version()["Version"]
     return [api.Finding("docker", True, f"docker {version} answers"), _network(network.settings())]
 
 
@@ -48,7 +48,7 @@ def _network(ours) -> "api.Finding":
     part = f"network {ours.name}"
     try:
         with client.answering():
-            answer = client.connect().inspect_network(ours.name)
+            answer = client.HERE.connect().inspect_network(ours.name)
     except docker.errors.NotFound:
         return api.Finding(part, False, "the network of the apps is not there", "minipaas install")
     if answer["Options"].get("com.docker.network.bridge.enable_icc") != "false":

@@ -24,24 +24,28 @@ def settings() -> Network:
     return Network(name, table.get("bridge", name[:14] + "0"), table.get("subnet", ""))
 
 
-def ensure() -> Network:
-    """Our network, made where it is not there. Raises errors.Unavailable, errors.BadConfig."""
+def ensure(daemon: client.Daemon = client.HERE, record: bool = True) -> Network:
+    """Our network, made where it is not there. Raises errors.Unavailable, errors.BadConfig.
+
+    Its subnet is recorded unless it is that of one node among several, where nobody gives out its addresses.
+    """
     import docker.errors
 
-    docker_api = client.connect()
+    docker_api = daemon.connect()
     wanted = settings()
     with client.answering():
         try:
-            return _recorded(wanted, _subnet_of(docker_api.inspect_network(wanted.name)))
+            subnet = _subnet_of(docker_api.inspect_network(wanted.name))
+            return _recorded(wanted, subnet) if record else wanted._replace(subnet=subnet)
         except docker.errors.NotFound:
             pass
         subnet = wanted.subnet or _choose(docker_api)
-        network = _recorded(wanted, subnet)
+        network = _recorded(wanted, subnet) if record else wanted._replace(subnet=subnet)
         try:
             _create(docker_api, network)
         except docker.errors.APIError as error:
             if error.status_code == 409:  # another process was first
-                return ensure()
+                return ensure(daemon, record)
             raise api.errors.Unavailable(
                 f"docker refuses our network {network.name} ({subnet}): {client.explanation(error)}", "doctor"
             ) from error
@@ -114,14 +118,14 @@ def _uplink_mtu() -> str:
         return "1500"
 
 
-def reserve(network: Network, avoid: set[str] = frozenset()) -> str:
+def reserve(daemon: client.Daemon, network: Network, avoid: set[str] = frozenset()) -> str:
     """A free address for a new process; recorded, so that no other process is given it soon.
 
     The record is written by compare-and-swap: of two commands at once, one goes on to the next address.
     Raises errors.Unavailable when all are taken.
     """
     store = api.store()
-    taken = _taken(network) | avoid
+    taken = _taken(daemon, network) | avoid
     while True:
         try:
             text, revision = store.read(_LAST)
@@ -146,11 +150,11 @@ def _last(text: str) -> str:
         return ""  # the record only makes reuse later; without it any free address is right
 
 
-def _taken(network: Network) -> set[str]:
+def _taken(daemon: client.Daemon, network: Network) -> set[str]:
     """The addresses of all containers on the network, stopped ones included."""
     from plugins.scheduler_docker import containers
 
     with client.answering():
-        everything = client.connect().containers(all=True)
+        everything = daemon.connect().containers(all=True)
     found = {containers.address(answer["NetworkSettings"]["Networks"], network.name) for answer in everything}
     return found - {""}

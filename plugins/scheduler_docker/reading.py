@@ -6,13 +6,13 @@ from minipaas_lib import api
 from plugins.scheduler_docker import client, containers, streams
 
 
-def last(docker_api, process: "api.Process", lines: int | None) -> list["api.LogLine"]:
+def last(daemon: client.Daemon, process: "api.Process", lines: int | None) -> list["api.LogLine"]:
     """The last `lines` lines (None: all) of a process, oldest first; none of one that is gone."""
     import docker.errors
 
     with client.answering():
         try:
-            frames = docker_api.logs(
+            frames = daemon.connect().logs(
                 process.id or process.name,
                 stream=True,
                 follow=False,
@@ -44,7 +44,7 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
     readers = Group()
 
     def read(process):
-        for line in _new_lines(process, seen.get(process.id, "")):
+        for line in _new_lines(scheduler.daemon, process, seen.get(process.id, "")):
             seen[process.id] = line.time
             lines_to_come.put(line)
 
@@ -61,10 +61,10 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
         raise api.errors.Unavailable("docker has stopped answering", "sudo systemctl status docker")
 
     # The events first: a container that starts while we look at the list is then in one of both.
-    started = _starts(app)
+    started = _starts(scheduler.daemon, app)
     try:
         present = [process for process in scheduler.processes(app) if wanted(process)]
-        history = [line for process in present for line in last(client.connect(), process, lines)]
+        history = [line for process in present for line in last(scheduler.daemon, process, lines)]
         seen |= {line.process.id: line.time for line in history}
         yield from sorted(history, key=lambda line: line.time)
         for process in present:
@@ -96,9 +96,9 @@ def _guarded(queue, function: Callable[[], None]) -> None:
         queue.put(error)
 
 
-def _new_lines(process: "api.Process", after: str) -> Iterator["api.LogLine"]:
+def _new_lines(daemon: client.Daemon, process: "api.Process", after: str) -> Iterator["api.LogLine"]:
     """The lines of a process after the time `after`, until its container stops."""
-    docker_api = client.new()
+    docker_api = daemon.new()
     try:
         # Docker takes whole seconds here without loss of precision; what was seen of that second is left out.
         since = {"since": _seconds(after)} if after else {}
@@ -121,9 +121,9 @@ def _seconds(time: str) -> int:
     return calendar.timegm(tuple(int(time[a:b]) for a, b in ((0, 4), (5, 7), (8, 10), (11, 13), (14, 16), (17, 19))))
 
 
-def _starts(app: str):
+def _starts(daemon: client.Daemon, app: str):
     """Docker's events about containers of the app that start."""
-    docker_api = client.new()
+    docker_api = daemon.new()
     docker_api.timeout = None
     with client.answering():
         return docker_api.events(

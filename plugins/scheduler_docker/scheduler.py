@@ -9,14 +9,26 @@ _ADDRESS_TRIES = 5
 
 
 class DockerScheduler:
-    """Runs each process as a container of its own."""
+    """Runs each process as a container of its own: of this host's docker, or of another one (see elsewhere)."""
+
+    def __init__(self, daemon: client.Daemon = client.HERE, published_at: str = "", node: str = "") -> None:
+        self.daemon = daemon
+        self.published_at = published_at
+        self.node = node
+
+    def elsewhere(self, url: str, published_at: str = "", node: str = "") -> "DockerScheduler":
+        """The same on the docker that answers at `url` (unix:///path), "" for this host's: that of a cluster's node.
+
+        There processes have no addresses of their own: their ports are published at `published_at`.
+        """
+        return DockerScheduler(client.Daemon(url) if url else client.HERE, published_at, node)
 
     def has_image(self, image: str) -> bool:
         import docker.errors
 
         try:
             with client.answering():
-                client.connect().inspect_image(image)
+                self.daemon.connect().inspect_image(image)
         except docker.errors.NotFound:
             return False
         return True
@@ -25,10 +37,10 @@ class DockerScheduler:
         containers.restart_policy(spec.restart)
         if spec.healthcheck:
             spec = busybox.mounted(spec)
-        ours = network.ensure()
+        ours = network.ensure(self.daemon)
         refused: set[str] = set()
         for _ in range(_ADDRESS_TRIES):
-            address = network.reserve(ours, refused)
+            address = network.reserve(self.daemon, ours, refused)
             container = self._create(spec.name, containers.body(spec, ours.name, address))
             failure = self._start(container)
             if failure is None:
@@ -39,6 +51,19 @@ class DockerScheduler:
         raise api.errors.DeployFailed(
             f"{spec.name} cannot be started: {containers.reason(failure)}", "logs:failed " + spec.app
         )
+
+    def create(self, spec: "api.ContainerSpec") -> str:
+        """Create the container of a process, which somebody else starts, unless it is there; its id.
+
+        Raises errors.DeployFailed.
+        """
+        present = self._inspect_id(spec.name)
+        if present is not None and containers.is_process(present["Config"]["Labels"]):
+            return present["Id"]
+        if spec.healthcheck:
+            spec = busybox.mounted(spec)
+        ours = network.ensure(self.daemon, record=False)
+        return self._create(spec.name, containers.body(spec, ours.name, published_at=self.published_at))
 
     def adopt(self, processes: list["api.Process"]) -> None:
         for process in processes:
@@ -63,11 +88,11 @@ class DockerScheduler:
         if timeout is None:
             timeout = answer["Config"].get("StopTimeout") or 10
         with client.answering(), contextlib.suppress(docker.errors.NotFound):
-            client.connect().stop(answer["Id"], timeout=timeout)
+            self.daemon.connect().stop(answer["Id"], timeout=timeout)
         self._remove(answer["Id"])
 
     def tidy(self, app: str, every: bool = False) -> None:
-        docker_api = client.connect()
+        docker_api = self.daemon.connect()
         with client.answering():
             found = docker_api.containers(all=True, filters={"label": f"{containers.RUN}={app}"})
         for item in found:
@@ -82,12 +107,12 @@ class DockerScheduler:
         answer = self._inspect(process)
         if answer is None:
             return replace(process, state="missing", adopted=False)
-        return containers.process(answer, network.settings().name)
+        return self._described(answer, network.settings().name)
 
     def processes(self, app: str | None = None) -> list["api.Process"]:
         ours = network.settings().name
         label = containers.APP + (f"={app}" if app else "")
-        docker_api = client.connect()
+        docker_api = self.daemon.connect()
         with client.answering():
             found = docker_api.containers(all=True, filters={"label": label})
         answers = [
@@ -95,7 +120,7 @@ class DockerScheduler:
             for item in found
             if ours in (item["NetworkSettings"]["Networks"] or {}) and containers.is_process(item["Labels"])
         ]
-        processes = [containers.process(answer, ours) for answer in answers if answer]
+        processes = [self._described(answer, ours) for answer in answers if answer]
         return sorted(
             processes, key=lambda process: (process.app, process.process_type, process.index, process.release)
         )
@@ -108,7 +133,7 @@ class DockerScheduler:
             return api.Diagnosis("missing", 0, False, (), (), "the container is gone")
         state = answer["State"]
         log = tuple(line.text for line in self.logs([process], lines))
-        now = containers.process(answer, network.settings().name)
+        now = self._described(answer, network.settings().name)
         said = containers.reason(state["Error"]) if state["Error"] else ""
         return api.Diagnosis(
             state=now.state,
@@ -124,19 +149,19 @@ class DockerScheduler:
     ) -> int:
         from plugins.scheduler_docker import attached
 
-        return self._one_off(spec, lambda name: attached.start(name, interactive, ttl), interactive, tty)
+        return self._one_off(spec, lambda name: attached.start(self.daemon, name, interactive, ttl), interactive, tty)
 
     def task(self, spec: "api.ContainerSpec", say) -> int:
         from plugins.scheduler_docker import attached
 
-        return self._one_off(spec, lambda name: attached.read(name, say))
+        return self._one_off(spec, lambda name: attached.read(self.daemon, name, say))
 
     def _one_off(self, spec: "api.ContainerSpec", attend, interactive: bool = False, tty: bool = False) -> int:
         """What `attend` returns for a container made for it; nothing is left of that."""
         import secrets
 
         self.tidy(spec.app)
-        ours = network.ensure()
+        ours = network.ensure(self.daemon)
         name = f"{spec.name.rpartition('.')[0] or spec.name}.{secrets.token_hex(4)}"
         made = self._create(name, containers.one_off_body(spec, ours.name, interactive, tty, owner.me()))
         try:
@@ -151,7 +176,7 @@ class DockerScheduler:
 
         from plugins.scheduler_docker import attached
 
-        docker_api, session = client.new(), secrets.token_hex(8)
+        docker_api, session = self.daemon.new(), secrets.token_hex(8)
         docker_api.timeout = timeout
         with client.answering():
             try:
@@ -174,16 +199,16 @@ class DockerScheduler:
             )
         session = secrets.token_hex(8)
         try:
-            return attached.execute(now.name, command or [self._shell(now)], tty, session)
+            return attached.execute(self.daemon, now.name, command or [self._shell(now)], tty, session)
         except api.errors.Cancelled:
             with contextlib.suppress(docker.errors.APIError, api.errors.Unavailable), client.answering():
-                attached.hang_up(client.connect(), now.id, session)
+                attached.hang_up(self.daemon.connect(), now.id, session)
             raise
 
     def logs(self, processes: list["api.Process"], lines: int | None = 100) -> list["api.LogLine"]:
         from plugins.scheduler_docker import reading
 
-        found = [line for process in processes for line in reading.last(client.connect(), process, lines)]
+        found = [line for process in processes for line in reading.last(self.daemon, process, lines)]
         return sorted(found, key=lambda line: line.time)
 
     def follow(self, app: str, lines: int, process_type: str | None = None, index: int | None = None):
@@ -200,13 +225,18 @@ class DockerScheduler:
             raise api.errors.NotFound(f"{process.name} is gone", f"ps:report {process.app}")
         return containers.without_values(answer)
 
+    def _described(self, answer: dict, ours: str) -> "api.Process":
+        from dataclasses import replace
+
+        return replace(containers.process(answer, ours), node=self.node)
+
     # -- one docker call each ------------------------------------------------------------------------------------
 
     def _create(self, name: str, body: dict) -> str:
         """Create a container, in the place of a leftover of the same name; its id."""
         import docker.errors
 
-        docker_api = client.connect()
+        docker_api = self.daemon.connect()
         for attempt in (1, 2):
             try:
                 with client.answering():
@@ -242,7 +272,7 @@ class DockerScheduler:
 
         try:
             with client.answering():
-                client.connect().start(container)
+                self.daemon.connect().start(container)
             return None
         except docker.errors.APIError as error:
             self._remove(container)
@@ -257,7 +287,7 @@ class DockerScheduler:
 
         try:
             with client.answering():
-                client.connect().remove_container(container, v=True, force=True)
+                self.daemon.connect().remove_container(container, v=True, force=True)
         except docker.errors.APIError as error:
             if error.status_code not in (404, 409):  # gone, or being removed
                 raise api.errors.Unavailable(
@@ -269,7 +299,7 @@ class DockerScheduler:
         import docker.errors
 
         with client.answering(), contextlib.suppress(docker.errors.APIError):
-            client.connect().stop(container, timeout=timeout)
+            self.daemon.connect().stop(container, timeout=timeout)
         self._remove(container)
 
     def _update(self, process: "api.Process", policy: dict) -> None:
@@ -278,7 +308,7 @@ class DockerScheduler:
 
         try:
             with client.answering():
-                client.connect().update_container(process.id or process.name, restart_policy=policy)
+                self.daemon.connect().update_container(process.id or process.name, restart_policy=policy)
         except docker.errors.APIError as error:
             said = client.explanation(error)
             if not client.is_missing(error) and "marked for removal" not in said:
@@ -294,7 +324,7 @@ class DockerScheduler:
 
         with client.answering():
             try:
-                return client.connect().inspect_container(container)
+                return self.daemon.connect().inspect_container(container)
             except docker.errors.NotFound:
                 return None
 
@@ -302,11 +332,11 @@ class DockerScheduler:
         answer = self._inspect_id(container)
         if answer is None:
             raise api.errors.DeployFailed("a container was removed by somebody else while it started", "doctor")
-        return containers.process(answer, ours)
+        return self._described(answer, ours)
 
     def _shell(self, process: "api.Process") -> str:
         """bash where the image has it, else sh. Raises errors.Unavailable where it has none."""
-        docker_api = client.connect()
+        docker_api = self.daemon.connect()
         with client.answering():
             probe = docker_api.exec_create(process.id, ["sh", "-c", "command -v bash || true"], stderr=False)["Id"]
             said = docker_api.exec_start(probe).decode("utf-8", "replace").strip()

@@ -183,7 +183,25 @@ def test_an_address_is_not_given_again_soon_and_a_stopped_container_keeps_its_ow
     docker("stop", "-t", "0", two.name)
     from plugins.scheduler_docker import network
 
-    assert two.address in network._taken(network.settings())
+    assert two.address in network._taken(scheduler.daemon, network.settings())
+
+
+def test_a_process_on_a_node_is_reached_at_the_ports_published_there(scheduler):
+    node = scheduler.elsewhere("unix:///var/run/docker.sock", published_at="127.0.0.1", node="node1")
+    made = node.create(spec(ports=(5000,)))
+    assert node.create(spec(ports=(5000,))) == made, "what is there stays, whoever asks again"
+    docker("start", made)
+    (process,) = node.processes(APP)
+    assert (process.node, process.address, process.state) == ("node1", "127.0.0.1", "running")
+    wait_for(lambda: answers(process.address, process.backend.at(5000)))
+    first = process.backend
+    docker("restart", "-t", "0", made)
+    wait_for(lambda: answers("127.0.0.1", node.refresh(process).backend.at(5000)))
+    assert node.refresh(process).backend.address == first.address
+    assert [line.text for line in node.logs([process])][:1] == ["up"]
+    assert node.probe(process, ["echo", "hello"], 10) == (0, "hello\n")
+    node.stop(process, 0)
+    assert scheduler.processes(APP) == []
 
 
 def test_many_at_once_get_addresses_of_their_own(scheduler):
@@ -263,7 +281,7 @@ def test_docker_that_does_not_run(monkeypatch):
     from plugins.scheduler_docker.scheduler import DockerScheduler
 
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
-    monkeypatch.setattr(client, "_clients", {})
+    monkeypatch.setattr(client.HERE, "_clients", {})
     with pytest.raises(errors.Unavailable) as caught:
         DockerScheduler().processes()
     assert caught.value.hint == "sudo systemctl start docker"
@@ -436,7 +454,7 @@ def test_logs_are_merged_by_time_and_long_lines_are_whole(scheduler):
 def test_follow_goes_on_across_a_deploy_and_a_restart_and_ends_with_its_reader(scheduler):
     one = scheduler.start(spec(command="echo first; sleep 2; echo second; exec sleep 60"))
     time.sleep(0.5)
-    child = drive("follow", {"app": APP}, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = drive("follow", {"app": APP}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
     seen = []
 
     def read(count: int) -> list[str]:

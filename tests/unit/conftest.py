@@ -127,7 +127,7 @@ class Engines:
     def routed(self, name: str) -> list[str]:
         """The names of the processes that an app's requests reach; of each, that it runs."""
         by_address = {p.address: p for p in self.scheduler.containers.values()}
-        reached = [by_address[address] for address, _ in self.router.table[name].backends]
+        reached = [by_address[address] for address, *_ in self.router.table[name].backends]
         assert all(process.state == "running" for process in reached)
         return sorted(process.name for process in reached)
 

@@ -151,7 +151,7 @@ class Chaos(RuleBasedStateMachine):
             assert route.backends, f"the site leads to nothing: {met}"
         if APP in self.host.router.table and releases.live(APP):
             by_address = {p.address: p for p in self.host.scheduler.containers.values()}
-            for address, _ in self.host.router.table[APP].backends:
+            for address, *_ in self.host.router.table[APP].backends:
                 assert address in by_address, f"the site leads to a process that is gone: {met}"
                 process = by_address[address]
                 assert process.state == "running" and process.adopted, f"{process}: {met}"

@@ -92,6 +92,13 @@ def test_containers(hooks):
     release = composed({"config": {"A": "1"}})
     web = compose.container_spec(release, "web", 1)
     assert (web.name, web.command, web.port, web.memory) == ("blog_v4.web.1", "serve", 8080, 1 << 20)
+    assert web.ports == (8080,)
     assert web.mounts == (("/a", "/b", "ro"),) and web.environment == {"A": "1", "PORT": "8080"}
     worker = compose.container_spec(release, "worker", 2)
+    assert worker.ports == ()
     assert (worker.name, worker.port, worker.environment) == ("blog_v4.worker.2", 0, {"A": "1"})
+
+
+def test_all_ports_that_requests_are_routed_to_are_known(hooks):
+    hooks["route_context"] = [{"listeners": [["http", 80, 8080], ["http", 9000, 9090], ["http", 81, 9090]]}]
+    assert compose.container_spec(composed({}), "web", 1).ports == (8080, 9090)

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from minipaas_lib import errors
+from minipaas_lib import api, errors
 from minipaas_lib.model.process import ContainerSpec
 from plugins.scheduler_docker import containers
 
@@ -67,6 +67,24 @@ def test_host_part():
 )
 def test_command(command, words):
     assert containers.body(spec(command=command), "n", "10.87.0.2").get("Cmd") == words
+
+
+def test_a_process_on_a_node_is_reached_at_published_ports():
+    made = containers.body(spec(ports=(5000, 9090)), "minipaas", published_at="192.0.2.7")
+    anywhere = [{"HostIp": "192.0.2.7", "HostPort": ""}]
+    assert made["HostConfig"]["PortBindings"] == {"5000/tcp": anywhere, "9090/tcp": anywhere}
+    assert made["ExposedPorts"] == {"5000/tcp": {}, "9090/tcp": {}}
+    assert made["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {}}}, "docker gives it some address"
+
+    there = answer(HostConfig=made["HostConfig"] | {"RestartPolicy": {"Name": "no"}})
+    there["NetworkSettings"]["Ports"] = {
+        "9090/tcp": [{"HostIp": "192.0.2.7", "HostPort": "49155"}], "5000/tcp": [{"HostIp": "192.0.2.7", "HostPort": "49154"}],
+        "80/tcp": None,
+    }  # fmt: skip
+    process = containers.process(there, "minipaas")
+    assert process.backend == api.Backend("192.0.2.7", ((5000, 49154), (9090, 49155)), process.name)
+    there["NetworkSettings"]["Ports"] = {}
+    assert containers.process(there, "minipaas").backend == api.Backend("192.0.2.7", (), process.name)
 
 
 def test_one_off_body():
