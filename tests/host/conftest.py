@@ -1,6 +1,7 @@
 """A real host: minipaas installed on this machine, reached over real ssh, git and http, as its users do."""
 
 import contextlib
+import fcntl
 import http.client
 import io
 import os
@@ -28,6 +29,14 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "serial: changes or measures what all tests share, so nothing else may run meanwhile")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Before -m looks: what stops docker is alone on the host without saying it twice."""
+    for item in items:
+        if item.get_closest_marker("restarts_docker"):
+            item.add_marker(pytest.mark.serial)
+
+
 def pytest_sessionstart(session):
     if os.geteuid() != 0:
         pytest.exit("the host tests need root: sudo ./tests/run", 1)
@@ -44,13 +53,21 @@ class Host:
         subprocess.run([MINIPAAS, "ssh-keys:add", self.key_name, f"{self.key}.pub"], check=True, capture_output=True)
         port = subprocess.run(["/usr/sbin/sshd", "-T"], capture_output=True, text=True).stdout
         self.port = next((line.split()[1] for line in port.splitlines() if line.startswith("port ")), "22")
-        self.succeeded: set[str] = set()  # the commands that have done their work over ssh; test_zz_coverage.py reads it
+        self.succeeded: set[str] = set()  # the commands that have done their work over ssh; see note_commands
+
+    def note_commands(self) -> set[str]:
+        """Add those to what the other processes of pytest have noted; all of them, for test_zz_coverage.py."""
+        folder = os.environ.get("MINIPAAS_COMMANDS_USED")
+        if not folder:
+            return self.succeeded
+        Path(folder, self.key_name).write_text("\n".join(self.succeeded))
+        return {command for note in Path(folder).iterdir() for command in note.read_text().split()}
 
     def ssh_command(self, *options: str) -> list[str]:
         return ["ssh", "-F", "none", "-i", str(self.key), "-p", self.port, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", *options]
 
-    def ssh(self, *words: str, input: str = "", ok: bool = True, timeout: float = 120, raw: str | None = None, options=()):
+    def ssh(self, *words: str, input: str = "", ok: bool = True, timeout: float = 240, raw: str | None = None, options=()):
         """Run one of our commands over ssh, its words quoted for the far side; `raw` is sent as it is."""
         line = raw if raw is not None else " ".join(shlex.quote(word) for word in words)
         done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input.encode(), capture_output=True, timeout=timeout)
@@ -65,7 +82,7 @@ class Host:
         """The first domain of an app."""
         return self.ssh("url", app).stdout.strip().removeprefix("http://").split(":")[0].split("/")[0]
 
-    def get(self, host: str, path: str = "/", address: str = "127.0.0.1", port: int = 80, timeout: float = 10) -> tuple[int, str]:
+    def get(self, host: str, path: str = "/", address: str = "127.0.0.1", port: int = 80, timeout: float = 20) -> tuple[int, str]:
         """One request on a fresh connection: status and body."""
         connection = http.client.HTTPConnection(address, port, timeout=timeout)
         try:
@@ -92,7 +109,7 @@ class Repo:
         self.git("remote", "add", "paas", f"ssh://paas@127.0.0.1:{host.port}/{app}")
         self.commit(**files)
 
-    def git(self, *words: str, ok: bool = True, timeout: float = 180):
+    def git(self, *words: str, ok: bool = True, timeout: float = 280):
         environment = os.environ | {
             "GIT_SSH_COMMAND": shlex.join(self.host.ssh_command()),
             "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t.test", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t.test",
@@ -117,7 +134,7 @@ class Repo:
         self.git("add", "-A")
         self.git("commit", "-q", "--allow-empty", "-m", "change")
 
-    def push(self, ref: str = "main", ok: bool = True, timeout: float = 180):
+    def push(self, ref: str = "main", ok: bool = True, timeout: float = 280):
         return self.git("push", "paas", ref, ok=ok, timeout=timeout)
 
 
@@ -126,7 +143,7 @@ def word(length: int = 6) -> str:
 
 
 def docker(*words: str, ok: bool = True, input: bytes | None = None) -> str:
-    done = subprocess.run([DOCKER, *words], input=input, capture_output=True, timeout=120)
+    done = subprocess.run([DOCKER, *words], input=input, capture_output=True, timeout=240)
     assert not ok or done.returncode == 0, f"docker {words}: {done.stderr.decode()}"
     return done.stdout.decode()
 
@@ -143,8 +160,13 @@ def web(body: str = "hello", *, command: str = "exec httpd -f -p 0.0.0.0:$PORT -
 
 def make_base_image() -> None:
     """A busybox image made on the spot: no registry is reachable, and none is needed."""
-    if docker("images", "-q", BUSYBOX_IMAGE).strip():
-        return
+    with open("/bin/busybox", "rb") as busybox:  # one process of pytest makes it, the others wait
+        fcntl.flock(busybox, fcntl.LOCK_EX)
+        if not docker("images", "-q", BUSYBOX_IMAGE).strip():
+            import_base_image()
+
+
+def import_base_image() -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for folder in ("bin", "tmp", "www"):
@@ -166,6 +188,7 @@ def host(tmp_path_factory):
     make_base_image()
     made = Host(tmp_path_factory.mktemp("laptop"))
     yield made
+    made.note_commands()
     subprocess.run([MINIPAAS, "ssh-keys:remove", made.key_name], capture_output=True)
 
 
@@ -174,7 +197,7 @@ def app(host, request):
     """The name of an app that does not exist yet; it is destroyed afterwards."""
     name = f"t-{word()}"
     yield name
-    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=120)
+    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=240)
 
 
 @pytest.fixture
@@ -182,7 +205,7 @@ def other_app(host):
     """A second one."""
     name = f"u-{word()}"
     yield name
-    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=120)
+    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=240)
 
 
 @pytest.fixture
@@ -192,10 +215,13 @@ def repo(host, app, tmp_path):
 
 
 class Load:
-    """Requests on fresh connections, one after the other on a few threads, until it is told to stop."""
+    """Requests on fresh connections, one after the other on a few threads, until it is told to stop.
 
-    def __init__(self, host: Host, name: str, path: str = "/", threads: int = 4):
-        self.host, self.name, self.path, self.threads = host, name, path, threads
+    pause: seconds between the requests of a thread; what is tested needs the processor too.
+    """
+
+    def __init__(self, host: Host, name: str, path: str = "/", threads: int = 4, pause: float = 0.02):
+        self.host, self.name, self.path, self.threads, self.pause = host, name, path, threads, pause
         self.done, self.failed = 0, []
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -213,7 +239,7 @@ class Load:
                 self.done += 1
                 if problem:
                     self.failed.append((time.time(), problem))
-            time.sleep(0.005)
+            time.sleep(self.pause)
 
     @contextlib.contextmanager
     def running(self):
@@ -228,9 +254,12 @@ class Load:
                 worker.join(30)
 
 
-def wait_for(condition, seconds: float = 30, every: float = 0.2):
-    """Poll until the condition holds, and return what it said; fails after `seconds`."""
-    end = time.monotonic() + seconds
+PATIENCE = 3  # times what a quiet machine needs at most: CI's may be slow and busy, and waiting costs only who waits in vain
+
+
+def wait_for(condition, seconds: float = 30, every: float = 0.1):
+    """Poll until the condition holds, and return what it said; fails after `seconds` of a quiet machine."""
+    end = time.monotonic() + seconds * PATIENCE
     while True:
         if found := condition():
             return found

@@ -1,7 +1,26 @@
 """Bad input gets one clear sentence and exit 1 or 2, and changes nothing."""
 
+import subprocess
+
 import pytest
-from conftest import BUSYBOX_IMAGE, Repo, web
+from conftest import BUSYBOX_IMAGE, MINIPAAS, Repo, web, word
+
+
+@pytest.fixture(scope="module")
+def live_app(host, tmp_path_factory):
+    """An app that runs and that nothing here may change; with its repository."""
+    name = f"b-{word()}"
+    made = Repo(host, tmp_path_factory.mktemp("live") / "repo", name, **web("hello from " + name))
+    made.push()
+    yield made
+    subprocess.run([MINIPAAS, "apps:destroy", name, "--force", "--now"], capture_output=True, timeout=240)
+
+
+@pytest.fixture
+def live(live_app):
+    """That app, its repository as it was pushed."""
+    yield live_app
+    live_app.git("reset", "-q", "--hard", "paas/main")
 
 
 def refused(host, *words, raw=None, input="", saying=""):
@@ -15,6 +34,7 @@ def refused(host, *words, raw=None, input="", saying=""):
 NAMES = ["TestApp", "test_app", "a/b", "a:latest", "a;id", "a|b", "$x", "../x", "-x", "a" * 64, "blog\n", "minipaas", "global", "", " ", "café", "a..b"]
 
 
+@pytest.mark.serial  # it looks at the list of all
 @pytest.mark.parametrize("name", NAMES)
 def test_bad_app_names(host, name):
     before = host.ssh("apps:list").stdout
@@ -23,10 +43,9 @@ def test_bad_app_names(host, name):
 
 
 @pytest.mark.parametrize("words", [[], ["=x"], ["1A=x"], ["A"], ["A=1", "b c"], ["A-B=1"], ["MINIPAAS_X=1"]])
-def test_bad_config(host, app, words):
-    host.ssh("apps:create", app)
-    refused(host, "config:set", app, *words)
-    assert host.ssh("config:keys", app).stdout == ""
+def test_bad_config(host, live, words):
+    refused(host, "config:set", live.app, *words)
+    assert host.ssh("config:keys", live.app).stdout == ""
 
 
 def test_a_nul_in_config(host, app):
@@ -37,11 +56,10 @@ def test_a_nul_in_config(host, app):
 
 
 @pytest.mark.parametrize("name", ["a b.test", "a;b.test", "a{b.test", "a}.test", "http://a.test", "a.test/x", "a.test:80", "-a.test", "a..test", "*.*.test", "a" * 64 + ".test", "x.*.test", "1.2.3.4"])
-def test_bad_domains(host, app, name):
-    host.ssh("apps:create", app)
-    before = host.ssh("domains:report", app, "--format", "json").stdout
-    refused(host, "domains:add", app, name)
-    assert host.ssh("domains:report", app, "--format", "json").stdout == before
+def test_bad_domains(host, live, name):
+    before = host.ssh("domains:report", live.app, "--format", "json").stdout
+    refused(host, "domains:add", live.app, name)
+    assert host.ssh("domains:report", live.app, "--format", "json").stdout == before
 
 
 def test_a_domain_of_another_app_is_refused_by_name(host, app, other_app):
@@ -61,12 +79,11 @@ PROCFILES = {
 
 
 @pytest.mark.parametrize("text", PROCFILES.values(), ids=PROCFILES)
-def test_bad_procfiles(host, app, repo, text):
-    repo.push()
-    repo.commit(Procfile=text)
-    pushed = repo.push(ok=False)
+def test_bad_procfiles(host, live, text):
+    live.commit(Procfile=text)
+    pushed = live.push(ok=False)
     assert pushed.returncode != 0 and "Procfile" in pushed.stderr
-    assert host.get(host.url_host(app)) == (200, "hello from " + app)
+    assert host.get(host.url_host(live.app)) == (200, "hello from " + live.app)
 
 
 def test_a_procfile_with_tabs_and_crlf_is_read(host, app, repo):
@@ -91,12 +108,11 @@ def test_a_symlink_as_dockerfile_or_procfile_is_not_followed(host, app, repo):
 
 
 @pytest.mark.parametrize("text", [f"FROM {BUSYBOX_IMAGE}\nRUN false\n", "FROM\n", "nonsense\n", "FROM no-such-image:1\n"], ids=["fails", "no image", "nonsense", "unknown image"])
-def test_a_dockerfile_that_fails(host, app, repo, text):
-    repo.push()
-    repo.commit(Dockerfile=text)
-    pushed = repo.push(ok=False)
+def test_a_dockerfile_that_fails(host, live, text):
+    live.commit(Dockerfile=text)
+    pushed = live.push(ok=False)
     assert pushed.returncode != 0 and " !     " in pushed.stderr
-    assert host.get(host.url_host(app)) == (200, "hello from " + app)
+    assert host.get(host.url_host(live.app)) == (200, "hello from " + live.app)
 
 
 def test_a_repository_without_dockerfile_says_what_was_looked_for(host, app, tmp_path):
@@ -106,16 +122,14 @@ def test_a_repository_without_dockerfile_says_what_was_looked_for(host, app, tmp
 
 
 @pytest.mark.parametrize("words", [["web=x"], ["web=-1"], ["web=1000"], ["nosuch=1"], ["web"], ["=1"]])
-def test_bad_scales(host, app, repo, words):
-    repo.push()
-    refused(host, "ps:scale", app, *words)
-    assert len(host.containers(app)) == 1
+def test_bad_scales(host, live, words):
+    refused(host, "ps:scale", live.app, *words)
+    assert len(host.containers(live.app)) == 1
 
 
 @pytest.mark.parametrize("mapping", ["80", "http:80", "http:0:1", "http:80:99999", "ftp:80:5000", "http:22:5000", "http:80:5000;"])
-def test_bad_ports(host, app, mapping):
-    host.ssh("apps:create", app)
-    refused(host, "ports:add", app, mapping)
+def test_bad_ports(host, live, mapping):
+    refused(host, "ports:add", live.app, mapping)
 
 
 BAD_KEYS = {
@@ -128,6 +142,7 @@ BAD_KEYS = {
 }
 
 
+@pytest.mark.serial  # it looks at the list of all
 @pytest.mark.parametrize("text", BAD_KEYS.values(), ids=BAD_KEYS)
 def test_bad_keys(host, text):
     before = host.ssh("ssh-keys:list").stdout
@@ -135,6 +150,7 @@ def test_bad_keys(host, text):
     assert host.ssh("ssh-keys:list").stdout == before
 
 
+@pytest.mark.serial  # it looks at the list of all
 @pytest.mark.parametrize("name", [".*", "a b", "", "-x", "a\nb", "a/b"])
 def test_bad_key_names(host, name):
     key = (host.folder / "id.pub").read_text()

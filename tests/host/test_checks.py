@@ -204,6 +204,7 @@ def test_who_ignores_sigterm_is_killed_after_stop_timeout_and_a_removed_type_goe
 # -- after traffic -------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.serial
 def test_a_crash_while_the_old_drains_brings_it_back_unnoticed(host, app, repo):
     host.ssh("apps:create", app)
     host.ssh("ps:scale", app, "worker=1")

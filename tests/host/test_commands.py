@@ -74,6 +74,7 @@ def test_apps_lock_locked_unlock(host, one):
     assert host.ssh("apps:locked", one, ok=False).returncode == 1
 
 
+@pytest.mark.serial
 def test_apps_set(host, app, repo):
     host.ssh("apps:set", "--global", "create-on-push", "false")
     try:
@@ -183,6 +184,7 @@ def test_domains_in_unicode_are_routed_by_their_ascii_form(host, one):
         host.ssh("domains:reset", one)
 
 
+@pytest.mark.serial
 def test_global_domains(host, one):
     before = read(host, "domains:report", "--global")["--global"]["domains-global-vhosts"]
     try:
@@ -281,6 +283,7 @@ def workers():
     return set(subprocess.run(["pgrep", "-P", master], capture_output=True, text=True).stdout.split())
 
 
+@pytest.mark.serial
 def test_nginx_reload_and_validate_config(host, one):
     before = workers()
     host.ssh("nginx:reload")
@@ -447,6 +450,7 @@ def test_every_command_explains_itself(host):
         assert done.returncode == 0 and "e.g.: " in done.stdout, command
 
 
+@pytest.mark.serial
 def test_doctor_names_the_broken_link(host, one):
     def parts(ok):
         return {finding["part"] for finding in json.loads(host.ssh("doctor", "--format", "json", ok=False).stdout) if finding["ok"] is ok}

@@ -145,6 +145,7 @@ def test_a_value_that_breaks_the_app_is_taken_back(host, app, repo):
     assert stored(host, app) == {"MODE": "good"} and host.get(host.url_host(app))[0] == 200
 
 
+@pytest.mark.serial
 def test_the_app_wins_over_the_global_config(host, app, repo):
     repo.push()
     host.ssh("config:set", app, "SHARED=mine")
@@ -160,6 +161,7 @@ def test_the_app_wins_over_the_global_config(host, app, repo):
         host.ssh("config:unset", "--global", "--no-restart", "SHARED", "ONLY_GLOBAL")
 
 
+@pytest.mark.serial
 def test_global_config_goes_from_app_to_app_and_reports_each(host, app, other_app, repo, tmp_path):
     picky = f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY start /start\nCMD ["sh", "/start"]\n'
     start = '[ "$EVERYWHERE" != yes ] || exit 3\nexec httpd -f -p $PORT -h /www\n'

@@ -29,6 +29,7 @@ def test_a_push_to_an_app_that_does_not_exist_creates_it_and_records_who(host, a
     assert host.key_name in host.ssh("apps:report", app).stdout
 
 
+@pytest.mark.serial
 def test_creating_on_push_can_be_switched_off(host, app, repo):
     host.ssh("apps:set", "--global", "create-on-push", "false")
     try:

@@ -267,6 +267,7 @@ def test_a_client_that_hangs_up_after_traffic_moved_lets_the_deploy_finish(host,
 # others at the same time
 
 
+@pytest.mark.serial
 def test_a_second_push_and_other_changes_are_refused_at_once_while_a_push_goes_on(host, app, repo, tmp_path):
     repo.push()
     second = Repo(host, tmp_path / "second", app, **web("second"))

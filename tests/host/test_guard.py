@@ -7,6 +7,8 @@ import pytest
 from conftest import BUSYBOX_IMAGE, Load, Repo, docker, wait_for, web
 from test_reboot import start_docker, stop_docker, systemd
 
+pytestmark = pytest.mark.serial  # it sets a limit for all builds, and measures
+
 DROP_IN = "/etc/systemd/system/docker.service.d/minipaas-test.conf"
 FILES = {"Dockerfile": f'FROM {BUSYBOX_IMAGE}\nRUN x=$(head -c 400m /dev/zero | tr "\\0" x); echo never\n'}
 

@@ -20,9 +20,11 @@ from pathlib import Path
 import pytest
 from conftest import Load, Repo, docker, wait_for, web
 
+pytestmark = pytest.mark.serial  # it kills whatever runs as paas
+
 ALL = os.environ.get("MINIPAAS_ALL") == "1"
 SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))
-SAMPLE, MOMENTS = 10, 200 if ALL else 15
+SAMPLE, MOMENTS = 6, 200 if ALL else 8
 LIMIT = 14400 if ALL else 900  # seconds; the sample takes one or two minutes
 ROOT = Path("/var/lib/minipaas")
 FAULTS, SEEN = ROOT / "faults", ROOT / "faults.seen"

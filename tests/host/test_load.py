@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.serial  # it measures
+
 BENCH = Path(__file__).parents[2] / "bench" / "load"
 
 

@@ -10,6 +10,8 @@ import time
 import pytest
 from conftest import MINIPAAS
 
+pytestmark = pytest.mark.serial  # it measures
+
 ROUNDS = 15
 
 

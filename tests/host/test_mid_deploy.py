@@ -10,6 +10,8 @@ from conftest import BUSYBOX_IMAGE, docker, wait_for, web
 from test_full_disk import fill, small_disk
 from test_reboot import start_docker, start_nginx, stop_docker, stop_nginx
 
+pytestmark = pytest.mark.serial  # it stops docker and nginx, and fills disks
+
 STATE = Path("/var/lib/minipaas/state")
 WORK = Path("/var/lib/minipaas/work")
 SECONDS = f"25.{random.randrange(10**6):06}"  # in the name of the process, and new to the build cache

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from conftest import MINIPAAS, Repo, docker, web, word
 
+pytestmark = pytest.mark.serial  # its plugins would meet every command
+
 HOUSE = Path(__file__).parents[2]
 EXAMPLES = HOUSE / "docs/examples"
 PLUGINS = Path("/var/lib/minipaas/plugins")

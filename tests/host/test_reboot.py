@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from conftest import Repo, docker, wait_for, web
 
+pytestmark = pytest.mark.serial  # it stops docker and nginx
+
 
 def running(name: str) -> bool:
     return subprocess.run(["pgrep", "-x", name], capture_output=True).returncode == 0

@@ -83,6 +83,7 @@ def test_numbers_are_never_given_twice(host, app, repo):
     assert [row["v"] for row in listed(host, app)] == ["v3"]
 
 
+@pytest.mark.serial
 def test_back_and_forth_while_it_serves(host, app, repo):
     repo.push()
     name = host.url_host(app)
@@ -120,6 +121,7 @@ def test_an_image_that_is_gone_is_built_again(host, app, repo):
     assert host.get(host.url_host(app)) == (200, f"hello from {app}") and listed(host, app)[0]["reason"] == "rollback to v1"
 
 
+@pytest.mark.serial
 def test_plans_tell_and_touch_nothing(host, app, repo):
     repo.push()
     host.ssh("config:set", app, "A=1")
