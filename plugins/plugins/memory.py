@@ -5,6 +5,7 @@ A process is a socket that listens on a loopback address: what waits for a port 
 
 import dataclasses
 import itertools
+import os
 import socket
 
 from minipaas_lib import api
@@ -15,6 +16,8 @@ class MemoryScheduler:
         self._processes: dict[str, api.Process] = {}
         self._sockets: dict[str, socket.socket] = {}
         self._numbers = itertools.count(2)
+        # another of these that runs meanwhile, on the same host, has addresses of its own
+        self._network = f"127.{64 + (os.getpid() >> 8) % 128}.{os.getpid() % 256}"
 
     def has_image(self, image):
         return True
@@ -22,7 +25,7 @@ class MemoryScheduler:
     def start(self, spec):
         if spec.name in self._processes:
             raise api.errors.DeployFailed(f"another container has the name {spec.name}")
-        address = f"127.77.0.{next(self._numbers) % 250 + 2}"
+        address = f"{self._network}.{next(self._numbers) % 250 + 2}"
         if spec.port:
             self._sockets[spec.name] = socket.create_server((address, spec.port))
         made = api.Process(

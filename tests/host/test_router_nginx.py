@@ -146,7 +146,8 @@ class World:
     def route(self, app="blog", generation="v1", addresses=("127.0.0.1",), **more) -> "api.Route":
         listeners = more.pop("listeners", (api.Listener("http", self.port, self.app_port),))
         domains = more.pop("domains", (f"{app}.example.org",))
-        return api.Route(app, generation, domains, listeners, tuple(addresses), **more)
+        backends = tuple(api.Backend(address) for address in addresses)
+        return api.Route(app, generation, domains, listeners, backends, **more)
 
     def get(self, host: str, path: str = "/", port: int = 0, **headers):
         connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=10)
