@@ -46,9 +46,9 @@ if sys.implementation.cache_tag != "@PYTHON@":
 
     minipaas_sources.activate(real)
 
-from minipaas_lib.main import main
+from minipaas_lib.main import program
 
-sys.exit(main())
+program()
 """
 
 _SKIPPED_FOLDERS = {"__pycache__", "tests", "testing", "test", "bin", "include", "share"}

@@ -100,6 +100,9 @@ class FakeScheduler(Broken):
     def inspect(self, process):
         return {"Name": process.name}
 
+    def warm(self):
+        self._call("warm", "")
+
     # what tests do and ask
 
     def set(self, name, **changes):
@@ -126,6 +129,9 @@ class FakeRouter(Broken):
     def apply(self, route):
         self._call("apply", route.app)
         self.table[route.app] = route
+
+    def warm(self, route=None):
+        self._call("warm", route.generation if route else "")
 
     def remove(self, app):
         self._call("remove", app)

@@ -84,6 +84,9 @@ class Scheduler(Protocol):
     def inspect(self, process: Process) -> dict:
         """The engine's own description with all environment values hidden."""
 
+    def warm(self) -> None:
+        """Do ahead what the first call needs, while a build keeps the command waiting. What it raises is not heard."""
+
 
 class Router(Protocol):
     """Sends requests to processes."""
@@ -104,5 +107,9 @@ class Router(Protocol):
     def routes(self) -> list[str]:
         """The apps that have a route, sorted."""
 
-    def warm(self) -> None:
-        """Load what apply() will need; called while a build keeps the command waiting."""
+    def warm(self, route: Route | None = None) -> None:
+        """Do ahead what apply() will need, while a build or the start of processes keeps the command waiting.
+
+        `route` is the one to come, but with other addresses of new processes: they are not known yet. What it raises is
+        not heard: apply() says it.
+        """

@@ -43,6 +43,11 @@ class Route:
         return SERVING if self.backends else NO_WEB
 
 
+def stand_ins(count: int) -> list[Backend]:
+    """Addresses that nobody has (RFC 2544), in the place of those of processes that do not run yet."""
+    return [Backend(f"198.18.{number // 250}.{number % 250 + 1}") for number in range(count)]
+
+
 def make_route(app: str, generation: str, routing: dict, port: int, backends: list[Backend]) -> Route | None:
     """The route of a release from what the route_context hooks said; None where the app wants none.
 

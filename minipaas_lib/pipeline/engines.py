@@ -1,11 +1,13 @@
 """The scheduler and the router that plugins offer."""
 
+import sys
 import threading
 from collections.abc import Callable
 
 from minipaas_lib import errors
 from minipaas_lib.bus import manager
 from minipaas_lib.bus.engines import Router, Scheduler
+from minipaas_lib.model.route import Route
 
 _engines: dict[str, object] = {}
 
@@ -22,12 +24,12 @@ def router() -> Router:
 
 def preload() -> None:
     """Load the libraries of the engines while something else (a build) keeps the command waiting."""
-    _beside(lambda: (scheduler(), router().warm()))
+    _beside(lambda: (scheduler().warm(), router().warm()))
 
 
-def warm_router() -> None:
-    """As preload, for the router alone: while the scheduler starts processes."""
-    _beside(lambda: router().warm())
+def warm_router(route: Route | None) -> None:
+    """Have the router get ready for the route to come, while the scheduler starts processes."""
+    _beside(lambda: router().warm(route))
 
 
 def _beside(load: Callable[[], object]) -> None:
@@ -37,10 +39,13 @@ def _beside(load: Callable[[], object]) -> None:
         except Exception:  # noqa: S110 - said in full when the engine is really asked for
             pass
 
+    sys.setswitchinterval(0.0005)  # s; an import would keep the thread that waits for docker off the interpreter for 5 ms
     threading.Thread(target=quietly, daemon=True).start()
 
 
 def _engine(kind: str):
+    if kind in _engines:  # not behind the lock: a thread may be loading the other engine
+        return _engines[kind]
     with _lock:
         if kind not in _engines:
             engine = manager.first(kind)

@@ -68,7 +68,6 @@ def deploy_commit(
         repository.follow(name, commit, branch)
         return live
     number = releases.next_number(name)
-    engines.preload()
     with output.keep(f"{paths.output(name)}/v{number}.log"):
         previous = live.number if live else 0
         journal.begin(name, "rollout", release=number, previous=previous, commit=commit, reason=reason, branch=branch)
@@ -99,6 +98,7 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         commands = parse(context, "Procfile", procfile.parse, {})
         about = parse(context, "app.json", app_json.parse, None)
         begun = time.monotonic()
+        engines.preload()  # not sooner: beside short git commands it would only compete for the interpreter
         with journal.step(app.name, "build the image"):
             made = build.build_image(app, context, commit, number)
         seconds = round(time.monotonic() - begun, 1)

@@ -13,7 +13,7 @@ from minipaas_lib.bus.engines import Scheduler
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import FAILED, RELEASED, Release
-from minipaas_lib.model.route import make_route
+from minipaas_lib.model.route import Backend, Route, make_route, stand_ins
 from minipaas_lib.pipeline import engines, interrupt, journal, plan, postmortem, readiness, releases, repository, retire, tasks, trial
 
 DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
@@ -38,6 +38,8 @@ def roll_out(app: App, release: Release, previous: Release | None, settle: Calla
             tasks.before_start(scheduler, release)
             manager.call("release_task", app=app, release=release)
         old = list(steps.retire)
+        if steps.start:
+            engines.warm_router(route_to_come(app, release, steps))
         started = start_all(scheduler, app, release, list(steps.start), previous, old)
         with postmortem.phase("while moving traffic"):
             with journal.step(app.name, "have the processes come back after a crash"):
@@ -86,7 +88,6 @@ def start_all(
         output.info(f"{label} is up" if waits else f"{label} is started, and not waited for as checks:skip asks")
 
     if specs:
-        engines.warm_router()
         output.step("Starting " + ", ".join(f"{spec.process_type}.{spec.index}" for spec in specs))
     for group in ([s for s in specs if s.process_type == "web"], [s for s in specs if s.process_type != "web"]):
         if group:
@@ -139,12 +140,22 @@ def side_by_side(start: Callable[[ContainerSpec], None], specs: list[ContainerSp
 def switch(app: App, release: Release, processes: list[Process]) -> None:
     """Route traffic to the processes in one change."""
     backends = [process.backend for process in processes if process.process_type == "web"]
-    route = make_route(app.name, release.name, release.routing, release.port, backends)
+    route = route_of(app, release, backends)
     if route is None:
         engines.router().remove(app.name)
     else:
         engines.router().apply(route)
     manager.notify("route_changed", app=app, route=route)
+
+
+def route_of(app: App, release: Release, backends: list[Backend]) -> Route | None:
+    return make_route(app.name, release.name, release.routing, release.port, backends)
+
+
+def route_to_come(app: App, release: Release, steps: plan.Plan) -> Route | None:
+    """The route that the plan leads to, with stand-ins for the addresses of what has not started yet."""
+    kept = [process.backend for process in steps.keep if process.process_type == "web"]
+    return route_of(app, release, kept + stand_ins(sum(spec.process_type == "web" for spec in steps.start)))
 
 
 def go_on(app: App, release: Release, previous: Release | None, old: list[Process]) -> Release:

@@ -86,6 +86,9 @@ class MemoryScheduler:
     def inspect(self, process):
         return {"Name": process.name}
 
+    def warm(self):
+        """Nothing to load."""
+
 
 class MemoryRouter:
     def __init__(self) -> None:
@@ -103,5 +106,5 @@ class MemoryRouter:
     def routes(self):
         return sorted(self._routes)
 
-    def warm(self):
+    def warm(self, route=None):
         """Nothing to load."""

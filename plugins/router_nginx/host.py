@@ -1,5 +1,6 @@
 """The nginx of this host: where its files are, whether it runs, and the three things we ask of it."""
 
+import contextlib
 import os
 import re
 import socket
@@ -143,14 +144,12 @@ def wait_for_proof(host: Host, app: str, wanted: str, former: set[int], seconds:
 
     What is wrong when that does not come; empty when it does. position: from error_position() before the reload.
     """
-    deadline = time.monotonic() + seconds
-    pause = 0.005
-    while ask_proof(host, app) != wanted or former & workers(host):
-        said = new_error(host, position)
-        if said or time.monotonic() > deadline:
+    begun = time.monotonic()
+    while former & workers(host) or ask_proof(host, app) != wanted:
+        said, waited = new_error(host, position), time.monotonic() - begun
+        if said or waited > seconds:
             return said or f"it did not take up the new configuration within {seconds:g} seconds"
-        time.sleep(pause)
-        pause = min(pause * 1.2, 0.05)
+        time.sleep(0.005 if waited < 0.3 else 0.05)
     return ""
 
 
@@ -179,28 +178,40 @@ def _ask(host: Host, *arguments: str) -> str:
     if os.geteuid() != 0:
         argv = ["sudo", "-n", *argv]
     try:
-        done = subprocess.run(
-            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=60,
-            umask=0o022, preexec_fn=_raise_file_limit,
-        )  # fmt: skip
+        with _raised_file_limit():
+            child = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                errors="replace", umask=0o022,
+            )  # fmt: skip
+        _, said = child.communicate(timeout=60)
     except FileNotFoundError as error:
         raise api.errors.Unavailable(f"{error.filename} is not installed", "apt-get install nginx sudo") from None
     except subprocess.TimeoutExpired:
+        with contextlib.suppress(PermissionError):  # behind sudo it is root's
+            child.kill()
         raise api.errors.Unavailable("nginx did not answer within 60 seconds", "minipaas doctor") from None
-    if done.returncode == 0:
+    if child.returncode == 0:
         return ""
-    said = done.stderr.strip()
+    said = said.strip()
     if said.startswith("sudo:") and "nginx:" not in said:  # sudo also warns of a host name without an address
         raise api.errors.Unavailable(
             f"nginx cannot be run as root: {said.splitlines()[0]}", "as root: minipaas install"
         )
     found = re.findall(r"\[(?:emerg|error|crit)\] (?:\d+#\d+: )?(.*)", said)
-    return found[0] if found else said or f"nginx ended with status {done.returncode}"
+    return found[0] if found else said or f"nginx ended with status {child.returncode}"
 
 
-def _raise_file_limit() -> None:
-    """nginx opens every app's logs when it tests all of them; the usual soft limit is reached with 500 apps."""
+@contextlib.contextmanager
+def _raised_file_limit():
+    """nginx opens every app's logs when it tests all of them; the usual soft limit is reached with 500 apps.
+
+    Raised in this process for the moment of the start: to do it in the child would have all our memory copied for it.
+    """
     import resource
 
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    former = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (former[1], former[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, former)

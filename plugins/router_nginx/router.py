@@ -20,6 +20,7 @@ class NginxRouter:
 
     def __init__(self, host: nginx.Host | None = None) -> None:
         self.host = host or nginx.this_host()
+        self._rehearsed: tuple | None = None  # the shape of what nginx has accepted already
 
     def apply(self, route: "api.Route") -> None:
         text = render.app_file(route, self.host.place)
@@ -39,7 +40,8 @@ class NginxRouter:
             }
             changes: dict[str, str | None] = {path: text for path, text in fresh.items() if files.read(path) != text}
             self._check_ports_free(ports)
-            self._check_shadow(route.app, {**fresh, files.app_path(self.host, route.app): text})
+            if self._rehearsed != shape(text, route):
+                self._check_shadow(route.app, {**fresh, files.app_path(self.host, route.app): text})
             changes[files.app_path(self.host, route.app)] = text
             changes |= self._unused_ports(route.app, former or "", ports)
             self._take_up(changes, route.app, proof)
@@ -63,9 +65,17 @@ class NginxRouter:
     def routes(self) -> list[str]:
         return files.apps(self.host)
 
-    def warm(self) -> None:
-        """Load the template library, so that a later apply() has it at once."""
+    def warm(self, route: "api.Route | None" = None) -> None:
+        """Load the template library, and test ahead what nginx would get but for the addresses of new processes."""
         self.main_file(self.host.live)
+        if route is None:
+            return
+        text = render.app_file(route, self.host.place)
+        ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
+        contents = {files.port_path(self.host, port): render.port_file(port, self.host.place) for port in ports}
+        with self._lock():
+            self._check_shadow(route.app, contents | {files.app_path(self.host, route.app): text})
+            self._rehearsed = shape(text, route)
 
     def install(self) -> None:
         """Write main.conf and the pages where they differ. The installer reloads nginx."""
@@ -259,3 +269,13 @@ class NginxRouter:
         """What to type against a complaint of nginx."""
         found = re.search(re.escape(self.host.live) + "/([a-z0-9-]+)[.]conf", said)
         return f"write that file anew: ps:restore {found[1]}" if found else "minipaas doctor"
+
+
+def shape(text: str, route: "api.Route") -> tuple:
+    """The file of an app without its addresses: one literal address is to nginx's test as good as another."""
+    text = text.replace(render.proof_of(text), "")
+    for listener in route.listeners:
+        places = {render.server_address(one.address, one.at(listener.container_port)) for one in route.backends}
+        for place in sorted(places, key=len, reverse=True):
+            text = text.replace(place, "")
+    return text, tuple(route.listeners)

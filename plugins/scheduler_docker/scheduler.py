@@ -225,6 +225,9 @@ class DockerScheduler:
             raise api.errors.NotFound(f"{process.name} is gone", f"ps:report {process.app}")
         return containers.without_values(answer)
 
+    def warm(self) -> None:
+        self.daemon.connect()
+
     def _described(self, answer: dict, ours: str) -> "api.Process":
         from dataclasses import replace
 

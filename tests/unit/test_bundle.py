@@ -66,7 +66,7 @@ HERE = os.path.dirname(os.path.dirname(bundle.__file__))
 def ours(body=SAYS_VERSION):
     return {
         "minipaas_lib/__init__.py": (b'__version__ = "9.9"\n', 0o644),
-        "minipaas_lib/main.py": (body.encode(), 0o644),
+        "minipaas_lib/main.py": (body.encode() + b"def program():\n    raise SystemExit(main())\n", 0o644),
         "minipaas_lib/paths.py": bundle._read(os.path.join(HERE, "minipaas_lib/paths.py")),
         "minipaas_lib/sources.py": bundle._read(os.path.join(HERE, "minipaas_lib/sources.py")),
         "install.sh": (b"#!/bin/sh\n", 0o755),

@@ -23,6 +23,9 @@ def main():
     import heavy
     print(heavy.__file__)
     return 0
+
+def program():
+    sys.exit(main())
 """
 
 

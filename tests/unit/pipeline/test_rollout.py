@@ -6,7 +6,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, store
-from minipaas_lib.pipeline import apps, change, journal, lifecycle, locks, recover, releases, retire, trash
+from minipaas_lib.pipeline import apps, change, engines, journal, lifecycle, locks, recover, releases, retire, trash
 from minipaas_lib.store import documents
 
 WEB_AND_WORKER = {"web": "serve", "worker": "work"}
@@ -50,6 +50,17 @@ def test_first_deploy(blog):
 def test_web_starts_before_others(blog):
     started = [name for method, name in blog.scheduler.calls if method == "start"]
     assert started == ["blog_v1.web.1", "blog_v1.worker.1"]
+
+
+def test_the_router_rehearses_the_route_to_come(blog, monkeypatch):
+    heard = []
+    monkeypatch.setattr(engines, "warm_router", heard.append)
+    change.change("blog", "scale", scale(web=3))
+    change.change("blog", "domains", lambda document: document.setdefault("formation", {}).update(web=2))
+    (coming,) = heard  # nothing starts in the second
+    kept = releases.load("blog", 2)
+    assert coming.generation == kept.name and len(coming.backends) == 3
+    assert sum(backend.address.startswith("198.18.") for backend in coming.backends) == 2
 
 
 def test_first_deploy_that_fails_leaves_nothing(world, fake):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api
-from plugins.router_nginx import files, render, syntax
+from plugins.router_nginx import files, render, router, syntax
 
 PLACE = render.Place(folder="/var/lib/minipaas/nginx", logs="/var/log/nginx")
 ROUTE = api.Route(
@@ -190,3 +190,25 @@ def test_the_file_of_a_further_port_takes_unknown_hosts():
     made = syntax.parse(render.port_file(8080, PLACE))
     assert find(made, "server", "listen") == [("8080", "default_server"), ("[::]:8080", "default_server")]
     assert ("404",) in find(made, "server", "location", "return")
+
+
+ADDRESSES = st.lists(st.ip_addresses().map(str).filter(lambda text: "%" not in text), min_size=1, max_size=4, unique=True)
+
+
+def shape_of(route):
+    return router.shape(render.app_file(route, PLACE), route)
+
+
+@given(ADDRESSES, ADDRESSES)
+def test_the_shape_of_a_file_tells_all_but_its_addresses(one, other):
+    one, other = (tuple(api.Backend(address) for address in addresses) for addresses in (one, other))
+    same = shape_of(changed(backends=one)) == shape_of(changed(backends=other))
+    assert same == (len(one) == len(other))
+
+
+@pytest.mark.parametrize("more", [
+    {"domains": ("a.test",)}, {"generation": "v5"}, {"settings": {"gzip": "off"}}, {"app": "shop"},
+    {"listeners": (api.Listener("http", 80, 5001),)}, {"listeners": (api.Listener("http", 8080, 5000),)},
+])  # fmt: skip
+def test_whatever_else_differs_is_another_shape(more):
+    assert shape_of(changed(**more)) != shape_of(ROUTE)
