@@ -14,7 +14,7 @@ def checkout(app: str, commit: str, target: str) -> None:
 
     Every file's time is now: BuildKit takes a file of equal size and time for unchanged, and git archive stamps files
     with the commit's time. Nothing is written outside `target`: git refuses trees that name `.git` or `..`, and
-    writes through no symbolic link. Raises errors.InvalidFile for a submodule that cannot be fetched,
+    writes through no symbolic link; what links lead out was refused when the commit was kept. Raises errors.InvalidFile for a submodule that cannot be fetched,
     errors.MinipaasError for a commit that is not there or cannot be unpacked, errors.Unavailable for the disk.
     """
     repository = paths.repository(app)
@@ -32,9 +32,11 @@ def checkout(app: str, commit: str, target: str) -> None:
             raise errors.Unavailable(said, make_room) from None
         raise errors.MinipaasError(f"commit {commit[:10]} cannot be unpacked: {error.message}", "git fsck") from None
     if os.path.lexists(os.path.join(target, ".gitmodules")):
-        from minipaas_lib.pipeline import submodules
+        from minipaas_lib.pipeline import limits, submodules, tree
 
-        submodules.unpack_all(repository, commit, target, cache=os.path.join(repository, "modules"))
+        budget = tree.Budget(limits.limits())
+        tree.check(repository, commit, budget)
+        submodules.unpack_all(repository, commit, target, cache=os.path.join(repository, "modules"), budget=budget)
 
 
 def is_full(folder: str) -> bool:

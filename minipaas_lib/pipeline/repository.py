@@ -9,14 +9,17 @@ import os
 import shutil
 
 from minipaas_lib import errors, output, paths
-from minipaas_lib.pipeline import git, receiving
+from minipaas_lib.pipeline import git, limits, receiving, tree
 from minipaas_lib.pipeline.checkout import checkout
+from minipaas_lib.pipeline.commits import commit_tree, drop_incoming
 from minipaas_lib.pipeline.context import read_file
+from minipaas_lib.pipeline.quarantine import link_objects
 from minipaas_lib.pipeline.updates import choose_update, parse_updates
 
 __all__ = [
-    "author", "checkout", "choose_update", "commits_between", "create", "drop_release", "follow", "has_commit",
-    "head_commit", "head_of", "keep_commit", "kept_commits", "parse_updates", "read_file", "remove", "set_head", "subject", "tidy",
+    "author", "checkout", "choose_update", "commit_tree", "commits_between", "create", "drop_incoming", "drop_release",
+    "follow", "has_commit", "head_branch", "head_commit", "head_of", "keep_commit", "kept_commits", "parse_updates",
+    "read_file", "remove", "set_head", "subject", "tidy",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -34,22 +37,25 @@ CONFIG = """\
 \tadvertisePushOptions = false
 \tdenyDeletes = false
 \tdenyNonFastForwards = false
+\tmaxInputSize = {size}
 [receive "fsck"]
-\tbadDate = ignore
-\tbadDateOverflow = ignore
-\tbadEmail = ignore
-\tbadTimezone = ignore
-\tmissingEmail = ignore
-\tmissingNameBeforeEmail = ignore
-\tmissingSpaceBeforeDate = ignore
-\tmissingSpaceBeforeEmail = ignore
-\tzeroPaddedFilemode = ignore
-[gc]
+{harmless}[fetch "fsck"]
+{harmless}[gc]
 \tautoPackLimit = 50
 """
+_HARMLESS = (
+    "badDate", "badDateOverflow", "badEmail", "badTimezone", "missingEmail", "missingNameBeforeEmail",
+    "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedFilemode",
+)  # fmt: skip
 
 
 _QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
+
+
+def config() -> bytes:
+    """The config of every app's repository."""
+    harmless = "".join(f"\t{fault} = ignore\n" for fault in _HARMLESS)
+    return CONFIG.format(size=limits.limits().size, harmless=harmless).encode()
 
 
 def create(app: str) -> str:
@@ -61,7 +67,7 @@ def create(app: str) -> str:
     try:
         if not os.path.isdir(os.path.join(folder, "objects")):
             _create_new(folder)
-        _put(os.path.join(folder, "config"), CONFIG.encode(), 0o600)
+        _put(os.path.join(folder, "config"), config(), 0o600)
         os.makedirs(os.path.join(folder, "hooks"), mode=0o700, exist_ok=True)
         _put(os.path.join(folder, "hooks", "pre-receive"), paths.resource("hooks/pre-receive"), 0o700)
     except OSError as error:
@@ -80,17 +86,18 @@ def keep_commit(app: str, commit: str, number: int) -> None:
     In a pre-receive hook the new objects are in git's quarantine (git-receive-pack(1)), which goes away when the push
     fails, or is moved when it succeeds. They get a second name in the repository itself: the same that git's own move
     would give them, which it then finds there. The ref comes last, so a kill leaves at most objects for git gc.
-    Raises errors.MinipaasError for what is no commit, or a push from a shallow clone that lacks history,
-    errors.Unavailable.
+    Raises errors.InvalidFile for a tree that may not be (see tree.check), errors.MinipaasError for what is no commit,
+    or a push from a shallow clone that lacks history, errors.Unavailable.
     """
     folder = paths.repository(app)
     _check_kind(folder, commit)
     _check_history(folder, commit)
+    tree.check(folder, commit, tree.Budget(limits.limits()), env=_in_quarantine())
     quarantine = os.environ.get("GIT_QUARANTINE_PATH", "")
     objects = os.path.realpath(os.path.join(folder, "objects"))
     try:
         if quarantine and os.path.dirname(os.path.realpath(quarantine)) == objects:
-            _link_objects(os.path.realpath(quarantine), objects)
+            link_objects(os.path.realpath(quarantine), objects)
     except OSError as error:
         raise errors.Unavailable(f"the pushed commit cannot be kept: {error.strerror}", "doctor") from None
     git.run([f"--git-dir={folder}", "update-ref", _release_ref(number), commit])
@@ -132,6 +139,11 @@ def head_of(app: str) -> str:
     folder = paths.repository(app)
     head = _head(folder)
     return _tip(folder, f"refs/heads/{head}") if head else ""
+
+
+def head_branch(app: str) -> str:
+    """The branch that a clone checks out; empty where there is no repository."""
+    return _head(paths.repository(app))
 
 
 def tidy(app: str) -> None:
@@ -235,7 +247,7 @@ def _create_new(folder: str) -> None:
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         git.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", fresh])
-        _put(os.path.join(fresh, "config"), CONFIG.encode(), 0o600)
+        _put(os.path.join(fresh, "config"), config(), 0o600)
         _sync(fresh)
         os.rename(fresh, folder)
         _sync(os.path.dirname(folder))
@@ -301,29 +313,6 @@ def _check_history(folder: str, commit: str) -> None:
             "this clone is a shallow one, and the history that it lacks is not here either",
             "git fetch --unshallow, then push again (in CI: clone with the whole history)",
         ) from None
-
-
-def _link_objects(quarantine: str, objects: str) -> None:
-    """Give every object file of the quarantine its final name too. A pack's index comes last: it shows the pack."""
-    for folder, _, files in os.walk(quarantine):
-        part = os.path.relpath(folder, quarantine)
-        target = os.path.normpath(os.path.join(objects, part))
-        wanted = [name for name in files if part != "." and not name.startswith("tmp_") and not name.endswith(".keep")]
-        if wanted:
-            os.makedirs(target, mode=0o700, exist_ok=True)
-        for name in sorted(wanted, key=lambda name: (name.endswith(".idx"), name)):
-            _link(os.path.join(folder, name), os.path.join(target, name))
-
-
-def _link(source: str, target: str) -> None:
-    try:
-        os.link(source, target)
-    except FileExistsError:
-        pass  # the same name is the same content
-    except OSError:  # a file system without hard links
-        fresh = f"{os.path.dirname(target)}/tmp_obj_{os.getpid()}"
-        shutil.copyfile(source, fresh)
-        os.rename(fresh, target)
 
 
 def _release_ref(number: int) -> str:

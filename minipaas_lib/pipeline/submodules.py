@@ -11,6 +11,7 @@ from minipaas_lib import errors, names, output
 from minipaas_lib.pipeline import git
 from minipaas_lib.pipeline.checkout import GITLINK, index_of, unpack
 from minipaas_lib.pipeline.context import is_folder
+from minipaas_lib.pipeline.tree import Budget, check
 
 DEPTH_LIMIT = 5
 COUNT_LIMIT = 100
@@ -25,11 +26,13 @@ class Submodule(NamedTuple):
     commit: str
 
 
-def unpack_all(repository: str, commit: str, target: str, cache: str) -> None:
+def unpack_all(repository: str, commit: str, target: str, cache: str, budget: Budget) -> None:
     """Put each submodule of `commit`, and theirs in turn, where it belongs below `target`.
 
-    `cache`: the folder of clones that later pushes use again. Raises errors.InvalidFile that names the submodule.
+    `cache`: the folder of clones that later pushes use again; `budget`: how much more may come. Raises
+    errors.InvalidFile that names the submodule.
     """
+    context = target
     index = index_of(target)
     waiting = [(repository, commit, target, 1)]
     count = 0
@@ -44,6 +47,7 @@ def unpack_all(repository: str, commit: str, target: str, cache: str) -> None:
                 )
             place = _place(target, module)
             clone = fetch(module, cache)
+            check(clone, module.commit, budget, inside=os.path.relpath(place, context))
             try:
                 unpack(clone, module.commit, place, index)
             except git.GitFailed as error:

@@ -23,6 +23,12 @@ def report(app):
     }
 
 
+def global_report():
+    """The part of git:report --global."""
+    limits = api.limits()
+    return {"git-max-entries": limits.entries, "git-max-size": limits.size}
+
+
 @api.hookimpl
 def installed():
     """Give the repositories of all apps this version's hook and config. An app gets its repository at its first push."""

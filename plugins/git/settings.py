@@ -1,4 +1,4 @@
-"""What can be set of git; the table [git] of an app's document."""
+"""What can be set of git: the table [git] of an app's document, and the limits of the platform."""
 
 import re
 
@@ -7,12 +7,22 @@ from minipaas_lib import api
 TABLE = "git"
 DEPLOY_BRANCHES = ["main", "master"]
 REV_VARIABLE = "GIT_REV"
+LIMITS = "limits"  # the platform's table that the pipeline reads
+EVERYWHERE = {"max-entries": "entries", "max-size": "size"}  # what is set -> its key in that table
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 
 
 def deploy_branches(app: "api.App") -> list[str]:
     """The branches of which a push is deployed, the one to recommend first."""
     chosen = app.table(TABLE).get("deploy-branch")
     return [chosen] if chosen else list(DEPLOY_BRANCHES)
+
+
+def branch_of(app: "api.App") -> str:
+    """The branch that what comes otherwise than by a push goes to: what a clone gets, if that is deployed."""
+    branches = deploy_branches(app)
+    head = api.repository.head_branch(app.name)
+    return head if head in branches and api.repository.head_commit(app.name, [head]) else branches[0]
 
 
 def rev_variable(app: "api.App") -> str:
@@ -27,3 +37,27 @@ def branch_name(text: str) -> str:
     if not good or any(bad) or text == "HEAD" or text.startswith("refs/"):
         raise api.errors.UsageError(f"{api.names.safe(text)} cannot be the name of a branch", "give a branch such as: main")
     return text
+
+
+def limit(key: str, text: str) -> int:
+    """The value of max-entries or max-size, in entries or bytes. Raises errors.UsageError."""
+    known = EVERYWHERE.get(key)
+    if known is None:
+        raise api.errors.UsageError(f"there is no {api.names.safe(key)} to set for all apps", "one of: " + ", ".join(EVERYWHERE))
+    found = re.fullmatch("([0-9]{1,12})([kmgt]?)b?" if known == "size" else "([0-9]{1,9})()", text.lower())
+    value = int(found[1]) * _UNITS[found[2]] if found else 0
+    if not value:
+        kind = "a size such as 500m or 2g" if known == "size" else "a number"
+        raise api.errors.UsageError(f"{key} is {kind}, not {api.names.safe(text)}", f"git:set --global {key} <value>")
+    return value
+
+
+def author(name: str, email: str) -> str:
+    """`name <email>` for a commit, whose author is who typed the command unless said otherwise. Raises errors.UsageError."""
+    name = name or api.caller.key()
+    email = email or f"{api.paths.PAAS_USER}@{api.caller.host()}"
+    if len(name) > 200 or not name.isprintable() or re.search("[<>]", name) or not name.strip(" .,:;'\""):
+        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be an author's name", 'give a name such as: "Anna Smith"')
+    if not re.fullmatch(r"[^\s<>\x00-\x20\x7f]{1,200}", email) or not email.isprintable():
+        raise api.errors.UsageError(f"{api.names.safe(email)} cannot be an email address", "give an address such as: anna@example.org")
+    return f"{name.strip()} <{email}>"

@@ -138,15 +138,21 @@ def test_hostile_trees_are_refused_and_leave_nothing(host, app, repo, entries):
     nothing_left(host, app)
 
 
-def test_a_symbolic_link_gives_no_file_of_the_host(host, app, repo):
-    (repo.folder / "www/leak").symlink_to("/etc/passwd")
-    (repo.folder / "www/up").symlink_to("../../../../../../../../etc")
-    (repo.folder / "out").symlink_to("/etc/passwd")
-    repo.commit(Dockerfile=f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY ou[t] /www/copied\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n')
-    if repo.push(ok=False).returncode == 0:
-        for path in ("/leak", "/up/passwd", "/copied"):
-            assert "paas:" not in host.get(host.url_host(app), path)[1]
-    assert "paas:" in Path("/etc/passwd").read_text()
+@pytest.mark.parametrize(("path", "target"), [("www/leak", "/etc/passwd"), ("www/up", "../../../../../../etc"), ("out", "../x")])
+def test_a_symbolic_link_that_leads_out_is_refused_and_leaves_nothing(host, app, repo, path, target):
+    (repo.folder / path).symlink_to(target)
+    repo.commit()
+    refused = repo.push(ok=False)
+    assert refused.returncode != 0 and f'"{path}" is a link' in refused.stderr
+    nothing_left(host, app)
+
+
+def test_a_name_with_a_newline_is_refused(host, app, repo):
+    (repo.folder / "a\nb").write_text("x")
+    repo.commit()
+    refused = repo.push(ok=False)
+    assert refused.returncode != 0 and "control character" in refused.stderr
+    nothing_left(host, app)
 
 
 # clients that hang up

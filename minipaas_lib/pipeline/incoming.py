@@ -1,0 +1,20 @@
+"""What comes to an app otherwise than by a push: it is made a commit, and then it is deployed as a push is."""
+
+import contextlib
+
+from minipaas_lib.pipeline import apps, interrupt, locks, repository
+
+
+@contextlib.contextmanager
+def incoming(name: str):
+    """Hold the app's lock and have its repository there, for repository.commit_tree and receive.deploy_commit.
+
+    A hang-up of the client until traffic moves raises errors.Cancelled inside. Raises errors.NotFound, errors.Locked.
+    """
+    apps.load(name)
+    with locks.app_lock(name), interrupt.cancellable():
+        repository.create(name)
+        try:
+            yield
+        finally:
+            repository.drop_incoming(name)

@@ -1,0 +1,94 @@
+"""Look at the tree of a commit before anything of it is written: how large it is, and where its links lead."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+
+from minipaas_lib import errors, names
+from minipaas_lib.model.entries import Limits, link_fault
+from minipaas_lib.pipeline import git
+
+_LINE_LIMIT = 64 * 1024  # bytes of one entry of a listing
+_TIMEOUT = 120.0  # seconds
+
+
+class Budget:
+    """What is left of the limits for a commit and the submodules it pins."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits, self.entries, self.size = limits, 0, 0
+
+    def spend(self, size: int) -> None:
+        """Count one entry. Raises errors.InvalidFile."""
+        self.entries += 1
+        self.size += size
+        if self.entries > self.limits.entries:
+            raise errors.InvalidFile(
+                f"the commit holds more than {self.limits.entries:,} files and folders",
+                "keep generated files out of it (.gitignore), or: git:set --global max-entries <number>",
+            )
+        if self.size > self.limits.size:
+            raise errors.InvalidFile(
+                f"the files of the commit have more than {self.limits.size:,} bytes",
+                "keep large files elsewhere, or: git:set --global max-size <size>",
+            )
+
+
+def check(repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None) -> None:
+    """Refuse a commit that is too large, that has control characters in a name, or a link that leads out of it.
+
+    repository: str, its folder; inside: str, where in the build context the tree goes, for a submodule; env: of a
+    git process that sees the commit. Raises errors.InvalidFile that names the entry, errors.MinipaasError for a commit that is not there.
+    """
+    links = []
+    for mode, size, object_name, path in listing(repository, commit, env):
+        budget.spend(size)
+        shown = os.path.join(inside, path)
+        if any(ord(character) < 32 or ord(character) == 127 for character in path):
+            raise _refused(shown, "has a control character in its name")
+        if mode == "120000":
+            links.append((object_name, path))
+    for object_name, path in links:
+        target = git.run([f"--git-dir={repository}", "cat-file", "blob", object_name], env).decode("utf-8", "surrogateescape")
+        fault = link_fault(path, target)
+        if fault:
+            raise _refused(os.path.join(inside, path), fault)
+
+
+def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int, str, str]]:
+    """(mode, size in bytes, object, path) of each entry below a commit, folders too, as git-ls-tree(1) finds them.
+
+    It is read piece by piece: a tree of a few kilobytes can name 10^10 files.
+    """
+    command = ["git", f"--git-dir={repository}", "ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit]
+    process = subprocess.Popen(
+        command,
+        env=env or git.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        pending = b""
+        while piece := process.stdout.read1(1 << 16):
+            *lines, pending = (pending + piece).split(b"\0")
+            if len(pending) > _LINE_LIMIT:
+                raise errors.InvalidFile("the commit holds a name that is too long", "rename the file")
+            for line in lines:
+                about, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
+                mode, _, object_name, size = about.split()
+                yield mode, int(size) if size.isdigit() else 0, object_name, path
+        said = process.stderr.read(4096)
+        if process.wait(_TIMEOUT):
+            raise git.GitFailed(f"git ls-tree failed: {git.said(said)}")
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+        process.stdout.close()
+        process.stderr.close()
+        process.wait()
+
+
+def _refused(path: str, fault: str) -> errors.InvalidFile:
+    return errors.InvalidFile(f"{names.safe(path)} {fault}", "take it out of the commit and push again")

@@ -1,0 +1,119 @@
+"""What may not be in a pushed commit is refused before anything is kept or written."""
+
+import os
+import time
+
+import pytest
+
+from minipaas_lib import errors, paths
+from minipaas_lib.model.entries import Limits, link_fault, path_fault
+from minipaas_lib.pipeline import apps, git, limits, repository, tree
+from tests.unit.pipeline.test_submodules import write_object
+
+
+@pytest.fixture(autouse=True)
+def blog(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path / "root"))
+    return repository.create("blog")
+
+
+def tree_of(folder, *rows):
+    """A tree of (mode, name, object or text of a blob)."""
+    raw = b""
+    for mode, name, content in rows:
+        sha = content if mode == "40000" else write_object(folder, "blob", content.encode())
+        raw += f"{mode} {name}".encode() + b"\0" + bytes.fromhex(sha)
+    return write_object(folder, "tree", raw)
+
+
+def commit_of(folder, sha):
+    who = "Anna <anna@example.org> 1700000000 +0000"
+    return write_object(folder, "commit", f"tree {sha}\nauthor {who}\ncommitter {who}\n\nx\n".encode())
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [(("100644", "a\nb", "x"), "control character"), (("100644", "a\x7fb", "x"), "control character"),
+     (("120000", "leak", "/etc/passwd"), "absolute path"), (("120000", "up", "../x"), "leads out"),
+     (("120000", "down", "a/../../x"), "down and up")],
+)  # fmt: skip
+def test_what_may_not_be_in_a_commit_is_named_and_not_kept(blog, row, why):
+    commit = commit_of(blog, tree_of(blog, row))
+    with pytest.raises(errors.InvalidFile, match=why):
+        repository.keep_commit("blog", commit, 1)
+    assert repository.kept_commits("blog") == {}
+
+
+def test_links_inside_are_fine(blog):
+    inner = tree_of(blog, ("120000", "l", "../f"), ("120000", "m", "./l"))
+    repository.keep_commit("blog", commit_of(blog, tree_of(blog, ("40000", "d", inner), ("100644", "f", "x"))), 1)
+
+
+def test_a_tree_that_names_ten_billion_files_is_refused_at_once(blog):
+    sha = tree_of(blog, *(("100644", f"f{n}", "x") for n in range(10)))
+    for _ in range(9):
+        sha = tree_of(blog, *(("40000", f"d{n}", sha) for n in range(10)))
+    began = time.monotonic()
+    with pytest.raises(errors.InvalidFile, match="more than 100,000 files"):
+        repository.keep_commit("blog", commit_of(blog, sha), 1)
+    assert time.monotonic() - began < 20
+
+
+def test_an_admin_sets_how_much_there_may_be(world):
+    folder = repository.create("blog")
+    commit = commit_of(folder, tree_of(folder, ("100644", "a", "x" * 600), ("100644", "b", "y" * 600)))
+    repository.keep_commit("blog", commit, 1)
+    world.ok("git:set", "--global", "max-entries", "1")
+    with pytest.raises(errors.InvalidFile, match="more than 1 files"):
+        repository.keep_commit("blog", commit, 2)
+    world.ok("git:set", "--global", "max-entries")
+    world.ok("git:set", "--global", "max-size", "1k")
+    with pytest.raises(errors.InvalidFile, match="more than 1,024 bytes"):
+        repository.keep_commit("blog", commit, 2)
+    assert world.ok("git:report", "--global", "--git-max-size") == "1024\n"
+    world.ok("git:set", "--global", "max-size")
+    assert limits.limits() == Limits() and "limits" not in apps.platform()
+
+
+def test_git_itself_refuses_a_push_that_is_too_large(world):
+    world.ok("apps:create", "blog")
+    repository.create("blog")
+    world.ok("git:set", "--global", "max-size", "64k")
+    with open(os.path.join(paths.repository("blog"), "config")) as file:
+        assert "maxInputSize = 65536\n" in file.read()
+
+
+@pytest.mark.parametrize("words", [("max-size", "0"), ("max-size", "much"), ("max-entries", "1k"), ("deploy-branch", "x"), ("x",), ()])
+def test_limits_that_are_refused(world, words):
+    world.refused("git:set", "--global", *words)
+
+
+def test_what_somebody_wrote_by_hand_and_is_no_limit_is_the_default(world):
+    apps.edit_platform(lambda document: document.update({"limits": {"entries": -1, "size": "2g"}}))
+    assert limits.limits() == Limits()
+
+
+def test_a_submodule_counts_too(blog):
+    budget = tree.Budget(Limits(entries=2, size=100))
+    first = commit_of(blog, tree_of(blog, ("100644", "a", "x")))
+    tree.check(blog, first, budget)
+    tree.check(blog, first, budget, inside="lib")
+    with pytest.raises(errors.InvalidFile):
+        tree.check(blog, first, budget, inside="again")
+
+
+def test_a_commit_that_is_not_there(blog):
+    with pytest.raises(git.GitFailed):
+        tree.check(blog, "1" * 40, tree.Budget(Limits()))
+
+
+@pytest.mark.parametrize("path", ["a", "a/b", "ünï", "a b", "...", ".github/x", ".gitignore", "a\\b", "-x"])
+def test_plain_paths(path):
+    assert path_fault(path) == ""
+
+
+@pytest.mark.parametrize(("path", "target"), [("l", "x"), ("a/l", "../x"), ("a/b/l", "../../x/y"), ("l", "."), ("a/l", "..")])
+def test_links_that_stay(path, target):
+    assert link_fault(path, target) == ""

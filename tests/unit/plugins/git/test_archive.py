@@ -1,0 +1,300 @@
+"""Archives that anybody may have made: either all of it becomes a commit, or nothing does."""
+
+import gzip
+import io
+import os
+import tarfile
+import zipfile
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minipaas_lib import api, errors, paths
+from minipaas_lib.model.entries import Limits
+from minipaas_lib.pipeline import git, repository
+from plugins.git import archive, streams, tar
+from plugins.git import zip as zips
+
+SMALL = Limits(entries=50, size=1 << 20)
+
+
+def make_tar(*members, kind=tarfile.PAX_FORMAT) -> bytes:
+    """A tar of (name, content or target, {attributes of TarInfo})."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=kind, errors="surrogateescape", encoding="utf-8") as file:
+        for name, content, about in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(content or b"")
+            for key, value in about.items():
+                setattr(info, key, value)
+            file.addfile(info, io.BytesIO(content or b""))
+    return buffer.getvalue()
+
+
+def make_zip(*members) -> bytes:
+    """A zip of (name, content, mode, the system that made it)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content, mode, system in members:
+            info = zipfile.ZipInfo("x")
+            info.filename, info.external_attr, info.create_system = name, mode << 16, system
+            info.compress_type = zipfile.ZIP_DEFLATED
+            file.writestr(info, content)
+    return buffer.getvalue()
+
+
+def entries_of(data: bytes, limits=SMALL):
+    if data[:2] == b"PK":
+        return archive.walk(zips.entries(io.BytesIO(data), limits.entries), limits)
+    stream = streams.Bounded(io.BytesIO(data).read, 1 << 24, "the archive")
+    if data[:2] == b"\x1f\x8b":
+        stream = streams.unzipped(stream, limits.size + limits.entries * 2048, "the archive")
+    return archive.walk(tar.entries(stream), limits)
+
+
+def contents(data: bytes, limits=SMALL) -> dict[str, tuple[str, bytes | str]]:
+    """path -> (mode, content) of what a walk lets through; a copy's content is the path it copies."""
+    found = {}
+    for entry in entries_of(data, limits):
+        body = b""
+        while entry.read and (piece := entry.read(7)):
+            body += piece
+        found[entry.path] = (entry.mode, entry.same_as or body)
+    return found
+
+
+def file(name, content=b"x", **about):
+    return name, content, about
+
+
+def link(name, target, **about):
+    return name, None, {"type": tarfile.SYMTYPE, "linkname": target, **about}
+
+
+REFUSED = {
+    "two dots": ([file("../x")], "leads out"),
+    "two dots inside": ([file("a/../../x")], "leads out"),
+    "two dots that stay": ([file("a/../x")], "leads out"),
+    "absolute": ([file("/etc/passwd")], "absolute"),
+    "absolute behind a dot": ([file(".//etc/../../x")], "leads out"),
+    "a link to an absolute path": ([link("x", "/etc/passwd")], "absolute path"),
+    "a link out": ([link("a/x", "../../etc")], "leads out"),
+    "a link out of what was the only folder": ([file("top/f"), link("top/x", "../y")], "leads out"),
+    "a link through links": ([file("f"), link("s", "."), link("t", "s/s/../../..")], "down and up"),
+    "a file through a link": ([link("a", "b"), file("a/x"), file("b/y")], "twice"),
+    "a link where a folder is": ([file("a/x"), link("a", "b")], "twice"),
+    "a hard link out": ([("x", None, {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"})], "hard link"),
+    "a hard link to a link": ([link("l", "f"), ("x", None, {"type": tarfile.LNKTYPE, "linkname": "l"})], "hard link"),
+    "a hard link to what comes later": ([("x", None, {"type": tarfile.LNKTYPE, "linkname": "f"}), file("f")], "hard link"),
+    "a device": ([("x", None, {"type": tarfile.CHRTYPE})], "character device"),
+    "a disk": ([("x", None, {"type": tarfile.BLKTYPE})], "block device"),
+    "a pipe": ([("x", None, {"type": tarfile.FIFOTYPE})], "named pipe"),
+    "setuid": ([file("x", mode=0o4755)], "setuid"),
+    "setgid": ([file("x", mode=0o2755)], "setuid"),
+    "a newline": ([file("a\nb")], "control character"),
+    "an escape": ([file("a\x1b[2Jb")], "control character"),
+    "a C1 control": ([file("a\x9bb")], "control character"),
+    "not UTF-8": ([file("caf\udce9")], "not UTF-8"),
+    ".git": ([file(".git/config")], "git's own"),
+    ".GIT": ([file("a/.GiT/hooks/x")], "git's own"),
+    ".git with what is not seen": ([file(".g\u200cit/config")], "git's own"),
+    "git~1": ([file("git~1/config")], "git's own"),
+    "one name twice": ([file("x"), file("x", b"y")], "twice"),
+    "one name twice, with a dot": ([file("x"), file("./x", b"y")], "twice"),
+    ".gitmodules as a link": ([file("x"), link(".gitmodules", "x")], "git reads it"),
+    "too many": ([file(f"f{n}") for n in range(51)], "more than 50 entries"),
+    "too large": ([file("x", b"0" * (1 << 20)), file("y")], "more than 1,048,576 bytes"),
+    "a long name": ([file("a" * 256)], "too long"),
+}
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+@pytest.mark.parametrize(("members", "why"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_names_the_entry_and_why(members, why, form):
+    with pytest.raises(errors.InvalidFile) as caught:
+        contents(make_tar(*members, kind=form))
+    assert why in caught.value.message and caught.value.message.isprintable()
+    culprit = api.names.safe(members[-1][0])
+    assert any(api.names.safe(name) in caught.value.message for name, *_ in members), culprit
+
+
+@pytest.mark.parametrize(("form", "folded"), [("tar", False), ("tar", True), ("gz", False), ("gnu", False)])
+def test_what_is_plain_comes_through(form, folded):
+    top = "blog-1.2/" if folded else ""
+    members = [
+        *([file("blog-1.2", b"", type=tarfile.DIRTYPE, mode=0o2755)] if folded else [file("./", b"", type=tarfile.DIRTYPE)]),
+        file(f"{top}start", b"#!/bin/sh\n", mode=0o755),
+        file(f"{top}{'n' * 90}/{'m' * 90}/über.txt", b"long"),
+        file(f"{top}empty", b""),
+        link(f"{top}{'n' * 90}/up", "../start"),
+        (f"{top}again", None, {"type": tarfile.LNKTYPE, "linkname": f"{top}start"}),
+    ]
+    data = make_tar(*members, kind=tarfile.GNU_FORMAT if form == "gnu" else tarfile.PAX_FORMAT)
+    found = contents(gzip.compress(data) if form == "gz" else data)
+    if folded:
+        assert found.pop("") == ("", "blog-1.2")
+    assert {path.removeprefix(top): about for path, about in found.items()} == {
+        "start": ("100755", b"#!/bin/sh\n"),
+        f"{'n' * 90}/{'m' * 90}/über.txt": ("100644", b"long"),
+        "empty": ("100644", b""),
+        f"{'n' * 90}/up": ("120000", b"../start"),
+        "again": ("100755", f"{top}start"),
+    }
+
+
+def test_a_zip_comes_through_and_its_links_and_modes():
+    data = make_zip(("d/", b"", 0o40755, 3), ("d/run", b"#!", 0o100755, 3), ("d/l", b"run", 0o120777, 3), ("plain", b"p", 0, 0))
+    assert contents(data) == {"d/run": ("100755", b"#!"), "d/l": ("120000", b"run"), "plain": ("100644", b"p")}
+
+
+@pytest.mark.parametrize(
+    ("member", "why"),
+    [(("../x", b"", 0o100644, 3), "leads out"), (("/x", b"", 0, 0), "absolute"), (("a\\b", b"", 0, 0), "backslash"),
+     (("x", b"../../etc", 0o120777, 3), "leads out"), (("x", b"", 0o20644, 3), "device"), (("x", b"", 0o10644, 3), "pipe"),
+     ((".git/config", b"", 0, 0), "git's own"), (("a\nb", b"", 0, 0), "control"), (("x\0.txt", b"", 0, 0), "control"),
+     (("x", b"0" * (1 << 21), 0, 0), "more than 1,048,576 bytes"), (("x", b"", 0o104755, 3), "setuid")],
+)  # fmt: skip
+def test_what_is_refused_of_a_zip(member, why):
+    with pytest.raises(errors.InvalidFile, match=why):
+        contents(make_zip(member))
+
+
+def test_a_zip_with_a_huge_list_is_not_read_into_memory():
+    data = make_zip(*((f"f{n}", b"", 0, 0) for n in range(400)))
+    with pytest.raises(errors.InvalidFile, match="more than 50 entries"):
+        contents(data)
+
+
+def test_a_bomb_stops_at_the_limit():
+    data = gzip.compress(make_tar(file("x", b"\0" * (64 << 20))))
+    with pytest.raises(errors.InvalidFile, match="more than 1,048,576 bytes"):
+        contents(data)
+    padding = gzip.compress(make_tar(*(file(f"d{n}/", b"", type=tarfile.DIRTYPE) for n in range(5))) + b"x" * (64 << 20))
+    assert len(padding) < 1 << 20
+
+
+@pytest.mark.parametrize("key", ["path", "linkpath", "comment"])
+def test_a_header_is_not_read_into_memory_however_large_it_says_it_is(key):
+    info = tarfile.TarInfo("x")
+    data = make_tar(("x", b"", {"pax_headers": {key: "y" * 100_000}}))
+    with pytest.raises(errors.InvalidFile, match="a header in it has 1"):
+        contents(data)
+    head = info.tobuf(tarfile.GNU_FORMAT)
+    long_name = tarfile.TarInfo("././@LongLink")
+    long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 1 << 40
+    with pytest.raises(errors.InvalidFile, match="a header in it has 1,099"):
+        contents(long_name.tobuf(tarfile.GNU_FORMAT) + head)
+
+
+def test_sparse_files_are_refused():
+    info = tarfile.TarInfo("x")
+    info.pax_headers = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0", "GNU.sparse.realsize": "99999999999"}
+    with pytest.raises(errors.InvalidFile, match="is a sparse file"):
+        contents(info.tobuf(tarfile.PAX_FORMAT) + bytes(1024))
+
+
+@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"hello", b"x" * 512, b"\x1f\x8bxxxx", b"PK\x05\x06", b"PK\x03\x04xxx", bytes(1024)])
+def test_what_is_no_archive_says_so(data):
+    with pytest.raises(errors.InvalidFile):
+        contents(data)
+
+
+def test_a_cut_off_archive_is_refused():
+    data = make_tar(file("a", b"1" * 2000), file("b", b"2" * 2000))
+    for end in (100, 600, 1500, 2600, 4000):
+        with pytest.raises(errors.InvalidFile, match="cut off|in the middle|no tar"):
+            contents(data[:end])
+
+
+names = st.one_of(
+    st.sampled_from(["..", ".", "", ".git", ".GIT", "git~1", "a", "b", "c", "A", "sub", "x\ny", "é", "\udce9", ".gitmodules", "\\", "a\\b"]),
+    st.text(alphabet="ab./\\\n\u200c~", min_size=1, max_size=6),
+)
+path_texts = st.builds(lambda parts, before: before + "/".join(parts), st.lists(names, min_size=1, max_size=4), st.sampled_from(["", "", "", "/", "./"]))
+kinds = st.sampled_from([tarfile.REGTYPE, tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+hostile = st.lists(
+    st.tuples(path_texts, st.binary(max_size=20), kinds, path_texts, st.sampled_from([0o644, 0o755, 0o4755])), min_size=1, max_size=6
+)
+
+
+@pytest.fixture
+def blog(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path / "root"))
+    repository.create("blog")
+    return tmp_path
+
+
+def commit(data: bytes) -> str:
+    return repository.commit_tree("blog", entries_of(data), "from a test", "Anna <anna@example.org>", None)
+
+
+def everything(folder) -> list[str]:
+    return sorted(os.path.join(place, name) for place, _, files in os.walk(folder) for name in files)
+
+
+@given(members=hostile)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+def test_nothing_is_ever_written_outside_and_a_refusal_leaves_nothing(blog, members):
+    made = []
+    for name, content, kind, target, mode in members:
+        about = {"type": kind, "linkname": target, "mode": mode}
+        made.append((name, content if kind == tarfile.REGTYPE else None, about))
+    data = make_tar(*made)
+    before = everything(blog)
+    try:
+        found = commit(data)
+    except errors.InvalidFile as error:
+        assert everything(blog) == before and error.message.isprintable()
+        return
+    repository.keep_commit("blog", found, 1)  # what is let through passes what a push must pass, too
+    target = blog / "out"
+    repository.checkout("blog", found, str(target))
+    for place, folders, files in os.walk(target):
+        for name in folders + files:
+            path = os.path.join(place, name)
+            assert os.path.realpath(path).startswith(str(target)), path
+            assert not os.path.islink(path) or not os.readlink(path).startswith("/")
+    outside = [path for path in everything(blog) if not path.startswith((paths.repository("blog"), str(target)))]
+    assert outside == [path for path in before if not path.startswith(paths.repository("blog"))]
+    git.run([f"--git-dir={paths.repository('blog')}", "fsck", "--strict", "--no-dangling"])
+    os.rename(target, blog / "gone")
+    import shutil
+
+    shutil.rmtree(blog / "gone")
+
+
+@given(st.dictionaries(st.text("abcdefgh/", min_size=1, max_size=9).filter(lambda t: "//" not in t and t.strip("/") == t), st.binary(max_size=900), min_size=1, max_size=8))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
+def test_what_is_plain_is_just_what_the_commit_holds(blog, files):
+    folders = {name[:index] for name in files for index in range(len(name)) if name[index] == "/"}
+    files = {name: content for name, content in files.items() if name not in folders} | {"top": b"level", "q/x": b""}
+    made = commit(make_tar(*(file(name, content) for name, content in files.items())))
+    listing = git.run([f"--git-dir={paths.repository('blog')}", "ls-tree", "-r", "--name-only", made]).decode().split()
+    assert listing == sorted(files)
+    for name, content in files.items():
+        assert git.run([f"--git-dir={paths.repository('blog')}", "cat-file", "blob", f"{made}:{name}"]) == content
+
+
+@given(st.binary(max_size=3000), st.integers(0, 2000), st.binary(min_size=1, max_size=40))
+def test_damage_is_an_error_of_ours_or_no_error(noise, where, patch):
+    whole = make_tar(file("a/b", b"1" * 700), link("a/l", "b"), file("c", b""))
+    for data in (noise, whole[:where] + patch + whole[where + len(patch) :]):
+        try:
+            contents(data)
+        except errors.InvalidFile as error:
+            assert error.message.isprintable()
+
+
+def test_the_single_top_folder_goes_and_the_same_archive_makes_no_commit(blog):
+    data = make_tar(file("blog-main/app.py", b"x"), file("blog-main/d/y", b"y"))
+    first = commit(data)
+    listing = git.run([f"--git-dir={paths.repository('blog')}", "ls-tree", "-r", "--name-only", first])
+    assert listing.decode().split() == ["app.py", "d/y"]
+    again = repository.commit_tree("blog", entries_of(data), "again", "Anna <a@b.test>", first)
+    assert again == first
+    other = repository.commit_tree("blog", entries_of(make_tar(file("z"))), "again", "Anna <a@b.test>", first)
+    assert other != first and repository.commits_between("blog", first, other) == [(other, "again")]
+    assert repository.author("blog", other) == "Anna"
