@@ -55,11 +55,11 @@ def exchange(where: str, method: str, path: str, body: bytes | None = None) -> t
         headers["Content-Type"] = "application/json"  # without it fleet answers 415
     connection = http.client.HTTPConnection("fleet")
     try:
-        connection.sock = _connect(where)
-        connection.sock.settimeout(ANSWER_TIMEOUT)
+        sock = connection.sock = _connect(where)  # the connection forgets it when the daemon says that it will close
+        sock.settimeout(ANSWER_TIMEOUT)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
-        return answer.status, _whole(answer, connection.sock, end)
+        return answer.status, _whole(answer, sock, end)
     except (OSError, http.client.HTTPException) as error:
         raise NoAnswer(_reason(error)) from error
     finally:

@@ -1,4 +1,4 @@
-"""Nodes of a cluster on one machine: containers with a real systemd, a dockerd of their own, etcd and fleet (or its double).
+"""Nodes of a cluster on one machine: containers with a systemd, a dockerd of their own, etcd, and fleet or its double.
 
 A node has what a CoreOS node has: docker, etcd with the v2 API, fleet, systemd and sh; no Python and no nginx where
 anything finds them. Needs root, docker, and Debian's mmdebstrap for the image. By hand:
@@ -26,8 +26,9 @@ ETCD_PORTS = "2379,2380,4001"
 START_LIMIT = 90  # seconds that nodes may take to come up; 8 where the machine has nothing else to do
 # What docker run --privileged gives, less CAP_SYS_RESOURCE, which the bounding set of a small test machine lacks.
 PRIVILEGES = [
-    "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined", "--security-opt=apparmor=unconfined",
-    "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm", "--cgroupns=private",
+    "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined", "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm",
+    "--cgroupns=private",
 ]  # fmt: skip
 
 

@@ -180,6 +180,8 @@ def serve(daemon: Daemon, listener: socket.socket) -> None:
                 self.send_header(*(("Transfer-Encoding", "chunked") if chunked else ("Content-Length", str(len(data)))))
                 if chunked:
                     data = b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+            if self.close_connection:
+                self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(data)
 

@@ -48,6 +48,11 @@ def test_an_exchange(daemon):
     assert fleet.requests[0][3]["content-type"] == "application/json"
 
 
+def test_a_daemon_that_says_that_it_will_close(daemon):
+    answer = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\n{}"
+    assert wire.exchange(daemon(answer).endpoint, "GET", "/") == (200, b"{}")
+
+
 def test_over_tcp_too():
     server = socket.create_server(("127.0.0.1", 0))
     port = server.getsockname()[1]
