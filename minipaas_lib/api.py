@@ -37,6 +37,7 @@ _MODULES = {
     "Finding": ("bus.findings", "Finding"),
     "Entry": ("pipeline.commits", "Entry"),
     "LogLine": ("bus.engines", "LogLine"),
+    "Detached": ("bus.engines", "Detached"),
     "activate": ("vendor", "activate"),
     "store": ("store", "open_store"),
     "open_cluster": ("store", "open_cluster"),

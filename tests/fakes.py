@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 
 from minipaas_lib import errors
+from minipaas_lib.bus.engines import Detached, LogLine
 from minipaas_lib.model.process import ContainerSpec, Diagnosis, Process
 from minipaas_lib.model.route import Route
 
@@ -32,6 +33,7 @@ class FakeScheduler(Broken):
         self.deaf: set[str] = set()
         self.gone: set[str] = set()  # images that have been removed
         self.run_code = 0
+        self.detachments: dict[str, Detached] = {}
         self.task_codes: dict[str, int] = {}
         self.probes: list[tuple[int, str]] = []  # what the next probes answer; then all are fine
         self._addresses = itertools.count(2)
@@ -68,9 +70,12 @@ class FakeScheduler(Broken):
     def stop(self, process, timeout=None):
         self._call("stop", process.name)
         self.containers.pop(process.name, None)
+        self.detachments.pop(process.name, None)
 
     def tidy(self, app, every=False):
         self._call("tidy", app)
+        if every:
+            self.detachments = {name: one for name, one in self.detachments.items() if one.process.app != app}
 
     def refresh(self, process):
         self._call("refresh", process.name)
@@ -93,6 +98,27 @@ class FakeScheduler(Broken):
         say(f"running {spec.command}")
         return self.task_codes.get(spec.command, 0)
 
+    def detach(self, spec, ttl=None):
+        self._call("detach", str(spec.command))
+        number = len(self.detachments) + 1
+        process = Process(
+            name=f"{spec.app}.run.{number:04}", app=spec.app, release=spec.release, process_type="run", index=number,
+            id=f"id-run-{number}", state="running", started="2026-01-01T00:00:00Z",
+        )  # fmt: skip
+        self.detachments[process.name] = Detached(process, str(spec.command), ttl or 0, "")
+        self.specs[process.name] = spec
+        return self.detachments[process.name]
+
+    def detached(self, app=None):
+        self._call("detached", app or "")
+        return [one for one in self.detachments.values() if app in (None, one.process.app)]
+
+    def logs(self, processes, lines=100):
+        return [LogLine(process, "2026-01-01T00:00:01.5Z", f"said by {process.name}") for process in processes]
+
+    def stream(self, process, lines=100):
+        yield from self.logs([process], lines)
+
     def probe(self, process, command, timeout):
         self._call("probe", " ".join(command))
         return self.probes.pop(0) if self.probes else (0, "")
@@ -104,6 +130,12 @@ class FakeScheduler(Broken):
         self._call("warm", "")
 
     # what tests do and ask
+
+    def end(self, name, code=0):
+        """A detached run ends."""
+        one = self.detachments[name]
+        process = dataclasses.replace(one.process, state="exited", exit_code=code)
+        self.detachments[name] = one._replace(process=process, ended="2026-01-01T00:01:00Z")
 
     def set(self, name, **changes):
         self.containers[name] = dataclasses.replace(self.containers[name], **changes)

@@ -13,6 +13,15 @@ class LogLine(NamedTuple):
     text: str
 
 
+class Detached(NamedTuple):
+    """A one-off process that outlives the command which started it."""
+
+    process: Process  # `blog.run.0001`: its process type is "run", its index the number
+    command: str  # on one line
+    until: int  # when it is to end, seconds since 1970; 0 is never
+    ended: str  # UTC, ISO 8601; empty while it runs
+
+
 class Scheduler(Protocol):
     """Runs processes. Every method raises errors.Unavailable when the engine does not answer."""
 
@@ -36,7 +45,10 @@ class Scheduler(Protocol):
         """SIGTERM, SIGKILL after `timeout` seconds (default: the container's own), and remove it. Absent is fine."""
 
     def tidy(self, app: str, every: bool = False) -> None:
-        """End and remove the one-off runs of the app that nobody waits for, since their command was killed; or all."""
+        """End and remove the one-off runs of the app that nobody waits for, since their command was killed; or all.
+
+        A detached one is ended when its time is up, and removed a day after its end.
+        """
 
     def refresh(self, process: Process) -> Process:
         """The process as it is now; state "missing" when it is gone."""
@@ -63,6 +75,16 @@ class Scheduler(Protocol):
         As with run, its name is made unique and nothing of it is left.
         """
 
+    def detach(self, spec: ContainerSpec, ttl: int | None = None) -> Detached:
+        """Start a one-off container, nobody attached, that goes on when we have ended; it does not come back by itself.
+
+        Its name is `<app>.run.<number>`, four digits at least. It stays when it has ended, for its output and exit
+        code; stop() ends and removes it, and tidy(), also once `ttl` seconds have passed. Raises errors.DeployFailed.
+        """
+
+    def detached(self, app: str | None = None) -> list[Detached]:
+        """The detached runs of the app, or of all apps, whatever their state; by app and number."""
+
     def probe(self, process: Process, command: list[str], timeout: float) -> tuple[int, str]:
         """Run a command inside a running process, without a terminal; its exit code and the end of what it printed.
 
@@ -74,6 +96,9 @@ class Scheduler(Protocol):
 
     def logs(self, processes: list[Process], lines: int | None = 100) -> list[LogLine]:
         """The last `lines` lines of each process, all merged by time."""
+
+    def stream(self, process: Process, lines: int | None = 100) -> Iterator[LogLine]:
+        """The last lines of one process, detached runs too, then new ones as they come, until it ends."""
 
     def follow(self, app: str, lines: int, process_type: str | None, index: int | None) -> Iterator[LogLine]:
         """As logs, then new lines of all processes as they come, of processes started later too. Endless.

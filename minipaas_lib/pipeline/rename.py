@@ -68,6 +68,10 @@ def refuse(old: str, new: str) -> None:
     """Raise errors.UsageError where the app cannot be renamed so."""
     if new in apps.names():
         raise errors.UsageError(f"there is an app {new} already", "give another name")
+    if releases.live(old):
+        running = [one.process.name for one in engines.scheduler().detached(old) if not one.ended]
+        if running:  # a container keeps its name and labels: nobody would find it under the new name
+            raise errors.UsageError(f"{old} has one-off processes that run: {' '.join(running)}", f"wait for them, or: run:stop {old} --all")
 
 
 def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool) -> None:

@@ -18,6 +18,7 @@ class MemoryScheduler:
         self._numbers = itertools.count(2)
         # another of these that runs meanwhile, on the same host, has addresses of its own
         self._network = f"127.{64 + (os.getpid() >> 8) % 128}.{os.getpid() % 256}"
+        self._detached: list[api.Detached] = []
 
     def has_image(self, image):
         return True
@@ -48,12 +49,14 @@ class MemoryScheduler:
 
     def stop(self, process, timeout=None):
         self._processes.pop(process.name, None)
+        self._detached = [one for one in self._detached if one.process.name != process.name]
         listening = self._sockets.pop(process.name, None)
         if listening:
             listening.close()
 
     def tidy(self, app, every=False):
-        pass  # a run has ended when it returns
+        """A run has ended when it returns; detached ones are kept until all are to go."""
+        self._detached = [one for one in self._detached if not every or one.process.app != app]
 
     def refresh(self, process):
         return self._processes.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)
@@ -71,6 +74,15 @@ class MemoryScheduler:
     def task(self, spec, say):
         return 0
 
+    def detach(self, spec, ttl=None):
+        number = len(self._detached) + 1
+        process = api.Process(name=f"{spec.app}.run.{number:04}", app=spec.app, release=spec.release, process_type="run", index=number, state="exited")
+        self._detached.append(api.Detached(process, str(spec.command), 0, "2026-01-01T00:00:00Z"))  # it has ended at once
+        return self._detached[-1]
+
+    def detached(self, app=None):
+        return [one for one in self._detached if app in (None, one.process.app)]
+
     def probe(self, process, command, timeout):
         return 0, ""
 
@@ -79,6 +91,9 @@ class MemoryScheduler:
 
     def logs(self, processes, lines=100):
         return []
+
+    def stream(self, process, lines=100):
+        return iter(())
 
     def follow(self, app, lines, process_type, index):
         return iter(())

@@ -15,6 +15,8 @@ PORT = "minipaas.port"
 RESTART = "minipaas.restart"
 RUN = "minipaas.run"  # a one-off container carries this, with the app's name, and an empty APP
 OWNER = "minipaas.owner"  # ... and this, see owner.me
+DETACHED = "minipaas.detached"  # a one-off that nobody waits for carries this too, with its number,
+UNTIL = "minipaas.until"  # ... and this, when it is to end: seconds since 1970, 0 is never
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"
@@ -56,6 +58,12 @@ def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty
         made |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
     made["HostConfig"]["AutoRemove"] = True
     return made
+
+
+def detached_body(spec: "api.ContainerSpec", network: str, number: int, until: int, owner: str) -> dict:
+    """As one_off_body, for one that nobody waits for and that stays when it has ended."""
+    labels = {APP: "", RUN: spec.app, OWNER: owner, DETACHED: str(number), UNTIL: str(until), RELEASE: str(spec.release)}
+    return _body(spec, network, labels, {})
 
 
 def _body(spec: "api.ContainerSpec", network: str, labels: dict, endpoint: dict) -> dict:
@@ -147,7 +155,7 @@ def process(answer: dict, network: str) -> "api.Process":
         id=answer["Id"],
         address=at or address(answer["NetworkSettings"]["Networks"], network),
         port=int(labels.get(PORT) or 0),
-        state="missing" if state["Status"] in _GONE else _STATES.get(state["Status"], "exited"),
+        state=state_of(state["Status"]),
         exit_code=state["ExitCode"],
         started="" if state["StartedAt"].startswith("0001-") else state["StartedAt"],
         adopted=policy != "no" or labels.get(RESTART) == "no",
@@ -166,6 +174,11 @@ def published(answer: dict) -> tuple[str, tuple[tuple[int, int], ...]]:
     return at, tuple(
         sorted((int(name.partition("/")[0]), int(bindings[0]["HostPort"])) for name, bindings in found if bindings)
     )
+
+
+def state_of(status: str) -> str:
+    """One of docker's states in our words."""
+    return "missing" if status in _GONE else _STATES.get(status, "exited")
 
 
 def address(networks: dict, network: str) -> str:

@@ -1,5 +1,6 @@
 """The output of containers: what there is, and what comes."""
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from minipaas_lib import api
@@ -27,6 +28,22 @@ def last(daemon: client.Daemon, process: "api.Process", lines: int | None) -> li
                 f"docker cannot read the log of {process.name}: {containers.reason(client.explanation(error))}",
                 "doctor",
             ) from error
+
+
+def stream(daemon: client.Daemon, process: "api.Process", lines: int | None) -> Iterator["api.LogLine"]:
+    """The last lines of a process, then new ones as they come, until it ends; none of one that is gone."""
+    import docker.errors
+
+    docker_api = daemon.new()
+    docker_api.timeout = None
+    try:
+        with client.answering(), contextlib.suppress(docker.errors.NotFound):
+            tail = "all" if lines is None else lines
+            frames = docker_api.logs(process.id or process.name, stream=True, follow=True, timestamps=True, tail=tail)
+            for time, text in streams.lines(frames):
+                yield api.LogLine(process, time, text)
+    finally:
+        docker_api.close()
 
 
 def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bool]) -> Iterator["api.LogLine"]:

@@ -3,7 +3,7 @@
 import contextlib
 
 from minipaas_lib import api
-from plugins.scheduler_docker import busybox, client, containers, network, owner
+from plugins.scheduler_docker import busybox, client, containers, detached, network, owner
 
 _ADDRESS_TRIES = 5
 
@@ -42,7 +42,7 @@ class DockerScheduler:
         for _ in range(_ADDRESS_TRIES):
             address = network.reserve(self.daemon, ours, refused)
             container = self._create(spec.name, containers.body(spec, ours.name, address))
-            failure = self._start(container)
+            failure = self.begin(container)
             if failure is None:
                 return self._process(container, ours.name)
             if "Address already in use" not in failure:
@@ -57,7 +57,7 @@ class DockerScheduler:
 
         Raises errors.DeployFailed.
         """
-        present = self._inspect_id(spec.name)
+        present = self.look(spec.name)
         if present is not None and containers.is_process(present["Config"]["Labels"]):
             return present["Id"]
         if spec.healthcheck:
@@ -98,8 +98,17 @@ class DockerScheduler:
         for item in found:
             if containers.is_process(item["Labels"]):  # an image may have that label of its own
                 continue
-            if every or not owner.alive(item["Labels"].get(containers.OWNER, "")):
+            if detached.is_detached(item["Labels"]) and not every:
+                self._tidy_detached(item)
+            elif every or not owner.alive(item["Labels"].get(containers.OWNER, "")):
                 self._remove(item["Id"])
+
+    def _tidy_detached(self, item: dict) -> None:
+        answer = self.look(item["Id"])
+        if detached.is_overdue(item["Labels"], answer):
+            self._halt(item["Id"], answer["Config"].get("StopTimeout") or 10)
+        elif detached.is_over(item["Labels"], answer):
+            self._remove(item["Id"])
 
     def refresh(self, process: "api.Process") -> "api.Process":
         from dataclasses import replace
@@ -116,7 +125,7 @@ class DockerScheduler:
         with client.answering():
             found = docker_api.containers(all=True, filters={"label": label})
         answers = [
-            self._inspect_id(item["Id"])
+            self.look(item["Id"])
             for item in found
             if ours in (item["NetworkSettings"]["Networks"] or {}) and containers.is_process(item["Labels"])
         ]
@@ -169,6 +178,12 @@ class DockerScheduler:
         finally:
             self._end(made, min(spec.stop_timeout, 10))
 
+    def detach(self, spec: "api.ContainerSpec", ttl: int | None = None) -> "api.Detached":
+        return detached.start(self, spec, ttl)
+
+    def detached(self, app: str | None = None) -> list["api.Detached"]:
+        return detached.found(self, app)
+
     def probe(self, process: "api.Process", command: list[str], timeout: float) -> tuple[int, str]:
         import secrets
 
@@ -211,6 +226,11 @@ class DockerScheduler:
         found = [line for process in processes for line in reading.last(self.daemon, process, lines)]
         return sorted(found, key=lambda line: line.time)
 
+    def stream(self, process: "api.Process", lines: int | None = 100):
+        from plugins.scheduler_docker import reading
+
+        yield from reading.stream(self.daemon, process, lines)
+
     def follow(self, app: str, lines: int, process_type: str | None = None, index: int | None = None):
         from plugins.scheduler_docker import reading
 
@@ -235,15 +255,18 @@ class DockerScheduler:
 
     # -- one docker call each ------------------------------------------------------------------------------------
 
+    def create(self, name: str, body: dict) -> str:
+        """Create a container; its id. Raises docker.errors.APIError, with the status 409 for a name that is taken."""
+        with client.answering():
+            return self.daemon.connect().create_container_from_config(body, name)["Id"]
+
     def _create(self, name: str, body: dict) -> str:
         """Create a container, in the place of a leftover of the same name; its id."""
         import docker.errors
 
-        docker_api = self.daemon.connect()
         for attempt in (1, 2):
             try:
-                with client.answering():
-                    return docker_api.create_container_from_config(body, name)["Id"]
+                return self.create(name, body)
             except docker.errors.APIError as error:
                 said = containers.reason(client.explanation(error))
                 if "No such image" in said:
@@ -260,7 +283,7 @@ class DockerScheduler:
 
     def _remove_leftover(self, name: str) -> bool:
         """Remove the container `name` if it is ours and dead for good; whether it is gone."""
-        answer = self._inspect_id(name)
+        answer = self.look(name)
         if answer is None:
             return True
         ours = containers.APP in (answer["Config"]["Labels"] or {})
@@ -269,7 +292,7 @@ class DockerScheduler:
         self._remove(answer["Id"])
         return True
 
-    def _start(self, container: str) -> str | None:
+    def begin(self, container: str) -> str | None:
         """Start a container; what docker says if it cannot be started, and then nothing is left of it."""
         import docker.errors
 
@@ -299,11 +322,15 @@ class DockerScheduler:
 
     def _end(self, container: str, timeout: int) -> None:
         """Stop and remove a one-off container, in whatever state it is."""
+        self._halt(container, timeout)
+        self._remove(container)
+
+    def _halt(self, container: str, timeout: int) -> None:
+        """Stop a one-off container, if it runs."""
         import docker.errors
 
         with client.answering(), contextlib.suppress(docker.errors.APIError):
             self.daemon.connect().stop(container, timeout=timeout)
-        self._remove(container)
 
     def _update(self, process: "api.Process", policy: dict) -> None:
         """Set the restart policy. Nothing happens to a container that is gone."""
@@ -320,9 +347,9 @@ class DockerScheduler:
                 ) from error
 
     def _inspect(self, process: "api.Process") -> dict | None:
-        return self._inspect_id(process.id or process.name)
+        return self.look(process.id or process.name)
 
-    def _inspect_id(self, container: str) -> dict | None:
+    def look(self, container: str) -> dict | None:
         import docker.errors
 
         with client.answering():
@@ -332,7 +359,7 @@ class DockerScheduler:
                 return None
 
     def _process(self, container: str, ours: str) -> "api.Process":
-        answer = self._inspect_id(container)
+        answer = self.look(container)
         if answer is None:
             raise api.errors.DeployFailed("a container was removed by somebody else while it started", "doctor")
         return self._described(answer, ours)

@@ -5,7 +5,8 @@ import subprocess
 import threading
 import time
 
-from conftest import wait_for
+import pytest
+from conftest import docker, wait_for
 
 
 def test_logs_of_all_processes_are_merged_and_failed_ones_kept(host, app, repo):
@@ -141,3 +142,66 @@ def test_every_report_speaks_json(host, app, repo):
         assert isinstance(json.loads(host.ssh(f"{noun}:report", app, "--format", "json").stdout), dict), noun
     for words in (["apps:list"], ["plugin:list"], ["ssh-keys:list"], ["releases", app], ["doctor"], ["ports:list", app], ["ps:scale", app], ["config:show", app]):
         json.loads(host.ssh(*words, "--format", "json", ok=False).stdout)
+
+
+# -- one-off processes that outlive their command --------------------------------------------------------------------
+
+
+@pytest.fixture
+def running(host, app, repo):
+    """The name of an app that is deployed."""
+    repo.push()
+    return app
+
+
+def of_paas() -> set[str]:
+    return set(subprocess.run(["pgrep", "-u", "paas"], capture_output=True, text=True).stdout.split())
+
+
+def listed(host, app: str) -> dict[str, dict]:
+    return {row["name"]: row for row in json.loads(host.ssh("run:list", app, "--format", "json").stdout)}
+
+
+def test_run_detached_outlives_its_command(host, running):
+    app = running
+    said = host.ssh("run:detached", "-e", "A=one", app, "sh", "-c", "echo $A; sleep 3; echo two; exit 7")
+    name = said.stdout.strip()
+    assert name == f"{app}.run.0001"
+    row = listed(host, app)[name]
+    assert row["state"] == "running" and row["exit_code"] == "" and "echo $A" in row["command"], "ssh has ended, and it runs"
+    followed = host.ssh("run:logs", app, name, "-t", timeout=30)
+    assert followed.stdout == "one\ntwo\n", "it ends with the process"
+    row = wait_for(lambda: (found := listed(host, app)[name])["ended"] and found)
+    assert row["state"] == "exited" and row["exit_code"] == 7
+    assert host.ssh("run:logs", app).stdout == "one\ntwo\n" and host.ssh("run:logs", app, name, "-n", "1").stdout == "two\n"
+    second = host.ssh("run:detached", app, "sleep", "1000").stdout.strip()
+    assert second == f"{app}.run.0002" and set(listed(host, app)) == {name, second}
+    assert not [one for one in host.containers(app) if ".run." in one], "it is no process of the app"
+    assert "is removed" in host.ssh("run:stop", app, name).stderr and "is stopped" in host.ssh("run:stop", app, "2").stderr
+    assert listed(host, app) == {} and host.ssh("run:logs", app, ok=False).returncode == 1
+
+
+def test_run_detached_ends_when_its_time_is_up(host, running):
+    name = host.ssh("run:detached", "--ttl-seconds", "2", running, "sh", "-c", "trap 'exit 5' TERM; while true; do sleep 1; done").stdout.strip()
+    inspect = ("inspect", "-f", "{{.State.Status}}", name)
+    wait_for(lambda: docker(*inspect).strip() == "exited", 30)
+    assert listed(host, running)[name]["exit_code"] == 5, "it ended without a command of ours"
+
+
+def test_what_was_to_end_it_may_be_killed(host, running):
+    """The next command on the app ends it; doctor knows."""
+    wait_for(lambda: not of_paas(), 60)
+    name = host.ssh("run:detached", "--ttl-seconds", "3", running, "sleep", "1000").stdout.strip()
+    pids = wait_for(of_paas, 5)
+    subprocess.run(["kill", "-9", *pids], check=True)
+    time.sleep(4)
+    assert docker("inspect", "-f", "{{.State.Running}}", name).strip() == "true"
+    assert listed(host, running)[name]["state"] == "exited"
+
+
+def test_a_deploy_leaves_them_and_a_destroy_does_not(host, running):
+    name = host.ssh("run:detached", running, "sleep", "1000").stdout.strip()
+    host.ssh("ps:restart", running)
+    assert listed(host, running)[name]["state"] == "running"
+    subprocess.run(["/usr/local/bin/minipaas", "apps:destroy", running, "--force"], check=True, capture_output=True, timeout=120)
+    assert not docker("ps", "-aq", "--filter", f"label=minipaas.run={running}").split()

@@ -1,0 +1,21 @@
+"""Where one-off processes meet the doctor."""
+
+from minipaas_lib import api
+
+
+@api.hookimpl
+def doctor(app):
+    if app is None or api.live_release(app.name) is None:
+        return None
+    import time
+
+    from plugins.run import detached
+
+    try:
+        late = detached.overdue(api.scheduler().detached(app.name), time.time())
+    except api.errors.Unavailable:
+        return None  # the scheduler's own findings say it
+    if not late:
+        return None
+    part = f"app {app.name}: one-off processes"
+    return [api.Finding(part, False, f"still running past their time: {' '.join(late)}", f"run:list {app.name}, which ends them")]
