@@ -169,6 +169,7 @@ def test_our_own_addresses_are_asked_only_for_root(host, app, served):
     assert host.get(host.url_host(app)) == (200, "for root")
 
 
+@pytest.mark.serial
 def test_limits_hold_for_archives_and_pushes(host, app, repo):
     host.ssh("apps:create", app)
     try:

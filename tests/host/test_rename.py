@@ -18,6 +18,7 @@ def repo(host, app, tmp_path):
     return made
 
 
+@pytest.mark.serial
 def test_apps_rename_while_it_serves(host, repo, app, other_app):
     domain = f"{app}.rename.test"
     host.ssh("domains:add", app, domain)
@@ -49,6 +50,7 @@ def test_apps_rename_while_it_serves(host, repo, app, other_app):
     assert host.ssh("doctor", ok=False).stdout.count(f"app {app}:") == 0
 
 
+@pytest.mark.serial
 def test_what_does_not_start_under_the_new_name_leaves_the_old_one(host, repo, app, other_app):
     repo.commit(Procfile='web: test -z "$BROKEN" || exit 3; exec httpd -f -p $PORT -h /www\n')
     repo.push()
