@@ -52,7 +52,7 @@ class DockerScheduler:
             f"{spec.name} cannot be started: {containers.reason(failure)}", "logs:failed " + spec.app
         )
 
-    def create(self, spec: "api.ContainerSpec") -> str:
+    def prepare(self, spec: "api.ContainerSpec") -> str:
         """Create the container of a process, which somebody else starts, unless it is there; its id.
 
         Raises errors.DeployFailed.

@@ -188,8 +188,8 @@ def test_an_address_is_not_given_again_soon_and_a_stopped_container_keeps_its_ow
 
 def test_a_process_on_a_node_is_reached_at_the_ports_published_there(scheduler):
     node = scheduler.elsewhere("unix:///var/run/docker.sock", published_at="127.0.0.1", node="node1")
-    made = node.create(spec(ports=(5000,)))
-    assert node.create(spec(ports=(5000,))) == made, "what is there stays, whoever asks again"
+    made = node.prepare(spec(ports=(5000,)))
+    assert node.prepare(spec(ports=(5000,))) == made, "what is there stays, whoever asks again"
     docker("start", made)
     (process,) = node.processes(APP)
     assert (process.node, process.address, process.state) == ("node1", "127.0.0.1", "running")
