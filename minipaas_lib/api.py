@@ -71,6 +71,7 @@ _MODULES = {
     "plan_rollback": ("pipeline.rollback", "plan"),
     "in_background": ("pipeline.background", "spawn"),
     "build_settings": ("pipeline.build", "settings"),
+    "check_image_owner": ("pipeline.build", "check_image_owner"),
     "builders": ("pipeline.build", "builders"),
     "rebuild": ("pipeline.receive", "rebuild"),
     "incoming": ("pipeline.incoming", "incoming"),

@@ -113,6 +113,16 @@ def build_settings(app):
     """
 
 
+@hookspec(firstresult=True)
+def may_use_image(app, owner):
+    """May a build of an app use an image of another app?
+
+    app: App that is built; owner: str, the name of the other app. Return True to let it, False to refuse it, None to
+    leave it to others. Where nobody lets it, it is refused: an image holds its app's files. api.caller.key() is the
+    key of who deploys.
+    """
+
+
 @hookspec
 def before_build(app, context, commit):
     """A build is about to start.

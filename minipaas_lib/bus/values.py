@@ -114,6 +114,12 @@ def _texts(want: str, pattern: str):
     return check
 
 
+def _yes_or_no(answer) -> bool:
+    if not isinstance(answer, bool):
+        raise _wrong("true or false", answer)
+    return answer
+
+
 def _settings(answer) -> dict:
     answer = _keys(answer, {"environment": dict, "ca": str}, "settings of builds")
     ca = answer.get("ca", "")
@@ -217,6 +223,7 @@ CHECKS = {
     "builder_files": _texts("a list of files", r"[^\x00-\x1f\x7f]{1,200}"),
     "build_settings": _settings,
     "before_clone": _texts('a list of "table" or "table.key"', "[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)?"),
+    "may_use_image": _yes_or_no,
     "detect_builder": _detect,
     "build_image": _build,
     "release_environment": _environment,

@@ -70,6 +70,17 @@ def settings(app: App) -> dict:
     return {"environment": environment, "ca": "".join(certificates)}
 
 
+def check_image_owner(app: App, owner: str) -> None:
+    """Refuse that a build of the app uses an image of the app `owner`, unless a plugin lets it.
+
+    Builders ask this of every image a build is built on. Raises errors.BuildFailed.
+    """
+    if owner == app.name or manager.first("may_use_image", app=app, owner=owner):
+        return
+    said = f"{app.name} cannot be built on an image of the app {names.safe(owner)[1:-1]}: it holds that app's files"
+    raise errors.BuildFailed(said, "build on an image of your own or of a registry")
+
+
 def builders() -> list[str]:
     """The names of all builders there are, sorted."""
     return sorted({name for found in manager.call("builder_names") for name in found})

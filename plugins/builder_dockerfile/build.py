@@ -1,19 +1,20 @@
 """Run one `docker build`, from the plan of its command line to the finished image."""
 
 import contextlib
-import json
 import os
 import re
 import selectors
+import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable
 
 from minipaas_lib import api
 from plugins.builder_dockerfile import client as clients
-from plugins.builder_dockerfile import image, progress
+from plugins.builder_dockerfile import foreign, image, progress, settings
+from plugins.builder_dockerfile.job import Job, ca_file, check, command_line, environment, hider, image_file
 
-TIMEOUT = 30 * 60  # seconds
 _STOP_TIMEOUT = 10  # seconds the client has to cancel the build
 _PENDING_LIMIT = 64 * 1024  # bytes of a line that has no end yet
 _DOWN = re.compile(
@@ -21,62 +22,64 @@ _DOWN = re.compile(
 )
 
 
-def tag_of(app: str, number: int) -> str:
-    return f"minipaas/{app}:v{number}"
+def build(job: Job) -> "api.Build":
+    """Build the image of a release and describe it.
 
-
-def command_line(
-    client: clients.Client, app: str, tag: str, context: str, path: str, commit: str, args: list[str]
-) -> list[str]:
-    """The arguments of the docker client. Build arguments are names only: their values go through the environment.
-
-    The tag is given to the image when all of it is done, so a build that ends early leaves none.
-    """
-    command = [client.path, "build", "--progress=plain"] if client.buildkit else [client.path, "build", "--force-rm"]
-    command += ["--tag", tag, "--iidfile", _iidfile(context), "--file", os.path.join(context, path)]
-    command += ["--label", f"minipaas.app={app}", "--label", f"minipaas.commit={commit}"]
-    for name in args:
-        command += ["--build-arg", name]
-    return [*command, context]
-
-
-def environment(client: clients.Client, values: dict[str, str]) -> dict[str, str]:
-    """The environment of the docker client: ours without what steers builds, and the values of build arguments."""
-    steering = ("GIT_", "BUILDKIT_", "DOCKER_BUILDKIT")
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(steering)}
-    return {**kept, "DOCKER_BUILDKIT": "1" if client.buildkit else "0", "DOCKER_CLI_HINTS": "false", **values}
-
-
-def build(app: str, context: str, path: str, commit: str, number: int, values: dict[str, str], dockerfile: str):
-    """Build the image of release `number` and describe it as a Build.
-
-    context: str, the folder; path: the Dockerfile's in it; values: build arguments; dockerfile: its text.
     Raises errors.BuildFailed, errors.Unavailable; whatever ends it early, the docker client is stopped first.
     """
     client = clients.find()
-    if not client.buildkit:
-        api.output.warn("no docker client here can use BuildKit: building with the classic builder")
-    tag = tag_of(app, number)
-    words = progress.BuildKitProgress() if client.buildkit else progress.ClassicProgress()
-    command = command_line(client, app, tag, context, path, commit, sorted(values))
+    check(client, job)
+    watch = foreign.Watch(client, job)
+    watch.before()
+    scratch = _scratch(job)
     try:
-        status = stream(command, environment(client, values), lambda line: _show(words.feed(line)))
-        if status:
-            raise _failure(words)
-        with open(_iidfile(context), encoding="ascii") as file:
-            image_id = file.read().strip()
-        config = inspect(client, image_id)
+        image_id = _run(client, job, scratch, watch)
+        config = (foreign.inspect(client, image_id) or {}).get("Config")
+        if config is None:
+            raise api.errors.Unavailable("docker does not know the image that it just built", "doctor")
     except BaseException:
-        discard(client, tag, context)
+        discard(client, job.tag, scratch)
         raise
     finally:
-        with contextlib.suppress(OSError):
-            os.unlink(_iidfile(context))
-    port = image.port_of(config, dockerfile)
-    return api.Build(image_id, "dockerfile", image.commands_of(config), port, image.notes_of(app, config, port))
+        shutil.rmtree(scratch, ignore_errors=True)
+    port = image.port_of(config, job.text)
+    return api.Build(image_id, "dockerfile", image.commands_of(config), port, image.notes_of(job.app, config, port))
 
 
-def stream(command: list[str], env: dict[str, str], feed: Callable[[str], None], timeout: float = TIMEOUT) -> int:
+def _run(client: clients.Client, job: Job, scratch: str, watch: foreign.Watch) -> str:
+    """Let the docker client build; the ID of the image."""
+    words = progress.BuildKitProgress() if client.buildkit else progress.ClassicProgress()
+    hide = hider(job)
+
+    def feed(line: str) -> None:
+        line = progress.clean(hide(line))
+        if client.buildkit:
+            watch.line(line)
+        for shown in words.feed(line):
+            api.output.info(shown)
+
+    if stream(command_line(client, job, scratch), environment(client, job), feed, job.timeout):
+        raise _failure(words)
+    with open(image_file(scratch), encoding="ascii") as file:
+        return file.read().strip()
+
+
+def _scratch(job: Job) -> str:
+    """A new folder for what the client reads and writes; leftovers of killed builds go by the start of its name.
+
+    It is not beside the context: what is there may be of the repository.
+    """
+    os.makedirs(api.paths.work(), mode=0o700, exist_ok=True)
+    scratch = tempfile.mkdtemp(prefix=f"{job.app}.v{job.number}.", dir=api.paths.work())
+    if job.ca:
+        with open(os.open(ca_file(scratch), os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
+            file.write(job.ca)
+    return scratch
+
+
+def stream(
+    command: list[str], env: dict[str, str], feed: Callable[[str], None], timeout: float = settings.TIMEOUT
+) -> int:
     """Run `command`, give each line of its output to `feed`, and return its exit status.
 
     Whatever is raised meanwhile, by `feed` or by a signal handler, the command is ended before it goes on.
@@ -94,8 +97,9 @@ def stream(command: list[str], env: dict[str, str], feed: Callable[[str], None],
             while True:
                 left = deadline - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    said = f"the build took more than {timeout / 60:.0f} minutes"
-                    raise api.errors.BuildFailed(said, "look for the step that hangs or waits for input")
+                    said = f"the build took more than {settings.span(timeout)} and was stopped"
+                    hint = "look for the step that hangs, or: builder-dockerfile:set <app> timeout <more>"
+                    raise api.errors.BuildFailed(said, hint)
                 piece = os.read(process.stdout.fileno(), 65536)
                 *lines, pending = (pending + piece).split(b"\n")
                 if len(pending) > _PENDING_LIMIT or (pending and not piece):
@@ -109,25 +113,11 @@ def stream(command: list[str], env: dict[str, str], feed: Callable[[str], None],
         _end(process)
 
 
-def inspect(client: clients.Client, image_id: str) -> dict:
-    """The image's own configuration."""
-    command = [client.path, "image", "inspect", "--format", "{{json .Config}}", image_id]
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    if done.returncode:
-        raise api.errors.Unavailable("docker does not know the image that it just built", "doctor")
-    return json.loads(done.stdout) or {}
-
-
-def discard(client: clients.Client, tag: str, context: str) -> None:
+def discard(client: clients.Client, tag: str, scratch: str) -> None:
     """Take away the image of a build that came to its end while it was being cancelled."""
-    if os.path.exists(_iidfile(context)):
+    if os.path.exists(image_file(scratch)):
         with contextlib.suppress(OSError, subprocess.TimeoutExpired):
             subprocess.run([client.path, "image", "rm", tag], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-
-
-def _show(lines: list[str]) -> None:
-    for line in lines:
-        api.output.info(line)
 
 
 def _failure(words: progress.Progress) -> Exception:
@@ -155,7 +145,3 @@ def _end(process: subprocess.Popen) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
-
-
-def _iidfile(context: str) -> str:
-    return context.rstrip("/") + ".iid"

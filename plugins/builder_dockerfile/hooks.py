@@ -31,7 +31,7 @@ def builder_files(app):
 def build_image(app, builder, context, commit, release):
     if builder != _NAME:
         return None
-    from plugins.builder_dockerfile.build import build
+    from plugins.builder_dockerfile import build, job
 
     path = settings.dockerfile_path(app)
     text = api.repository.read_file(context, path, _SIZE_LIMIT)
@@ -40,9 +40,7 @@ def build_image(app, builder, context, commit, release):
             f"there is no {api.names.safe(path)[1:-1]} in commit {commit[:10]}",
             f"commit it, or: builder-dockerfile:set {app.name} dockerfile-path <path>",
         )
-    config = api.merged_config(app)
-    values = {name: config[name] for name in settings.build_args(app) if name in config}
-    return build(app.name, context, path, commit, release, values, text.decode("utf-8", "replace"))
+    return build.build(job.job_of(app, context, commit, release, text.decode("utf-8", "replace")))
 
 
 @api.hookimpl

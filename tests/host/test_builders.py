@@ -1,8 +1,18 @@
 """Which builder builds, from which folder, and what is said of a repository that nobody can build."""
 
+import contextlib
+import io
 import json
+import os
+import random
+import shlex
+import signal
+import subprocess
+import tarfile
+import time
+from pathlib import Path
 
-from conftest import BUSYBOX_IMAGE, Repo
+from conftest import BUSYBOX_IMAGE, DOCKER, Repo, docker, wait_for, web
 
 
 def test_a_folder_of_the_repository_is_built_and_nothing_else_of_it(host, app, tmp_path):
@@ -34,3 +44,144 @@ def test_a_repository_that_nobody_can_build_says_what_was_looked_for(host, app, 
     assert refused.returncode != 0
     line = next(line for line in refused.stderr.splitlines() if "could be built from" in line)
     assert f"nothing here that {app} could be built from; looked in the top folder for: " in line and "Dockerfile" in line
+
+
+BASE = f"FROM {BUSYBOX_IMAGE}\n"
+SERVE = 'CMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+
+
+def everything_of(image):
+    """All that an image holds and says of itself: its layers unpacked to one text, its history, its configuration."""
+    saved = subprocess.run([DOCKER, "save", image], capture_output=True, check=True).stdout
+    with tarfile.open(fileobj=io.BytesIO(saved)) as outer:
+        layers = [outer.extractfile(entry).read() for entry in outer if entry.isfile()]
+    return b"\n".join([*layers, docker("history", "--no-trunc", image).encode(), docker("image", "inspect", image).encode()])
+
+
+def test_a_stage_is_built_with_a_secret_that_stays_nowhere(host, app, tmp_path):
+    secret = "geheim-" + "".join(random.choices("abcdefgh", k=20))
+    dockerfile = (
+        BASE + "RUN mkdir -p /www && echo first > /www/index.html\n"
+        "RUN --mount=type=secret,id=TOKEN,required=true cat /run/secrets/TOKEN; echo; test -s /run/secrets/TOKEN && echo had-it > /www/secret\n"
+        + f"FROM {BUSYBOX_IMAGE} AS last\nRUN mkdir -p /www && echo last > /www/index.html\n" + SERVE
+    ).replace(BASE, f"FROM {BUSYBOX_IMAGE} AS first\n", 1)  # fmt: skip
+    repo = Repo(host, tmp_path / "repo", app, Dockerfile=dockerfile, Procfile="web: exec httpd -f -p $PORT -h /www\n")
+    host.ssh("apps:create", app)
+    host.ssh("config:set", app, "-", input=f"TOKEN={secret}\n")
+    host.ssh("builder-dockerfile:set", app, "target", "first")
+    refused = repo.push(ok=False)
+    assert refused.returncode != 0, "the secret is required, and nothing gives it"
+    host.ssh("builder-dockerfile:set", app, "secrets", "TOKEN")
+    pushed = repo.push().stderr
+    assert secret not in pushed and "***" in pushed, "what a step prints of it is hidden"
+    name = host.url_host(app)
+    assert host.get(name) == (200, "first\n") and host.get(name, "/secret") == (200, "had-it\n")
+    image = json.loads(host.ssh("releases:info", app, "v2", "--format", "json").stdout)["image"]
+    held = everything_of(image)
+    assert b"had-it" in held and secret.encode() not in held
+    assert secret not in host.ssh("releases:output", app).stdout
+    host.ssh("config:unset", "--no-restart", app, "TOKEN")
+    refused = host.ssh("ps:rebuild", app, ok=False)
+    assert refused.returncode != 0 and f"{app} has no config TOKEN" in refused.stderr
+
+
+def test_dockerignore_keeps_files_out_of_the_build(host, app, tmp_path):
+    repo = Repo(host, tmp_path / "repo", app, **{
+        "Dockerfile": BASE + "COPY . /www\n" + SERVE, "index__html": "hello", "notes__secret": "x", "deep___notes__secret": "x", "deep___keep__secret": "x",
+        "__dockerignore": "**/*.secret\n!deep/keep.secret\n",
+    })  # fmt: skip
+    repo.push()
+    name = host.url_host(app)
+    seen = {path: host.get(name, path)[0] for path in ("/", "/notes.secret", "/deep/notes.secret", "/deep/keep.secret")}
+    assert seen == {"/": 200, "/notes.secret": 404, "/deep/notes.secret": 404, "/deep/keep.secret": 200}
+
+
+def sleepers(mark):
+    """Processes that sleep for `mark` seconds."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):
+            if Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:2] == [b"sleep", mark.encode()]:
+                found.append(pid)
+    return found
+
+
+def slow(mark):
+    return BASE + f"RUN sleep {mark}\nRUN true\n" + SERVE
+
+
+def test_a_build_that_takes_too_long_is_stopped_and_says_so(host, app, tmp_path):
+    mark = str(random.randrange(10**6, 10**7))
+    repo = Repo(host, tmp_path / "repo", app, Dockerfile=slow(mark))
+    host.ssh("apps:create", app)
+    host.ssh("builder-dockerfile:set", app, "timeout", "5s")
+    began = time.monotonic()
+    refused = repo.push(ok=False)
+    assert refused.returncode != 0 and "the build took more than 5 seconds and was stopped" in refused.stderr
+    assert time.monotonic() - began < 60
+    wait_for(lambda: not sleepers(mark), 30)
+    assert not docker("images", "-q", f"minipaas/{app}").strip()
+    assert "5" in host.ssh("builder-dockerfile:report", app, "--builder-dockerfile-timeout").stdout
+
+
+def test_a_hang_up_of_the_push_stops_the_build_in_docker_too(host, app, tmp_path):
+    mark = str(random.randrange(10**6, 10**7))
+    repo = Repo(host, tmp_path / "repo", app, Dockerfile=slow(mark))
+    environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(host.ssh_command())}
+    pushing = subprocess.Popen(["git", "push", "-q", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(lambda: sleepers(mark), 60)
+    finally:
+        os.killpg(pushing.pid, signal.SIGKILL)
+        pushing.wait()
+    wait_for(lambda: not sleepers(mark), 30)
+    wait_for(lambda: json.loads(host.ssh("releases", app, "--format", "json").stdout)[0]["status"] == "failed", 30)
+    assert not docker("images", "-q", f"minipaas/{app}").strip() and host.containers(app, every=True) == []
+
+
+def test_no_app_builds_on_the_image_of_another(host, app, other_app, tmp_path):
+    Repo(host, tmp_path / "victim", other_app, **web("secret of the other")).push()
+    stolen = f"minipaas/{other_app}:v1"
+    repo = Repo(host, tmp_path / "repo", app, Dockerfile=f"FROM {stolen}\n")
+    docker("tag", stolen, "innocent:1")
+    try:
+        for dockerfile in (
+            f"FROM {stolen}\n", f"ARG A=mini\nfrom docker.io/${{A}}paas/{other_app}:v1\n", BASE + f"COPY --from={stolen} /www /www\n" + SERVE,
+            BASE + f"RUN --mount=type=bind,from=index.docker.io/{stolen},target=/m cp -r /m/www /\n" + SERVE, "FROM innocent:1\n",
+            f"# syntax={stolen}\n" + BASE, f"RUN x \\\\\nFR\\\nOM \\\n {stolen}\n",
+        ):  # fmt: skip
+            repo.commit(Dockerfile=dockerfile)
+            refused = repo.push(ok=False)
+            assert refused.returncode != 0, dockerfile
+            said = refused.stderr
+            assert f"cannot be built on an image of the app {other_app}" in said or "only docker/dockerfile may do that" in said, dockerfile
+    finally:
+        docker("image", "rm", "innocent:1")
+    repo.commit(Dockerfile=BASE + "RUN mkdir -p /www && echo mine > /www/index.html\n" + SERVE)
+    repo.push()
+    number = json.loads(host.ssh("releases", app, "--format", "json").stdout)[0]["v"]
+    repo.commit(Dockerfile=f"FROM minipaas/{app}:{number}\nRUN echo mine again > /www/index.html\n")
+    repo.push()
+    assert host.get(host.url_host(app)) == (200, "mine again\n")
+
+
+def test_builds_get_proxies_registries_and_certificates(host, app, tmp_path):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test", "-keyout", "/dev/null",
+                    "-out", tmp_path / "ca.pem"], check=True, capture_output=True)  # fmt: skip
+    pem = (tmp_path / "ca.pem").read_text()
+    dockerfile = BASE + (
+        "ARG NPM_CONFIG_REGISTRY\nRUN mkdir -p /www && env > /www/env\n"
+        "RUN --mount=type=secret,id=minipaas-ca,target=/ca.pem cat /ca.pem > /www/ca\n"
+    ) + SERVE  # fmt: skip
+    repo = Repo(host, tmp_path / "repo", app, Dockerfile=dockerfile)
+    host.ssh("apps:create", app)
+    host.ssh("builder:set", app, "http-proxy", "http://user:geheim@127.0.0.1:9")
+    host.ssh("builder:set", app, "npm-registry", "https://npm.test/")
+    host.ssh("builder:set", app, "ca-file", "-", input=pem)
+    repo.push()
+    name = host.url_host(app)
+    env = host.get(name, "/env")[1]
+    assert "http_proxy=http://user:geheim@127.0.0.1:9\n" in env and "NPM_CONFIG_REGISTRY=https://npm.test/\n" in env
+    assert host.get(name, "/ca") == (200, pem)
+    assert "geheim" not in docker("history", "--no-trunc", f"minipaas/{app}:v1")
+    assert "geheim" not in host.ssh("releases:output", app).stdout

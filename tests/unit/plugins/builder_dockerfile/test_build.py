@@ -1,14 +1,17 @@
 """The plan of a build, the choice of a client, and how a running client is ended; no docker is needed."""
 
+import dataclasses
 import os
 import signal
 import sys
 import time
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
-from plugins.builder_dockerfile import build, client, hooks
+from plugins.builder_dockerfile import build, client, hooks, job
 
 
 def fake_docker(folder, version, buildx=False):
@@ -77,19 +80,75 @@ def test_candidates_are_absolute_and_each_once(tmp_path):
     assert all(os.path.isabs(file) for file in found)
 
 
+DOCKER, CLASSIC = client.Client("/usr/bin/docker", True), client.Client("/usr/bin/docker", False)
+JOB = job.Job("blog", 3, "abc", "/w/c", "a/Dockerfile", args={"TOKEN": "s3cret"})
+
+
 def test_no_value_of_a_build_argument_stands_in_the_command_line(monkeypatch):
     monkeypatch.setenv("GIT_DIR", ".")
     monkeypatch.setenv("BUILDKIT_PROGRESS", "tty")
-    docker = client.Client("/usr/bin/docker", True)
-    command = build.command_line(docker, "blog", "minipaas/blog:v3", "/w/c", "a/Dockerfile", "abc", ["TOKEN"])
-    assert command == [
-        "/usr/bin/docker", "build", "--progress=plain", "--tag", "minipaas/blog:v3", "--iidfile", "/w/c.iid", "--file",
+    assert job.command_line(DOCKER, JOB, "/w/s") == [
+        "/usr/bin/docker", "build", "--progress=plain", "--tag", "minipaas/blog:v3", "--iidfile", "/w/s/image", "--file",
         "/w/c/a/Dockerfile", "--label", "minipaas.app=blog", "--label", "minipaas.commit=abc", "--build-arg", "TOKEN",
         "/w/c",
     ]  # fmt: skip
-    env = build.environment(docker, {"TOKEN": "s3cret"})
+    env = job.environment(DOCKER, JOB)
     assert env["TOKEN"] == "s3cret" and env["DOCKER_BUILDKIT"] == "1"
     assert "GIT_DIR" not in env and "BUILDKIT_PROGRESS" not in env
+
+
+def test_secrets_travel_under_names_of_ours_and_in_no_argument():
+    secret = dataclasses.replace(JOB, args={}, secrets={"DOCKER_HOST": "tcp://evil", "A": "hidden-a"}, target="release", no_cache=True, ca="PEM")
+    command, env = job.command_line(DOCKER, secret, "/w/s"), job.environment(DOCKER, secret)
+    assert ["--secret", "id=A,env=MINIPAAS_SECRET_0", "--secret", "id=DOCKER_HOST,env=MINIPAAS_SECRET_1"] == command[-7:-3]
+    assert command[-3:-1] == ["--secret", "id=minipaas-ca,src=/w/s/ca.pem"]
+    assert "--no-cache" in command and command[command.index("--target") + 1] == "release"
+    assert env["MINIPAAS_SECRET_0"] == "hidden-a" and env["MINIPAAS_SECRET_1"] == "tcp://evil"
+    assert env.get("DOCKER_HOST") == os.environ.get("DOCKER_HOST")
+    assert "evil" not in " ".join(command) and "hidden-a" not in repr(secret)
+
+
+def test_without_buildkit_secrets_are_refused_and_the_rest_goes_without(tmp_path, capsys):
+    plain = dataclasses.replace(JOB, context=str(tmp_path), ca="PEM")
+    job.check(CLASSIC, plain)
+    assert "classic builder" in (said := capsys.readouterr().err) and "certificates" in said
+    assert "--secret" not in job.command_line(CLASSIC, plain, "/w/s")
+    with pytest.raises(errors.BuildFailed, match="secrets of builds need BuildKit"):
+        job.check(CLASSIC, dataclasses.replace(plain, secrets={"A": "x"}))
+    (tmp_path / ".dockerignore").symlink_to("/etc/shadow")
+    with pytest.raises(errors.InvalidFile, match="symbolic link"):
+        job.check(CLASSIC, plain)
+
+
+def test_a_secret_that_the_config_has_not_is_told(tmp_path):
+    app = api.App("blog", {"config": {"A": "1"}, "builder-dockerfile": {"secrets": ["A", "B"]}})
+    with pytest.raises(errors.BuildFailed, match="blog has no config B"):
+        job.job_of(app, str(tmp_path), "abc", 3, "")
+
+
+def test_settings_of_builds_come_beneath_the_apps_own_arguments(monkeypatch):
+    document = {
+        "config": {"HTTP_PROXY": "http://mine:1"}, "builder-dockerfile": {"build-args": ["HTTP_PROXY"]},
+        "builder": {"http-proxy": "http://theirs:1", "npm-registry": "https://npm.test/"},
+    }  # fmt: skip
+    made = job.job_of(api.App("blog", document), "/w/c", "abc", 3, "")
+    assert made.args == {"HTTP_PROXY": "http://mine:1", "http_proxy": "http://theirs:1", "NPM_CONFIG_REGISTRY": "https://npm.test/"}
+    monkeypatch.setattr(api, "build_settings", lambda app: {"environment": {"LD_PRELOAD": "x", "A": "1"}, "ca": ""})
+    assert job.job_of(api.App("blog", {}), "/w/c", "abc", 3, "").args == {"A": "1"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r*"), min_size=6).filter(lambda text: len(text.strip()) >= 6), st.text())
+def test_a_secret_is_hidden_wherever_it_stands(secret, around):
+    hide = job.hider(dataclasses.replace(JOB, args={}, secrets={"A": f"{secret}\nsecond-line"}))
+    lines = secret.splitlines()
+    if len(lines) == 1:
+        assert secret.strip() not in hide(around.replace(secret.strip(), "") + secret)
+    assert "second-line" not in hide("xsecond-linex")
+
+
+def test_the_password_of_a_proxy_is_hidden_and_short_words_are_not():
+    hide = job.hider(dataclasses.replace(JOB, args={"HTTP_PROXY": "http://user:geheim@proxy:1"}, secrets={"A": "on"}))
+    assert hide("env HTTP_PROXY=http://user:geheim@proxy:1 on") == "env HTTP_PROXY=http://***@proxy:1 on"
 
 
 def python(script):

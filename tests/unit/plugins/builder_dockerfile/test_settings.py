@@ -45,8 +45,8 @@ def test_paths_that_are_refused(path):
 
 def test_an_unknown_property_is_told_the_known_ones():
     with pytest.raises(errors.UsageError) as caught:
-        settings.parse("target", "x")
-    assert caught.value.hint == "one of: dockerfile-path, build-args"
+        settings.parse("colour", "x")
+    assert caught.value.hint == "one of: dockerfile-path, build-args, target, secrets, no-cache, timeout"
 
 
 @given(st.sampled_from(settings.PROPERTIES), st.text())
@@ -55,3 +55,38 @@ def test_any_value_is_answered(name, value):
         settings.parse(name, value)
     except errors.UsageError as error:
         assert "\n" not in error.message
+
+
+def test_secrets_may_have_names_that_would_steer_the_client_as_build_arguments():
+    assert settings.parse("secrets", "DOCKER_HOST,A") == ["A", "DOCKER_HOST"]
+    with pytest.raises(errors.UsageError):
+        settings.parse("secrets", "A B")
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("1", 1), ("90s", 90), ("45m", 2700), ("24h", 86400), ("86400", 86400)])
+def test_times(text, seconds):
+    assert settings.parse("timeout", text) == seconds
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "25h", "86401", "1d", "m", "1.5h", "1\n", "９", "1e3"])
+def test_times_that_are_refused(text):
+    with pytest.raises(errors.UsageError):
+        settings.parse("timeout", text)
+
+
+def test_spans():
+    assert [settings.span(s) for s in (0.5, 90, 120, 121, 1800)] == ["0.5 seconds", "90 seconds", "2 minutes", "121 seconds", "30 minutes"]
+
+
+@given(st.text())
+def test_a_stage_is_a_plain_word(text):
+    try:
+        assert settings.parse("target", text) == text and text.isascii() and not text.startswith("-") and " " not in text
+    except errors.UsageError:
+        pass
+
+
+def test_no_cache_is_true_or_the_usual():
+    assert settings.parse("no-cache", "true") is True and settings.parse("no-cache", "false") is None
+    with pytest.raises(errors.UsageError):
+        settings.parse("no-cache", "yes")

@@ -1,0 +1,87 @@
+"""Refuse a build on the image of another app: its layers hold that app's files."""
+
+import json
+import re
+import subprocess
+
+from minipaas_lib import api
+from plugins.builder_dockerfile import sources
+from plugins.builder_dockerfile.client import Client
+from plugins.builder_dockerfile.job import Job
+
+_MOST = 200  # images that one Dockerfile may name
+# What BuildKit prints, after "#<n> ", when it takes up an image, by the name it has found for it.
+_TAKES_UP = re.compile(
+    r"#\d+ (?:\[[^\]]*\] )?(?:load metadata for|FROM|resolve image config for|docker-image://)\s*"
+    r"(?:docker-image://)?([^\s@]+(?:@\S+)?)"
+)
+
+
+class Watch:
+    """Looks at what a build is built on: before it, by its Dockerfile; and while BuildKit takes up images."""
+
+    def __init__(self, client: Client, job: Job) -> None:
+        self._client, self._job = client, job
+        self._seen: set[str] = set()
+
+    def before(self) -> None:
+        """Raises errors.BuildFailed for another app's image, and for a frontend that is not docker's."""
+        if sources.is_json(self._job.text):
+            raise api.errors.BuildFailed("the Dockerfile is a JSON document", "begin it with FROM")
+        for frontend in sources.frontends(self._job.text):
+            if not sources.is_docker_frontend(frontend):
+                said = f"the Dockerfile is to be read by {api.names.safe(frontend)}, and only docker/dockerfile may do that"
+                raise api.errors.BuildFailed(said, "remove the line # syntax=..., or: # syntax=docker/dockerfile:1")
+        named = sources.references(self._job.text, self._job.args)
+        if len(named) > _MOST:
+            raise api.errors.BuildFailed(
+                f"the Dockerfile names {len(named)} images, and {_MOST} is the most", "name fewer"
+            )
+        for reference in named:
+            self._look("$" not in reference and reference, reference)
+
+    def line(self, line: str) -> None:
+        """A line of BuildKit's output. Raises errors.BuildFailed as before()."""
+        if found := _TAKES_UP.match(line):
+            self._look(found[1], found[1])
+
+    def _look(self, reference: str | bool, shown: str) -> None:
+        if not reference:
+            if not self._client.buildkit:  # BuildKit tells later what it has found the name to be
+                said = f"it cannot be told which image {api.names.safe(shown)} is"
+                raise api.errors.BuildFailed(said, "give the variable a default: ARG NAME=value before the first FROM")
+            return
+        if reference in self._seen or reference == "scratch":
+            return
+        self._seen.add(reference)
+        if owner := sources.owner(reference):
+            api.check_image_owner(self._app, owner)
+            return
+        self._look_inside(reference)
+
+    def _look_inside(self, reference: str) -> None:
+        """Whose image it is by its label, whatever its name; and what its own triggers name."""
+        image = inspect(self._client, reference)
+        config = (image or {}).get("Config") or {}
+        owner = (config.get("Labels") or {}).get("minipaas.app", "")
+        if owner:
+            api.check_image_owner(self._app, owner)
+        elif image and sources.is_id(reference) and reference.removeprefix("sha256:") in image.get("Id", ""):
+            said = f"{api.names.safe(reference)} is the ID of an image, which may be anybody's"
+            raise api.errors.BuildFailed(said, "give the name of an image in FROM")
+        for trigger in sources.triggers(config.get("OnBuild") or []):
+            self._look(trigger, trigger)
+
+    @property
+    def _app(self):
+        return api.app(self._job.app)
+
+
+def inspect(client: Client, reference: str) -> dict | None:
+    """What docker knows of an image that is on this host, or None."""
+    command = [client.path, "image", "inspect", "--format", "{{json .}}", "--", reference]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    except (subprocess.TimeoutExpired, ValueError):
+        raise api.errors.Unavailable("docker does not answer", "doctor") from None
+    return json.loads(done.stdout) if done.returncode == 0 else None

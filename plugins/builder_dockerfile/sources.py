@@ -1,0 +1,150 @@
+"""Which images a Dockerfile builds on. Pure.
+
+Parsers of Dockerfiles differ (how lines continue, here-documents, quotes), so a text is read in every way that one of
+them may: what is found too much harms nobody, because it only matters where it is another app's image.
+"""
+
+import re
+
+_DIRECTIVE = re.compile(r"[ \t]*(?:#|//)[ \t]*syntax[ \t]*=[ \t]*(\S+)", re.IGNORECASE)
+_VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-+])([^}$]*))?\}|(\w+))")
+# The line continues: of docker up to 20.10, and of later ones, where an escaped escape is none.
+_CONTINUES = [
+    re.compile(start + escape + r"[ \t]*$") for escape in (r"\\", "`") for start in ("", f"(?:^|[^{escape}])")
+]
+_LONGEST = 2000  # characters of a reference; values that double each other would fill the memory
+_OURS = re.compile(r"(?:docker-image://)?(?:(?:index\.)?docker\.io/)?minipaas/([a-z0-9][a-z0-9-]*)(?:[:@].*)?")
+
+
+def frontends(text: str) -> list[str]:
+    """The images that are to read the Dockerfile: `# syntax=docker/dockerfile:1` among the comments at its top."""
+    found = []
+    for line in text.lstrip("\ufeff").splitlines():
+        if line.strip() and not line.lstrip().startswith(("#", "//")):
+            break
+        if match := _DIRECTIVE.match(line):
+            found.append(match[1])
+    return found
+
+
+def is_json(text: str) -> bool:
+    """Whether it is a JSON document, which BuildKit lets name a frontend too, and no Dockerfile is."""
+    return text.lstrip("\ufeff \t\r\n").startswith("{")
+
+
+def is_docker_frontend(reference: str) -> bool:
+    """Whether it is docker's own, which can do what a Dockerfile says and nothing else."""
+    return bool(
+        re.fullmatch(
+            r"(?:(?:index\.)?docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@][A-Za-z0-9.:@_-]+)?", reference
+        )
+    )
+
+
+def references(text: str, arguments: dict[str, str]) -> list[str]:
+    """The images that it names in FROM, COPY --from and RUN --mount=from, variables filled in; stages are left out.
+
+    A reference that cannot be told is given as it stands, with its `$`.
+    """
+    lines = re.split(r"\r?\n", text.lstrip("\ufeff"))
+    views = [lines, *(_joined(lines, pattern) for pattern in _CONTINUES)]
+    return list(dict.fromkeys(found for view in views for found in _of_view(view, arguments)))
+
+
+def owner(reference: str) -> str:
+    """The app whose image it names by the name that we give images; empty for any other image."""
+    found = _OURS.fullmatch(reference.lower())
+    return found[1] if found else ""
+
+
+def is_id(reference: str) -> bool:
+    """Whether it may be the ID of an image and not a name."""
+    return bool(re.fullmatch(r"(sha256:)?[0-9a-f]{4,64}", reference.lower()))
+
+
+def triggers(instructions: list[str]) -> list[str]:
+    """The images that the ONBUILD instructions of an image name."""
+    return [found for line in instructions for found in _of_view([line], {})]
+
+
+def _joined(lines: list[str], continues: re.Pattern) -> list[str]:
+    """The instructions that lines make when they continue by that pattern; comments and empty lines are skipped."""
+    found: list[str] = []
+    pending: list[str] | None = None
+    for line in lines:
+        if line.lstrip().startswith("#") or (pending is not None and not line.strip()):
+            continue
+        pending = [] if pending is None else pending
+        if continues.search(line):
+            pending.append(line.rstrip(" \t")[:-1])
+            continue
+        found.append("".join([*pending, line]))
+        pending = None
+    return found if pending is None else [*found, "".join(pending)]
+
+
+def _of_view(lines: list[str], arguments: dict[str, str]) -> list[str]:
+    found: list[str] = []
+    stages: set[str] = set()
+    known: dict[str, str] = {}
+    began = False
+    for line in lines:
+        word, _, rest = _bare(line).partition(" ")
+        while word == "onbuild":
+            word, _, rest = rest.strip().partition(" ")
+            word = word.lower()
+        if word == "arg" and not began:
+            for piece in rest.split():
+                name, given, value = piece.partition("=")
+                if name in arguments or given:
+                    known[name] = arguments.get(name, _filled(value, known))
+        elif word == "from":
+            began = True
+            words = [piece for piece in rest.split() if not piece.startswith("--")]
+            if words and (image := _filled(words[0], known)).lower() not in stages | {"scratch"}:
+                found.append(image)
+            if len(words) > 2 and words[1].lower() == "as":
+                stages.add(_filled(words[2], known).lower())
+        elif word in ("copy", "add", "run"):
+            found += [
+                image for image in _flags(rest) if image.lower() not in stages and not re.fullmatch("[0-9]{1,3}", image)
+            ]
+    return found
+
+
+def _flags(rest: str) -> list[str]:
+    """The images of --from=... and of --mount=...,from=... at the beginning of an instruction's arguments."""
+    found = []
+    for word in rest.split():
+        if not word.startswith("--"):
+            break
+        key, _, value = word[2:].partition("=")
+        if key.lower() == "from":
+            found.append(value)
+        elif key.lower() == "mount":
+            fields = (field.partition("=") for field in value.split(","))
+            found += [named for name, _, named in fields if name.strip().lower() == "from"]
+    return [image for image in found if image]
+
+
+def _bare(line: str) -> str:
+    """The line without quotes and escapes, its first word in lower case, one kind of space."""
+    plain = re.sub(r"""["'\\`]""", "", re.sub(r"[\s\0]+", " ", line)).strip()
+    word, space, rest = plain.partition(" ")
+    return word.lower() + space + rest
+
+
+def _filled(word: str, known: dict[str, str]) -> str:
+    """The word with the variables that are known; the others stay, and so do all where it would grow too long."""
+
+    def fill(match: re.Match) -> str:
+        name, kind, other = match[1] or match[4], match[2] or "", match[3] or ""
+        value = known.get(name)
+        if kind.endswith("-"):
+            return other if value is None or (not value and ":" in kind) else value
+        if kind.endswith("+"):
+            return "" if value is None or (not value and ":" in kind) else other
+        return match[0] if value is None else value
+
+    filled = _VARIABLE.sub(fill, word)
+    return filled if len(filled) <= _LONGEST else word
