@@ -20,6 +20,7 @@ _MODULES = {
     "strangers": "bus.strangers",
     "plugin_table": ("pipeline.plugin_table", "plugin_table"),
     "call_one": ("bus.manager", "call_one"),
+    "command_named": ("plugin_commands", "named"),
     "documents": "store.documents",
     "procfile": "model.procfile",
     "app_json": "model.app_json",

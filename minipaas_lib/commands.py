@@ -17,6 +17,45 @@ class AppName(click.ParamType):
     def convert(self, value, param, ctx):
         return names.app_name(value)
 
+    def shell_complete(self, ctx, param, incomplete):
+        return complete_apps(ctx, param, incomplete)
+
+
+def complete_apps(ctx, param, incomplete: str) -> list:
+    """The apps whose names begin so, for click's shell_complete; none for a key that may not list them."""
+    from click.shell_completion import CompletionItem
+
+    from minipaas_lib import caller
+    from minipaas_lib.bus import manager
+    from minipaas_lib.pipeline import apps
+
+    try:
+        manager.call("authorize", key=caller.key(), command="apps:list", app="")
+    except errors.MinipaasError:
+        return []
+    return [CompletionItem(name) for name in apps.names() if name.startswith(incomplete)]
+
+
+def complete_processes(suffix: str = "", indexes: bool = False):
+    """A function for click's shell_complete: the process types of the app that was typed before, `suffix` after each.
+
+    With `indexes` also its processes: web.1.
+    """
+
+    def complete(ctx, param, incomplete: str) -> list:
+        from click.shell_completion import CompletionItem
+
+        from minipaas_lib.pipeline import releases
+
+        app = ctx.params.get("app")
+        live = releases.live(app) if app else None
+        found = []
+        for kind, count in live.formation.items() if live else ():
+            found += [kind + suffix, *(f"{kind}.{number}" for number in range(1, count + 1) if indexes)]
+        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+
+    return complete
+
 
 class Command(click.Command):
     """A click command whose --wait never takes the next word for its seconds: they come as --wait=SECONDS."""
@@ -154,7 +193,7 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
              context_settings=settings)
     @click.option("--global", "everyone", is_flag=True, hidden=everywhere is None, help="Report the global settings")
     @format_option
-    @click.argument("words", nargs=-1, metavar="[<app>] [--<key>]")
+    @click.argument("words", nargs=-1, metavar="[<app>] [--<key>]", shell_complete=complete_apps)
     def report(everyone, format, words):
         from minipaas_lib.pipeline import apps
 

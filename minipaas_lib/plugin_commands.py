@@ -23,6 +23,20 @@ def load(name: str, plugin: str, about: dict):
     return found
 
 
+def named(name: str):
+    """The click command `name` of whichever plugin. Raises errors.PluginFailed, KeyError where there is none."""
+    import importlib
+
+    from minipaas_lib.bus import index
+
+    entry = index.load().commands[name]
+    about = index.load().installed.get(entry.plugin)
+    if about is not None:
+        return load(name, entry.plugin, about)
+    module = importlib.import_module(f"plugins.{entry.plugin}.commands")
+    return getattr(module, name.replace(":", "_").replace("-", "_"))
+
+
 def _named(name: str, plugin: str, function):
     """`function`, whose mistakes are told with the plugin's name."""
     import functools
@@ -62,22 +76,39 @@ def of_program(name: str, plugin: str, entry):
     if "arguments" not in entry and "options" not in entry:  # the program reads its own words
         settings |= {"ignore_unknown_options": True}
         parameters.append(click.Argument(["words"], nargs=-1, metavar="[<argument> ...]", type=click.UNPROCESSED))
-    parameters += [_argument(spelling) for spelling in entry.get("arguments", [])]
-    parameters += [_option(spelling, text) for spelling, text in entry.get("options", {}).items()]
+    values = entry.get("values", {})
+    parameters += [_argument(spelling, values) for spelling in entry.get("arguments", [])]
+    parameters += [_option(spelling, text, values) for spelling, text in entry.get("options", {}).items()]
     return Program(name, context_settings=settings, callback=run, help=text, params=parameters)
 
 
-def _argument(spelling: str) -> click.Argument:
+def _offers(values: list[str]):
+    """For click's shell_complete: those of the values that begin so."""
+
+    def complete(ctx, param, incomplete: str) -> list:
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(value) for value in values if value.startswith(incomplete)]
+
+    return complete
+
+
+def _argument(spelling: str, values: dict[str, list[str]]) -> click.Argument:
     """`<app>`, `[<app>]`, `<value>...` or `[<value>...]`; one that is called app must be an app's name."""
     word = spelling.strip("[]").removesuffix("...").strip("<>")
     kind = commands.AppName() if word == "app" else None
     many = spelling.strip("[]").endswith("...")
     required = not spelling.startswith("[")
-    return click.Argument([word.replace("-", "_")], type=kind, nargs=-1 if many else 1, required=required, metavar=spelling)
+    settings = {"shell_complete": _offers(values[word])} if word in values else {}
+    return click.Argument(
+        [word.replace("-", "_")], type=kind, nargs=-1 if many else 1, required=required, metavar=spelling, **settings
+    )
 
 
-def _option(spelling: str, text: str) -> click.Option:
+def _option(spelling: str, text: str, values: dict[str, list[str]]) -> click.Option:
     flag, _, value = spelling.partition("=")
     if value:
-        return click.Option([flag], help=text, metavar=value)
+        offered = values.get(value.strip("<>"))
+        kind = commands.AppName() if value == "<app>" else None
+        return click.Option([flag], type=kind, help=text, metavar=value, shell_complete=_offers(offered) if offered else None)
     return click.Option([flag], is_flag=True, help=text)

@@ -17,7 +17,7 @@ RESERVED = frozenset({  # keys of app.toml and platform.toml that are the kernel
 })  # fmt: skip
 RESERVED_COMMANDS = frozenset({"install", "help", "version", "git-receive-pack", "git-upload-pack"})
 KEYS = ("api", "name", "version", "summary", "hooks", "commands", "timeout", "tryfirst", "trylast")
-COMMAND_KEYS = ("help", "hidden", "stateless", "host", "arguments", "options", "example")
+COMMAND_KEYS = ("help", "hidden", "stateless", "host", "arguments", "options", "values", "example")
 SIZE_LIMIT = 64 * 1024  # bytes
 TIMEOUT_LIMIT = 24 * 3600  # seconds
 _ARGUMENT = r"<[a-z][a-z0-9-]*>|\[<[a-z][a-z0-9-]*>\]|<[a-z][a-z0-9-]*>\.\.\.|\[<[a-z][a-z0-9-]*>\.\.\.\]"
@@ -155,7 +155,7 @@ def _check_entry(command: str, entry, program: bool) -> None:
     line = entry.get("help")
     if not isinstance(line, str) or not line or len(line) > 200 or not line.isprintable():
         raise _bad(f"the help of {command} must be one line of text")
-    if any(key in entry for key in ("arguments", "options", "example")) and not program:
+    if any(key in entry for key in ("arguments", "options", "values", "example")) and not program:
         raise _bad(f"{command} is in commands.py: its arguments and options are said there")
     arguments, options = entry.get("arguments", []), entry.get("options", {})
     if not isinstance(arguments, list) or not all(isinstance(a, str) and re.fullmatch(_ARGUMENT, a) for a in arguments):
@@ -165,8 +165,19 @@ def _check_entry(command: str, entry, program: bool) -> None:
     for key in ("hidden", "stateless", "host"):
         if not isinstance(entry.get(key, False), bool):
             raise _bad(f"{key} of {command} must be true or false")
+    _check_values(command, entry.get("values", {}), "".join([*arguments, *options]))
     if not isinstance(entry.get("example", ""), str):
         raise _bad(f"the example of {command} must be text")
+
+
+def _check_values(command: str, values, spelled: str) -> None:
+    """What a shell offers for arguments and options, by their names in `<>`; `spelled` is all of those."""
+    lists = list(values.values()) if isinstance(values, dict) else [None]
+    if not all(isinstance(found, list) and all(isinstance(v, str) and v.isprintable() for v in found) for found in lists):
+        raise _bad(f'the values of {command} must be as {{ colour = ["red", "blue"] }}')
+    for name in values:
+        if f"<{name}>" not in spelled:
+            raise _bad(f"the values of {command} name {names.safe(name)}, which is none of its arguments or options")
 
 
 def _check_timeout(about: dict) -> None:

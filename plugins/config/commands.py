@@ -5,11 +5,24 @@ import click
 from minipaas_lib import api
 from plugins.config import change, formats
 
+
+
+def _complete(ctx, param, incomplete):
+    """The app, then the names of its variables."""
+    words = [word for word in ctx.params.get("words") or () if not word.startswith("-")]
+    if not words:
+        return api.commands.complete_apps(ctx, param, incomplete)
+    from click.shell_completion import CompletionItem
+
+    suffix = "=" if ctx.info_name == "config:set" else ""
+    return [CompletionItem(name + suffix) for name in sorted(api.app(words[0]).config) if name.startswith(incomplete)]
+
+
 _global = click.option("--global", "everyone", is_flag=True, help="The config of all apps, beneath their own")
 _merged = click.option("--merged", is_flag=True, help="With the global config; the app's own wins")
 _no_restart = click.option("--no-restart", is_flag=True, help="Wait for the next release; what runs stays as it is")
-_words = click.argument("words", nargs=-1, metavar="<app>|--global ...")
-_one = click.argument("words", nargs=-1, metavar="<app>|--global")
+_words = click.argument("words", nargs=-1, metavar="<app>|--global ...", shell_complete=_complete)
+_one = click.argument("words", nargs=-1, metavar="<app>|--global", shell_complete=_complete)
 
 
 def _target(everyone: bool, words: tuple) -> tuple[str | None, list[str]]:
@@ -155,7 +168,7 @@ def config_export(everyone, merged, format, words):
 @_no_restart
 @api.commands.plan_option
 @api.commands.wait_option
-@click.argument("words", nargs=-1, metavar="<app>|--global NAME=value ... | -")
+@click.argument("words", nargs=-1, metavar="<app>|--global NAME=value ... | -", shell_complete=_complete)
 def config_set(everyone, encoded, no_restart, plan, words):
     """Set config variables, and restart what runs with them.
 
@@ -186,7 +199,7 @@ def config_set(everyone, encoded, no_restart, plan, words):
 @_no_restart
 @api.commands.plan_option
 @api.commands.wait_option
-@click.argument("words", nargs=-1, metavar="<app>|--global NAME ...")
+@click.argument("words", nargs=-1, metavar="<app>|--global NAME ...", shell_complete=_complete)
 def config_unset(everyone, no_restart, plan, words):
     """Remove config variables, and restart what runs without them.
 
@@ -210,7 +223,7 @@ def config_unset(everyone, no_restart, plan, words):
 @click.option("--replace", is_flag=True, help="Remove the variables that are not in the input")
 @_no_restart
 @api.commands.wait_option
-@click.argument("words", nargs=-1, metavar="<app>|--global [FILE|-]")
+@click.argument("words", nargs=-1, metavar="<app>|--global [FILE|-]", shell_complete=_complete)
 def config_import(everyone, replace, no_restart, words):
     """Set config variables from a file or stdin: NAME=value lines (with `export ` or not) or a JSON object.
 

@@ -6,9 +6,17 @@ from minipaas_lib import api
 FOOTER = "\nHow a command is used: help <command>, or <command> --help"
 
 
+def _complete(ctx, param, incomplete):
+    from click.shell_completion import CompletionItem
+
+    groups = grouped(api.index.load().commands)
+    known = sorted({*groups, *(command for group in groups.values() for command in group)})
+    return [CompletionItem(name) for name in known if name.startswith(incomplete)]
+
+
 @api.commands.command("help")
 @api.commands.format_option
-@click.argument("word", required=False, metavar="[<noun>|<command>]")
+@click.argument("word", required=False, metavar="[<noun>|<command>]", shell_complete=_complete)
 def help(format, word):  # noqa: A001 - the command's name
     """List the commands, or say how one is used.
 

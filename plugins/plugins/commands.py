@@ -6,7 +6,15 @@ import click
 
 from minipaas_lib import api
 
-_plugin = click.argument("name", metavar="<plugin>")
+
+
+def _complete(ctx, param, incomplete):
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in sorted(api.index.load().installed) if name.startswith(incomplete)]
+
+
+_plugin = click.argument("name", metavar="<plugin>", shell_complete=_complete)
 
 
 @api.commands.command("plugin:list")

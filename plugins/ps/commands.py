@@ -14,7 +14,7 @@ ps_report = api.commands.report_command("ps", hooks.report, "Report the processe
 @api.commands.format_option
 @api.commands.wait_option
 @api.commands.app_argument
-@click.argument("pairs", nargs=-1, metavar="[<type>=<count> ...]")
+@click.argument("pairs", nargs=-1, metavar="[<type>=<count> ...]", shell_complete=api.commands.complete_processes("="))
 def ps_scale(app, pairs, skip_deploy, plan, format):
     """Show or set how many processes of each type run.
 

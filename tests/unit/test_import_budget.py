@@ -58,7 +58,8 @@ print("PROBE" + json.dumps([0, sorted(sys.modules)]))"""
 @pytest.mark.parametrize(
     "words",
     [["apps:list"], ["config:get", "blog", "A"], ["config:show", "blog"], ["domains:report", "blog"], ["help"],
-     ["apps:create", "--help"], ["apps:exists", "blog"], ["version"], ["plugin:list"]],
+     ["apps:create", "--help"], ["apps:exists", "blog"], ["version"], ["plugin:list"],
+     ["completion", "bash"], ["completion:words", "--", "apps:d"], ["completion:words", "--", "config:get", "bl"]],
     ids=" ".join,
 )  # fmt: skip
 def test_a_state_command_imports_nothing_heavy(host, by_click, words):
