@@ -30,7 +30,17 @@ def hooks_page() -> str:
         page += [ast.get_docstring(node) or "", ""]
         if first:
             page += ["The first plugin that answers decides.", ""]
+        page += example_of(node.name)
     return "\n".join(page).rstrip() + "\n"
+
+
+def example_of(hook: str) -> list[str]:
+    """The file docs/examples/hooks/<hook>, which a test runs, as lines of the page; none where there is none."""
+    for ending, title, language in ((".py", "In `hooks.py`", "python"), (".sh", f"As the program `hooks/{hook}`", "sh")):
+        path = HOUSE / "docs/examples/hooks" / (hook + ending)
+        if path.exists():
+            return [f"{title}:", "", f"```{language}", path.read_text().rstrip(), "```", ""]
+    return []
 
 
 def commands_page() -> str:

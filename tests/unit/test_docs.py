@@ -27,13 +27,3 @@ def test_the_command_loads_and_its_help_has_an_example(name):
     assert entry.help and not entry.help.endswith(".")
     if not entry.hidden:
         assert "e.g.:" in (command.help or ""), f"{name} --help has no example"
-
-
-def test_every_hook_is_called_somewhere():
-    import ast
-
-    source = (HOUSE / "minipaas_lib/bus/hookspecs.py").read_text()
-    hooks = [node.name for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-    code = "\n".join(p.read_text() for folder in ("minipaas_lib", "plugins") for p in (HOUSE / folder).rglob("*.py"))
-    uncalled = [hook for hook in hooks if not any(f'{call}("{hook}"' in code for call in ("call", "first", "notify"))]
-    assert set(uncalled) <= {"scheduler", "router"}, "the kernel asks for its engines by a variable"
