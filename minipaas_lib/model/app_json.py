@@ -77,7 +77,7 @@ def first_deploy_config(app_json: AppJson, present: Collection[str]) -> dict[str
         pairs = " ".join(f"{name}=..." for name in missing)
         raise errors.InvalidFile(
             f"app.json: required config is not set yet: {', '.join(missing)}",
-            f"ssh paas@host config:set <app> {pairs} then push again",
+            f"ssh paas@<host> config:set <app> {pairs} then push again",
         )
     return added
 

@@ -37,6 +37,7 @@ class Difference:
     formation: dict[str, tuple[int, int]] = field(default_factory=dict)
     commands: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)  # None: no such process type
     tasks: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
+    checks: Names = Names()  # "web up": the checks of app.json, by process type and name
     ports: tuple[list, list] | None = None  # listeners, or where there are none the port alone
     options: dict[str, tuple[object, object]] = field(default_factory=dict)  # "web memory" -> limits, mounts
     routing: Names = Names()  # names of the router's other settings
@@ -53,6 +54,7 @@ class Difference:
             **{name: {key: {"from": a, "to": b} for key, (a, b) in table.items()} for name, table in tables.items()},
             "config": self.config.to_document(),
             "domains": self.domains.to_document(),
+            "checks": self.checks.to_document(),
             "routing": self.routing.to_document(),
         }
 
@@ -69,6 +71,7 @@ class Difference:
         found += [("formation", f"{kind}={a} -> {b}") for kind, (a, b) in self.formation.items()]
         found += [("command", f"{kind}: {_shown(a)} -> {_shown(b)}") for kind, (a, b) in self.commands.items()]
         found += [("task", f"{kind}: {_shown(a)} -> {_shown(b)}") for kind, (a, b) in self.tasks.items()]
+        found += [("checks", self.checks.words())] if self.checks else []
         found += [("domains", self.domains.words())] if self.domains else []
         if self.ports:
             found.append(("ports", " -> ".join(_listeners(ports) for ports in self.ports)))
@@ -83,11 +86,12 @@ def difference(old: Release, new: Release) -> Difference:
         image=_pair(old.image, new.image),
         commit=_pair(old.commit, new.commit),
         builder=_pair(old.builder, new.builder),
-        config=names(old.config, new.config),
+        config=names(*_without_commit(old, new)),
         domains=names(dict.fromkeys(old.routing.get("domains", [])), dict.fromkeys(new.routing.get("domains", []))),
         formation=_counts(old.formation, new.formation),
         commands=_table(old.commands, new.commands),
         tasks=_table(old.tasks, new.tasks),
+        checks=names(_checks(old), _checks(new)),
         ports=_pair(ports(old), ports(new)),
         options=_table(_flat(old.options), _flat(new.options)),
         routing=names(_other_routing(old), _other_routing(new)),
@@ -127,6 +131,21 @@ def _counts(old: dict[str, int], new: dict[str, int]) -> dict[str, tuple[int, in
     """As _table; a process type that is not there is one that does not run."""
     pairs = {kind: (a or 0, b or 0) for kind, (a, b) in _table(old, new).items()}
     return {kind: pair for kind, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def _without_commit(old: Release, new: Release) -> tuple[dict, dict]:
+    """Both configs without the variables that only say which commit it is (GIT_REV): `commit` says that."""
+    told = {name for name, value in old.config.items() if value == old.commit and new.config.get(name) == new.commit != ""}
+    return tuple({name: value for name, value in side.config.items() if name not in told} for side in (old, new))
+
+
+def _checks(release: Release) -> dict[str, list[dict]]:
+    """The checks of app.json by "<process type> <name>". What they ask may be secret (a header), so only names are told."""
+    found: dict[str, list[dict]] = {}
+    for kind, checks in release.healthchecks.items():
+        for check in checks:
+            found.setdefault(f"{kind} {check.get('name', '')}".strip(), []).append(check)
+    return found
 
 
 def _flat(options: dict[str, dict]) -> dict[str, object]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from minipaas_lib.model.difference import Difference, difference, ports, short
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, change, compose, engines, releases, retire
+from minipaas_lib.pipeline import apps, change, compose, engines, releases, retire, rollout
 from minipaas_lib.pipeline.plan import Plan, make_plan
 
 
@@ -48,12 +48,26 @@ class Preview:
         if fresh and release.tasks.get("release"):
             found.append(f"run the release task: {release.tasks['release']}")
         image = "the new image" if self.builds else f"image {short(release.image)}"
+        down = self._stopped_first()
+        for kind, names in down.items():
+            found.append(f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts now is up")
         found += [f"start {spec.name} from {image}" for spec in self.plan.start]
-        found += [f"check {spec.name}: {_check(spec.port)}" for spec in self.plan.start]
+        waited = [spec for spec in self.plan.start if rollout.checks_of(release, spec.process_type) != rollout.SKIPPED]
+        found += [f"check {spec.name}: {_check(spec.port)}" for spec in waited]
         found += [f"keep {process.name}" for process in self.plan.keep]
         found.append(_route(release, self.plan))
         found.append(f"make {release.name} live")
-        found += [f"retire {process.name}{_drain(process, release)}" for process in self.plan.retire]
+        gone = {name for names in down.values() for name in names}
+        found += [f"retire {process.name}{_drain(process, release)}" for process in self.plan.retire if process.name not in gone]
+        return found
+
+    def _stopped_first(self) -> dict[str, list[str]]:
+        """Process type -> the old processes that stop before the new ones start (see rollout.stop_first)."""
+        found: dict[str, list[str]] = {}
+        starting = {spec.process_type for spec in self.plan.start}
+        for process in self.plan.retire:
+            if process.process_type in starting and rollout.checks_of(self.release, process.process_type) == rollout.DISABLED:
+                found.setdefault(process.process_type, []).append(process.name)
         return found
 
 

@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Iterator
 
-from minipaas_lib import errors
+from minipaas_lib import errors, output
 from minipaas_lib.model.release import PENDING, RELEASED, Release
 from minipaas_lib.pipeline import apps
 from minipaas_lib.store import documents, open_store
@@ -123,7 +123,27 @@ def live(app: str) -> Release | None:
 
 
 def set_live(release: Release) -> None:
-    open_store().write(f"apps/{release.app}/live", f"{release.number}\n")
+    """Make it the release that serves. Raises errors.Unavailable, and then another one is.
+
+    A disk may fail after the document has its name (EIO as the folder is synced): then every reader, and whoever
+    recovers, takes the release for the live one, so that is what it is.
+    """
+    try:
+        open_store().write(f"apps/{release.app}/live", f"{release.number}\n")
+    except errors.Unavailable as error:
+        if _serving(release.app) not in (release.number, None):
+            raise
+        output.warn(f"{release.name} of {release.app} is live, but a power cut now might forget that: {error.message}")
+
+
+def _serving(app: str) -> int | None:
+    """The number of the live release; 0 before the first, None where the disk does not say."""
+    try:
+        return int(open_store().read(f"apps/{app}/live").text)
+    except errors.NotFound:
+        return 0
+    except (errors.MinipaasError, ValueError):
+        return None
 
 
 def path(app: str, number: int) -> str:

@@ -175,7 +175,8 @@ def go_on(app: App, release: Release, previous: Release | None, old: list[Proces
         repository.follow(app.name, release.commit, journal.read(app.name).get("branch", ""))
     journal.end(app.name)
     if old:
-        output.step("Retiring " + ", ".join(process.name for process in old) + " once their requests are done")
+        whose = "its" if len(old) == 1 else "their"
+        output.step("Retiring " + ", ".join(process.name for process in old) + f" once {whose} requests are done")
     if retire.waiting(app.name):
         retire.spawn(app.name)
     return release

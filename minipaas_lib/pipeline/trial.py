@@ -59,20 +59,27 @@ def resume(name: str, record: dict) -> None:
 
 
 def fallen(name: str, record: dict) -> Process | None:
-    """A web process of the release on trial that crashed while one of the release before can take over, or None."""
+    """A process of the release on trial that crashed while the web of the release before can take over, or None."""
     live = releases.live(name)
     if live is None or live.number != record["release"]:
         return None
     waiting, before = retire.waiting(name), releases.load(name, record["previous"]).processes
-    web = [process for process in engines.scheduler().processes(name) if process.process_type == "web"]
-    if not any(p.release == before and p.name in waiting and p.state == "running" for p in web):
+    present = engines.scheduler().processes(name)
+    draining = (process for process in present if process.process_type == "web" and process.name in waiting)
+    if not any(process.release == before and process.state == "running" for process in draining):
         return None
-    mine = (process for process in web if process.release == live.processes and process.name not in waiting)
+    mine = (process for process in present if process.release == live.processes and process.name not in waiting)
     return next((process for process in mine if crashed(process, record["since"])), None)
 
 
 def crashed(process: Process, since: int) -> bool:
-    """Whether a process that was up at `since` (UTC seconds) is down, or has come up again since."""
+    """Whether a process that was up at `since` (UTC seconds) is down, or has come up again since.
+
+    Others than web may end by themselves and be started anew as a habit, so only an exit code that says failure counts:
+    it is seen while docker waits, longer each time, before it starts a process again that keeps crashing.
+    """
+    if process.process_type != "web":
+        return process.state in ("exited", "restarting") and process.exit_code != 0
     at = readiness.started(process)
     return process.state in ("exited", "restarting") or (at is not None and at > since)
 

@@ -70,12 +70,12 @@ def _deployable(update: Update, branches: list[str], app: str) -> Update:
     shown = names.safe(update.branch)[1:-1]
     if update.deletes:
         raise errors.MinipaasError(
-            f"the branch '{shown}' of {app} cannot be deleted by a push", f"ssh paas@host apps:destroy {app}"
+            f"the branch '{shown}' of {app} cannot be deleted by a push", f"ssh paas@<host> apps:destroy {app}"
         )
     if update.branch not in branches:
         raise errors.MinipaasError(
             f"'{shown}' is not deployed by {app}: it deploys {' or '.join(branches)}",
-            f"git push <remote> {shown}:{branches[0]}, or: ssh paas@host git:set {app} deploy-branch {shown}",
+            f"git push <remote> {shown}:{branches[0]}, or: ssh paas@<host> git:set {app} deploy-branch {shown}",
         )
     return update
 

@@ -177,8 +177,8 @@ def config_set(everyone, encoded, no_restart, plan, words):
 
     \b
     e.g.: config:set blog TZ=UTC LOG=debug
-          ssh paas@host config:set blog 'MOTTO="to be, or not"'
-          ssh paas@host config:set blog - < .env
+          ssh paas@<host> config:set blog 'MOTTO="to be, or not"'
+          ssh paas@<host> config:set blog - < .env
           config:set blog TZ=UTC --plan
     """
     _plans_one(everyone, plan)
@@ -228,7 +228,7 @@ def config_import(everyone, replace, no_restart, words):
     """Set config variables from a file or stdin: NAME=value lines (with `export ` or not) or a JSON object.
 
     \b
-    e.g.: ssh paas@host config:import blog < .env
+    e.g.: ssh paas@<host> config:import blog < .env
           minipaas config:import blog /root/blog.env --replace
     """
     app, rest = _target(everyone, words)

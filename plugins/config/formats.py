@@ -20,7 +20,7 @@ def parse_pairs(words: list[str], app: str = "blog") -> dict[str, str]:
     Raises errors.UsageError.
     """
     if not words:
-        raise api.errors.UsageError("no NAME=value pairs are given", f"ssh paas@host config:set {app} NAME=value")
+        raise api.errors.UsageError("no NAME=value pairs are given", f"ssh paas@<host> config:set {app} NAME=value")
     config: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -28,7 +28,7 @@ def parse_pairs(words: list[str], app: str = "blog") -> dict[str, str]:
             raise _no_pair(word, list(config), app)
         if not name:
             raise api.errors.UsageError(
-                "there is no name before the = sign", f"ssh paas@host config:set {app} NAME=value"
+                "there is no name before the = sign", f"ssh paas@<host> config:set {app} NAME=value"
             )
         _add(config, name, value)
     return config
@@ -37,18 +37,18 @@ def parse_pairs(words: list[str], app: str = "blog") -> dict[str, str]:
 def _no_pair(word: str, before: list[str], app: str) -> api.errors.UsageError:
     if word == "-":
         return api.errors.UsageError(
-            "- stands alone and takes NAME=value lines from stdin", f"ssh paas@host config:set {app} - < .env"
+            "- stands alone and takes NAME=value lines from stdin", f"ssh paas@<host> config:set {app} - < .env"
         )
     if before:
         return api.errors.UsageError(
             f"the word after {before[-1]}=... has no = sign; a value with spaces is quoted twice over ssh",
-            f"ssh paas@host config:set {app} '{before[-1]}=\"a b\"', or give - and send NAME=value lines on stdin",
+            f"ssh paas@<host> config:set {app} '{before[-1]}=\"a b\"', or give - and send NAME=value lines on stdin",
         )
     if re.fullmatch(api.names.CONFIG_NAME, word) and len(word) <= api.names.CONFIG_NAME_LIMIT:
         return api.errors.UsageError(
-            f"{api.names.safe(word)} has no = sign and value", f"ssh paas@host config:set {app} {word[:80]}=value"
+            f"{api.names.safe(word)} has no = sign and value", f"ssh paas@<host> config:set {app} {word[:80]}=value"
         )
-    return api.errors.UsageError("the first word has no = sign", f"ssh paas@host config:set {app} NAME=value")
+    return api.errors.UsageError("the first word has no = sign", f"ssh paas@<host> config:set {app} NAME=value")
 
 
 def parse_env(text: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from plugins.enter import choice
 HELP = """Open a shell, or run a command, inside a running process. The exit code is the command's own.
 
 \b
-e.g.: ssh -t paas@host enter blog
+e.g.: ssh -t paas@<host> enter blog
       enter blog worker.2 ps aux
 """
 

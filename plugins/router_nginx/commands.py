@@ -32,8 +32,9 @@ def nginx_set(app, property, value):
         if not table:
             del document["nginx"]
 
-    api.change(app, f"nginx:set {property}", edit)
-    api.output.step(f"{property} of {app} is {kept or settings.DEFAULTS[property] + ', the default'}")
+    now = kept or f"{settings.DEFAULTS[property]}, the default"
+    if api.change(app, f"nginx:set: {property} is {now}", edit) is None:  # else the release says it
+        api.output.step(f"{property} of {app} is {now}")
 
 
 nginx_set.help += "\n\n\b\ne.g.: nginx:set blog client-max-body-size 100m\n\n" + _PROPERTIES

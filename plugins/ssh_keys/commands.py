@@ -17,7 +17,7 @@ def ssh_keys_add(name, file):
     Every key may do everything here.
 
     \b
-    e.g.: ssh paas@host ssh-keys:add anna < anna.pub
+    e.g.: ssh paas@<host> ssh-keys:add anna < anna.pub
           minipaas ssh-keys:add anna /root/anna.pub
     """
     users.require_admin()

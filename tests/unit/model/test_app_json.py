@@ -123,7 +123,7 @@ def test_first_deploy_config_names_all_that_is_missing():
     with pytest.raises(errors.InvalidFile) as caught:
         app_json.first_deploy_config(found, {"D"})
     assert caught.value.message == "app.json: required config is not set yet: A, B"
-    assert caught.value.hint == "ssh paas@host config:set <app> A=... B=... then push again"
+    assert caught.value.hint == "ssh paas@<host> config:set <app> A=... B=... then push again"
     assert app_json.first_deploy_config(found, {"A", "B", "D"}) == {}
 
 

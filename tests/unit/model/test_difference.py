@@ -43,6 +43,28 @@ def test_everything_differs():
     assert lines["ports"] == "http:80:5000 -> http:8080:5000"
 
 
+def test_checks_of_app_json_are_told_by_name():
+    up, ready = {"type": "startup", "name": "up", "path": "/"}, {"type": "readiness", "name": "ready", "path": "/r"}
+    secret = up | {"headers": [["Authorization", "secret"]]}
+    old = dataclasses.replace(OLD, healthchecks={"web": [up], "clock": [ready]})
+    new = dataclasses.replace(OLD, healthchecks={"web": [secret, ready], "clock": []})
+    found = difference(old, new)
+    assert found.checks.to_document() == {"added": ["web ready"], "changed": ["web up"], "removed": ["clock ready"]}
+    assert found.lines() == [("checks", "added web ready, changed web up, removed clock ready")]
+    assert "secret" not in json.dumps(found.to_document()) and not difference(new, new)
+
+
+def test_the_variable_that_names_the_commit_is_no_change_of_config():
+    old = dataclasses.replace(OLD, config={"GIT_REV": OLD.commit, "A": "1"})
+    new = dataclasses.replace(old, commit="d" * 40, config={"GIT_REV": "d" * 40, "A": "1"})
+    assert [what for what, _ in difference(old, new).lines()] == ["commit"]
+    own = dataclasses.replace(new, config={"GIT_REV": "mine", "A": "1"})
+    assert difference(old, own).config.changed == ("GIT_REV",), "somebody set it"
+    assert difference(old, dataclasses.replace(new, config={"A": "1"})).config.removed == ("GIT_REV",)
+    bare = dataclasses.replace(OLD, commit="", config={"A": ""})
+    assert difference(bare, dataclasses.replace(bare, config={"A": "1"})).config.changed == ("A",)
+
+
 tables = st.dictionaries(st.sampled_from("ABCDEF"), st.integers(0, 2), max_size=6)
 
 

@@ -99,6 +99,18 @@ def test_it_starts_a_stopped_app(blog, world):
     assert rollback.roll_back("blog").number == 4 and not apps.load("blog").stopped
 
 
+def test_a_plan_says_what_checks_disable_and_skip_mean(blog, world):
+    world.ok("checks:disable", "blog", "web")
+    change = ["config:set", "blog", "B=2", "--plan"]
+    planned = world.ok(*change)
+    first = "stop blog_v3.web.1 first: checks:disable asks for it, so web is down until what starts now is up"
+    assert planned.index(first) < planned.index("start blog_v4.web.1") and "retire blog_v3.web.1" not in planned
+    assert "is down" not in world.ok("domains:add", "blog", "new.test", "--plan"), "nothing starts"
+    world.ok("checks:skip", "blog", "web")
+    planned = world.ok(*change)
+    assert "start blog_v4.web.1" in planned and "check blog_v4.web.1" not in planned and "is down" not in planned
+
+
 def test_an_image_that_has_gone_is_built_again(blog, monkeypatch):
     blog.scheduler.gone = {"sha256:1"}
     built = []

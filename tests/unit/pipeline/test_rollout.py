@@ -346,3 +346,42 @@ def test_retiring_of_a_destroyed_app_ends(blog, clock):
     retire.run("blog")
     retire.finish("blog", "blog_v1.web.1")
     assert store.open_store().list("apps") == []
+
+
+def fail_to_sync(monkeypatch, path: str, times: int = 1) -> list:
+    """A disk that gives EIO after the document at `path` has its new name."""
+    kept, left = store.open_store(), [None] * times
+    write = kept.write
+
+    def failing(where, text, if_revision=None):
+        revision = write(where, text, if_revision)
+        if where == path and left:
+            left.pop()
+            raise errors.Unavailable(f"cannot write {path}: input/output error")
+        return revision
+
+    monkeypatch.setattr(kept, "write", failing)
+    return left
+
+
+def test_a_disk_that_fails_once_the_release_is_named_live(blog, monkeypatch, capsys):
+    failed = fail_to_sync(monkeypatch, "apps/blog/live")
+    release = change.change("blog", "config", set_config("2"))
+    assert failed == [] and release.status == "released" and releases.live("blog").number == 2
+    assert blog.routed("blog") == ["blog_v2.web.1"] and journal.unfinished("blog") is None
+    assert "a power cut now might forget that" in capsys.readouterr().err
+
+
+def test_a_disk_that_fails_before_the_release_is_named_live(blog, monkeypatch):
+    before, write = app_text(), store.open_store().write
+
+    def failing(where, text, if_revision=None):
+        if where == "apps/blog/live":
+            raise errors.Unavailable("cannot write apps/blog/live: input/output error")
+        return write(where, text, if_revision)
+
+    monkeypatch.setattr(store.open_store(), "write", failing)
+    with pytest.raises(errors.Unavailable):
+        change.change("blog", "config", set_config("2"))
+    assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1 and app_text() == before
+    assert releases.load("blog", 2).status == "failed" and journal.unfinished("blog") is None

@@ -36,12 +36,12 @@ def blog(world, fake):
     return fake
 
 
-def v1_is_back(blog) -> None:
+def v1_is_back(blog, said="web.1 crashed") -> None:
     assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1
     assert blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"] == blog.scheduler.adopted()
     assert retire.waiting("blog") == set() and trial.read("blog") == {} and app_text() == blog.before
     failed = releases.load("blog", 2)
-    assert failed.status == "failed" and "web.1 crashed" in failed.failure and "after it went live" in failed.failure
+    assert failed.status == "failed" and said in failed.failure and "after it went live" in failed.failure
 
 
 @pytest.mark.parametrize("state", ["exited", "restarting", "came up again"])
@@ -81,8 +81,19 @@ def test_no_way_back_without_the_old_web(blog):
     assert releases.live("blog").number == 2
 
 
-def test_a_worker_and_a_scale_do_not_count(blog):
-    blog.scheduler.set("blog_v2.worker.1", state="restarting")
+@pytest.mark.parametrize("state", ["exited", "restarting"])
+def test_a_worker_that_crashes_brings_the_old_back(blog, state):
+    blog.scheduler.set("blog_v2.worker.1", state=state, exit_code=1)
+    trial.look("blog")
+    v1_is_back(blog, "worker.1 crashed")
+
+
+def test_a_worker_that_ends_and_a_scale_do_not_count(blog):
+    blog.scheduler.set("blog_v2.worker.1", state="restarting", exit_code=0)
+    trial.look("blog")
+    assert releases.live("blog").number == 2
+    later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
+    blog.scheduler.set("blog_v2.worker.1", state="running", started=later)
     trial.look("blog")
     assert releases.live("blog").number == 2
     change.change("blog", "scale", lambda document: document["formation"].update(web=2))

@@ -44,12 +44,12 @@ def test_choose_update_takes_only_the_deploy_branches(name, app):
         (
             [Update(NONE, NEW, "refs/heads/dev")],
             "'dev' is not deployed by blog: it deploys main or master",
-            "git push <remote> dev:main, or: ssh paas@host git:set blog deploy-branch dev",
+            "git push <remote> dev:main, or: ssh paas@<host> git:set blog deploy-branch dev",
         ),
         (
             [Update(OLD, NONE, "refs/heads/main")],
             "the branch 'main' of blog cannot be deleted by a push",
-            "ssh paas@host apps:destroy blog",
+            "ssh paas@<host> apps:destroy blog",
         ),
         (
             [Update(OLD, NEW, f"refs/heads/{n}") for n in "abcde"],

@@ -29,16 +29,16 @@ def test_pairs():
 @pytest.mark.parametrize(
     "words, message, hint",
     [
-        ([], "no NAME=value pairs are given", "ssh paas@host config:set shop NAME=value"),
-        (["=x"], "there is no name before the = sign", "ssh paas@host config:set shop NAME=value"),
+        ([], "no NAME=value pairs are given", "ssh paas@<host> config:set shop NAME=value"),
+        (["=x"], "there is no name before the = sign", "ssh paas@<host> config:set shop NAME=value"),
         (["1A=x"], '"1A" cannot be a config name: use letters, digits and _, and no digit first', "try: _1A"),
-        (["A"], '"A" has no = sign and value', "ssh paas@host config:set shop A=value"),
-        (["s3cret!"], "the first word has no = sign", "ssh paas@host config:set shop NAME=value"),
+        (["A"], '"A" has no = sign and value', "ssh paas@<host> config:set shop A=value"),
+        (["s3cret!"], "the first word has no = sign", "ssh paas@<host> config:set shop NAME=value"),
         (["A=1", "A=2"], '"A" is given twice', "keep one of them"),
         (
             ["NAME=a", "b"],
             "the word after NAME=... has no = sign; a value with spaces is quoted twice over ssh",
-            "ssh paas@host config:set shop 'NAME=\"a b\"', or give - and send NAME=value lines on stdin",
+            "ssh paas@<host> config:set shop 'NAME=\"a b\"', or give - and send NAME=value lines on stdin",
         ),
         (
             ["A=\0"],

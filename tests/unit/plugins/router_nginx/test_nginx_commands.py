@@ -26,6 +26,13 @@ def test_set_and_clear(blog):
     assert api.app("blog").document == before
 
 
+def test_what_is_set_is_said_once(blog, fake):
+    assert blog("nginx:set", "blog", "gzip", "off").err.count("gzip") == 1
+    fake.deploy("blog")
+    said = blog("nginx:set", "blog", "gzip")
+    assert said.err.count("gzip") == 1 and "nginx:set: gzip is on, the default" in said.err
+
+
 def test_report(blog):
     blog.ok("nginx:set", "blog", "gzip", "off")
     report = json.loads(blog.ok("nginx:report", "blog", "--format", "json"))
