@@ -92,6 +92,7 @@ _MODULES = {
     "freeze": ("pipeline.locks", "freeze"),
     "thaw": ("pipeline.locks", "thaw"),
     "recover_all": ("pipeline.lifecycle", "recover_all"),
+    "strays": "pipeline.strays",
     "interrupted": ("pipeline.lifecycle", "interrupted"),
     "holder": ("pipeline.locks", "holder"),
     "scheduler": ("pipeline.engines", "scheduler"),

@@ -10,7 +10,7 @@ ORDER = ("docker", "network", "nginx", "include", "pages", "store", "sshd", "aut
 
 
 @api.commands.command("doctor")
-@click.option("--fix", is_flag=True, help="First put right what killed commands left half done")
+@click.option("--fix", is_flag=True, help="First put right what killed commands left half done, and remove what runs for no app")
 @api.commands.format_option
 def doctor(format, fix):
     """Look for what is broken on this host and in its apps.
@@ -24,7 +24,7 @@ def doctor(format, fix):
     """
     if fix:
         put_right()
-    findings = [*in_order(collect(None)), *of_apps()]
+    findings = [*in_order(collect(None)), *of_apps(), *of_no_app()]
     broken = [finding for finding in findings if not finding.ok]
     if format == "json":
         api.commands.print_json([dataclasses.asdict(finding) for finding in findings])
@@ -34,8 +34,8 @@ def doctor(format, fix):
 
 
 def put_right() -> None:
-    """Finish or undo what was interrupted, of all apps. What cannot be put right now is among the findings."""
-    for said in api.recover_all() or ["nothing was left half done"]:
+    """Finish or undo what was interrupted, and end what runs for no app. What cannot be put right is among the findings."""
+    for said in [*api.recover_all(), *api.strays.remove()] or ["nothing was left half done"]:
         api.output.step(said)
 
 
@@ -72,6 +72,19 @@ def in_order(findings: list) -> list:
         return ORDER.index(words[-1]) if words else len(ORDER)
 
     return sorted(findings, key=place)
+
+
+def of_no_app() -> list:
+    """What runs or is routed for apps that have no document."""
+    try:
+        strays, any_app = api.strays.found(), api.app_names()
+    except api.errors.MinipaasError:
+        return []  # docker's or the store's own finding says why
+    fix = "doctor --fix removes it" if any_app else f"put the lost state back to {api.paths.state()}, or remove it: docker rm -f <name>"
+    return [
+        api.Finding(f"app {api.names.safe(name)[1:-1]}", False, f"{api.strays.words(processes)} without an app of that name", fix)
+        for name, processes in strays.items()
+    ]
 
 
 def of_apps() -> list:

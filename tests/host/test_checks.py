@@ -229,6 +229,22 @@ def test_a_crash_while_the_old_drains_brings_it_back_unnoticed(host, app, repo):
     assert host.get(name) == (200, "mended")
 
 
+@pytest.mark.serial
+def test_a_worker_that_keeps_crashing_while_the_old_web_drains_brings_the_old_release_back(host, app, repo):
+    host.ssh("apps:create", app)
+    host.ssh("ps:scale", app, "worker=1")
+    repo.commit(Procfile=f"web: {SERVE}\nworker: while true; do sleep 1; done\n")
+    repo.push()
+    name = host.url_host(app)
+    repo.commit(Procfile=f"web: {SERVE}\nworker: sleep 2; exit 7\n", www___index__html="new")
+    repo.push()
+    assert host.get(name) == (200, "new")
+    with Load(host, name).running() as load:
+        wait_for(lambda: host.containers(app, every=True) == [f"{app}_v1.web.1", f"{app}_v1.worker.1"], 40)
+    assert load.failed == [] and host.get(name) == (200, "hello from " + app)
+    assert "worker.1 crashed" in releases(host, app)[0]["reason"]
+
+
 @pytest.mark.parametrize("image", ["shell", "no shell, not root"])
 def test_a_process_that_hangs_is_back_in_time(host, app, repo, image):
     alive = {"type": "liveness", "path": "/index.html", "content": "hello", "attempts": 2, "timeout": 1, "wait": 1}

@@ -1,0 +1,59 @@
+"""Processes and routes of apps that have no document any more: somebody has removed it by hand, or put back an old state."""
+
+import re
+
+from minipaas_lib import errors, names, output
+from minipaas_lib.model.process import Process
+from minipaas_lib.pipeline import apps, engines, journal, locks, retire
+
+
+def found() -> dict[str, list[Process]]:
+    """App -> its processes (none where only a route is left), for each app without a document that no command works on.
+
+    Raises errors.Unavailable.
+    """
+    processes: dict[str, list[Process]] = {name: [] for name in engines.router().routes()}
+    for process in engines.scheduler().processes():
+        processes.setdefault(process.app, []).append(process)
+    known = set(apps.names())
+    return {name: mine for name, mine in sorted(processes.items()) if name not in known and not _expected(name)}
+
+
+def words(processes: list[Process]) -> str:
+    """What is left of the app, in words."""
+    if not processes:
+        return "a route"
+    return f"{len(processes)} process{'' if len(processes) == 1 else 'es'}"
+
+
+def remove() -> list[str]:
+    """Remove them all, routes first; what was removed, in words. What is busy or does not answer is reported.
+
+    Where the store has no app at all nothing is removed: then not the processes are wrong, but the store is lost.
+    """
+    done: list[str] = []
+    if not apps.names():
+        return done
+    for name in found():
+        if not re.fullmatch(names.APP_NAME, name):
+            output.warn(f"the app {names.safe(name)} cannot be one of ours, so its processes stay")
+            continue
+        try:
+            with locks.name_lock(name):
+                if name in apps.names() or journal.read(name) or retire.waiting(name):
+                    continue  # somebody was faster
+                engines.router().remove(name)
+                processes = engines.scheduler().processes(name)
+                for process in processes:
+                    engines.scheduler().stop(process)
+                done.append(f"{name}: {words(processes)} of no app removed")
+        except errors.MinipaasError as error:
+            output.warn(f"{name}: {error.message}")
+    return done
+
+
+def _expected(name: str) -> bool:
+    """Whether it has none for now: a command is at work, was killed, or its last processes still finish requests."""
+    if not re.fullmatch(names.APP_NAME, name):
+        return False
+    return bool(locks.held_by(name) or journal.read(name) or retire.waiting(name))
