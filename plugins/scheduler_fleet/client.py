@@ -169,9 +169,11 @@ class Fleet:
 
         data = None if body is None else json.dumps(body).encode()
         failures: list[str] = []
+        last = self.endpoints[-1]
         for where in list(self.endpoints):
             try:
-                status, raw = wire.exchange(where, method, PREFIX + path, data)
+                timeout = wire.ANSWER_TIMEOUT if where == last else wire.IMPATIENT
+                status, raw = wire.exchange(where, method, PREFIX + path, data, timeout)
             except wire.NoAnswer as reason:
                 failures.append(f"{where}: {reason}")
                 continue

@@ -5,7 +5,8 @@ import re
 from minipaas_lib import api
 
 CONNECT_TIMEOUT = 3.0  # seconds; a lost node must not hold a command up when another node can answer
-ANSWER_TIMEOUT = 15.0  # seconds for the whole answer; fleet itself gives up on etcd after 1 to 3
+ANSWER_TIMEOUT = 15.0  # seconds for the whole answer; fleet itself gives up on each read of etcd after 1 to 3
+IMPATIENT = 5.0  # ... while there is another endpoint to ask: a frozen node accepts connections and says nothing
 ANSWER_LIMIT = 64 * 1024 * 1024  # bytes; a page of 100 units is some 400 KB
 DEFAULT_SOCKET = "unix:///var/run/fleet.sock"
 
@@ -40,8 +41,12 @@ def endpoint(text: str) -> str:
     )
 
 
-def exchange(where: str, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
-    """Send one request to the endpoint `where`; the status and the body of its answer. Raises NoAnswer.
+def exchange(
+    where: str, method: str, path: str, body: bytes | None = None, timeout: float = ANSWER_TIMEOUT
+) -> tuple[int, bytes]:
+    """Send one request to the endpoint `where`; the status and the body of its answer, within `timeout` seconds.
+
+    Raises NoAnswer.
 
     Every exchange has a connection of its own: fleet's handlers can panic and close it, and a kept connection would
     then fail the next request, which is not to blame.
@@ -49,19 +54,19 @@ def exchange(where: str, method: str, path: str, body: bytes | None = None) -> t
     import http.client
     import time
 
-    end = time.monotonic() + ANSWER_TIMEOUT
+    end = time.monotonic() + timeout
     headers = {"Host": "fleet", "Connection": "close"}
     if body is not None:
         headers["Content-Type"] = "application/json"  # without it fleet answers 415
     connection = http.client.HTTPConnection("fleet")
     try:
         sock = connection.sock = _connect(where)  # the connection forgets it when the daemon says that it will close
-        sock.settimeout(ANSWER_TIMEOUT)
+        sock.settimeout(timeout)
         connection.request(method, path, body, headers)
         answer = connection.getresponse()
         return answer.status, _whole(answer, sock, end)
     except (OSError, http.client.HTTPException) as error:
-        raise NoAnswer(_reason(error)) from error
+        raise NoAnswer(_reason(error, timeout)) from error
     finally:
         connection.close()
 
@@ -102,7 +107,7 @@ def _whole(answer, sock, end: float) -> bytes:
     return b"".join(pieces)
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, timeout: float) -> str:
     import http.client
 
     if isinstance(error, http.client.RemoteDisconnected):
@@ -110,7 +115,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, http.client.IncompleteRead):
         return "its answer breaks off"
     if isinstance(error, TimeoutError):
-        return f"it does not answer within {ANSWER_TIMEOUT:.0f} seconds"
+        return f"it does not answer within {timeout:.0f} seconds"
     if isinstance(error, FileNotFoundError):
         return "its socket is not there"
     if isinstance(error, ConnectionRefusedError):

@@ -15,7 +15,7 @@ from tests.cluster import nodes
 SLEEP = [Option("Service", "ExecStart", "/bin/sleep infinity")]
 LIMIT = 60  # seconds for fleet to carry something out; 2 to 7 where the machine has nothing else to do
 SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(1 << 30))
-STEPS = 8  # of a random sequence
+STEPS = 40 if os.environ.get("MINIPAAS_ALL") else 8  # of a random sequence; each waits until fleet is at rest
 
 transcripts: dict[str, list] = {}  # daemon -> what a random sequence led to
 
@@ -233,6 +233,31 @@ def test_a_node_that_was_cut_off_keeps_its_units_and_unloads_the_duplicates_when
     until("the duplicate to go", lambda: not node.exec("ls", "/run/fleet/units").split())
     assert node.exec("systemctl", "is-active", "a.service", check=False).strip() != "active"
     assert place(cluster, fleet, "a.service") != node.name
+
+
+def test_a_frozen_node_is_given_up_and_lets_go_of_its_units_when_it_thaws(cluster, fleet):
+    fleet.submit("a.service", SLEEP)
+    node = cluster.node(place(cluster, fleet, "a.service"))
+    cluster.pause(node.name)
+    try:
+        with pytest.raises(errors.Unavailable, match="fleet does not answer"):
+            Fleet(node.fleet).machines()
+        until("the unit elsewhere", lambda: place(cluster, fleet, "a.service") != node.name)
+    finally:
+        cluster.unpause(node.name)
+    until("the duplicate to go", lambda: not node.exec("ls", "/run/fleet/units").split())
+    cluster.wait_ready()
+
+
+def test_a_node_that_is_shut_down_in_order_gives_its_units_away_first(cluster, fleet):
+    fleet.submit("a.service", SLEEP)
+    node = cluster.node(place(cluster, fleet, "a.service"))
+    cluster.shutdown(node.name)
+    try:
+        assert node.machine not in [machine.id for machine in fleet.machines()]
+        assert place(cluster, fleet, "a.service") != node.name
+    finally:
+        cluster.boot(node.name)
 
 
 def test_a_node_without_its_etcd_says_so_and_another_answers(cluster, fleet):

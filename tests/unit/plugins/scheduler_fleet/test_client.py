@@ -1,4 +1,6 @@
 import json
+import socket
+import time
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -159,6 +161,17 @@ def test_the_next_endpoint_answers_for_one_that_does_not(daemon, tmp_path):
     assert fleet.endpoints[0] == fine.endpoint  # it is asked first from now on
     fleet.units()
     assert len(hangs_up.requests) == len(lost.requests) == 1 and len(fine.requests) == 2
+
+
+def test_a_frozen_node_is_not_waited_for_while_another_can_answer(daemon, tmp_path, monkeypatch):
+    monkeypatch.setattr(wire, "IMPATIENT", 0.1)
+    fine = daemon()
+    with socket.socket(socket.AF_UNIX) as frozen:  # it is connected to, and says nothing
+        frozen.bind(str(tmp_path / "frozen"))
+        frozen.listen()
+        began = time.monotonic()
+        assert Fleet([f"unix://{tmp_path}/frozen", fine.endpoint]).machines() == []
+    assert time.monotonic() - began < 5
 
 
 def test_nobody_answers(daemon, tmp_path):

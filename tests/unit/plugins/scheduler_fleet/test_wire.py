@@ -81,21 +81,19 @@ def test_no_daemon(tmp_path):
         wire.exchange(f"unix://{tmp_path}/none.sock", "GET", "/")
 
 
-def test_a_daemon_that_says_nothing_is_not_waited_for_long(tmp_path, monkeypatch):
-    monkeypatch.setattr(wire, "ANSWER_TIMEOUT", 0.2)
+def test_a_daemon_that_says_nothing_is_not_waited_for_long(tmp_path):
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(tmp_path / "mute.sock"))
     server.listen()
     started = time.monotonic()
     with server, pytest.raises(wire.NoAnswer, match="does not answer within"):
-        wire.exchange(f"unix://{tmp_path}/mute.sock", "GET", "/")
+        wire.exchange(f"unix://{tmp_path}/mute.sock", "GET", "/", timeout=0.2)
     assert time.monotonic() - started < 5
 
 
-def test_an_answer_that_trickles_ends(tmp_path, monkeypatch):
+def test_an_answer_that_trickles_ends(tmp_path):
     import threading
 
-    monkeypatch.setattr(wire, "ANSWER_TIMEOUT", 0.3)
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(tmp_path / "slow.sock"))
     server.listen()
@@ -115,7 +113,7 @@ def test_an_answer_that_trickles_ends(tmp_path, monkeypatch):
     threading.Thread(target=trickle, daemon=True).start()
     started = time.monotonic()
     with server, pytest.raises(wire.NoAnswer, match="does not answer within"):
-        wire.exchange(f"unix://{tmp_path}/slow.sock", "GET", "/")
+        wire.exchange(f"unix://{tmp_path}/slow.sock", "GET", "/", timeout=0.3)
     assert time.monotonic() - started < 5
 
 
