@@ -22,7 +22,6 @@ from minipaas_lib.pipeline import (
 )  # fmt: skip
 from minipaas_lib.pipeline.urls import urls
 from minipaas_lib.store import documents, open_store
-from minipaas_lib.store.contract import ABSENT
 
 HERE, THERE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
 
@@ -127,6 +126,10 @@ def finish(old: str, new: str) -> None:
     there = journal.read(old).get("to") == new  # else the old name may be another app's by now
     if there:
         hand_over(old, new, record)
+        with journal.step(old, "remove what is left under the old name"):
+            repository.remove(old)
+            shutil.rmtree(paths.output(old), ignore_errors=True)
+            remove_documents(old)
     app = apps.load(new)
     release = releases.live(new)
     with journal.step(old, "tell the plugins"):
@@ -134,10 +137,6 @@ def finish(old: str, new: str) -> None:
         if release and not app.stopped:
             manager.notify("after_deploy", app=app, release=release, previous=releases.load(new, record["previous"]))
     if there:
-        with journal.step(old, "remove what is left under the old name"):
-            repository.remove(old)
-            shutil.rmtree(paths.output(old), ignore_errors=True)
-            remove_documents(old)
         journal.end(old)
     journal.end(new)
     if retire.waiting(old):
@@ -242,10 +241,10 @@ def _passing(app: str) -> tuple[str, ...]:
 
 
 def copy_documents(old: str, new: str) -> None:
-    """All but the two that make it an app that is live: those come when it takes over."""
+    """All but the one that makes it live: that comes when it takes over. Plugins' hooks read of the new name already."""
     store = open_store()
     for path in store.list(f"apps/{old}"):
-        if path not in (*_passing(old), apps.document_path(old), f"apps/{old}/live"):
+        if path not in (*_passing(old), f"apps/{old}/live"):
             store.write(_under(path, new), store.read(path).text)
 
 
@@ -257,8 +256,8 @@ def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
         if release.status == PENDING:
             releases.finish(release, RELEASED)
         releases.set_live(release)
-    with contextlib.suppress(errors.NotFound, errors.Conflict):
-        store.write(apps.document_path(new), store.read(apps.document_path(old)).text, ABSENT)
+    with contextlib.suppress(errors.NotFound):
+        store.write(apps.document_path(new), store.read(apps.document_path(old)).text)
     if number and stopped:
         apps.edit(new, lambda document: document.update(stopped=True))
 
