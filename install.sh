@@ -152,6 +152,7 @@ install_packages() {
     [ -x /usr/bin/sudo ] || missing="$missing sudo"
     [ -x $python ] || missing="$missing python3"
     command -v dockerd >/dev/null || missing="$missing docker.io"
+    [ -x /usr/sbin/logrotate ] || missing="$missing logrotate" # nginx's package has the rule for it
     [ -e /bin/busybox ] || missing="$missing busybox-static" # liveness checks run with it inside containers
     if [ -n "$missing" ]; then
         changed "installing$missing"
@@ -289,16 +290,19 @@ allow_sudo() {
     step "Sudo"
     make_scratch
     ! put "$lib/build-memory" 0755 <"$here/minipaas_lib/install/build-memory" || changed "installed the helper that caps builds"
+    ! put "$lib/remove-logs" 0755 <"$here/minipaas_lib/install/remove-logs" || changed "installed the helper that removes an app's logs"
     cat >"$scratch/sudoers" <<END
-# minipaas tests and reloads nginx, caps the memory of builds, and does nothing else as root.
+# minipaas tests and reloads nginx, caps the memory of builds, removes the logs of apps, and does nothing else as root.
+# Logs that nginx makes at a test belong to the group adm, as Debian's own.
 Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
     /usr/sbin/nginx -t -q -c $root/nginx/shadow/nginx.conf, \\
     /usr/sbin/nginx -s reload, \\
     /usr/bin/systemctl reload nginx, \\
     /usr/bin/systemctl start nginx, \\
     $lib/build-memory cgroupfs [0-9]*, \\
-    $lib/build-memory systemd [0-9]*
-$user ALL=(root) NOPASSWD: MINIPAAS
+    $lib/build-memory systemd [0-9]*, \\
+    $lib/remove-logs [a-z0-9]*
+$user ALL=(root:adm) NOPASSWD: MINIPAAS
 END
     visudo -c -q -f "$scratch/sudoers" || die "sudo does not accept minipaas's rule on this host."
     if cmp -s "$scratch/sudoers" "$sudoers"; then
@@ -308,6 +312,11 @@ END
         mv -f "$sudoers.new~" "$sudoers"
         changed "$user may test and reload nginx and cap the memory of builds"
     fi
+    for place in "$root"/state/apps/*/; do # older versions let everybody read them
+        for log in "/var/log/nginx/$(basename "$place")"-access.log "/var/log/nginx/$(basename "$place")"-error.log; do
+            [ ! -f "$log" ] || { chgrp adm "$log" && chmod 0640 "$log"; }
+        done
+    done
 }
 
 # --uninstall removed the containers of the apps that it kept.

@@ -36,6 +36,13 @@ def doctor(app):
 
 
 @api.hookimpl
+def app_destroyed(app):
+    from plugins.router_nginx import logs
+
+    logs.remove(app.name)
+
+
+@api.hookimpl
 def installed():
     from plugins.router_nginx.router import NginxRouter
 

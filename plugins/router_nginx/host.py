@@ -11,6 +11,7 @@ from minipaas_lib import api
 from plugins.router_nginx.render import GENERATION, PROOF_DOMAIN, Place
 
 _BINARY = "/usr/sbin/nginx"
+_LOG_READERS = "adm"
 _SETTING = r"^[ \t]*{name}[ \t]+([^;\s]+)"
 
 
@@ -170,18 +171,19 @@ def _error_log(host: Host) -> str:
 def _ask(host: Host, *arguments: str) -> str:
     """Run nginx as root; its complaint, without what only nginx cares about.
 
-    umask: nginx makes the logs of an app when it first tests its file, and nginx:access-logs is to read them.
+    nginx makes the logs of an app when it first tests its file, and as Debian has it only root and the group adm, which
+    paas is in, read them: hence the group and the umask.
     """
     import subprocess
 
     argv = [_BINARY, *arguments]
     if os.geteuid() != 0:
-        argv = ["sudo", "-n", *argv]
+        argv = ["sudo", "-n", "-u", "root", "-g", _LOG_READERS, *argv]
     try:
         with _raised_file_limit():
             child = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                errors="replace", umask=0o022,
+                errors="replace", umask=0o027,
             )  # fmt: skip
         _, said = child.communicate(timeout=60)
     except FileNotFoundError as error:

@@ -1,8 +1,11 @@
 """Every command does over ssh what it says; what test_zz_coverage.py misses belongs here."""
 
+import grp
 import http.client
 import json
+import os
 import re
+import stat
 import subprocess
 from pathlib import Path
 
@@ -276,6 +279,25 @@ def test_nginx_access_logs(host, one):
     finally:
         follower.kill()
         follower.wait()
+
+
+def test_nginx_logs_are_for_root_and_adm_are_rotated_and_go_with_the_app(host, app, repo):
+    repo.push()
+    host.get(host.url_host(app), "/seen")
+    logs = [f"/var/log/nginx/{app}-{kind}.log" for kind in ("access", "error")]
+    for log in logs:
+        about = os.stat(log)
+        assert (stat.filemode(about.st_mode), grp.getgrgid(about.st_gid).gr_name) == ("-rw-r-----", "adm")
+    wait_for(lambda: "/seen" in host.ssh("nginx:access-logs", app).stdout, 10)
+    subprocess.run(["logrotate", "--force", "/etc/logrotate.d/nginx"], check=True, capture_output=True)
+    wait_for(lambda: os.path.exists(logs[0] + ".1"), 10)
+    host.get(host.url_host(app), "/after")
+    wait_for(lambda: "/after" in host.ssh("nginx:access-logs", app).stdout, 10)
+    host.ssh("apps:destroy", app, "--force")
+    assert os.path.exists(logs[0]), "the trash keeps the app"
+    host.ssh("apps:restore", app)
+    host.ssh("apps:destroy", app, "--force", "--now")
+    assert [name for name in os.listdir("/var/log/nginx") if name.startswith(app + "-")] == []
 
 
 def workers():

@@ -6,7 +6,7 @@ import resource
 from plugins.router_nginx import host
 
 
-def test_logs_that_nginx_makes_can_be_read_by_us(tmp_path, monkeypatch):
+def test_logs_that_nginx_makes_can_be_read_by_the_group_alone(tmp_path, monkeypatch):
     asked = tmp_path / "nginx"
     asked.write_text(f'#!/bin/sh\n: >{tmp_path}/access.log\n')
     asked.chmod(0o755)
@@ -17,7 +17,7 @@ def test_logs_that_nginx_makes_can_be_read_by_us(tmp_path, monkeypatch):
         assert host._ask(None, "-t") == ""
     finally:
         os.umask(former)
-    assert (tmp_path / "access.log").stat().st_mode & 0o777 == 0o644
+    assert (tmp_path / "access.log").stat().st_mode & 0o777 == 0o640
 
 
 def test_nginx_may_open_more_files_than_we_and_we_no_more_than_before(tmp_path, monkeypatch):
