@@ -155,7 +155,7 @@ def test_pack_is_deterministic_and_unpack_its_opposite():
 
 
 def test_too_many_entries_are_refused(site):
-    many = {f"plugins/p{n}/__init__.py": (b"", 0o644) for n in range(300)}
+    many = {f"plugins/p{n}/__init__.py": (b"", 0o644) for n in range(bundle.MOST_ENTRIES)}
     with pytest.raises(ValueError, match="entries"):
         assembled(site, ours={**ours(), **many})
 
