@@ -72,6 +72,8 @@ _MODULES = {
     "plan_rollback": ("pipeline.rollback", "plan"),
     "in_background": ("pipeline.background", "spawn"),
     "build_settings": ("pipeline.build", "settings"),
+    "underway": ("pipeline.underway", "find"),
+    "cancel": ("pipeline.underway", "cancel"),
     "check_image_owner": ("pipeline.build", "check_image_owner"),
     "builders": ("pipeline.build", "builders"),
     "rebuild": ("pipeline.receive", "rebuild"),

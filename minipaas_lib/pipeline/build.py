@@ -7,6 +7,7 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build
 from minipaas_lib.pipeline import context as trees
+from minipaas_lib.pipeline import journal
 
 
 def build_image(app: App, context: str, commit: str, number: int) -> Build:
@@ -16,6 +17,7 @@ def build_image(app: App, context: str, commit: str, number: int) -> Build:
         raise unbuildable(app)
     builder, _, why = found.partition(":")
     output.info(f"builder {builder}: {why.strip()}")
+    journal.add(app.name, builder=builder)
     manager.call("before_build", app=app, context=context, commit=commit)
     build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
     if build is None:

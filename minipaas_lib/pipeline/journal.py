@@ -35,6 +35,12 @@ def begin(app: str, operation: str, **about) -> None:
     documents.write(open_store(), path(app), record)
 
 
+def add(app: str, **about) -> None:
+    """Note more about the command that is going on; nothing where none was begun."""
+    if record := read(app):
+        documents.write(open_store(), path(app), record | about)
+
+
 def read(app: str) -> dict:
     """The record of a command that was begun and neither finished nor undone; empty where there is none."""
     try:

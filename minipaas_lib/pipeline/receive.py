@@ -71,13 +71,14 @@ def deploy_commit(
     with output.keep(f"{paths.output(name)}/v{number}.log"):
         previous = live.number if live else 0
         journal.begin(name, "rollout", release=number, previous=previous, commit=commit, reason=reason, branch=branch)
+        begun = time.monotonic()
         try:
             with postmortem.phase("while building"):
                 with journal.step(name, "keep the commit"):
                     repository.keep_commit(name, commit, number)
                 app, release = build_release(change.edited(present, edit), live, number, commit, reason)
         except BaseException as error:
-            record_failure(present, number, commit, reason, error)
+            record_failure(present, number, commit, reason, error, time.monotonic() - begun)
             postmortem.report(f"v{number}", error, f"{live.name} is still live" if live else "nothing was live before")
             journal.end(name)
             raise
@@ -101,7 +102,7 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         engines.preload()  # not sooner: beside short git commands it would only compete for the interpreter
         with journal.step(app.name, "build the image"):
             made = build.build_image(app, context, commit, number)
-        seconds = round(time.monotonic() - begun, 1)
+        seconds = max(round(time.monotonic() - begun, 1), 0.1)  # 0 is no build at all
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     tasks = of_build(commands, about)
@@ -135,12 +136,13 @@ def adopt_app_json(app: App, about: app_json.AppJson) -> App:
     return App(app.name, app.document | changed)
 
 
-def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException) -> None:
+def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException, seconds: float) -> None:
     """A build that failed has used its number up: it stays in the list."""
     said = error.message if isinstance(error, errors.MinipaasError) else type(error).__name__
     failed = Release(
         app.name, number, "", apps.now(), apps.now(), key=caller.key(), reason=reason, status=FAILED, failure=said,
         author=repository.author(app.name, commit), commit=commit, wishes=app.wishes,
+        builder=journal.read(app.name).get("builder", ""), build_seconds=round(seconds, 1),
     )  # fmt: skip
     try:
         try:

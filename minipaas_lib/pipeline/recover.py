@@ -88,7 +88,7 @@ def back(name: str, record: dict, live: Release | None) -> None:
     try:
         release = releases.load(name, number)
     except errors.NotFound:  # killed before it could be written: its number is used up, so it stays in the list
-        known = {key: record[key] for key in ("key", "commit", "reason") if key in record}
+        known = {key: record[key] for key in ("key", "commit", "reason", "builder") if key in record}
         author = repository.author(name, record.get("commit", ""))
         release = Release(name, number, "", record.get("began", ""), apps.now(), author=author, status=FAILED, failure=why, **known)
         with journal.step(name, "write the failed release"):

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import random
+import re
 import shlex
 import signal
 import subprocess
@@ -185,3 +186,64 @@ def test_builds_get_proxies_registries_and_certificates(host, app, tmp_path):
     assert host.get(name, "/ca") == (200, pem)
     assert "geheim" not in docker("history", "--no-trunc", f"minipaas/{app}:v1")
     assert "geheim" not in host.ssh("releases:output", app).stdout
+
+
+def rows(host, app):
+    return json.loads(host.ssh("builds:list", app, "--format", "json").stdout)
+
+
+def test_a_build_is_listed_followed_and_cancelled_by_another(host, app, tmp_path):
+    mark = str(random.randrange(10**6, 10**7))
+    repo = Repo(host, tmp_path / "repo", app, **web("first"))
+    repo.push()
+    (first,) = rows(host, app)
+    assert first["status"] == "succeeded" and first["builder"] == "dockerfile" and first["size"] > 10**5 and first["who"] == host.key_name
+    assert repo.git("rev-parse", "HEAD").stdout.strip() == first["commit"]
+    assert "is live" in host.ssh("builds:output", app, "v1").stdout and "dockerfile" in host.ssh("builds:info", app, "1").stdout
+    repo.commit(Dockerfile=f"{BASE}RUN echo begun-{mark}\nRUN sleep {mark}\n" + SERVE)
+    environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(host.ssh_command())}
+    pushing = subprocess.Popen(["git", "push", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.PIPE, text=True)
+    following = None
+    try:
+        wait_for(lambda: sleepers(mark), 60)
+        running = rows(host, app)[0]
+        assert (running["number"], running["status"], running["builder"], running["size"]) == (2, "building", "dockerfile", None)
+        following = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"builds:output {app} -f"], stdout=subprocess.PIPE, text=True)
+        assert any(f"begun-{mark}" in line for line in iter(following.stdout.readline, ""))
+        refused = host.ssh("builds:prune", app, ok=False)
+        assert refused.returncode == 75, "what a running build has made is nobody's yet"
+        done = host.ssh("builds:cancel", app)
+        assert f"v2 of {app} is cancelled; v1 serves as before" in done.stderr
+        assert "cancelled" in pushing.communicate(timeout=30)[1] and pushing.returncode != 0
+        assert "cancelled" in following.communicate(timeout=30)[0]
+    finally:
+        for process in (pushing, following):
+            if process:
+                process.kill()
+                process.wait()
+    wait_for(lambda: not sleepers(mark), 30)
+    assert rows(host, app)[0]["status"] == "cancelled" and host.get(host.url_host(app)) == (200, "first")
+    refused = host.ssh("builds:cancel", app, ok=False)
+    assert refused.returncode != 0 and f"nothing of {app} is being built or deployed" in refused.stderr
+
+
+def test_pruning_builds_leaves_what_releases_have(host, app, tmp_path):
+    repo = Repo(host, tmp_path / "repo", app, **web("one"))
+    repo.push()
+    repo.commit(www___index__html="two")
+    repo.push()
+    loose = docker("build", "-q", "--no-cache", "--label", f"minipaas.app={app}", "-", input=(BASE + f"LABEL x={time.time_ns()}\n").encode()).strip()
+    first = json.loads(host.ssh("releases:info", app, "v1", "--format", "json").stdout)["image"]
+    docker("image", "rm", f"minipaas/{app}:v1", ok=False)  # the old process, if it still retires, keeps the image
+    said = host.ssh("builds:prune", app).stderr
+    assert loose in said and first not in said
+    assert loose not in docker("images", "-aq", "--no-trunc")
+    assert f"minipaas/{app}:v2" in docker("images", "--format", "{{.Repository}}:{{.Tag}}")
+    cache = host.ssh("builds:prune", "--all", "--keep-cache", "20g").stderr
+    assert "of build cache" in cache
+    assert host.get(host.url_host(app)) == (200, "two")
+    host.ssh("builder-dockerfile:set", app, "no-cache", "true")
+    again = r"COPY www /www\n +\(cached\)"  # FROM has no work to do either way
+    assert not re.search(again, host.ssh("ps:rebuild", app).stderr)
+    host.ssh("builder-dockerfile:set", app, "no-cache")
+    assert re.search(again, host.ssh("ps:rebuild", app).stderr)
