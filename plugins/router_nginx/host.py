@@ -123,11 +123,14 @@ def new_error(host: Host, position: int) -> str:
 
 
 def ask_proof(host: Host, app: str) -> str:
-    """What nginx answers on the app's proof name (see render.proof_of); empty where it has no such name."""
+    """What nginx answers on the app's proof name (see render.proof_of); empty where it has no such name.
+
+    One that runs is given time: taken for silent on a busy host, it would seem to have lost the route.
+    """
     request = f"GET / HTTP/1.0\r\nHost: {app}{PROOF_DOMAIN}\r\n\r\n"
     answer = b""
     try:
-        with socket.create_connection(("127.0.0.1", host.place.port), timeout=2) as connection:
+        with socket.create_connection(("127.0.0.1", host.place.port), timeout=10) as connection:
             connection.sendall(request.encode())
             while len(answer) < 16384:
                 part = connection.recv(4096)

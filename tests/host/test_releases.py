@@ -112,6 +112,8 @@ def test_back_and_forth_while_it_serves(host, app, repo):
 
 
 def test_an_image_that_is_gone_is_built_again(host, app, repo):
+    host.ssh("apps:create", app)
+    host.ssh("checks:set", app, "wait-to-retire", "1")
     repo.push()
     released(repo, "second")
     wait_for(lambda: len(host.containers(app, every=True)) == 1, 60)
@@ -123,6 +125,8 @@ def test_an_image_that_is_gone_is_built_again(host, app, repo):
 
 @pytest.mark.serial
 def test_plans_tell_and_touch_nothing(host, app, repo):
+    host.ssh("apps:create", app)
+    host.ssh("checks:set", app, "wait-to-retire", "1")
     repo.push()
     host.ssh("config:set", app, "A=1")
     host.ssh("domains:add", app, f"more.{app}.test")

@@ -188,6 +188,7 @@ def test_run_detached_ends_when_its_time_is_up(host, running):
     assert listed(host, running)[name]["exit_code"] == 5, "it ended without a command of ours"
 
 
+@pytest.mark.serial  # it kills whatever runs as paas
 def test_what_was_to_end_it_may_be_killed(host, running):
     """The next command on the app ends it; doctor knows."""
     wait_for(lambda: not of_paas(), 60)
