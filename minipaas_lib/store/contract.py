@@ -69,6 +69,9 @@ class Lock(Protocol):
 
 
 class Store(Protocol):
+    shared: bool
+    """Whether other hosts use it too, so that what they need to go on with our work must be in it."""
+
     def read(self, path: str) -> Document:
         """The document at `path`. Raises errors.NotFound, errors.BadConfig (it is not UTF-8)."""
 

@@ -33,6 +33,8 @@ class DirectoryStore:
     expires does so at its file's time of modification, and is not seen from then on.
     """
 
+    shared = False
+
     def __init__(self, root_folder: str, locks_folder: str) -> None:
         self.root_folder = os.path.abspath(root_folder)
         self.locks_folder = os.path.abspath(locks_folder)

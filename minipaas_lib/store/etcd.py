@@ -31,6 +31,8 @@ class EtcdStore:
     is a file for the address of the member that answered last. Nothing is connected until it is used.
     """
 
+    shared = True
+
     def __init__(
         self, urls: tuple[str, ...], ca: str = "", cert: str = "", key: str = "", memory: str = "", quorum: bool = True
     ) -> None:

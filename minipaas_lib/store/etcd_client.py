@@ -45,6 +45,13 @@ CONNECT = 1.5  # seconds until a member that does not take our connection is pas
 ANSWER = 2.0  # seconds until one that took it and stays silent is
 
 
+# What goes wrong on the way, and what an answer does that is none of etcd's.
+_FAULTS = (
+    *(etcd.EtcdException, urllib3.exceptions.HTTPError, OSError),
+    *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
+)
+
+
 class Missing(Exception):
     """There is no such key."""
 
@@ -111,7 +118,7 @@ class Member(etcd.Client):
         try:
             response = self.api_execute(self.key_endpoint + key, method, params=params, timeout=limit)
             return _found(json.loads(response.data)["node"], int(response.headers.get("x-etcd-index", 0)))
-        except (etcd.EtcdException, urllib3.exceptions.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+        except _FAULTS as error:
             raise _plain(error) from error
 
     def first_event(self, key: str, index: int, seconds: float, recursive: bool = False) -> Event | None:
@@ -121,7 +128,7 @@ class Member(etcd.Client):
         try:
             data = json.loads(self.api_execute(self.key_endpoint + key, self._MGET, params, limit).data)
             return Event(data["action"], data["node"].get("value"), data["node"]["modifiedIndex"])
-        except (etcd.EtcdException, urllib3.exceptions.HTTPError, OSError, ValueError, KeyError, TypeError) as error:
+        except _FAULTS as error:
             if _is_silence(error):
                 return None
             raise _plain(error) from error
@@ -131,7 +138,7 @@ class Member(etcd.Client):
         try:
             limit = urllib3.Timeout(connect=min(CONNECT, seconds), read=seconds)
             return json.loads(self.http.request("GET", self.url + path, timeout=limit).data)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except _FAULTS as error:
             raise _plain(error) from error
 
 

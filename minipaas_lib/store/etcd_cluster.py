@@ -28,6 +28,9 @@ POLL = 10.0  # seconds of one watching request, after which the member must show
 _GONE = ("delete", "compareAndDelete", "expire")
 
 
+_of_parents: list[dict] = []
+
+
 class _Decided(Exception):
     """The history says that a write whose answer was lost never happened and no longer can."""
 
@@ -71,15 +74,15 @@ class Cluster:
                 raise
         raise self._unavailable(call.reasons)
 
-    def swap(self, key: str, value: str, index: int, ttl: float | None = None) -> int:
+    def swap(self, key: str, value: str, index: int, ttl: float | None = None, claim: bool = False) -> int:
         """Write `value`, which nobody else ever writes, over the version `index` (0: none) and return the new index.
 
-        An answer that was lost is looked for in the key's history. Raises Differs (nothing was written), WrongKind,
-        errors.Unavailable (nothing was written, or it says that it is not known).
+        An answer that was lost is looked for in the key's history; a `claim` is given up sooner, as it lapses anyway.
+        Raises Differs (nothing was written), WrongKind, errors.Unavailable (nothing was, or it says that nobody knows).
         """
         since = index or self._seen or self._before(key)
         params = {"value": value, **({"prevIndex": index} if index else {"prevExist": "false"}), **_ttl(ttl)}
-        call = _Call(writes=True)
+        call = _Call(writes=not claim)
         for member, seconds in self._tries(LIMIT, call):
             try:
                 if call.unsure and (written := self._search(member, key, value, index, since, seconds)):
@@ -92,7 +95,7 @@ class Cluster:
                     raise Differs(key) from None
             except _Decided:
                 raise Differs(key) from None
-        raise self._unavailable(call.reasons, f"{key} was written" if call.unsure else "")
+        raise self._unavailable(call.reasons, f"{key} was written" if call.unsure and not claim else "")
 
     def _search(self, member: Member, key: str, value: str, index: int, since: int, seconds: float) -> int:
         """The index at which `value` was written; 0 where it was not and still can be. Raises _Decided."""
@@ -251,6 +254,7 @@ class Cluster:
 
     def _member(self, url: str) -> Member:
         if self._pid != os.getpid():  # a child must not speak on its parent's connections
+            _of_parents.append(self._members)  # nor close them: their descriptors may be other files by now
             self._members, self._pid = {}, os.getpid()
         if url not in self._members:
             if url.startswith("https:") and self._context is None:
@@ -261,13 +265,13 @@ class Cluster:
     def _tries(self, limit: float, call: _Call):
         """Yield (member, seconds it may take) until the time is over; all refusing at once ends it early."""
         began = time.monotonic()
+        resolve = RESOLVE if call.writes else 0.0
         if began - self._lost_at < LOSS_KEPT:
-            limit = LIMIT_AFTER_LOSS
+            limit, resolve = LIMIT_AFTER_LOSS, 0.0
         while True:
             refused = True
             for url in list(self._urls):
-                end = began + limit + (RESOLVE if call.unsure and call.writes else 0.0)
-                left = end - time.monotonic()
+                left = began + limit + (resolve if call.unsure else 0.0) - time.monotonic()
                 if left <= 0:
                     return
                 yield self._member(url), min(ANSWER, max(left, 0.2))

@@ -1,6 +1,7 @@
 """Locks of a cluster: a key each, which etcd forgets `ttl` seconds after its holder was last heard of.
 
 A holder that cannot be heard (it hangs, its network is cut) must stop before somebody else begins: `EtcdLock.check`.
+One that died on this very host need not be waited for.
 """
 
 import contextlib
@@ -79,12 +80,12 @@ class EtcdLock:
 def take(cluster: Cluster, key: str, name: str, holder: LockHolder, ttl: float, wait: float) -> EtcdLock:
     """Take the lock `name`, kept at `key`, within `wait` seconds. Raises errors.Locked, errors.Unavailable."""
     started = time.monotonic()
-    value = json.dumps({**holder._asdict(), "token": os.urandom(16).hex()})
+    value = json.dumps({**holder._asdict(), "process": _process(os.getpid()), "token": os.urandom(16).hex()})
     ttl = max(1.0, -(-ttl // 1))  # etcd counts whole seconds
     while True:
         began = time.monotonic()
         try:
-            cluster.swap(key, value, 0, ttl)
+            cluster.swap(key, value, 0, ttl, claim=True)
             return EtcdLock(cluster, key, value, name, ttl, began)
         except Differs:
             pass
@@ -94,6 +95,10 @@ def take(cluster: Cluster, key: str, name: str, holder: LockHolder, ttl: float, 
             if time.monotonic() - started < wait + _RETRY:
                 continue
             raise shared.locked(name, None) from None
+        if _died_here(present.value or ""):
+            with contextlib.suppress(Missing, Differs, WrongKind):
+                cluster.remove_value(key, present.value)
+            continue
         left = wait - (time.monotonic() - started)
         if left <= 0:
             raise shared.locked(name, shared.holder_from_text(present.value or ""))
@@ -104,6 +109,34 @@ def take(cluster: Cluster, key: str, name: str, holder: LockHolder, ttl: float, 
 def holder_of(cluster: Cluster, key: str) -> LockHolder | None:
     """Who holds the lock kept at `key`, or None. Raises errors.Unavailable."""
     try:
-        return shared.holder_from_text(cluster.read(key).value or "")
+        value = cluster.read(key).value or ""
     except Missing:
         return None
+    return None if _died_here(value) else shared.holder_from_text(value)
+
+
+def _process(pid: int) -> list:
+    """What names a process of this host and no other: boot, pid namespace, pid, start. Raises OSError without it."""
+    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+        boot = file.read().strip()
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        start = file.read().rpartition(")")[2].split()[19]  # field 22 of proc(5)
+    return [boot, os.stat("/proc/self/ns/pid").st_ino, pid, start]
+
+
+def _died_here(value: str) -> bool:
+    """Whether the lock with that value was held by a process of this host which is no more."""
+    try:
+        process = json.loads(value)["process"]
+        boot, space, pid, start = process
+        mine = _process(os.getpid())
+        if mine[:2] != [boot, space]:
+            return False
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    with contextlib.suppress(OSError):
+        return _process(pid)[3] != start
+    return False

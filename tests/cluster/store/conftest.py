@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.unit.store.test_contract")
+pytest.register_assert_rewrite("tests.unit.store.test_contract", "tests.unit.store.test_model")
 
 from minipaas_lib.store.etcd import EtcdStore  # noqa: E402
 from tests.cluster.etcd import EtcdCluster  # noqa: E402
