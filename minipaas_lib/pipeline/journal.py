@@ -2,16 +2,17 @@
 
 The record is a document of the store: it is there, durably, before anything is done. The steps are lines of a file
 beside it: they say where a killed command stood, but recover decides by what is there, not by them, so that they need
-not survive a power cut and cost a deploy nothing worth measuring.
+not survive a power cut and cost a deploy nothing worth measuring. Where other hosts share the store, one of them may
+have to go on: there the last step is a document too.
 """
 
 import contextlib
 import os
 import threading
 
-from minipaas_lib import caller, errors, paths
+from minipaas_lib import caller, errors, output, paths
 from minipaas_lib.model.app import App
-from minipaas_lib.pipeline import apps, merge
+from minipaas_lib.pipeline import apps, locks, merge
 from minipaas_lib.store import documents, open_store
 
 FAULTS = "faults"
@@ -23,6 +24,11 @@ _count = 0
 
 def path(app: str) -> str:
     return f"apps/{app}/rollout.toml"
+
+
+def step_path(app: str) -> str:
+    """Where the last step is kept in a shared store."""
+    return f"apps/{app}/step"
 
 
 def begin(app: str, operation: str, **about) -> None:
@@ -56,23 +62,46 @@ def unfinished(app: str) -> int | None:
 
 @contextlib.contextmanager
 def step(app: str, what: str):
-    """Note that `what` is about to be done; the body of the context does it."""
+    """Note that `what` is about to be done; the body of the context does it. Does not return without our locks."""
     global _count
+    _still_alone()
     with _one_at_a_time:
         _count += 1
         number = _count
-        file = os.open(_steps(app), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(file, f"{what}\n".encode())
-        finally:
-            os.close(file)
+        _note(app, what)
     _die_here(app, number, "before", what)
     yield
     _die_here(app, number, "after", what)
 
 
+def _note(app: str, what: str) -> None:
+    if open_store().shared:
+        open_store().write(step_path(app), f"{what}\n")
+        return
+    file = os.open(_steps(app), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        os.write(file, f"{what}\n".encode())
+    finally:
+        os.close(file)
+
+
+def _still_alone() -> None:
+    """End this process, as if it had been killed, where a lock of it was lost: another host may be going on by now."""
+    try:
+        for lock in locks.held:
+            lock.check()
+    except errors.Unavailable as error:
+        output.warn(error.message)
+        output.info(error.hint)
+        die()
+
+
 def last_step(app: str) -> str:
     """What was being done when the app's command was killed; empty where that is not known."""
+    if open_store().shared:
+        with contextlib.suppress(errors.NotFound):
+            return open_store().read(step_path(app)).text.rstrip("\n")
+        return ""
     try:
         with open(_steps(app), encoding="utf-8") as file:
             lines = file.read().splitlines()
@@ -125,6 +154,10 @@ def _steps(app: str) -> str:
 
 def forget_steps(app: str) -> None:
     """No command is going on."""
+    if open_store().shared:
+        with contextlib.suppress(errors.NotFound):
+            open_store().delete(step_path(app))
+        return
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_steps(app))
 

@@ -71,6 +71,7 @@ def run(app: str) -> None:
             return
         with lock:
             while present := _read(app):
+                lock.check()
                 name, deadline = min(present.items(), key=lambda item: item[1])
                 if deadline <= time.time():
                     try:

@@ -211,7 +211,7 @@ def _releases(identity: str) -> list[Release]:
 def _keep_documents(name: str, identity: str) -> None:
     """Write the app's documents to the trash, those of work in progress left out."""
     store, prefix = open_store(), f"apps/{name}/"
-    passing = (journal.path(name), retire.path(name))
+    passing = (journal.path(name), journal.step_path(name), retire.path(name))
     texts = {found.removeprefix(prefix): store.read(found).text for found in store.list(f"apps/{name}") if found not in passing}
     from minipaas_lib import caller
 

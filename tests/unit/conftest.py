@@ -92,6 +92,11 @@ class World:
 
 @pytest.fixture
 def world(tmp_path, monkeypatch, capsys):
+    return make_world(tmp_path, monkeypatch, capsys)
+
+
+def make_world(tmp_path, monkeypatch, capsys) -> World:
+    """A world in the folder `root` of a scratch folder; a cluster.toml that is there already holds."""
     root = os.path.join(tmp_path, "root")
     monkeypatch.setenv("MINIPAAS_ROOT", root)
     monkeypatch.delenv("SSH_CONNECTION", raising=False)

@@ -8,7 +8,6 @@ import pytest
 
 from minipaas_lib import errors, paths, store
 from minipaas_lib.pipeline import apps, change, journal, leftovers, lifecycle, locks, recover, releases, repository, retire, trash
-from minipaas_lib.store.directory import DirectoryStore
 
 
 class Killed(BaseException):
@@ -21,7 +20,7 @@ class Mortal:
     def __init__(self, blog, monkeypatch) -> None:
         self.blog, self.dead = blog, False
         monkeypatch.setattr(journal, "die", self.die)
-        for target, methods in ((blog.scheduler, ["_call"]), (blog.router, ["_call"]), (DirectoryStore, ["write", "delete", "delete_tree"])):
+        for target, methods in ((blog.scheduler, ["_call"]), (blog.router, ["_call"]), (type(store.open_store()), ["write", "delete", "delete_tree"])):
             for method in methods:
                 monkeypatch.setattr(target, method, self.guarded(getattr(target, method)))
 
