@@ -13,6 +13,7 @@ import tarfile
 import time
 from pathlib import Path
 
+import pytest
 from conftest import BUSYBOX_IMAGE, DOCKER, Repo, docker, wait_for, web
 
 
@@ -227,6 +228,7 @@ def test_a_build_is_listed_followed_and_cancelled_by_another(host, app, tmp_path
     assert refused.returncode != 0 and f"nothing of {app} is being built or deployed" in refused.stderr
 
 
+@pytest.mark.serial  # it prunes for all apps
 def test_pruning_builds_leaves_what_releases_have(host, app, tmp_path):
     repo = Repo(host, tmp_path / "repo", app, **web("one"))
     repo.push()
