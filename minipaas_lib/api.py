@@ -42,6 +42,8 @@ _MODULES = {
     "activate": ("vendor", "activate"),
     "store": ("store", "open_store"),
     "open_cluster": ("store", "open_cluster"),
+    "copy_store": ("store.copy", "copy"),
+    "unfinished_copy": ("store.copy", "unfinished"),
     "open_directory": ("store", "open_directory"),
     "forget_store": ("store", "forget"),
     "app_names": ("pipeline.apps", "names"),

@@ -30,8 +30,8 @@ def copy(source: Store, target: Store, skip: tuple[str, ...] = (), origin: str =
     """Make the documents of `target` those of `source`, but for what is at or below the paths in `skip`.
 
     `origin` names the source, for who finds the note of an unfinished copy. Nothing is changed where both are the same.
-    Raises errors.UsageError where `target` has other documents that no unfinished copy of `origin` left (unless `replace`),
-    errors.Conflict where somebody else keeps changing one of the two, and what the stores raise.
+    Raises errors.UsageError where `target` has other documents, unless `replace` or an unfinished copy of `origin` left
+    them; errors.Conflict where somebody else keeps changing one of the two; and what the stores raise.
     """
     written = removed = 0
     first, there = _tree(source, skip), _tree(target, skip)

@@ -2,6 +2,7 @@
 
 import os
 import time
+from typing import NamedTuple
 
 from minipaas_lib import errors
 from minipaas_lib.store.etcd_client import (
@@ -33,6 +34,16 @@ _of_parents: list[dict] = []
 
 class _Decided(Exception):
     """The history says that a write whose answer was lost never happened and no longer can."""
+
+
+class MemberState(NamedTuple):
+    """What one member says of itself when it is asked."""
+
+    url: str
+    version: str  # of the server; empty where it does not answer
+    leads: bool
+    serves: bool  # the v2 API is on, and a quorum stands behind its answers
+    reason: str  # why not, in a few words
 
 
 class _Call:
@@ -248,6 +259,10 @@ class Cluster:
         except (Missing, WrongKind):
             return self._seen
 
+    def states(self) -> list[MemberState]:
+        """Ask every member named how it is; one that is silent costs a few seconds."""
+        return [_state(self._member(url)) for url in sorted(self._urls)]
+
     def members(self) -> list[Member]:
         """A client for every member named, whether it answers or not."""
         return [self._member(url) for url in self._urls]
@@ -327,6 +342,21 @@ class Cluster:
             f"etcd {what} at {where}: sites keep serving; {after}",
             "start etcd again on most of its machines, then repeat the command",
         )
+
+
+def _state(member: Member) -> MemberState:
+    version, leads = "", False
+    try:
+        version = str(member.get_json("/version")["etcdserver"])
+        leads = member.get_json("/v2/stats/self").get("state") == "StateLeader"
+    except (Unsent, Unanswered, LookupError, TypeError, AttributeError) as error:
+        if not version:
+            return MemberState(member.url, "", False, False, str(error))
+    try:
+        member.ask("GET", "/", quorum="true")
+    except (Unsent, Unanswered) as error:
+        return MemberState(member.url, version, leads, False, str(error))
+    return MemberState(member.url, version, leads, True, "")
 
 
 def _silent_minority(reasons: dict[str, str], members: int) -> bool:

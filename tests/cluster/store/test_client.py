@@ -101,9 +101,13 @@ def test_a_redirect_to_elsewhere_is_not_followed(canned):
 
 
 def test_an_etcd_without_the_v2_api_is_told(tmp_path):
-    with EtcdCluster(tmp_path, size=1, v2=False) as cluster, pytest.raises(errors.Unavailable) as caught:
-        EtcdStore(cluster.urls).list()
-    assert "it serves no v2 API: start it with --enable-v2" in caught.value.message
+    said = "it serves no v2 API: start it with --enable-v2"
+    with EtcdCluster(tmp_path, size=1, v2=False) as cluster:
+        store = EtcdStore(cluster.urls)
+        with pytest.raises(errors.Unavailable, match=said):
+            store.list()
+        (state,) = store.cluster.states()
+    assert (bool(state.version), state.serves, state.reason) == (True, False, said)
 
 
 # TLS

@@ -280,6 +280,21 @@ def test_a_dead_endpoint_costs_two_seconds_once(cluster, tmp_path, kind):
         assert time.monotonic() - started < 1.5
 
 
+def test_every_member_tells_how_it_is(cluster, store):
+    states = store.cluster.states()
+    assert [state.url for state in states] == sorted(cluster.urls)
+    assert all(state.serves and state.version.startswith("3.") and not state.reason for state in states)
+    assert [state.url for state in states if state.leads] == [cluster.leader().url]
+    one, other = cluster.followers()
+    one.kill()
+    other.pause()
+    by_url = {state.url: state for state in store.cluster.states()}
+    assert by_url[one.url][1:] == ("", False, False, "connection refused")
+    assert by_url[other.url][1:] == ("", False, False, "timed out")
+    (last,) = (by_url[member.url] for member in cluster.members if member not in (one, other))
+    assert last.version and not last.serves and last.reason
+
+
 # Locks
 
 
