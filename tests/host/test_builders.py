@@ -63,7 +63,7 @@ def everything_of(image):
 def test_a_stage_is_built_with_a_secret_that_stays_nowhere(host, app, tmp_path):
     secret = "geheim-" + "".join(random.choices("abcdefgh", k=20))
     dockerfile = (
-        BASE + "RUN mkdir -p /www && echo first > /www/index.html\n"
+        BASE + f"RUN mkdir -p /www && echo first > /www/index.html && echo {time.time_ns()}\n"  # docker's cache outlives a test
         "RUN --mount=type=secret,id=TOKEN,required=true cat /run/secrets/TOKEN; echo; test -s /run/secrets/TOKEN && echo had-it > /www/secret\n"
         + f"FROM {BUSYBOX_IMAGE} AS last\nRUN mkdir -p /www && echo last > /www/index.html\n" + SERVE
     ).replace(BASE, f"FROM {BUSYBOX_IMAGE} AS first\n", 1)  # fmt: skip
@@ -172,7 +172,7 @@ def test_builds_get_proxies_registries_and_certificates(host, app, tmp_path):
                     "-out", tmp_path / "ca.pem"], check=True, capture_output=True)  # fmt: skip
     pem = (tmp_path / "ca.pem").read_text()
     dockerfile = BASE + (
-        "ARG NPM_CONFIG_REGISTRY\nRUN mkdir -p /www && env > /www/env\n"
+        f"ARG NPM_CONFIG_REGISTRY\nRUN mkdir -p /www && env > /www/env && echo {time.time_ns()}\n"
         "RUN --mount=type=secret,id=minipaas-ca,target=/ca.pem cat /ca.pem > /www/ca\n"
     ) + SERVE  # fmt: skip
     repo = Repo(host, tmp_path / "repo", app, Dockerfile=dockerfile)
