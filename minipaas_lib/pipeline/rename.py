@@ -237,7 +237,7 @@ def _resume(old: str, new: str, record: dict) -> None:
 
 def _passing(app: str) -> tuple[str, ...]:
     """The documents of work in progress, which are the old name's or the new one's own."""
-    return journal.path(app), retire.path(app), f"apps/{app}/trial.toml"
+    return journal.path(app), journal.step_path(app), retire.path(app), f"apps/{app}/trial.toml"
 
 
 def copy_documents(old: str, new: str) -> None:
@@ -266,7 +266,7 @@ def remove_documents(app: str) -> None:
     """All but those of work in progress; the app's own first, so that it is no app any more."""
     store = open_store()
     for path in sorted(store.list(f"apps/{app}"), key=lambda path: path != apps.document_path(app)):
-        if path not in _passing(app)[:2]:
+        if path not in _passing(app)[:3]:
             with contextlib.suppress(errors.NotFound):
                 store.delete(path)
 
