@@ -142,7 +142,7 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
     failed = Release(
         app.name, number, "", apps.now(), apps.now(), key=caller.key(), reason=reason, status=FAILED, failure=said,
         author=repository.author(app.name, commit), commit=commit, wishes=app.wishes,
-        builder=journal.read(app.name).get("builder", ""), build_seconds=round(seconds, 1),
+        builder=journal.read(app.name).get("builder", ""), build_seconds=max(round(seconds, 1), 0.1),
     )  # fmt: skip
     try:
         try:

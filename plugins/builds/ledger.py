@@ -12,7 +12,7 @@ _CANCELLED = "cancelled"  # how the failure of a release begins that somebody st
 
 def is_build(release) -> bool:
     """Whether the release was built; the others (config, scale, rollback) run the image of an earlier one."""
-    return bool(release.build_seconds) or (not release.image and bool(release.commit))
+    return bool(release.build_seconds) or (not release.image and bool(release.builder))  # the latter was killed at it
 
 
 def row(release) -> dict:

@@ -43,6 +43,7 @@ def past(blog):
     write(2, build_seconds=0.0, reason="scale: web=2")
     write(3, image="", status=FAILED, failure="the build failed at RUN x: exit code 1", builder="", build_seconds=1.0)
     write(4, image="", status=FAILED, failure="cancelled before traffic moved", build_seconds=0.0)
+    write(6, image="", status=FAILED, failure="its process was killed", builder="", build_seconds=0.0, reason="scale: web=3")
     write(5, image=IMAGE.replace("1", "2"), status=FAILED, failure="web.1 stopped at once with exit code 1")
     blog.said["image inspect"] = (1, f"{IMAGE} 5000000\n", "No such image")
     return blog
@@ -98,7 +99,7 @@ with locks.app_lock("blog"), interrupt.cancellable():
             time.sleep(6 if how == "final" else 60)
         except errors.Cancelled as error:
             from minipaas_lib.model.release import Release
-            releases.write(Release("blog", number, status="failed", failure=error.message, commit="c" * 40))
+            releases.write(Release("blog", number, status="failed", failure=error.message, commit="c" * 40, build_seconds=0.1))
     journal.end("blog")
 """
 
