@@ -294,6 +294,9 @@ def remove_orphans() -> None:
 
 
 def _remove(kind: str, value: str) -> None:
+    frozen = docker("ps", "-q", "--filter", f"{kind}={value}", "--filter", "status=paused").split()
+    if frozen:  # no signal reaches them
+        docker("unpause", *frozen, check=False)
     found = docker("ps", "-aq", "--filter", f"{kind}={value}").split()
     if found:
         docker("rm", "-f", "-v", *found, timeout=120, check=False)
