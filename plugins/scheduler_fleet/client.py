@@ -49,8 +49,10 @@ class Fleet:
     """fleet's API at the first of `endpoints` that answers.
 
     Every method raises errors.Unavailable when none does, or when fleet has lost etcd; errors.DeployFailed when fleet
-    refuses what was asked for. All are safe to call again. A change that ended in Unavailable may be carried out all the
-    same, later: etcd without quorum keeps the write, and commits it when quorum is back. Say again then what is to be.
+    refuses what was asked for. All are safe to call again.
+
+    A change that ended in Unavailable may be carried out all the same, later: etcd without quorum keeps the write, and
+    commits it when quorum is back. Say again then what is to be.
     """
 
     def __init__(self, endpoints: list[str] | str) -> None:
