@@ -25,7 +25,7 @@ import zipfile
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
 SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "docs/sample-app")
 SOURCE_FILES = ("install.sh", "pyproject.toml")
-SETUP = re.compile(r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/plugin\.toml|minipaas_lib/bundle\.py")
+SETUP = re.compile(r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/(plugin\.toml|[^/]+/[^/]+/.+)|minipaas_lib/bundle\.py")
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
 MOST_ENTRIES = 400
@@ -67,7 +67,7 @@ def source_tree(folder: str) -> Tree:
     found: Tree = {}
     for top in SOURCE_TREES:
         if os.path.isdir(os.path.join(folder, top)):
-            found.update(_read_tree(folder, top))
+            found.update(_read_tree(folder, top, _SKIPPED_FOLDERS - {"bin"}))
     for name in SOURCE_FILES:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
@@ -302,10 +302,10 @@ def _index(folder: str, light: Tree, scratch: str) -> str:
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
-def _read_tree(folder: str, top: str) -> Tree:
+def _read_tree(folder: str, top: str, skipped: set[str] = _SKIPPED_FOLDERS) -> Tree:
     found: Tree = {}
     for place, folders, files in os.walk(os.path.join(folder, top)):
-        folders[:] = [name for name in folders if name not in _SKIPPED_FOLDERS and not name.startswith(".")]
+        folders[:] = [name for name in folders if name not in skipped and not name.startswith(".")]
         for name in files:
             path = os.path.join(place, name)
             if not name.startswith(".") and not name.endswith(_SKIPPED_ENDINGS):

@@ -66,10 +66,22 @@ def source() -> str:
 def resource(name: str) -> bytes:
     """A file shipped with the code (`nginx/app.conf.j2`), from the checkout or from inside the zipapp.
 
-    Raises FileNotFoundError (an OSError) when there is none of that name.
+    What the zipapp seldom needs is in its inner archive of sources. Raises FileNotFoundError (an OSError) when there
+    is none of that name.
     """
     loader = globals().get("__loader__")
-    return loader.get_data(os.path.join(source(), *name.split("/")))
+    try:
+        return loader.get_data(os.path.join(source(), *name.split("/")))
+    except OSError:
+        if os.path.isdir(source()):
+            raise
+    import io
+    import zipfile
+
+    with zipfile.ZipFile(io.BytesIO(loader.get_data(os.path.join(source(), "source.zip")))) as sources:
+        if name not in sources.namelist():
+            raise FileNotFoundError(name)
+        return sources.read(name)
 
 
 caller_directory = ""
