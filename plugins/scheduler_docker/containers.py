@@ -17,6 +17,7 @@ RUN = "minipaas.run"  # a one-off container carries this, with the app's name, a
 OWNER = "minipaas.owner"  # ... and this, see owner.me
 DETACHED = "minipaas.detached"  # a one-off that nobody waits for carries this too, with its number,
 UNTIL = "minipaas.until"  # ... and this, when it is to end: seconds since 1970, 0 is never
+LAUNCHER = "minipaas.launcher"  # of an image: the program that its entry point starts commands with
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"

@@ -214,7 +214,8 @@ class DockerScheduler:
             )
         session = secrets.token_hex(8)
         try:
-            return attached.execute(self.daemon, now.name, command or [self._shell(now)], tty, session)
+            words = [*self._launcher(now), *(command or [self._shell(now)])]
+            return attached.execute(self.daemon, now.name, words, tty, session)
         except api.errors.Cancelled:
             with contextlib.suppress(docker.errors.APIError, api.errors.Unavailable), client.answering():
                 attached.hang_up(self.daemon.connect(), now.id, session)
@@ -363,6 +364,12 @@ class DockerScheduler:
         if answer is None:
             raise api.errors.DeployFailed("a container was removed by somebody else while it started", "doctor")
         return self._described(answer, ours)
+
+    def _launcher(self, process: "api.Process") -> list[str]:
+        """The program that the image starts all commands with, for their environment; none where it has none."""
+        answer = self._inspect(process) or {"Config": {"Labels": None}}
+        found = (answer["Config"]["Labels"] or {}).get(containers.LAUNCHER, "")
+        return [found] if found else []
 
     def _shell(self, process: "api.Process") -> str:
         """bash where the image has it, else sh. Raises errors.Unavailable where it has none."""
