@@ -1,0 +1,237 @@
+"""Repositories without a Dockerfile, pushed over ssh and built with buildpacks."""
+
+import http.client
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import MINIPAAS, Repo, docker, wait_for, word
+
+pytestmark = pytest.mark.host
+STACK = "minipaas-test/stack:1"
+PACKAGES = "python3 python3-venv git curl nodejs npm"
+DEBIAN = "http://deb.debian.org/debian"
+DEBOOTSTRAP = f"""set -e
+root=$1
+debootstrap --variant=minbase --include=ca-certificates bookworm "$root" {DEBIAN} >&2
+cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/"
+printf '#!/bin/sh\\nexit 101\\n' >"$root/usr/sbin/policy-rc.d"
+chmod 755 "$root/usr/sbin/policy-rc.d"
+chroot "$root" apt-get install -y --no-install-recommends {PACKAGES} >&2
+chroot "$root" apt-get clean
+tar -C "$root" -c --exclude=./proc/* --exclude=./usr/share/doc .
+"""
+SERVE = "import http.server, os\nhttp.server.test(http.server.SimpleHTTPRequestHandler, port=int(os.environ['PORT']))\n"
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory):
+    """A stack image made of Debian packages: no registry is reachable, and none is needed."""
+    if not docker("images", "-q", STACK).strip():
+        assert shutil.which("debootstrap"), "apt-get install debootstrap"
+        folder = tmp_path_factory.mktemp("stack")
+        with open(folder / "log", "wb") as log:
+            made = subprocess.Popen(["sh", "-c", DEBOOTSTRAP, "sh", folder / "root"], stdout=subprocess.PIPE, stderr=log)
+            path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+            words = ["/usr/bin/docker", "import", "--change", path, "-", STACK + "-new"]
+            subprocess.run(words, stdin=made.stdout, check=True, capture_output=True, timeout=900)
+        assert made.wait(60) == 0, (folder / "log").read_text()[-2000:]
+        docker("tag", STACK + "-new", STACK)
+        docker("rmi", STACK + "-new")
+        shutil.rmtree(folder)
+    return STACK
+
+
+@pytest.fixture
+def on_stack(host, app, stack):
+    """The app, with the stack image set."""
+    host.ssh("apps:create", app)
+    host.ssh("buildpacks:set-property", app, "stack", stack)
+    return app
+
+
+@pytest.fixture
+def push(host, app, tmp_path):
+    """Push a repository of these files; the repository, and what git said."""
+
+    def make(ok: bool = True, timeout: float = 600, **files: str):
+        repo = Repo(host, tmp_path / f"repo-{word()}", app, **files)
+        done = repo.push(ok=ok, timeout=timeout)
+        assert (done.returncode == 0) == ok, done.stderr
+        return repo, done.stderr
+
+    return make
+
+
+@pytest.fixture
+def packs(tmp_path_factory):
+    """A folder of the host whose buildpacks may be used; `packs(name, compile=...)` makes one, a git repository."""
+    folder = tmp_path_factory.mktemp("buildpacks")
+    for place in (folder, *folder.parents[:-1]):
+        place.chmod(place.stat().st_mode | 0o055)
+    set_folder = [MINIPAAS, "buildpacks:set-property", "--global", "local-folder"]
+    subprocess.run([*set_folder, folder], check=True, capture_output=True)
+
+    def make(name: str, detect: str = "echo Test", compile: str = ":", release: str = "", profile: str = "") -> str:
+        place = folder / name
+        (place / "bin").mkdir(parents=True, exist_ok=True)
+        for program, text in (("detect", detect), ("compile", compile), ("release", release)):
+            (place / "bin" / program).write_text(f"#!/bin/sh\n{text}\n")
+            (place / "bin" / program).chmod(0o755)
+        git = ["git", "-C", place, "-c", "user.name=t", "-c", "user.email=t@t.test"]
+        subprocess.run(["git", "init", "-q", place], check=True)
+        subprocess.run([*git, "add", "-A"], check=True)
+        subprocess.run([*git, "commit", "-q", "--allow-empty", "-m", "change"], check=True)
+        return str(place)
+
+    yield make
+    subprocess.run(set_folder, check=True, capture_output=True)
+
+
+def head(pack: str) -> str:
+    command = ["git", "-c", f"safe.directory={pack}", "-C", pack, "rev-parse", "HEAD"]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def content_type(name: str, path: str) -> str:
+    connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=10)
+    connection.request("GET", path, headers={"Host": name})
+    return connection.getresponse().headers["Content-Type"]
+
+
+def leftovers(app: str) -> str:
+    """What a build of the app must not leave behind."""
+    return docker("ps", "-a", "--filter", f"name=^{app}_buildpacks$", "-q") + "".join(
+        entry for entry in os.listdir("/var/lib/minipaas/work") if entry.startswith(app + ".")
+    )
+
+
+def test_a_folder_of_pages_is_served_on_a_host_without_any_image(host, app, push):
+    _, said = push(
+        index__html="<h1>hi</h1>", style__css="a{}", picture__svg="<svg/>", app__js="1", __env="SECRET=1",
+        docs___index__html="docs", empty___page__txt="t", **{"404__html": "nothing here"},
+    )  # fmt: skip
+    assert "builder buildpack: static, there is an index.html" in said and "Static app detected (static)" in said
+    name = host.url_host(app)
+    assert host.get(name) == (200, "<h1>hi</h1>") and host.get(name, "/docs/") == (200, "docs")
+    assert content_type(name, "/") == "text/html;charset=utf-8" and content_type(name, "/style.css").startswith("text/css")
+    assert content_type(name, "/picture.svg") == "image/svg+xml" and content_type(name, "/app.js").startswith("text/javascript")
+    for path in ("/.env", "/empty/", "/nowhere", "/../etc/passwd", "/.minipaas/httpd.conf"):
+        assert host.get(name, path)[0] in (400, 403, 404), path
+    assert host.get(name, "/nowhere") == (404, "nothing here")
+    assert leftovers(app) == ""
+    assert host.ssh("buildpacks:report", app, "--buildpacks-live").stdout == "static\n"
+
+
+def test_the_folder_that_dot_static_names_is_served_and_nothing_else(host, app, push):
+    push(__static="site\n", site___index__html="from the site", secret__txt="no")
+    name = host.url_host(app)
+    assert host.get(name) == (200, "from the site") and host.get(name, "/secret.txt")[0] == 404
+
+
+def test_a_dot_static_that_leads_out_of_the_repository_fails_the_push(app, push):
+    _, said = push(ok=False, __static="../etc\n", index__html="x")
+    assert ".static must hold the path of a folder in the repository" in said
+
+
+def test_a_procfile_alone_starts_what_is_in_the_repository(host, on_stack, push):
+    _, said = push(Procfile="web: exec python3 serve.py\nworker: env; sleep 1000\n", serve__py=SERVE, index="from a Procfile")
+    assert "builder buildpack: procfile, there is a Procfile" in said
+    assert host.get(host.url_host(on_stack), "/index") == (200, "from a Procfile")
+    assert host.ssh("run", on_stack, "whoami").stdout == "app\n"
+    assert host.ssh("run", on_stack, "sh", "-c", "echo $HOME; pwd; touch /etc/x || echo no").stdout == "/app\n/app\nno\n"
+
+
+def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, push, packs):
+    """Two buildpacks: the second finds what the first exports, the process what both put into .profile.d."""
+    one = packs(
+        "one",
+        compile='mkdir -p "$1/.profile.d" "$2"\necho "export ONE=1" >"$1/.profile.d/one.sh"\n'
+        'echo x >>"$2/builds"\necho "-----> Build $(wc -l <"$2/builds") of one"\necho "export EXPORTED=yes" >"$(dirname "$0")/../export"',
+        release="printf -- '---\\nconfig_vars:\\n  GIVEN: $HOME\\ndefault_process_types:\\n  web: false\\n'",
+    )
+    two = packs(
+        "two",
+        compile='mkdir -p "$1/.profile.d"\necho "export TWO=$ONE-$EXPORTED-$STACK" >"$1/.profile.d/two.sh"\necho "config is $(cat "$3/COLOUR")" >"$1/page"',
+        release="echo 'default_process_types:'; echo \"  web: 'exec python3 serve.py'\"",
+    )
+    app = on_stack
+    host.ssh("config:set", app, "COLOUR=blue moon")
+    repo, said = push(serve__py=SERVE, __profile="export THREE=3\n", **{"__buildpacks": f"# both\n{one}\n\n{two}\n"})
+    assert "builder buildpack: .buildpacks names 2" in said and "-----> Build 1 of one" in said
+    assert f"built with {one}#{head(one)}" in said
+    assert host.get(host.url_host(app), "/page") == (200, "config is blue moon\n")
+    line = 'echo $ONE $TWO $THREE $GIVEN "$COLOUR"'
+    assert host.ssh("run", app, "sh", "-c", line).stdout == "1 -yes-stack-1 3 $HOME blue moon\n"
+    assert host.ssh("enter", app, "web", "sh", "-c", line).stdout == "1 -yes-stack-1 3 $HOME blue moon\n"
+    former = head(one)
+    packs("one", compile="echo newer")
+    repo.commit(more="1")
+    assert "-----> Build 2 of one" in repo.push(timeout=600).stderr  # pinned, and with the cache
+    rows = json.loads(host.ssh("buildpacks:list", app, "--format", "json").stdout)
+    assert rows == [{"buildpack": one, "commit": former}, {"buildpack": two, "commit": head(two)}]
+
+
+@pytest.fixture
+def downloads(host):
+    """Builds download with the index, the registry and the certificates that this machine has."""
+    said = {"pip-index-url": pip_index(), "npm-registry": os.environ.get("NPM_CONFIG_REGISTRY", ""), "ca-file": "-"}
+    with open("/etc/ssl/certs/ca-certificates.crt", encoding="utf-8") as file:
+        certificates = file.read()
+    chosen = {key: value for key, value in said.items() if value}
+    for key, value in chosen.items():
+        host.ssh("builder:set", "--global", key, value, input=certificates if value == "-" else "")
+    yield
+    for key in chosen:
+        host.ssh("builder:set", "--global", key)
+
+
+def pip_index() -> str:
+    asked = subprocess.run(["python3", "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
+    return os.environ.get("PIP_INDEX_URL") or asked.stdout.strip()
+
+
+def test_python_with_requirements_from_the_index(host, on_stack, push, downloads):
+    script = SERVE.replace("import ", "import itsdangerous; open('version', 'w').write(itsdangerous.__name__)\nimport ", 1)
+    files = {"serve__py": script, "requirements__txt": "itsdangerous==2.2.0\n", "Procfile": "web: exec python serve.py\n"}
+    repo, said = push(**files)
+    assert "builder buildpack: python, there is a requirements.txt" in said and "Downloading" in said
+    assert host.get(host.url_host(on_stack), "/version") == (200, "itsdangerous")
+    assert host.ssh("run", on_stack, "python", "-c", "import sys; print(sys.prefix)").stdout == "/app/.minipaas/python\n"
+    repo.commit(requirements__txt="itsdangerous==2.2.0\nno-such-package-of-minipaas==1\n")
+    said = repo.push(ok=False, timeout=600).stderr
+    assert "pip could not install what the app requires" in said and "bin/compile of python ended with exit code 1" in said
+    assert leftovers(on_stack) == ""
+    assert host.get(host.url_host(on_stack), "/version")[0] == 200
+
+
+def test_python_says_which_python_the_stack_has_not(on_stack, push):
+    _, said = push(ok=False, requirements__txt="", Procfile="web: python\n", **{"__python-version": "2.7\n"})
+    assert "asks for Python 2.7, and the stack image has 3." in said
+
+
+def test_node_with_a_package_of_the_registry(host, on_stack, push, downloads):
+    server = (
+        "const ms = require('ms');\n"
+        "require('http').createServer((q, a) => a.end(ms('2 days') + ' ' + require('fs').readFileSync('built'))).listen(process.env.PORT)\n"
+    )
+    package = {
+        "name": "t", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}, "devDependencies": {"left-pad": "1.3.0"},
+        "scripts": {"start": "exec node server.js", "build": "node -p 'require(\"left-pad\")(7, 3, 0)' >built"},
+    }  # fmt: skip
+    repo, said = push(package__json=json.dumps(package), server__js=server)
+    assert "builder buildpack: node, there is a package.json" in said
+    assert host.get(host.url_host(on_stack)) == (200, "172800000 007\n")
+    assert host.ssh("run", on_stack, "sh", "-c", "ls node_modules; echo $NODE_ENV").stdout == "ms\nproduction\n"
+    package["scripts"]["build"] = "exit 3"
+    repo.commit(package__json=json.dumps(package))
+    assert "the script build of package.json failed" in repo.push(ok=False, timeout=600).stderr
+
+
+def test_a_repository_without_a_start_command_is_told_what_to_write(on_stack, push):
+    _, said = push(ok=False, requirements__txt="")
+    assert "there is no Procfile, and python names no process" in said and docker("images", "-q", f"minipaas/{on_stack}") == ""
