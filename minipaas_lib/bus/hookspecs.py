@@ -104,12 +104,13 @@ def builder_files(app):
 
 @hookspec
 def build_settings(app):
-    """What builds of an app need to download: proxies, registries, certificates.
+    """What builds of an app need to download (proxies, registries, certificates), and what they may use.
 
     app: App. Return a dict with any of: environment (dict[str, str], variables for the commands of a build), ca (str,
-    certificates in PEM that downloads trust in place of the usual ones); or None. A builder gets all plugins' answers
-    from api.build_settings(app): of two variables the later plugin's wins, certificates are joined. Raising refuses
-    the build.
+    certificates in PEM that downloads trust in place of the usual ones), memory (int, bytes that a build in a
+    container of its own may use; 0 is no limit); or None. A builder gets all plugins' answers from
+    api.build_settings(app): of two variables the later plugin's wins, certificates are joined, the least memory
+    counts. Raising refuses the build.
     """
 
 

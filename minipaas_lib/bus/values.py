@@ -121,12 +121,16 @@ def _yes_or_no(answer) -> bool:
 
 
 def _settings(answer) -> dict:
-    answer = _keys(answer, {"environment": dict, "ca": str}, "settings of builds")
+    answer = _keys(answer, {"environment": dict, "ca": str, "memory": int}, "settings of builds")
     ca = answer.get("ca", "")
     if "\0" in ca or "PRIVATE KEY-----" in ca or (ca and "-----BEGIN CERTIFICATE-----" not in ca):
         raise errors.PluginFailed("the certificates it answers are not PEM certificates alone")
     ca = ca if not ca or ca.endswith("\n") else ca + "\n"
-    return {"environment": _environment(answer.get("environment", {})), "ca": ca}
+    memory = answer.get("memory", 0)
+    if not 0 <= memory < 2**63:
+        raise _wrong("settings of builds with a memory that can be", memory)
+    checked = {"environment": _environment(answer.get("environment", {})), "ca": ca}
+    return checked | {"memory": memory} if memory else checked
 
 
 def _environment(answer) -> dict[str, str]:

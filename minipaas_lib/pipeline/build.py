@@ -60,16 +60,18 @@ def narrow(app: App, context: str) -> None:
 
 
 def settings(app: App) -> dict:
-    """What builds of the app need to download: {"environment": dict[str, str], "ca": str, certificates in PEM or ""}.
+    """What builds of the app need to download, and may use.
 
-    Of the variables of several plugins the later wins, as everywhere; certificates are joined.
+    {"environment": dict[str, str], "ca": str, certificates in PEM or "", "memory": int, bytes or 0}. Of the variables
+    of several plugins the later wins, as everywhere; certificates are joined, and the least memory counts.
     """
     environment: dict[str, str] = {}
-    certificates = []
+    certificates, limits = [], []
     for found in manager.call("build_settings", app=app):
         environment |= found.get("environment", {})
         certificates += [found["ca"]] if found.get("ca") else []
-    return {"environment": environment, "ca": "".join(certificates)}
+        limits += [found["memory"]] if found.get("memory") else []
+    return {"environment": environment, "ca": "".join(certificates), "memory": min(limits, default=0)}
 
 
 def check_image_owner(app: App, owner: str) -> None:

@@ -23,6 +23,13 @@ def before_build(app):
 
 
 @api.hookimpl
+def build_settings(app):
+    from plugins.build_guard import room
+
+    return {"memory": room.build_memory()}
+
+
+@api.hookimpl
 def after_build(app):
     from plugins.build_guard import cap, room
 

@@ -30,12 +30,14 @@ def build(app, context: str, commit: str, number: int) -> "api.Build":
             f"no buildpack is for {app.name}: there is none of {files}", f"buildpacks:set {app.name} <buildpack>"
         )
     downloads = api.build_settings(app)
-    image = stack.ensure(settings.stack(app, choice.packs), app.name)
+    image = stack.ensure(settings.stack(app, choice.packs), app)
     pinned, ca_file = pins.pinned(app.name), authority(context, downloads["ca"])
     packs = [fetch.get(pack, pinned.get(pack.text, ""), downloads["environment"], ca_file) for pack in choice.packs]
     api.output.info(f"stack image {image}")
     busybox = stack.busybox() if any(pack.text == "static" for pack in packs) else b""
-    cargo = upload.Cargo(context, packs, config, downloads["environment"], downloads["ca"], {}, busybox)
+    cargo = upload.Cargo(
+        context, packs, config, downloads["environment"], downloads["ca"], {}, busybox, downloads["memory"]
+    )
     built = run(number, commit, image, app.name, cargo)
     pins.remember(app.name, built.image, packs)
     return built
@@ -58,7 +60,7 @@ def run(number: int, commit: str, image: str, app: str, cargo: upload.Cargo) -> 
     client.succeeds(["rm", "--force", "--volumes", name])  # a dead build's: the caller holds the app's lock
     try:
         client.run(["volume", "create", "--label", f"{plan.CACHE_LABEL}={app}", plan.cache_of(app)])
-        client.run(plan.create(app, image, variable, owner.me(), 0))
+        client.run(plan.create(app, image, variable, owner.me(), cargo.memory))
         former = [client.fetch(["cp", f"{name}:/etc/{file}", "-"], 1 << 20) for file in ("passwd", "group")]
         cargo = cargo._replace(etc=upload.with_user(*map(upload.only_file, former)))
         client.feed(["cp", "-", f"{name}:/"], lambda pipe: upload.write(pipe, cargo), _UPLOAD_TIMEOUT)

@@ -52,4 +52,5 @@ def app_destroyed(app):
 def app_renamed(app, former):
     from plugins.builder_buildpack import cleanup
 
-    cleanup.app_gone(former)
+    cleanup.remove_dead_build(former)
+    cleanup.purge_cache(former)  # it is made anew; where another app has the name by now and builds, that stays

@@ -58,7 +58,7 @@ def local_folder() -> str:
 def parse(name: str, value: str) -> str:
     """The value of a property as it is stored. Raises errors.UsageError."""
     if name == "stack":
-        if len(value) > 300 or not re.fullmatch(_IMAGE, value):
+        if len(value) > 300 or re.fullmatch("[0-9a-f]{4,64}", value) or not re.fullmatch(_IMAGE, value):
             raise api.errors.UsageError(
                 f"{api.names.safe(value)} is not an image's name", "give one such as: debian:12"
             )

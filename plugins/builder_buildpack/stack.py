@@ -15,14 +15,16 @@ _SOURCES = ("/bin/busybox", "/usr/bin/busybox")
 _PT_INTERP = 3  # the program header that names a dynamic loader (elf(5))
 
 
-def ensure(name: str, app: str) -> str:
+def ensure(name: str, app) -> str:
     """The name of the stack image, which is on this host now. Raises errors.BuildFailed, errors.Unavailable.
 
     name: as settings.stack gives it; "" stands for an image with nothing but the host's static busybox.
     """
     if not name:
         return _of_busybox(busybox())
-    if client.succeeds(["image", "inspect", "--format", "{{.Id}}", name]):
+    if (owner := _owner(name)) is not None:
+        if owner:
+            api.check_image_owner(app, owner)
         return name
     api.output.info(f"fetching the stack image {name}, which is done once and may take minutes")
     try:
@@ -30,9 +32,17 @@ def ensure(name: str, app: str) -> str:
     except api.errors.Unavailable as error:
         raise api.errors.BuildFailed(
             f"the stack image {name} is not on this host and cannot be fetched: {error.message}",
-            f"name one that is: buildpacks:set-property {app} stack <image>; or on the host: docker load < image.tar",
+            f"name one that is: buildpacks:set-property {app.name} stack <image>; or on the host: docker load < image.tar",
         ) from None
     return name
+
+
+def _owner(image: str) -> str | None:
+    """The app whose image it is, "" for nobody's; None where there is no such image here."""
+    try:
+        return client.run(["image", "inspect", "--format", '{{index .Config.Labels "minipaas.app"}}', image])
+    except client.Failed:
+        return None
 
 
 def busybox() -> bytes:

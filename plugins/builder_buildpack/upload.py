@@ -72,6 +72,7 @@ class Cargo(NamedTuple):
     ca: str  # PEM, the certificates that downloads trust; empty for the usual ones
     etc: dict[str, bytes]  # files of /etc
     busybox: bytes  # empty where no buildpack needs it
+    memory: int = 0  # bytes that the build may use; 0 is no limit
 
 
 def write(pipe, cargo: Cargo) -> None:

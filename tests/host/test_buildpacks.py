@@ -6,12 +6,12 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 
 import pytest
 from conftest import MINIPAAS, Repo, docker, wait_for, word
 
-pytestmark = pytest.mark.host
+# builder:set --global and local-folder hold for all apps
+pytestmark = [pytest.mark.host, pytest.mark.serial]
 STACK = "minipaas-test/stack:1"
 PACKAGES = "python3 python3-venv git curl nodejs npm"
 DEBIAN = "http://deb.debian.org/debian"
@@ -235,3 +235,113 @@ def test_node_with_a_package_of_the_registry(host, on_stack, push, downloads):
 def test_a_repository_without_a_start_command_is_told_what_to_write(on_stack, push):
     _, said = push(ok=False, requirements__txt="")
     assert "there is no Procfile, and python names no process" in said and docker("images", "-q", f"minipaas/{on_stack}") == ""
+
+
+def test_config_reaches_buildpacks_and_no_layer(host, on_stack, push, packs):
+    """Neither the values of config nor those of builder:set are in a layer, the image's settings, or what is printed."""
+    secret, token = "s3cret-" + word(), "tok3n-" + word()
+    host.ssh("config:set", on_stack, "SECRET=" + secret)
+    host.ssh("builder:set", on_stack, "pip-index-url", f"https://user:{token}@example.org/simple")
+    seen = packs("seen", compile='wc -c <"$3/SECRET" >"$1/size"; echo ${#PIP_INDEX_URL} >>"$1/size"; env >/tmp/env; cp -r "$3" /tmp/copied')
+    host.ssh("buildpacks:set", on_stack, seen)
+    _, said = push(Procfile="web: exec python3 serve.py\n", serve__py=SERVE)
+    assert host.get(host.url_host(on_stack), "/size") == (200, f"{len(secret)}\n{len(token) + 32}\n")
+    image = f"minipaas/{on_stack}:v1"
+    about = docker("image", "inspect", image) + docker("history", "--no-trunc", image)
+    command = ["/bin/sh", "-c", f"/usr/bin/docker save {image} | grep -a -c -e {secret} -e {token}"]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=300).stdout == "0\n"
+    assert secret not in about + said and token not in about + said
+
+
+def test_hostile_buildpacks_are_told_and_leave_nothing(host, on_stack, push, packs):
+    refuses, breaks = packs("refuses", detect="echo not mine; exit 1"), packs("breaks", compile="echo almost; exit 9")
+    host.ssh("buildpacks:set", on_stack, refuses)
+    repo, said = push(ok=False, Procfile="web: x\n")
+    assert f"{refuses} is not for this app, says its bin/detect" in said and "not mine" in said
+
+    def again(pack: str) -> str:
+        host.ssh("buildpacks:set", on_stack, pack)
+        return repo.push(ok=False, timeout=600).stderr
+
+    said = again(breaks)
+    assert f"bin/compile of {breaks} ended with exit code 9" in said and "almost" in said
+    assert "names no process" not in said
+    said = again(packs("floods", compile="yes no | head -c 40000000; exit 3"))
+    assert "the build prints too much" in said and len(said) < 30_000_000 and "exit code 3" in said
+    said = again(packs("yaml", release="echo 'default_process_types: |'"))
+    assert "bin/release, line 1" in said
+    assert "not allowed" in again("/etc") or "must be below" in again("/etc")
+    assert "cannot be fetched" in again(breaks + "#nothere")
+    assert docker("images", "-q", f"minipaas/{on_stack}") == "" and leftovers(on_stack) == ""
+
+
+def test_a_build_whose_client_hangs_up_or_that_is_killed_leaves_nothing_running(host, on_stack, push, packs):
+    slow = packs("slow", compile='echo "-----> Sleeping"; sleep 300 & wait')
+    host.ssh("buildpacks:set", on_stack, slow)
+    running = f"name=^{on_stack}_buildpacks$"
+
+    def started() -> bool:
+        return docker("ps", "--filter", running, "-q") != ""
+
+    repo, _ = push(ok=False, Procfile="nonsense")
+    repo.commit(Procfile="web: x\n")
+    for ended in (signal.SIGTERM, signal.SIGKILL):
+        environment = os.environ | {"GIT_SSH_COMMAND": " ".join(host.ssh_command())}
+        client = subprocess.Popen(["git", "push", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+        wait_for(started, 60)
+        if ended == signal.SIGTERM:
+            os.killpg(client.pid, signal.SIGTERM)
+        else:
+            label = docker("container", "inspect", "--format", '{{index .Config.Labels "minipaas.owner"}}', f"{on_stack}_buildpacks")
+            os.kill(int(label.split(":")[1]), signal.SIGKILL)
+        wait_for(lambda: not started(), 40)
+        client.wait(60)
+    host.ssh("buildpacks:set", on_stack, packs("quick"))
+    repo.commit(Procfile="web: exec python3 serve.py\n", serve__py=SERVE)
+    repo.push(timeout=600)
+    assert leftovers(on_stack) == ""
+
+
+def test_a_stack_image_that_is_not_here_is_named(host, app, push):
+    host.ssh("apps:create", app)
+    host.ssh("buildpacks:set-property", app, "stack", "registry.invalid/none:1")
+    _, said = push(ok=False, Procfile="web: x\n")
+    assert "the stack image registry.invalid/none:1 is not on this host and cannot be fetched" in said
+    assert f"buildpacks:set-property {app} stack <image>" in said
+
+
+def test_the_commands_and_what_is_kept_of_an_app(host, app, push):
+    host.ssh("apps:create", app)
+    host.ssh("buildpacks:add", app, "node")
+    host.ssh("buildpacks:add", "--index", "1", app, "heroku/go")
+    host.ssh("buildpacks:remove", app, "heroku/go")
+    assert host.ssh("buildpacks:list", app, "--format", "json").stdout == '[\n  {\n    "buildpack": "node",\n    "commit": ""\n  }\n]\n'
+    host.ssh("buildpacks:clear", app)
+    push(index__html="x")
+    assert host.ssh("buildpacks:detect", app).stdout == "static\n"
+    volume = f"minipaas-buildpack-cache-{app}"
+    assert docker("volume", "ls", "-q", "--filter", f"name=^{volume}$").strip() == volume
+    host.ssh("repo:purge-cache", app)
+    assert docker("volume", "ls", "-q", "--filter", f"name=^{volume}$") == ""
+    host.ssh("ps:rebuild", app, timeout=300)
+    subprocess.run([MINIPAAS, "apps:destroy", app, "--force", "--now"], check=True, capture_output=True, timeout=120)
+    assert docker("volume", "ls", "-q", "--filter", f"name=^{volume}$") == ""
+    assert docker("images", "-q", f"minipaas/{app}") == ""
+
+
+def test_a_build_keeps_to_the_memory_of_builds_and_to_its_own_images(host, on_stack, other_app, push, packs):
+    greedy = packs("greedy", compile="python3 -c 'len(bytearray(300 << 20))'")
+    host.ssh("buildpacks:set", on_stack, greedy)
+    host.ssh("guard:set", "--global", "build-memory", "150m")
+    try:
+        repo, said = push(ok=False, Procfile="web: exec python3 serve.py\n", serve__py=SERVE)
+    finally:
+        host.ssh("guard:set", "--global", "build-memory")
+    assert "exit code 137" in said and "most likely for lack of memory" in said
+    host.ssh("buildpacks:set", on_stack, "procfile")
+    repo.push(timeout=600)
+    host.ssh("apps:create", other_app)
+    host.ssh("buildpacks:set-property", other_app, "stack", docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"minipaas/{on_stack}").split()[0])
+    repo.git("push", f"ssh://paas@127.0.0.1:{host.port}/{other_app}", "main", ok=False)
+    output = host.ssh("logs:failed", other_app).stdout
+    assert f"cannot be built on an image of the app {on_stack}" in output

@@ -189,9 +189,9 @@ def test_settings_of_several_plugins_are_merged(plugs, world):
     world.ok("apps:create", "blog")
     world.ok("builder:set", "blog", "http-proxy", "http://one:1")
     world.ok("builder:set", "blog", "ca-file", "-", stdin=CERTIFICATE)
-    plugs.add("z_more", ["build_settings"], hooks__build_settings='#!/bin/sh\necho \'{"environment": {"HTTP_PROXY": "http://two:2", "GOPROXY": "x"}}\'\n')
+    plugs.add("z_more", ["build_settings"], hooks__build_settings='#!/bin/sh\necho \'{"environment": {"HTTP_PROXY": "http://two:2", "GOPROXY": "x"}, "memory": 4096}\'\n')
     merged = api.build_settings(apps.load("blog"))
-    assert merged["ca"] == CERTIFICATE
+    assert merged["ca"] == CERTIFICATE and merged["memory"] == 4096
     assert merged["environment"] == {"HTTP_PROXY": "http://two:2", "http_proxy": "http://one:1", "GOPROXY": "x"}
 
 
@@ -199,7 +199,7 @@ def test_settings_of_several_plugins_are_merged(plugs, world):
     ("hook", "answer"),
     [("source_folder", "../x"), ("source_folder", "/x"), ("source_folder", 3), ("source_folder", "a\nb"), ("builder_names", ["A b"]), ("builder_names", "x"),
      ("builder_files", ["a\nb"]), ("builder_files", [1]), ("build_settings", {"ca": "x"}), ("build_settings", {"environment": {"A B": "x"}}),
-     ("build_settings", {"environment": ["x"]}), ("build_settings", {"more": 1}), ("build_settings", {"ca": CERTIFICATE + "-----BEGIN EC PRIVATE KEY-----"})],
+     ("build_settings", {"environment": ["x"]}), ("build_settings", {"more": 1}), ("build_settings", {"memory": -1}), ("build_settings", {"memory": True}), ("build_settings", {"ca": CERTIFICATE + "-----BEGIN EC PRIVATE KEY-----"})],
 )  # fmt: skip
 def test_wrong_answers_of_a_stranger_are_refused(hook, answer):
     with pytest.raises(errors.PluginFailed):

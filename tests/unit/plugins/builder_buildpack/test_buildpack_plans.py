@@ -200,7 +200,7 @@ def test_a_stack_is_an_image(value):
     assert settings.parse("stack", value) == value
 
 
-@pytest.mark.parametrize("value", ["-x", "--privileged", "a b", "A", "a\n", "a:", "a//", "x" * 400])
+@pytest.mark.parametrize("value", ["-x", "631607dc2de1", "--privileged", "a b", "A", "a\n", "a:", "a//", "x" * 400])
 def test_what_is_no_image_is_no_stack(value):
     with pytest.raises(errors.UsageError):
         settings.parse("stack", value)
