@@ -124,6 +124,15 @@ def may_use_image(app, owner):
     """
 
 
+@hookspec(firstresult=True)
+def docker_config(app):
+    """With which credentials does docker get the images of an app, and send them?
+
+    app: App. Return str, a folder with a config.json for docker's client (`docker --config <folder>`), or None. Raising
+    refuses the build.
+    """
+
+
 @hookspec
 def before_build(app, context, commit):
     """A build is about to start.

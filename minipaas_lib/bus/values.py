@@ -79,6 +79,12 @@ def _detect(answer) -> str:
     return answer
 
 
+def _docker_config(answer) -> str:
+    if not isinstance(answer, str) or not re.fullmatch(r"/[^\x00-\x1f\x7f]{1,4000}", answer):
+        raise _wrong("the absolute path of a folder", answer)
+    return answer
+
+
 def _build(answer) -> Build:
     if not isinstance(answer, Build):
         raise _wrong("a Build", answer)
@@ -223,6 +229,7 @@ def _engine(contract: str):
 
 CHECKS = {
     "source_folder": _folder,
+    "docker_config": _docker_config,
     "builder_names": _texts("the names of its builders, in a-z, 0-9, _ and -", r"[a-z0-9][a-z0-9_-]*"),
     "builder_files": _texts("a list of files", r"[^\x00-\x1f\x7f]{1,200}"),
     "build_settings": _settings,

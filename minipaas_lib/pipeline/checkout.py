@@ -32,11 +32,12 @@ def checkout(app: str, commit: str, target: str) -> None:
             raise errors.Unavailable(said, make_room) from None
         raise errors.MinipaasError(f"commit {commit[:10]} cannot be unpacked: {error.message}", "git fsck") from None
     if os.path.lexists(os.path.join(target, ".gitmodules")):
-        from minipaas_lib.pipeline import limits, submodules, tree
+        from minipaas_lib.pipeline import limits, remotes, submodules, tree
 
         budget = tree.Budget(limits.limits())
         tree.check(repository, commit, budget)
-        submodules.unpack_all(repository, commit, target, cache=os.path.join(repository, "modules"), budget=budget)
+        cache = os.path.join(repository, "modules")
+        submodules.unpack_all(repository, commit, target, cache, budget, remotes.environment(app))
 
 
 def is_full(folder: str) -> bool:

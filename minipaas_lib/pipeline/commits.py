@@ -6,15 +6,17 @@ They wait in a quarantine as those of a push do (git-receive-pack(1)), so what i
 
 import contextlib
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import git, quarantine
+from minipaas_lib import caller, errors, names, paths
+from minipaas_lib.pipeline import git, quarantine, remotes
 
 INCOMING = "refs/minipaas/incoming"
+SYNCED = "refs/minipaas/synced"
 _PIECE = 64 * 1024  # bytes
 
 
@@ -48,6 +50,75 @@ def commit_tree(app: str, entries: Iterable[Entry], message: str, author: str, p
         place.release()
     git.run([f"--git-dir={folder}", "update-ref", INCOMING, commit])
     return commit
+
+
+def fetch_commit(app: str, url: str, ref: str) -> tuple[str, str]:
+    """Get a commit from another repository: it, and the branch that `ref` is there, or an empty string.
+
+    ref: str, a branch, a tag or a commit; empty: what the other side gives to a clone. The caller is inside `incoming`.
+    Raises errors.MinipaasError for what cannot be got, and then nothing is left.
+    """
+    folder = paths.repository(app)
+    fetched = os.path.join(folder, "FETCH_HEAD")
+    with quarantine.quarantine(folder) as place:
+        env = place.environment() | remotes.environment(app)
+        whole = re.fullmatch("[0-9a-f]{40}", ref)
+        try:
+            try:
+                remotes.fetch(folder, [url, ref or "HEAD"], env)
+            except git.GitFailed:
+                if not whole:  # most servers, not all of them, give a commit by its name
+                    raise
+                remotes.fetch(folder, [url, "refs/heads/*", "refs/tags/*"], env)
+            with open(fetched, encoding="utf-8", errors="replace") as file:
+                branch = re.search("\tbranch '([^']*)' of ", file.readline())
+            name = ref if whole else "FETCH_HEAD"
+            commit = git.run([f"--git-dir={folder}", "rev-parse", "--verify", f"{name}^{{commit}}"], env).decode().strip()
+        except git.GitFailed as error:
+            shown = names.safe(ref) if ref else "it"
+            raise errors.MinipaasError(
+                f"{shown} cannot be fetched from {names.safe(remotes.without_password(url))}: {error.message}", "look at the URL and the ref"
+            ) from None
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(fetched)
+        place.release()
+    git.run([f"--git-dir={folder}", "update-ref", INCOMING, commit])
+    return commit, branch[1] if branch and not whole else ""
+
+
+def synced(app: str) -> str:
+    """The commit that was last synced and dealt with; empty where none was."""
+    try:
+        return git.run([f"--git-dir={paths.repository(app)}", "rev-parse", "--verify", "--quiet", SYNCED]).decode().strip()
+    except git.GitFailed:
+        return ""
+
+
+def set_synced(app: str, commit: str) -> None:
+    """Remember that the commit was synced and dealt with."""
+    git.run([f"--git-dir={paths.repository(app)}", "update-ref", SYNCED, commit])
+
+
+def author_line(name: str = "", email: str = "") -> str:
+    """`name <email>`, by default that of who typed the command. Raises errors.UsageError."""
+    name = name or caller.key()
+    email = email or f"{paths.PAAS_USER}@{caller.host()}"
+    if len(name) > 200 or not name.isprintable() or re.search("[<>]", name) or not name.strip(" .,:;'\""):
+        raise errors.UsageError(f"{names.safe(name)} cannot be an author's name", 'give a name such as: "Anna Smith"')
+    if not re.fullmatch(r"[^\s<>]{1,200}", email) or not email.isprintable():
+        raise errors.UsageError(f"{names.safe(email)} cannot be an email address", "give an address such as: anna@example.org")
+    return f"{name.strip()} <{email}>"
+
+
+def file_of(app: str, commit: str, path: str, limit: int) -> bytes | None:
+    """The content of a file of a commit, which was checked; None where it has none of that path, or a larger one."""
+    name, folder = f"{commit}:{path}", f"--git-dir={paths.repository(app)}"
+    try:
+        size = int(git.run([folder, "cat-file", "-s", name]))
+        return git.run([folder, "cat-file", "blob", name]) if size <= limit else None
+    except git.GitFailed:
+        return None
 
 
 def drop_incoming(app: str) -> None:

@@ -11,15 +11,15 @@ import shutil
 from minipaas_lib import errors, output, paths
 from minipaas_lib.pipeline import git, limits, receiving, tree
 from minipaas_lib.pipeline.checkout import checkout
-from minipaas_lib.pipeline.commits import commit_tree, drop_incoming
+from minipaas_lib.pipeline.commits import author_line, commit_tree, drop_incoming, fetch_commit, file_of, set_synced, synced
 from minipaas_lib.pipeline.context import read_file
 from minipaas_lib.pipeline.quarantine import link_objects
 from minipaas_lib.pipeline.updates import choose_update, parse_updates
 
 __all__ = [
-    "author", "checkout", "choose_update", "commit_tree", "commits_between", "create", "drop_incoming", "drop_release",
-    "follow", "has_commit", "head_branch", "head_commit", "head_of", "keep_commit", "kept_commits", "parse_updates",
-    "read_file", "remove", "set_head", "subject", "tidy",
+    "author", "author_line", "checkout", "choose_update", "commit_tree", "commits_between", "create", "drop_incoming", "drop_release",
+    "fetch_commit", "file_of", "follow", "has_commit", "head_branch", "head_commit", "head_of", "keep_commit", "kept_commits", "parse_updates",
+    "read_file", "remove", "set_head", "set_synced", "subject", "synced", "tidy",
 ]  # fmt: skip
 
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in

@@ -8,16 +8,13 @@ import shutil
 from typing import NamedTuple
 
 from minipaas_lib import errors, names, output
-from minipaas_lib.pipeline import git
+from minipaas_lib.pipeline import git, remotes
 from minipaas_lib.pipeline.checkout import GITLINK, index_of, unpack
 from minipaas_lib.pipeline.context import is_folder
 from minipaas_lib.pipeline.tree import Budget, check
 
 DEPTH_LIMIT = 5
 COUNT_LIMIT = 100
-FETCH_TIMEOUT = 600.0  # seconds
-_URL = r"(https?|git|ssh)://[^/\x00-\x20\x7f-][^\x00-\x20\x7f]*"
-_SCP_LIKE = r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!//|:)[^\x00-\x20\x7f-][^\x00-\x20\x7f]*"
 
 
 class Submodule(NamedTuple):
@@ -26,11 +23,11 @@ class Submodule(NamedTuple):
     commit: str
 
 
-def unpack_all(repository: str, commit: str, target: str, cache: str, budget: Budget) -> None:
+def unpack_all(repository: str, commit: str, target: str, cache: str, budget: Budget, env: dict[str, str]) -> None:
     """Put each submodule of `commit`, and theirs in turn, where it belongs below `target`.
 
-    `cache`: the folder of clones that later pushes use again; `budget`: how much more may come. Raises
-    errors.InvalidFile that names the submodule.
+    `cache`: the folder of clones that later pushes use again; `budget`: how much more may come; `env`: of a
+    git process that talks to their servers. Raises errors.InvalidFile that names the submodule.
     """
     context = target
     index = index_of(target)
@@ -46,7 +43,7 @@ def unpack_all(repository: str, commit: str, target: str, cache: str, budget: Bu
                     "copy what is needed into the repository",
                 )
             place = _place(target, module)
-            clone = fetch(module, cache)
+            clone = fetch(module, cache, env)
             check(clone, module.commit, budget, inside=os.path.relpath(place, context))
             try:
                 unpack(clone, module.commit, place, index)
@@ -79,21 +76,16 @@ def check_url(path: str, url: str) -> str:
             f"the submodule {names.safe(path)} has the relative url {names.safe(url)}, which means nothing here",
             f"git submodule set-url {_shown(path)} https://...",
         )
-    if not (re.fullmatch(_URL, url) or re.fullmatch(_SCP_LIKE, url)):
+    if not (re.fullmatch(remotes.URL, url) or re.fullmatch(remotes.SCP_LIKE, url)):
         raise errors.InvalidFile(
-            f"the submodule {names.safe(path)} has the url {names.safe(without_password(url))}, and only https, http,"
+            f"the submodule {names.safe(path)} has the url {names.safe(remotes.without_password(url))}, and only https, http,"
             " git and ssh are fetched",
             f"git submodule set-url {_shown(path)} https://...",
         )
     return url
 
 
-def without_password(url: str) -> str:
-    """The url with what stands before an `@` hidden."""
-    return re.sub("^([a-z+]+://)[^/]*@", r"\1***@", url)
-
-
-def fetch(module: Submodule, cache: str) -> str:
+def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
     """The folder of a bare clone that has the submodule's commit. Raises errors.InvalidFile."""
     clone = os.path.join(cache, hashlib.sha256(module.url.encode("utf-8", "surrogateescape")).hexdigest()[:32] + ".git")
     if not os.path.isdir(os.path.join(clone, "objects")):
@@ -106,12 +98,12 @@ def fetch(module: Submodule, cache: str) -> str:
         shutil.rmtree(fresh, ignore_errors=True)
     if _has(clone, module.commit):
         return clone
-    output.info(f"fetching the submodule {_shown(module.path)} from {_shown(without_password(module.url))}")
+    output.info(f"fetching the submodule {_shown(module.path)} from {_shown(remotes.without_password(module.url))}")
     try:
-        _fetch(clone, module.url, ["--depth=1", module.url, module.commit])  # most servers give any commit by its name
+        _fetch(clone, module.url, ["--depth=1", module.url, module.commit], env)  # most servers give any commit by its name
     except git.GitFailed:
         try:
-            _fetch(clone, module.url, [module.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"])
+            _fetch(clone, module.url, [module.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], env)
         except git.GitFailed as error:
             raise _failure(module, error.message) from None
     if not _has(clone, module.commit):
@@ -119,18 +111,10 @@ def fetch(module: Submodule, cache: str) -> str:
     return clone
 
 
-def _fetch(clone: str, url: str, arguments: list[str]) -> None:
-    env = git.environment(
-        GIT_ALLOW_PROTOCOL="https:http:git:ssh",
-        GIT_SSH_COMMAND="ssh -o BatchMode=yes -o ConnectTimeout=15 -o StrictHostKeyChecking=accept-new",
-        # A dead server must not hold the push for the whole of the time limit.
-        GIT_HTTP_LOW_SPEED_LIMIT="100",
-        GIT_HTTP_LOW_SPEED_TIME="30",
-    )
-    env.pop("GIT_CONFIG_GLOBAL")  # the platform's user may have credentials for private submodules
-    options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-gc", "--force"]
-    fsck = ["-c", "fetch.fsckObjects=false"]  # old histories have harmless faults; unpack() checks every path again
-    git.run([f"--git-dir={clone}", *fsck, "fetch", *options, *arguments], env, timeout=FETCH_TIMEOUT)
+def _fetch(clone: str, url: str, arguments: list[str], env: dict[str, str]) -> None:
+    # Old histories have harmless faults; unpack() checks every path again.
+    git.run([f"--git-dir={clone}", "config", "fetch.fsckObjects", "false"])
+    remotes.fetch(clone, arguments, env)
 
 
 def _has(clone: str, commit: str) -> bool:
@@ -163,7 +147,7 @@ def _place(target: str, module: Submodule) -> str:
 
 
 def _failure(module: Submodule, reason: str, hint: str = "") -> errors.InvalidFile:
-    url = without_password(module.url)
+    url = remotes.without_password(module.url)
     reason = re.sub("://[^/ ]*@", "://***@", reason)
     return errors.InvalidFile(
         f"the submodule {names.safe(module.path)} cannot be fetched from {names.safe(url)}: {reason}",

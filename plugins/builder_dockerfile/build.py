@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from minipaas_lib import api
 from plugins.builder_dockerfile import client as clients
-from plugins.builder_dockerfile import foreign, image, progress, settings
+from plugins.builder_dockerfile import foreign, progress, settings
 from plugins.builder_dockerfile.job import Job, ca_file, check, command_line, environment, hider, image_file
 
 _STOP_TIMEOUT = 10  # seconds the client has to cancel the build
@@ -42,8 +42,8 @@ def build(job: Job) -> "api.Build":
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    port = image.port_of(config, job.text)
-    return api.Build(image_id, "dockerfile", image.commands_of(config), port, image.notes_of(job.app, config, port))
+    port = api.image.port_of(config, job.text)
+    return api.Build(image_id, "dockerfile", api.image.commands_of(config), port, api.image.notes_of(job.app, config, port))
 
 
 def _run(client: clients.Client, job: Job, scratch: str, watch: foreign.Watch) -> str:

@@ -105,10 +105,114 @@ def git_from_archive(archive_type, app, archive, username, email):
           git:from-archive blog - < blog.zip
           git:from-archive --archive-type tar blog - Anna anna@example.org < blog.tar
     """
-    author = settings.author(username, email)
+    author = api.repository.author_line(username, email)
     from plugins.git import arrive
 
     arrive.from_archive(app, archive, archive_type, author)
+
+
+@api.commands.command("git:sync")
+@api.commands.wait_option
+@click.option("--build", "build", flag_value="build", help="Build and deploy it, whether it is new or not")
+@click.option("--build-if-changes", "build", flag_value="build-if-changes", help="Deploy it if it has moved since the last sync")
+@click.option("--skip-deploy-branch", is_flag=True, help="Do not make the branch the app's deploy-branch")
+@api.commands.app_argument
+@click.argument("repository", metavar="<repository>")
+@click.argument("ref", metavar="[<git-ref>]", default="")
+def git_sync(build, skip_deploy_branch, app, repository, ref):
+    """Fetch a branch, tag or commit from another git server, and deploy it if that is asked for.
+
+    Without a ref it is what a clone of the repository gets. Without --build or --build-if-changes nothing is deployed:
+    only what a clone of the app gets moves. --build-if-changes is for cron: it deploys a commit once, also where that
+    failed. A branch that is deployed becomes the app's deploy-branch.
+
+    For a private repository over https see git:auth; over ssh see git:generate-deploy-key and git:allow-host.
+
+    \b
+    e.g.: git:sync --build blog https://github.com/anna/blog.git
+          git:sync --build-if-changes blog git@github.com:anna/blog.git main
+          git:sync blog https://github.com/anna/blog.git v1.2
+    """
+    from plugins.git import sync
+
+    sync.sync(app, repository, ref, build or "", skip_deploy_branch)
+
+
+@api.commands.command("git:auth")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin")
+@click.argument("host", metavar="<host>")
+@click.argument("username", metavar="[<username>", default="")
+@click.argument("password", metavar="<password>]", default="")
+def git_auth(password_stdin, host, username, password):
+    """Say with which user and password git asks a server over https, or without a user forget them.
+
+    They are kept in a file that only paas can read, and used by git:sync, git:from-archive and submodules of all apps.
+    A password that is typed as an argument is in your shell's history; on stdin it is not.
+
+    \b
+    e.g.: git:auth --password-stdin github.com anna < token
+          git:auth github.com
+    """
+    from plugins.git import hosts
+
+    server, port = hosts.parse(host)
+    server = server if ":" not in host else f"{server}:{port}"
+    if password_stdin:
+        password = sys.stdin.read(64 * 1024).rstrip("\r\n")
+    if bool(username) != bool(password) or not (username + password).isprintable() or len(username) > 255:
+        raise api.errors.UsageError("git:auth takes a user and a password, or neither", "git:auth --help")
+    if not username and server not in api.remotes.credentials():
+        raise api.errors.NotFound(f"there are no credentials for {server}", "git:auth --password-stdin <host> <user>")
+    api.remotes.set_credentials(server, username, password)
+    api.output.step(f"git asks {server} as {username}" if username else f"the credentials for {server} are forgotten")
+
+
+@api.commands.command("git:allow-host")
+@click.argument("host", metavar="<host>")
+def git_allow_host(host):
+    """Trust the ssh host keys that a git server has now: git:sync and submodules talk over ssh to such hosts only.
+
+    Compare the fingerprints with those that the server's owner publishes. Said again, it takes what the host has then.
+
+    \b
+    e.g.: git:allow-host github.com
+          git:allow-host git.example.org:2222
+    """
+    from plugins.git import hosts
+
+    fingerprints = hosts.allow(host)
+    api.output.step(f"{host} is trusted with these keys")
+    for line in fingerprints:
+        api.output.info(line)
+
+
+@api.commands.command("git:generate-deploy-key")
+@api.commands.optional_app_argument
+def git_generate_deploy_key(app):
+    """Make the ssh key with which git reads private repositories, and print its public half.
+
+    With an app it is that app's own; without one, the one of all apps that have none. Give the public half to the git
+    server as a deploy key that may read. A key that is there already stays.
+
+    \b
+    e.g.: git:generate-deploy-key
+          git:generate-deploy-key blog
+    """
+    if app:
+        api.app(app)
+    api.output.data(api.remotes.generate_key(app or ""))
+
+
+@api.commands.command("git:public-key")
+@api.commands.optional_app_argument
+def git_public_key(app):
+    """Print the public half of the deploy key of an app, or of the one for all apps.
+
+    \b
+    e.g.: git:public-key
+          git:public-key blog
+    """
+    api.output.data(api.remotes.public_key(app or ""))
 
 
 @api.commands.command("git:pre-receive")

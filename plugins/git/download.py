@@ -82,7 +82,7 @@ def _ask(url: str):
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     address = addresses.resolve(parts.hostname, port)[0]
-    headers = {"User-Agent": "minipaas", "Accept-Encoding": "identity"}
+    headers = {"User-Agent": "minipaas", "Accept-Encoding": "identity", **_authorization(parts.netloc)}
     try:
         plain = socket.create_connection((address, port), CONNECT_LIMIT)
         plain.settimeout(streams.IDLE_LIMIT)
@@ -95,6 +95,16 @@ def _ask(url: str):
         return connection, connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         raise _failed(url, str(getattr(error, "strerror", None) or error)[:200]) from None
+
+
+def _authorization(server: str) -> dict[str, str]:
+    """The credentials of git:auth for this server, and for no other that it redirects to."""
+    import base64
+
+    user, password = api.remotes.credentials().get(server, ("", ""))
+    if not user:
+        return {}
+    return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 
 
 def _read(answer, url: str, limit: int) -> bytes:

@@ -14,6 +14,16 @@ def release_environment(app, commit):
 
 
 @api.hookimpl
+def app_destroyed(app):
+    api.remotes.forget(app.name)
+
+
+@api.hookimpl
+def app_renamed(app, former):
+    api.remotes.rename(former, app.name)
+
+
+@api.hookimpl
 def report(app):
     live = api.live_release(app.name)
     return {

@@ -50,14 +50,3 @@ def limit(key: str, text: str) -> int:
         kind = "a size such as 500m or 2g" if known == "size" else "a number"
         raise api.errors.UsageError(f"{key} is {kind}, not {api.names.safe(text)}", f"git:set --global {key} <value>")
     return value
-
-
-def author(name: str, email: str) -> str:
-    """`name <email>` for a commit, whose author is who typed the command unless said otherwise. Raises errors.UsageError."""
-    name = name or api.caller.key()
-    email = email or f"{api.paths.PAAS_USER}@{api.caller.host()}"
-    if len(name) > 200 or not name.isprintable() or re.search("[<>]", name) or not name.strip(" .,:;'\""):
-        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be an author's name", 'give a name such as: "Anna Smith"')
-    if not re.fullmatch(r"[^\s<>\x00-\x20\x7f]{1,200}", email) or not email.isprintable():
-        raise api.errors.UsageError(f"{api.names.safe(email)} cannot be an email address", "give an address such as: anna@example.org")
-    return f"{name.strip()} <{email}>"

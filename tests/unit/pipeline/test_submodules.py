@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import git, repository, submodules
+from minipaas_lib.pipeline import git, remotes, repository, submodules
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +43,7 @@ def cached(url):
     """The folder of the cached clone of `url`, made now if it is not there."""
     module = submodules.Submodule("x", url, "0" * 40)
     try:
-        submodules.fetch(module, os.path.join(paths.repository("blog"), "modules"))
+        submodules.fetch(module, os.path.join(paths.repository("blog"), "modules"), remotes.environment("blog"))
     except errors.InvalidFile:
         pass
     name = submodules.hashlib.sha256(url.encode()).hexdigest()[:32] + ".git"
@@ -52,7 +52,7 @@ def cached(url):
 
 @pytest.fixture
 def offline(monkeypatch):
-    def fail(clone, url, arguments):
+    def fail(clone, url, arguments, env):
         raise git.GitFailed(f"unable to access '{url}/': no network in unit tests")
 
     monkeypatch.setattr(submodules, "_fetch", fail)
@@ -125,7 +125,7 @@ def test_git_itself_fetches_no_local_file_and_runs_no_command(tmp_path):
     clone = cached_without_fetch(tmp_path)
     for url in (f"file://{paths.repository('blog')}", paths.repository("blog"), f"ext::touch {tmp_path}/run"):
         with pytest.raises(git.GitFailed, match="not allowed"):
-            submodules._fetch(clone, url, [url, "refs/heads/main"])
+            submodules._fetch(clone, url, [url, "refs/heads/main"], remotes.environment("blog"))
     assert not (tmp_path / "run").exists()
 
 

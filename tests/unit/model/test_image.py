@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from plugins.builder_dockerfile.image import commands_of, mentioned_ports, notes_of, port_of
+from minipaas_lib.model.image import commands_of, mentioned_ports, notes_of, port_of
 
 
 def config(*ports, env=(), **rest):

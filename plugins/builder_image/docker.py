@@ -1,0 +1,67 @@
+"""What is asked of docker: which images there are, to get one, to give it a name. Through docker's own client."""
+
+import json
+import os
+import shutil
+import subprocess
+
+from minipaas_lib import api
+
+PULL_LIMIT = 30 * 60.0  # seconds
+_QUICK = 120.0  # seconds
+_SETPRIV = "/usr/bin/setpriv"
+
+
+def client() -> str:
+    """The docker client. Raises errors.Unavailable."""
+    found = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else shutil.which("docker")
+    if not found:
+        raise api.errors.Unavailable("there is no docker client on this host", "apt-get install docker.io")
+    return found
+
+
+def run(*words: str, config: str = "", timeout: float = _QUICK, stdin=subprocess.DEVNULL) -> tuple[int, str, str]:
+    """Exit status, stdout and stderr of `docker <words>`; config: str, a folder with docker's settings.
+
+    Whatever is raised meanwhile ends it, and so does our own death. Raises errors.Unavailable when it does not end.
+    """
+    tied = [_SETPRIV, "--pdeathsig", "TERM", "--"] if os.access(_SETPRIV, os.X_OK) else []
+    command = [*tied, client(), *(["--config", config] if config else []), *words]
+    try:
+        done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        raise api.errors.Unavailable(f"docker {words[0]} did not end within {timeout / 60:.0f} minutes", "doctor") from None
+    said = done.stderr.decode("utf-8", "replace")
+    if done.returncode and "Cannot connect to the Docker daemon" in said:
+        raise api.errors.Unavailable("docker does not answer", "doctor")
+    return done.returncode, done.stdout.decode("utf-8", "replace"), said
+
+
+def inspect(name: str) -> dict | None:
+    """What docker knows of an image, by reference or ID; None where it has none."""
+    status, out, _ = run("image", "inspect", "--format", "{{json .}}", name)
+    return json.loads(out) if status == 0 else None
+
+
+def pull(name: str, config: str) -> str:
+    """Get an image; empty, or in one line why it could not be got."""
+    status, _, said = run("pull", "--quiet", name, config=config, timeout=PULL_LIMIT)
+    return last_line(said) if status else ""
+
+
+def tag(image_id: str, name: str) -> None:
+    """Give an image a name. Raises errors.Unavailable."""
+    status, _, said = run("tag", image_id, name)
+    if status:
+        raise api.errors.Unavailable(f"the image could not be named: {last_line(said)}", "doctor")
+
+
+def untag(name: str) -> None:
+    """Take a name away; the image goes with its last one, unless a container uses it."""
+    run("image", "rm", "--no-prune", name)
+
+
+def last_line(said: str) -> str:
+    """The last line of what docker said, for a sentence."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    return api.output.tame(lines[-1].removeprefix("Error response from daemon: "))[:300] if lines else "docker gave no reason"

@@ -1,0 +1,101 @@
+"""From the name of an image to the image itself, under a name of ours."""
+
+import contextlib
+
+from minipaas_lib import api
+from plugins.builder_image import docker
+from plugins.builder_image.mark import Mark
+
+
+def settings_folder(app: "api.App") -> str:
+    """The folder with the registries that the app is logged in to; empty where there is none."""
+    return api.call("docker_config", app=app) or ""
+
+
+@contextlib.contextmanager
+def obtained(app: "api.App", name: str):
+    """The Mark of the image `name`, got anew where its registry can be asked; inside, the image is there.
+
+    A name that this host did not have before is gone again afterwards: what is kept is kept under a name of ours.
+    Raises errors.BuildFailed.
+    """
+    before = docker.inspect(name)
+    api.output.step(f"Pulling {name}")
+    why = docker.pull(name, settings_folder(app))
+    if why and before is None:
+        raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", f"look at the name, or: registry:login {app.name} <server> <user>")
+    if why:
+        api.output.warn(f"{name} cannot be pulled ({why}): taking the image of that name that this host has")
+    try:
+        found = before if why else docker.inspect(name)
+        if found is None:
+            raise api.errors.Unavailable(f"docker does not know the image {name} that it has just got", "doctor")
+        check_owner(app, name, found)
+        yield Mark(name, found["Id"], _digest(name, found))
+    finally:
+        if before is None:
+            docker.untag(name)
+
+
+def _digest(name: str, found: dict) -> str:
+    """Where a registry gives just this image."""
+    repository = repository_of(name)
+    return next((digest for digest in found.get("RepoDigests") or [] if digest.partition("@")[0] == repository), "")
+
+
+def repository_of(name: str) -> str:
+    """A reference without its tag and digest."""
+    plain = name.partition("@")[0]
+    return plain[: plain.rfind(":")] if ":" in plain.rpartition("/")[2] else plain
+
+
+def build(app: "api.App", mark: Mark, number: int, has_procfile: bool) -> "api.Build":
+    """The image as the build of release `number`. Raises errors.BuildFailed where it is not to be had."""
+    with contextlib.ExitStack() as stack:
+        found = _here(app, mark)
+        if found is None:
+            found = docker.inspect(stack.enter_context(_again(app, mark)).id)
+        check_owner(app, mark.image, found)
+        config = found.get("Config") or {}
+        commands = api.image.commands_of(config)
+        if not commands and not has_procfile:
+            raise api.errors.BuildFailed(
+                f"the image {mark.image} has no command of its own, and there is no Procfile",
+                "give it a CMD, or clone the app and commit a Procfile with: web: <command>",
+            )
+        docker.tag(found["Id"], f"minipaas/{app.name}:v{number}")
+    port = api.image.port_of(config, "")
+    return api.Build(found["Id"], "image", commands, port, api.image.notes_of(app.name, config, port))
+
+
+def _here(app: "api.App", mark: Mark) -> dict | None:
+    """The image by its ID, if this host has it by a name that the app may use.
+
+    By the bare ID anybody who pushes could have another app's image, which a registry would not give them.
+    """
+    found = docker.inspect(mark.id) if mark.id else None
+    if found is None or any(name.startswith(f"minipaas/{app.name}:v") for name in found.get("RepoTags") or []):
+        return found
+    named = docker.inspect(mark.image)
+    return found if named and named["Id"] == found["Id"] else None
+
+
+def check_owner(app: "api.App", name: str, found: dict) -> None:
+    """Refuse an image that was built for another app. Raises errors.BuildFailed."""
+    plain = repository_of(name).removeprefix("docker.io/")
+    named = plain.removeprefix("minipaas/") if plain.startswith("minipaas/") else ""
+    label = ((found.get("Config") or {}).get("Labels") or {}).get("minipaas.app", "")
+    for owner in {named, label} - {"", app.name}:
+        api.check_image_owner(app, owner)
+
+
+@contextlib.contextmanager
+def _again(app: "api.App", mark: Mark):
+    """As obtained, for the very image that a commit names and that is not here, or no more."""
+    with obtained(app, mark.digest or mark.image) as found:
+        if mark.id and found.id != mark.id:
+            raise api.errors.BuildFailed(
+                f"the image {mark.image} is another one by now, and {mark.id[:19]} is not on this host any more",
+                f"to deploy what it is now: git:from-image {app.name} {mark.image}",
+            )
+        yield found

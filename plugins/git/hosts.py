@@ -1,0 +1,37 @@
+"""The servers that git may be told by ssh to trust."""
+
+import re
+import subprocess
+
+from minipaas_lib import api
+from plugins.git import addresses
+
+_HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
+
+
+def parse(text: str) -> tuple[str, int]:
+    """`host` or `host:port`. Raises errors.UsageError."""
+    found = re.fullmatch(rf"({_HOST})(?::([0-9]{{1,5}}))?", text)
+    if not found or not 0 < int(found[2] or 22) < 65536:
+        raise api.errors.UsageError(f"{api.names.safe(text)} is not the name of a host", "give one such as: github.com")
+    return found[1].lower(), int(found[2] or 22)
+
+
+def allow(text: str) -> list[str]:
+    """Ask a host for its keys and trust them from now on; their fingerprints. Raises errors.Unavailable."""
+    host, port = parse(text)
+    addresses.resolve(host, port)
+    command = ["ssh-keyscan", "-T", "10", "-p", str(port), "--", host]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    except subprocess.TimeoutExpired:
+        done = None
+    name = host if port == 22 else f"[{host}]:{port}"
+    lines = done.stdout.decode("ascii", "replace").splitlines() if done else []
+    keys = [line for line in lines if re.fullmatch(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}", line)]
+    if not keys:
+        raise api.errors.Unavailable(f"{text} gave no host key", "look at the name, and whether ssh answers there")
+    others = [line for line in api.remotes.trusted_hosts().splitlines() if line.split(" ")[0] != name]
+    api.remotes.write(api.remotes.folder("known_hosts"), "\n".join([*others, *sorted(keys), ""]))
+    shown = subprocess.run(["ssh-keygen", "-lf", "-"], input="\n".join(keys).encode(), capture_output=True, timeout=60)
+    return [api.output.tame(line) for line in shown.stdout.decode("ascii", "replace").splitlines()]
