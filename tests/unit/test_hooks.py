@@ -53,6 +53,7 @@ EXPECTED = {
     "builder_files": [({}, ["index.html"])],
     "build_settings": [({}, {"environment": {"HTTPS_PROXY": "http://proxy.example.org:3128"}, "ca": ""})],
     "may_use_image": [({"owner": "company-base"}, True), ({"owner": "shop"}, None)],
+    "docker_config": [({"app": app(credentials="/etc/example")}, "/etc/example"), ({"app": app()}, None)],
     "before_build": [({}, None)],
     "build_image": [
         ({}, None), ({"builder": "example", "context": "/proc"}, Refused("no index.html")),
