@@ -39,7 +39,8 @@ def check(repository: str, commit: str, budget: Budget, inside: str = "", env: d
     """Refuse a commit that is too large, that has control characters in a name, or a link that leads out of it.
 
     repository: str, its folder; inside: str, where in the build context the tree goes, for a submodule; env: of a
-    git process that sees the commit. Raises errors.InvalidFile that names the entry, errors.MinipaasError for a commit that is not there.
+    git process that sees the commit. Raises errors.InvalidFile that names the entry, errors.MinipaasError for a commit
+    that is not there.
     """
     links = []
     for mode, size, object_name, path in listing(repository, commit, env):
@@ -54,6 +55,11 @@ def check(repository: str, commit: str, budget: Budget, inside: str = "", env: d
         fault = link_fault(path, target)
         if fault:
             raise _refused(os.path.join(inside, path), fault)
+    if links:  # git unpacks no link named or below .gitmodules, however it is spelled: better said now than in the build
+        try:
+            git.run([f"--git-dir={repository}", "read-tree", "--dry-run", commit], env)
+        except git.GitFailed as error:
+            raise errors.InvalidFile(f"git does not unpack this commit: {names.safe(error.message)}", "rename the file and push again") from None
 
 
 def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int, str, str]]:

@@ -18,6 +18,7 @@ from minipaas_lib.store.etcd_cluster import Cluster
 
 _WAIT = 5.0  # seconds of one look at a lock that is waited for
 _RETRY = 1.0  # seconds between two tries to be heard
+_unsure: set[str] = set()  # values of claims without an answer: etcd may write them yet, and nobody holds them
 
 
 class EtcdLock:
@@ -89,13 +90,16 @@ def take(cluster: Cluster, key: str, name: str, holder: LockHolder, ttl: float, 
             return EtcdLock(cluster, key, value, name, ttl, began)
         except Differs:
             pass
+        except errors.Unavailable:
+            _unsure.add(value)
+            raise
         try:
             present = cluster.read(key)
         except Missing:  # it has just been freed
             if time.monotonic() - started < wait + _RETRY:
                 continue
             raise shared.locked(name, None) from None
-        if _died_here(present.value or ""):
+        if present.value in _unsure or _died_here(present.value or ""):
             with contextlib.suppress(Missing, Differs, WrongKind):
                 cluster.remove_value(key, present.value)
             continue
@@ -112,7 +116,7 @@ def holder_of(cluster: Cluster, key: str) -> LockHolder | None:
         value = cluster.read(key).value or ""
     except Missing:
         return None
-    return None if _died_here(value) else shared.holder_from_text(value)
+    return None if value in _unsure or _died_here(value) else shared.holder_from_text(value)
 
 
 def _process(pid: int) -> list:

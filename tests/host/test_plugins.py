@@ -125,8 +125,11 @@ def test_the_builder_builds_a_push_of_a_static_folder(host, root, app, tmp_path)
     assert "builder busybox: there is a public/index.html" in said
     assert host.get(host.url_host(app)) == (200, "plain files")
     root("plugin:disable", "builder_busybox")
+    host.ssh("buildpacks:set-property", app, "stack", "not-here:1")  # the buildpack for static folders is next
     static.commit(public___index__html="changed")
-    assert static.push(ok=False).returncode != 0 and host.get(host.url_host(app)) == (200, "plain files")
+    refused = static.push(ok=False)
+    assert refused.returncode != 0 and "busybox" not in refused.stderr and "not-here:1" in refused.stderr
+    assert host.get(host.url_host(app)) == (200, "plain files")
     root("plugin:enable", "builder_busybox")
     static.push()
     assert host.get(host.url_host(app)) == (200, "changed")

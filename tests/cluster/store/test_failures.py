@@ -298,6 +298,22 @@ def test_every_member_tells_how_it_is(cluster, store):
 # Locks
 
 
+def test_a_claim_whose_answer_was_lost_locks_nobody_of_the_same_process_out(opener, monkeypatch):
+    store = opener()
+    swap = store.cluster.swap
+
+    def unheard(*args, **kwargs):
+        swap(*args, **kwargs)
+        raise errors.Unavailable("etcd has no quorum")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(store.cluster, "swap", unheard)
+        with pytest.raises(errors.Unavailable):
+            store.lock("apps/blog", LAPTOP)
+    assert store.lock_holder("apps/blog") is None
+    store.lock("apps/blog", LAPTOP).release()
+
+
 def test_a_lock_of_another_host_is_free_after_its_time(opener, fork, until, monkeypatch):
     def hold():
         monkeypatch.setattr(etcd_lock, "_process", lambda pid: ["another boot", 1, pid, "1"])

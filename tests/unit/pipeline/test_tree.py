@@ -46,6 +46,13 @@ def test_what_may_not_be_in_a_commit_is_named_and_not_kept(blog, row, why):
     assert repository.kept_commits("blog") == {}
 
 
+def test_a_link_that_git_would_not_unpack_is_refused_before_the_build(blog):
+    inner = tree_of(blog, ("120000", "x", "y"))
+    with pytest.raises(errors.InvalidFile, match="git does not unpack this commit.*gitmodules/x"):
+        repository.keep_commit("blog", commit_of(blog, tree_of(blog, ("40000", ".gitmodules", inner))), 1)
+    assert repository.kept_commits("blog") == {}
+
+
 def test_links_inside_are_fine(blog):
     inner = tree_of(blog, ("120000", "l", "../f"), ("120000", "m", "./l"))
     repository.keep_commit("blog", commit_of(blog, tree_of(blog, ("40000", "d", inner), ("100644", "f", "x"))), 1)
