@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 from pathlib import Path
@@ -291,6 +292,8 @@ def test_nginx_logs_are_for_root_and_adm_are_rotated_and_go_with_the_app(host, a
     wait_for(lambda: "/seen" in host.ssh("nginx:access-logs", app).stdout, 10)
     subprocess.run(["logrotate", "--force", "/etc/logrotate.d/nginx"], check=True, capture_output=True)
     wait_for(lambda: os.path.exists(logs[0] + ".1"), 10)
+    if os.path.exists("/usr/sbin/policy-rc.d"):  # this host forbids packages to touch services, Debian's rule then tells nginx nothing
+        os.kill(int(Path("/run/nginx.pid").read_text()), signal.SIGUSR1)
     host.get(host.url_host(app), "/after")
     wait_for(lambda: "/after" in host.ssh("nginx:access-logs", app).stdout, 10)
     host.ssh("apps:destroy", app, "--force")
