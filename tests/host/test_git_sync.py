@@ -211,6 +211,7 @@ def test_refs_that_are_none(host, app, upstream, ref):
     assert missing.returncode == 1 and "no-such-branch" in missing.stderr
 
 
+@pytest.mark.serial  # it sets a limit for all repositories
 def test_a_hostile_or_too_large_repository_is_refused_and_leaves_nothing(host, app, upstream):
     host.ssh("apps:create", app)
     (upstream.repo.folder / "leak").symlink_to("/etc/passwd")
