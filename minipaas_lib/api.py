@@ -50,6 +50,7 @@ _MODULES = {
     "forget_store": ("store", "forget"),
     "app_names": ("pipeline.apps", "names"),
     "app": ("pipeline.apps", "load"),
+    "renamed_to": ("pipeline.apps", "renamed_to"),
     "create_app": ("pipeline.lifecycle", "create"),
     "destroy_app": ("pipeline.trash", "destroy"),
     "rename_app": ("pipeline.rename", "rename"),

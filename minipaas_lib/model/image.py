@@ -1,6 +1,25 @@
-"""What an image says about itself, from `docker image inspect`. Pure."""
+"""What an image says about itself, from `docker image inspect`, and what its name says. Pure."""
 
 import re
+
+_OURS = re.compile(r"(?:docker-image://)?(?:(?:index\.)?docker\.io/)?minipaas/([a-z0-9][a-z0-9-]*)(?:[:@].*)?")
+
+
+def named_app(reference: str) -> str:
+    """The app whose image a reference names by the name that we give images, `minipaas/<app>:v3`; empty for any other.
+
+    Nothing else may give such names: they are no registry's.
+    """
+    found = _OURS.fullmatch(reference.lower())
+    return found[1] if found else ""
+
+
+def owner(reference: str, config: dict) -> str:
+    """The app that an image was built for, empty for nobody's; config: what `docker image inspect` calls Config.
+
+    A name of ours tells it, and where it has another name the label that builds give. A label outlives apps:rename.
+    """
+    return named_app(reference) or str((config.get("Labels") or {}).get("minipaas.app") or "")
 
 
 def port_of(config: dict, dockerfile: str) -> int:

@@ -6,8 +6,8 @@ from minipaas_lib import errors, names, output
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build
+from minipaas_lib.pipeline import apps, journal
 from minipaas_lib.pipeline import context as trees
-from minipaas_lib.pipeline import journal
 
 
 def build_image(app: App, context: str, commit: str, number: int) -> Build:
@@ -77,9 +77,10 @@ def settings(app: App) -> dict:
 def check_image_owner(app: App, owner: str) -> None:
     """Refuse that a build of the app uses an image of the app `owner`, unless a plugin lets it.
 
-    Builders ask this of every image a build is built on. Raises errors.BuildFailed.
+    Builders ask this of every image a build is built on. A former name of the app is the app's own. Raises
+    errors.BuildFailed.
     """
-    if owner == app.name or manager.first("may_use_image", app=app, owner=owner):
+    if app.name in (owner, apps.renamed_to(owner)) or manager.first("may_use_image", app=app, owner=owner):
         return
     said = f"{app.name} cannot be built on an image of the app {names.safe(owner)[1:-1]}: it holds that app's files"
     raise errors.BuildFailed(said, "build on an image of your own or of a registry")

@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import json
 import os
 import struct
 import subprocess
@@ -22,10 +23,13 @@ def ensure(name: str, app) -> str:
     """
     if not name:
         return _of_busybox(busybox())
-    if (owner := _owner(name)) is not None:
-        if owner:
-            api.check_image_owner(app, owner)
+    here = _config(name)
+    if owner := api.image.owner(name, here or {}):
+        api.check_image_owner(app, owner)
+    if here is not None:
         return name
+    if api.image.named_app(name):
+        raise api.errors.BuildFailed(f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>")
     api.output.info(f"fetching the stack image {name}, which is done once and may take minutes")
     try:
         client.run(["pull", "--quiet", name], timeout=PULL_TIMEOUT)
@@ -37,10 +41,10 @@ def ensure(name: str, app) -> str:
     return name
 
 
-def _owner(image: str) -> str | None:
-    """The app whose image it is, "" for nobody's; None where there is no such image here."""
+def _config(image: str) -> dict | None:
+    """What docker calls the Config of an image; None where there is no such image here."""
     try:
-        return client.run(["image", "inspect", "--format", '{{index .Config.Labels "minipaas.app"}}', image])
+        return json.loads(client.run(["image", "inspect", "--format", "{{json .Config}}", image])) or {}
     except client.Failed:
         return None
 

@@ -54,17 +54,26 @@ class Watch:
         if reference in self._seen or reference == "scratch":
             return
         self._seen.add(reference)
-        if owner := sources.owner(reference):
+        if owner := api.image.named_app(reference):
             api.check_image_owner(self._app, owner)
+            self._must_be_here(reference.removeprefix("docker-image://"), owner)
             return
         self._look_inside(reference)
+
+    def _must_be_here(self, reference: str, owner: str) -> None:
+        """Docker would look for an image of ours that is not here in a registry, where the name is a stranger's."""
+        if inspect(self._client, reference):
+            return
+        app = self._app.name
+        renamed = f"{owner} is called {app} now, and so are its images: FROM minipaas/{app}:..."
+        hint = renamed if api.renamed_to(owner) == app else f"builds:list {owner}, or build on an image of a registry"
+        raise api.errors.BuildFailed(f"the image {api.names.safe(reference)[1:-1]} is not on this host", hint)
 
     def _look_inside(self, reference: str) -> None:
         """Whose image it is by its label, whatever its name; and what its own triggers name."""
         image = inspect(self._client, reference)
         config = (image or {}).get("Config") or {}
-        owner = (config.get("Labels") or {}).get("minipaas.app", "")
-        if owner:
+        if owner := api.image.owner(reference, config):
             api.check_image_owner(self._app, owner)
         elif image and sources.is_id(reference) and reference.removeprefix("sha256:") in image.get("Id", ""):
             said = f"{api.names.safe(reference)} is the ID of an image, which may be anybody's"

@@ -13,7 +13,6 @@ _CONTINUES = [
     re.compile(start + escape + r"[ \t]*$") for escape in (r"\\", "`") for start in ("", f"(?:^|[^{escape}])")
 ]
 _LONGEST = 2000  # characters of a reference; values that double each other would fill the memory
-_OURS = re.compile(r"(?:docker-image://)?(?:(?:index\.)?docker\.io/)?minipaas/([a-z0-9][a-z0-9-]*)(?:[:@].*)?")
 
 
 def frontends(text: str) -> list[str]:
@@ -49,12 +48,6 @@ def references(text: str, arguments: dict[str, str]) -> list[str]:
     lines = re.split(r"\r?\n", text.lstrip("\ufeff"))
     views = [lines, *(_joined(lines, pattern) for pattern in _CONTINUES)]
     return list(dict.fromkeys(found for view in views for found in _of_view(view, arguments)))
-
-
-def owner(reference: str) -> str:
-    """The app whose image it names by the name that we give images; empty for any other image."""
-    found = _OURS.fullmatch(reference.lower())
-    return found[1] if found else ""
 
 
 def is_id(reference: str) -> bool:

@@ -1,9 +1,12 @@
 """What is asked of docker: which images there are, to get one, to give it a name. Through docker's own client."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
+import tempfile
+import threading
 
 from minipaas_lib import api
 
@@ -35,6 +38,29 @@ def run(*words: str, config: str = "", timeout: float = _QUICK, stdin=subprocess
     if done.returncode and "Cannot connect to the Docker daemon" in said:
         raise api.errors.Unavailable("docker does not answer", "doctor")
     return done.returncode, done.stdout.decode("utf-8", "replace"), said
+
+
+def feed(words: list[str], write) -> None:
+    """Run `docker <words>` with the standard input that `write(file)` gives it. Raises errors.BuildFailed."""
+    tied = [_SETPRIV, "--pdeathsig", "TERM", "--"] if os.access(_SETPRIV, os.X_OK) else []
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen([*tied, client(), *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        timer = threading.Timer(PULL_LIMIT, process.kill)
+        timer.start()
+        try:
+            with contextlib.suppress(BrokenPipeError), process.stdin:  # docker says why it closed it
+                write(process.stdin)
+            status = process.wait()
+        finally:
+            timer.cancel()
+            process.kill()
+            process.wait()
+        said.seek(0)
+        words_said = said.read(65536).decode("utf-8", "replace")
+    if "Cannot connect to the Docker daemon" in words_said:
+        raise api.errors.Unavailable("docker does not answer", "doctor")
+    if status:
+        raise api.errors.BuildFailed(f"docker cannot load the image: {last_line(words_said)}", "docker save it anew")
 
 
 def inspect(name: str) -> dict | None:

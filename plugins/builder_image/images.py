@@ -12,29 +12,59 @@ def settings_folder(app: "api.App") -> str:
     return api.call("docker_config", app=app) or ""
 
 
+def own_name(app: str) -> str:
+    """The name that an image has on its way to the release that will name it; no release is v0."""
+    return f"minipaas/{app}:v0"
+
+
+def refuse_ours(app: str, name: str) -> None:
+    """Refuse to bring an image under a name that builds of this host give. Raises errors.UsageError."""
+    if api.image.named_app(name):
+        said = f"{name} cannot come from elsewhere: minipaas/ begins the names of what is built here"
+        raise api.errors.UsageError(said, f"docker tag it as {app}:1, and: git:load-image {app} {app}:1")
+
+
+@contextlib.contextmanager
+def named(own: str):
+    """Inside, an image may have the name `own`; then it is taken away."""
+    try:
+        yield
+    finally:
+        docker.untag(own)
+
+
 @contextlib.contextmanager
 def obtained(app: "api.App", name: str):
-    """The Mark of the image `name`, got anew where its registry can be asked; inside, the image is there.
+    """The Mark of the image `name`, got anew where its registry can be asked; inside, it has a name of the app's own.
 
-    A name that this host did not have before is gone again afterwards: what is kept is kept under a name of ours.
-    Raises errors.BuildFailed.
+    A name that this host did not have before is gone again afterwards. A registry is not asked for a name that builds
+    of this host give: there it would be a stranger's. Raises errors.BuildFailed.
     """
     before = docker.inspect(name)
-    api.output.step(f"Pulling {name}")
-    why = docker.pull(name, settings_folder(app))
+    ours = api.image.named_app(name)
+    why = "it is not on this host" if ours else _pull(app, name)
     if why and before is None:
-        raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", f"look at the name, or: registry:login {app.name} <server> <user>")
-    if why:
+        hint = f"builds:list {ours}" if ours else f"look at the name, or: registry:login {app.name} <server> <user>"
+        raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", hint)
+    if why and not ours:
         api.output.warn(f"{name} cannot be pulled ({why}): taking the image of that name that this host has")
     try:
         found = before if why else docker.inspect(name)
         if found is None:
             raise api.errors.Unavailable(f"docker does not know the image {name} that it has just got", "doctor")
-        check_owner(app, name, found)
-        yield Mark(name, found["Id"], _digest(name, found))
+        if why:  # what a registry gives is the app's to have, whoever built it
+            check_owner(app, name, found)
+        with named(own_name(app.name)):
+            docker.tag(found["Id"], own_name(app.name))
+            yield Mark(name, found["Id"], _digest(name, found))
     finally:
         if before is None:
             docker.untag(name)
+
+
+def _pull(app: "api.App", name: str) -> str:
+    api.output.step(f"Pulling {name}")
+    return docker.pull(name, settings_folder(app))
 
 
 def _digest(name: str, found: dict) -> str:
@@ -55,7 +85,6 @@ def build(app: "api.App", mark: Mark, number: int, has_procfile: bool) -> "api.B
         found = _here(app, mark)
         if found is None:
             found = docker.inspect(stack.enter_context(_again(app, mark)).id)
-        check_owner(app, mark.image, found)
         config = found.get("Config") or {}
         commands = api.image.commands_of(config)
         if not commands and not has_procfile:
@@ -76,16 +105,16 @@ def _here(app: "api.App", mark: Mark) -> dict | None:
     found = docker.inspect(mark.id) if mark.id else None
     if found is None or any(name.startswith(f"minipaas/{app.name}:v") for name in found.get("RepoTags") or []):
         return found
-    named = docker.inspect(mark.image)
-    return found if named and named["Id"] == found["Id"] else None
+    by_name = docker.inspect(mark.image)
+    if by_name is None or by_name["Id"] != found["Id"]:
+        return None
+    check_owner(app, mark.image, found)
+    return found
 
 
 def check_owner(app: "api.App", name: str, found: dict) -> None:
-    """Refuse an image that was built for another app. Raises errors.BuildFailed."""
-    plain = repository_of(name).removeprefix("docker.io/")
-    named = plain.removeprefix("minipaas/") if plain.startswith("minipaas/") else ""
-    label = ((found.get("Config") or {}).get("Labels") or {}).get("minipaas.app", "")
-    for owner in {named, label} - {"", app.name}:
+    """Refuse an image of this host that was built for another app. Raises errors.BuildFailed."""
+    if owner := api.image.owner(name, found.get("Config") or {}):
         api.check_image_owner(app, owner)
 
 

@@ -68,7 +68,7 @@ def tags(registry: str, repository: str) -> list[str]:
     return sorted(json.load(urllib.request.urlopen(request, timeout=10))["tags"] or [])
 
 
-def test_an_image_of_this_host_is_deployed_and_the_same_again_is_not(host, app, repo):
+def test_an_image_of_this_host_is_deployed_and_the_same_again_is_not(host, app, other_app):
     name = f"t-made/{word()}:1"
     first = make_image(name, "first")
     host.ssh("apps:create", app)
@@ -84,6 +84,15 @@ def test_an_image_of_this_host_is_deployed_and_the_same_again_is_not(host, app, 
     assert host.get(host.url_host(app)) == (200, "first")
     assert docker("image", "inspect", "--format", "{{.Id}}", name).strip() == second, "the names of the host are as they were"
     docker("image", "rm", name)
+    host.ssh("git:from-image", app, f"minipaas/{app}:v2")
+    assert host.get(host.url_host(app)) == (200, "second")
+    host.ssh("apps:rename", app, other_app)
+    host.ssh("ps:rebuild", other_app)
+    host.ssh("git:from-image", other_app, f"minipaas/{other_app}:v1")
+    assert host.get(host.url_host(other_app)) == (200, "first")
+    refused = host.ssh("git:from-image", other_app, f"minipaas/{other_app}:v99", ok=False)
+    assert refused.returncode == 1 and "it is not on this host" in refused.stderr and "Pulling" not in refused.stderr
+    assert f"minipaas/{other_app}:v0" not in docker("images", "--format", "{{.Repository}}:{{.Tag}}")
 
 
 def test_a_procfile_beside_the_image_and_a_push_of_a_source_tree_after_it(host, app, repo, tmp_path):
@@ -162,8 +171,14 @@ def test_an_image_comes_on_stdin_and_may_name_no_other(host, app, other_app, rep
     code, said = send(host, saved, "git:load-image", app, "t-made/else:1", ok=False)
     assert code == 1 and docker("images", "-q", name).strip() == ""
     assert releases(host, app) == []
+    for ours in (other, f"minipaas/{app}:v1"):
+        code, said = send(host, saved, "git:load-image", app, ours, ok=False)
+        assert code == 2 and "cannot come from elsewhere" in said
+    mine = make_image(name, "what the host calls so")
     send(host, saved, "git:load-image", app, name)
-    assert host.get(host.url_host(app)) == (200, "from stdin") and docker("images", "-q", name).strip() == ""
+    assert host.get(host.url_host(app)) == (200, "from stdin")
+    assert docker("image", "inspect", "--format", "{{.Id}}", name).strip() == mine, "the names of the host are as they were"
+    docker("image", "rm", "-f", name)
     code, said = send(host, saved, "git:load-image", app, name)
     assert "this very commit" in said and len(releases(host, app)) == 1
     host.ssh("config:set", app, "A=1")

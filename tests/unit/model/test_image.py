@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minipaas_lib.model.image import commands_of, mentioned_ports, notes_of, port_of
+from minipaas_lib.model.image import commands_of, mentioned_ports, notes_of, owner, port_of
 
 
 def config(*ports, env=(), **rest):
@@ -54,3 +54,13 @@ def test_port_of_is_always_a_port(ports, env):
         assert 0 <= port_of(config(env=env), "") < 65536
     finally:
         pass
+
+
+@pytest.mark.parametrize(
+    ("reference", "label", "whose"),
+    [("debian:12", "", ""), ("debian:12", "blog", "blog"), ("minipaas/blog:v3", "former", "blog"), ("index.docker.io/minipaas/blog@sha256:aa", "", "blog"),
+     ("docker-image://docker.io/minipaas/blog", "", "blog"), ("ghcr.io/minipaas/blog", "", "")],
+)  # fmt: skip
+def test_whose_an_image_is(reference, label, whose):
+    assert owner(reference, {"Labels": {"minipaas.app": label}}) == whose
+    assert owner(reference, {"Labels": None}) == ("" if reference == "debian:12" else whose)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
+from minipaas_lib.model import image as images
 from plugins.builder_dockerfile import client, foreign, sources
 from plugins.builder_dockerfile.job import Job
 
@@ -68,14 +69,14 @@ def thefts(draw):
 
 @given(thefts())
 def test_no_way_of_writing_hides_another_apps_image(text):
-    assert "victim" in [sources.owner(image) for image in sources.references(text, {})], text
+    assert "victim" in [images.named_app(image) for image in sources.references(text, {})], text
 
 
 @given(st.text())
 def test_any_text_can_be_read(text):
     sources.references(text, {})
     sources.frontends(text)
-    sources.owner(text)
+    images.named_app(text)
 
 
 def test_values_that_double_each_other_end(): 
@@ -85,7 +86,7 @@ def test_values_that_double_each_other_end():
 
 @pytest.mark.parametrize("image", ["debian", "minipaas", "ghcr.io/minipaas/blog", "library/minipaas/x", "xminipaas/blog", "localhost:5000/minipaas/blog"])
 def test_other_images_have_no_owner(image):
-    assert sources.owner(image) == ""
+    assert images.named_app(image) == ""
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,7 @@ def apps(world, monkeypatch):
         "innocent": {"Id": "sha256:" + "1" * 64, "Config": {"Labels": {"minipaas.app": "victim"}}},
         "own": {"Id": "sha256:" + "2" * 64, "Config": {"Labels": {"minipaas.app": "blog"}}},
         "debian": {"Id": "sha256:" + "3" * 64, "Config": {"Labels": None}}, "33333333": {"Id": "sha256:" + "3" * 64, "Config": {}},
+        "minipaas/blog:v1": {"Id": "sha256:" + "5" * 64, "Config": {"Labels": {"minipaas.app": "victim"}}},  # the name counts
         "trap": {"Id": "sha256:" + "4" * 64, "Config": {"OnBuild": ["COPY --from=minipaas/victim:v1 / /"]}},
     }  # fmt: skip
     monkeypatch.setattr(foreign, "inspect", lambda client, reference: world.images.get(reference))
@@ -140,6 +142,28 @@ def test_what_is_let_through(apps, text):
     watch(text, CLASSIC).before()
 
 
+def test_an_image_of_ours_that_is_not_here_is_no_registrys(apps):
+    for text in ("FROM minipaas/blog:v9", "FROM debian\nCOPY --from=docker.io/minipaas/blog / /"):
+        with pytest.raises(errors.BuildFailed, match="is not on this host"):
+            watch(text).before()
+
+
+def test_images_go_with_the_name_of_their_app(apps, fake):
+    """A label says the name that the app had when the image was built."""
+    api.destroy_app("blog")
+    api.destroy_app("victim")
+    api.create_app("former")
+    api.rename_app("former", "blog")
+    apps.images["own"]["Config"]["Labels"]["minipaas.app"] = "former"
+    watch("FROM own\nCOPY --from=minipaas/blog:v1 / /").before()
+    with pytest.raises(errors.BuildFailed, match="is not on this host") as caught:
+        watch("FROM minipaas/former:v1").before()
+    assert "former is called blog now, and so are its images: FROM minipaas/blog" in caught.value.hint
+    api.create_app("former")
+    with pytest.raises(errors.BuildFailed, match="image of the app former"):
+        watch("FROM own").before()
+
+
 def test_what_cannot_be_told_is_left_to_buildkit_and_refused_without_it(apps):
     watch("FROM $WHAT").before()
     with pytest.raises(errors.BuildFailed, match="cannot be told"):
@@ -161,6 +185,7 @@ def test_a_plugin_may_let_it_and_only_for_whom_it_names(apps, plugs):
     plugs.add("roles", ["may_use_image"], hooks_py=(
         "from minipaas_lib import api\n@api.hookimpl\ndef may_use_image(app, owner):\n    return True if (app.name, owner) == ('blog', 'victim') else None\n"
     ))  # fmt: skip
+    apps.images["minipaas/victim:v1"] = apps.images["innocent"]
     watch("FROM minipaas/victim:v1").before()
     with pytest.raises(errors.BuildFailed):
         watch("FROM minipaas/other:v1").before()

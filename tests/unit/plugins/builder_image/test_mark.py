@@ -1,15 +1,13 @@
-"""The file that names an image, and what an image on stdin says of itself."""
+"""The file that names an image."""
 
-import io
 import json
-import tarfile
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors
-from plugins.builder_image import arrive, images, mark
+from plugins.builder_image import images, mark
 
 GOOD = ["nginx", "nginx:1.25", "library/nginx", "ghcr.io/anna/blog:1.2", "localhost:5000/x", "localhost/x", "127.0.0.1:5000/a/b__c/d-e:T",
         "x@sha256:" + "a" * 64, "registry.example.org/x:1@sha256:" + "b" * 64]  # fmt: skip
@@ -59,41 +57,3 @@ def test_a_mark_without_an_id_is_one_by_hand():
 )  # fmt: skip
 def test_a_reference_without_tag_and_digest(name, repository):
     assert images.repository_of(name) == repository
-
-
-def saved(*manifests, names=("manifest.json",)) -> io.BytesIO:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as tar:
-        for name, content in zip(names * len(manifests), manifests, strict=False):
-            data = content if isinstance(content, bytes) else json.dumps(content).encode()
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    buffer.seek(0)
-    return buffer
-
-
-@pytest.mark.parametrize("tag", ["blog:1", "docker.io/blog:1", "docker.io/library/blog:1", "library/blog:1"])
-def test_an_image_on_stdin_may_name_itself(tag):
-    arrive._check_names(saved([{"RepoTags": [tag], "Layers": []}]), "blog:1")
-
-
-@pytest.mark.parametrize(
-    "archive",
-    [saved([{"RepoTags": ["blog:1", "minipaas/other:v3"]}]), saved([{"RepoTags": None}]), saved([{"RepoTags": [3]}]), saved([]), saved(b"x"), saved({}),
-     saved([{"RepoTags": ["blog:1"]}], [{"RepoTags": ["other:1"]}]), saved([{"RepoTags": ["blog:1"]}], names=("x/manifest.json",)),
-     saved(b" " * (2 << 20)), io.BytesIO(b""), io.BytesIO(b"x" * 2000), io.BytesIO(b"\x1f\x8b" + b"x" * 600), saved(b"[" * 100_000)],
-)  # fmt: skip
-def test_what_docker_might_take_another_name_from_is_refused(archive):
-    with pytest.raises(errors.InvalidFile):
-        arrive._check_names(archive, "blog:1")
-
-
-@given(st.binary(max_size=2000), st.integers(0, 1000), st.binary(min_size=1, max_size=20))
-def test_a_damaged_image_is_an_error_of_ours_or_none(noise, where, patch):
-    whole = saved([{"RepoTags": ["blog:1"]}]).getvalue()
-    for data in (noise, whole[:where] + patch + whole[where + len(patch) :]):
-        try:
-            arrive._check_names(io.BytesIO(data), "blog:1")
-        except errors.InvalidFile as error:
-            assert error.message.isprintable()
