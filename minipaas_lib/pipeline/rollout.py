@@ -200,7 +200,7 @@ def undo(
         for process in present:
             if process.name not in before:
                 engines.scheduler().stop(process, timeout=5)
-        back = bring_back_stopped(app, previous, before or set(), {process.name for process in present})
+        back = bring_back_stopped(app, previous, before or set(), present)
         if release.status != FAILED:
             release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
@@ -211,9 +211,12 @@ def undo(
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
 
 
-def bring_back_stopped(app: App, previous: Release | None, before: set[str], present: set[str]) -> bool:
+def bring_back_stopped(app: App, previous: Release | None, before: set[str], present: list[Process]) -> bool:
     """Start again what was stopped first and in vain; whether there was any such process."""
-    if previous is None or not before - present - retire.waiting(app.name):
+    waiting = retire.waiting(app.name)
+    if previous is None or not before - {process.name for process in present} - waiting:
+        return False
+    if not plan.make_plan(previous, present, waiting).start:  # what is gone had only been draining
         return False
     output.step(f"Starting {previous.name} again")
     bring_back(app, previous)

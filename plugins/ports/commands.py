@@ -32,7 +32,7 @@ def ports_set(app, words):
     e.g.: ports:set blog http:80:5000 http:8080:9000
     """
     wanted = state.added([], [mapping.parse(word) for word in words], app)
-    _change(app, "ports:set", lambda present: wanted)
+    _change(app, "ports: " + " ".join(map(str, wanted)), lambda present: wanted)
 
 
 @api.commands.command("ports:add")
@@ -46,7 +46,7 @@ def ports_add(app, words):
     e.g.: ports:add blog http:8080:9000
     """
     new = [mapping.parse(word) for word in words]
-    _change(app, "ports:add", lambda present: state.added(present, new, app))
+    _change(app, "ports: added " + " ".join(map(str, new)), lambda present: state.added(present, new, app))
 
 
 @api.commands.command("ports:remove")
@@ -60,7 +60,7 @@ def ports_remove(app, words):
     e.g.: ports:remove blog 8080
           ports:remove blog http:8080:9000
     """
-    _change(app, "ports:remove", lambda present: state.without(present, words, app))
+    _change(app, "ports: removed " + " ".join(words), lambda present: state.without(present, words, app))
 
 
 @api.commands.command("ports:clear")
@@ -72,7 +72,7 @@ def ports_clear(app):
     \b
     e.g.: ports:clear blog
     """
-    api.change(app, "ports:clear", lambda document: state.write(document, []))
+    api.change(app, "ports: as fits the app", lambda document: state.write(document, []))
     _tell(app)
 
 

@@ -197,6 +197,8 @@ def releases_set(everyone, words):
           releases:set blog keep
     """
     app, rest = (None, words) if everyone else (words[0] if words else "", words[1:])
+    if len(rest) == 1:
+        rest = rest[0].split("=", 1)  # keep=20 says the same
     if app == "" or not 0 < len(rest) < 3 or rest[0] != "keep":
         raise api.errors.UsageError("say for which app, and how many releases to keep", "releases:set <app> keep 10")
     value = settings.parse_keep(rest[1]) if len(rest) == 2 and rest[1] else None

@@ -326,6 +326,23 @@ def test_retiring_waits_and_then_stops(blog, clock):
     assert stopped == ["blog_v1.worker.1", "blog_v1.web.1"], "what takes no requests need not wait"
 
 
+def test_what_a_drain_took_during_a_failed_deploy_is_not_missed(blog, clock, monkeypatch, capsys):
+    change.change("blog", "config", set_config("1"))
+    start = blog.scheduler.start
+
+    def after_the_drain(spec):
+        retire.run("blog")
+        return start(spec)
+
+    monkeypatch.setattr(blog.scheduler, "start", after_the_drain)
+    blog.scheduler.crashing = {"web"}
+    with pytest.raises(errors.DeployFailed):
+        change.change("blog", "config", set_config("2"))
+    said = capsys.readouterr().err
+    assert "v2 is still live" in said and "again" not in said
+    assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"]
+
+
 def test_one_retires_at_a_time(blog):
     change.change("blog", "config", set_config("1"))
     with store.open_store().lock("retire/blog", locks.holder()):

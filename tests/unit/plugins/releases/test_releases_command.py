@@ -83,7 +83,7 @@ def test_set_keep(world, blog):
     assert settings.keep(apps.load("blog")) == 10
     world.ok("releases:set", "--global", "keep", "5")
     assert settings.keep(apps.load("blog")) == 5
-    world.ok("releases:set", "blog", "keep", "3")
+    world.ok("releases:set", "blog", "keep=3")
     assert json.loads(world.ok("releases:report", "blog", "--format", "json")) == {"releases-keep": 3, "releases-kept": ["v1"]}
     world.ok("releases:set", "blog", "keep")
     world.ok("releases:set", "--global", "keep")
