@@ -28,6 +28,7 @@ _MODULES = {
     "image": "model.image",
     "repository": "pipeline.repository",
     "remotes": "pipeline.remotes",
+    "service": "model.service",
     "App": ("model.app", "App"),
     "Build": ("model.release", "Build"),
     "Release": ("model.release", "Release"),

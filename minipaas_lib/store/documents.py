@@ -19,13 +19,14 @@ def read(store: Store, path: str) -> dict:
     return _parse(store, path, store.read(path).text)
 
 
-def write(store: Store, path: str, data: dict, if_revision: str | None = None) -> str:
-    """Replace the document by `data`, comments included, and return the new revision.
+def write(store: Store, path: str, data: dict, if_revision: str | None = None, ttl: float | None = None) -> str:
+    """Replace the document by `data`, comments included, and return the new revision; `ttl` as in Store.write.
 
     Raises errors.UsageError for a value that TOML cannot hold, and what Store.write raises.
     """
     _check(path, data)
-    return store.write(path, _tomlkit().dumps(data), if_revision)
+    text = _tomlkit().dumps(data)
+    return store.write(path, text, if_revision) if ttl is None else store.write(path, text, if_revision, ttl)
 
 
 def edit(store: Store, path: str, change: Callable[["tomlkit.TOMLDocument"], None], create: bool = False) -> dict:  # noqa: F821

@@ -1,0 +1,76 @@
+"""The documents by which nodes tell what runs on them: services/<app>/<process>. Pure: nothing is read or written here.
+
+Such a document has a time to live, so it is gone some time after its node is.
+"""
+
+import re
+
+from minipaas_lib import errors, names
+from minipaas_lib.model.process import Process
+
+FOLDER = "services"
+_NAME = (
+    rf"(?P<app>{names.APP_NAME})_v(?P<release>[1-9][0-9]{{0,8}})"
+    rf"\.(?P<kind>{names.PROCESS_TYPE})\.(?P<index>[1-9][0-9]{{0,5}})"
+)
+_STATES = ("created", "running", "restarting", "exited")
+
+
+def path(process: Process) -> str:
+    return f"{FOLDER}/{process.app}/{process.name}"
+
+
+def to_document(process: Process) -> dict:
+    """What a node publishes of a process."""
+    return {
+        "node": process.node,
+        "id": process.id,
+        "address": process.address,
+        "port": process.port,
+        "ports": [list(pair) for pair in process.ports],
+        "state": process.state,
+        "exit_code": process.exit_code,
+        "started": process.started,
+    }
+
+
+def from_document(name: str, document: dict) -> Process:
+    """The process of that name as its node published it. Raises errors.InvalidFile for what no node of ours writes."""
+    found = re.fullmatch(_NAME, name)
+    if not found:
+        raise errors.InvalidFile(f"{names.safe(name)} is not the name of a process")
+    try:
+        ports = tuple((_port(inside), _port(outside)) for inside, outside in document["ports"])
+        return Process(
+            name=name, app=found["app"], release=int(found["release"]), process_type=found["kind"], index=int(found["index"]),
+            id=_text(document["id"], "[0-9a-f]{0,64}"), address=_address(document["address"]),
+            port=_port(document["port"], least=0), state=_text(document["state"], "|".join(_STATES)),
+            exit_code=_number(document["exit_code"]), started=_text(document["started"], "[0-9TZ:.+-]{0,40}"),
+            adopted=True, node=_text(document["node"], r"[A-Za-z0-9._-]{1,128}"), ports=ports,
+        )  # fmt: skip
+    except (KeyError, TypeError, ValueError) as error:
+        raise errors.InvalidFile(f"{FOLDER}/{found['app']}/{name} is not what a node writes: {error}") from None
+
+
+def _text(value: object, pattern: str) -> str:
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ValueError(f"{names.safe(str(value)[:80])} is not valid")
+    return value
+
+
+def _address(value: object) -> str:
+    import ipaddress
+
+    return str(ipaddress.ip_address(_text(value, "[0-9a-fA-F.:]{2,45}"))) if value else ""
+
+
+def _number(value: object) -> int:
+    if type(value) is not int:
+        raise ValueError(f"{names.safe(str(value)[:80])} is no number")
+    return value
+
+
+def _port(value: object, least: int = 1) -> int:
+    if not least <= _number(value) < 65536:
+        raise ValueError(f"{value} is no port")
+    return value
