@@ -14,6 +14,7 @@ INDEX = "minipaas.index"
 PORT = "minipaas.port"
 RESTART = "minipaas.restart"
 RUN = "minipaas.run"  # a one-off container carries this, with the app's name, and an empty APP
+NODE = "minipaas.node"  # a process that a cluster runs here carries this; those of this host alone do not
 OWNER = "minipaas.owner"  # ... and this, see owner.me
 DETACHED = "minipaas.detached"  # a one-off that nobody waits for carries this too, with its number,
 UNTIL = "minipaas.until"  # ... and this, when it is to end: seconds since 1970, 0 is never
@@ -40,6 +41,8 @@ def body(spec: "api.ContainerSpec", network: str, address: str = "", published_a
         PORT: str(spec.port),
         RESTART: spec.restart,
     }
+    if published_at:
+        labels[NODE] = "1"
     made = _body(spec, network, labels, {"IPAMConfig": {"IPv4Address": address}} if address else {})
     if published_at:
         published = {f"{port}/tcp": [{"HostIp": published_at, "HostPort": ""}] for port in spec.ports}

@@ -148,6 +148,18 @@ def _starts(daemon: client.Daemon, app: str):
         )
 
 
+def changes(daemon: client.Daemon) -> Iterator[str]:
+    """The app of each process that starts, ends or is removed, as it does. Raises errors.Unavailable at the end."""
+    docker_api = daemon.new()
+    docker_api.timeout = None
+    kinds = {"type": "container", "event": ["start", "die", "destroy"], "label": containers.APP}
+    with client.answering():
+        for event in docker_api.events(decode=True, filters=kinds):
+            if containers.is_process(event["Actor"]["Attributes"]):
+                yield event["Actor"]["Attributes"][containers.APP]
+    raise api.errors.Unavailable("docker has stopped answering", "sudo systemctl status docker")
+
+
 def _named(event: dict) -> "api.Process":
     labels = event["Actor"]["Attributes"]
     return api.Process(

@@ -33,6 +33,18 @@ class DockerScheduler:
             return False
         return True
 
+    def give_image(self, image: str):
+        """The image as the pieces of a tar archive, for take_image() elsewhere. Raises errors.Unavailable."""
+        with client.answering():
+            yield from self.daemon.new().get_image(image)
+
+    def take_image(self, pieces) -> None:
+        """Load an image from the pieces of its archive. Raises errors.Unavailable."""
+        with client.answering():
+            for said in self.daemon.new().load_image(pieces):
+                if "error" in said:
+                    raise api.errors.Unavailable(f"docker refuses the image: {containers.reason(said['error'])}", "doctor")
+
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         containers.restart_policy(spec.restart)
         if spec.healthcheck:
@@ -128,6 +140,7 @@ class DockerScheduler:
             self.look(item["Id"])
             for item in found
             if ours in (item["NetworkSettings"]["Networks"] or {}) and containers.is_process(item["Labels"])
+            and bool(item["Labels"].get(containers.NODE)) is bool(self.published_at)
         ]
         processes = [self._described(answer, ours) for answer in answers if answer]
         return sorted(
@@ -239,6 +252,15 @@ class DockerScheduler:
             return (process_type or process.process_type) == process.process_type and index in (None, process.index)
 
         yield from reading.follow(self, app, lines, wanted)
+
+    def changes(self):
+        """The names of apps, each as a process of it starts or ends. Endless; raises errors.Unavailable.
+
+        Called only in a process that gevent has patched.
+        """
+        from plugins.scheduler_docker import reading
+
+        yield from reading.changes(self.daemon)
 
     def inspect(self, process: "api.Process") -> dict:
         answer = self._inspect(process)
