@@ -1,0 +1,50 @@
+"""The certificates by which heads and agents know each other: one authority, made for these two and then forgotten."""
+
+import os
+
+from minipaas_lib import api
+
+AGENT = "minipaas-agent"  # DNS names in the certificates; every agent has the same, and so has every head
+HEAD = "minipaas-head"
+DAYS = "3650"
+_CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
+
+
+def make(folder: str) -> dict[str, dict[str, str]]:
+    """New certificates as PEM texts: {"agent": {"ca", "cert", "key"}, "head": {...}}. `folder` is empty, and ours alone.
+
+    The authority's key is removed at once, so that nothing else is ever signed with it. Raises errors.Unavailable.
+    """
+    ca, ca_key = os.path.join(folder, "ca.pem"), os.path.join(folder, "ca-key.pem")
+    _openssl("req", "-x509", *_CURVE, "-days", DAYS, "-subj", "/CN=minipaas", "-keyout", ca_key, "-out", ca)
+    made = {}
+    for part, name, use in (("agent", AGENT, "serverAuth"), ("head", HEAD, "clientAuth")):
+        key, request, cert, about = (os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem", ".ext"))
+        with open(about, "w", encoding="ascii") as file:
+            file.write(f"subjectAltName=DNS:{name}\nextendedKeyUsage={use}\nbasicConstraints=CA:FALSE\n")
+        _openssl("req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+        _openssl(
+            "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", DAYS,
+            "-extfile", about, "-out", cert,
+        )  # fmt: skip
+        made[part] = {"ca": _read(ca), "cert": _read(cert), "key": _read(key)}
+    os.unlink(ca_key)
+    return made
+
+
+def _read(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def _openssl(*words: str) -> None:
+    import subprocess
+
+    try:
+        done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    except FileNotFoundError:
+        raise api.errors.Unavailable("openssl is not installed", "sudo apt-get install openssl") from None
+    except subprocess.TimeoutExpired:
+        raise api.errors.Unavailable("openssl did not end within 60 seconds", "try again") from None
+    if done.returncode:
+        raise api.errors.Unavailable(f"openssl refuses to make certificates: {done.stderr.strip()[-300:]}", "doctor")

@@ -1,0 +1,32 @@
+"""The image of minipaas that nodes run: this program, Python and nginx. A node itself needs neither."""
+
+from minipaas_lib import api
+
+BASE = "debian:12-slim"
+REPOSITORY = "minipaas-node"
+_PACKAGES = "ca-certificates nginx-light python3"
+
+
+def dockerfile(base: str) -> str:
+    """The Dockerfile; packages that `base` has already are not asked for."""
+    return f"""\
+FROM {base}
+RUN {{ command -v python3 && command -v nginx; }} >/dev/null \\
+ || {{ apt-get update -qq && apt-get install -y -qq --no-install-recommends {_PACKAGES} \\
+ && rm -rf /var/lib/apt/lists/*; }}
+RUN rm -f /etc/nginx/sites-enabled/default \\
+ && echo 'include /var/lib/minipaas/nginx/main.conf;' >/etc/nginx/conf.d/minipaas.conf \\
+ && echo 'worker_shutdown_timeout 1h;' >/etc/nginx/modules-enabled/99-minipaas.conf
+COPY minipaas /usr/local/bin/minipaas
+COPY cluster.toml /var/lib/minipaas/cluster.toml
+ENTRYPOINT ["/usr/local/bin/minipaas"]
+"""
+
+
+def cluster_file(found: "api.cluster.ClusterSettings", fleet: str) -> str:
+    """The cluster.toml of a node: the same etcd, and fleet's API as the node itself reaches it."""
+    api.activate()
+    import tomlkit
+
+    table = {"etcd": list(found.etcd), "fleet": fleet, "ca": found.ca, "cert": found.cert, "key": found.key}
+    return tomlkit.dumps({name: value for name, value in table.items() if value})
