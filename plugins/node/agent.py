@@ -1,0 +1,105 @@
+"""The agent: what a node does by itself. Every part goes on when another fails, and tries again.
+
+It has gevent's patches from its first import on, and uses nothing of `sh`, which does not live with them.
+"""
+
+import time
+
+import gevent
+from gevent.event import Event
+
+from minipaas_lib import api
+from plugins.node import door, following, publishing, routing, sweeping
+
+PAUSE = 1.0  # seconds after a failure
+FULL_LOOK = 60.0  # seconds between two looks at all containers: docker's events tell what changes between
+RENEWAL = 5.0  # seconds between two looks at what has to be renewed or probed
+SWEEP = 20.0  # seconds
+DOCKER = "/var/run/docker.sock"
+
+
+def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
+    """Work as the agent of `node`, for ever. `address` is its IP address in the cluster; `keys` names the files of
+    the certificates (ca, cert, key); `wanted` says which processes the cluster is to run.
+    """
+    found = api.cluster.settings()
+    store = api.open_cluster(found, quorum=False)
+    scheduler = api.scheduler().local.elsewhere("", address, node)
+    publisher = publishing.Publisher(store, scheduler, node, time.monotonic)
+    follower = following.Follower(store, api.router().local, node, accepts, time.monotonic)
+    sweeper = sweeping.Sweeper(scheduler, wanted, time.monotonic)
+    stale = Event()
+    tls = door.context(True, keys["ca"], keys["cert"], keys["key"])
+    door.serve(address, tls, DOCKER).start()
+    gevent.joinall(
+        [
+            gevent.spawn(again, "docker's events", lambda: _hear(scheduler, publisher)),
+            gevent.spawn(again, "telling of the processes", lambda: _every(FULL_LOOK, publisher.look)),
+            gevent.spawn(again, "renewing", lambda: _every(RENEWAL, publisher.renew)),
+            gevent.spawn(again, "watching the routes", lambda: _watch(store, routing.FOLDER, stale)),
+            gevent.spawn(again, "watching the processes", lambda: _watch(store, api.service.FOLDER, stale)),
+            gevent.spawn(again, "following the routes", lambda: _follow(follower, stale)),
+            gevent.spawn(again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
+        ],
+        raise_error=True,
+    )
+
+
+def accepts(backend: "api.Backend") -> bool:
+    """Whether any port of a backend takes a connection now."""
+    from gevent import socket
+
+    for _, port in backend.ports:
+        try:
+            socket.create_connection((backend.address, port), timeout=2).close()
+            return True
+        except OSError:
+            continue
+    return False
+
+
+def again(what: str, part) -> None:
+    """Run a part for ever; a failure is said once and again when it is another."""
+    said = ""
+    while True:
+        try:
+            part()
+            said = ""
+        except api.errors.MinipaasError as error:
+            if error.message != said:
+                said = error.message
+                api.output.warn(f"{what}: {said}; trying again")
+        except Exception as error:  # a fault of ours in one part must not end the others
+            if repr(error) != said:
+                said = repr(error)
+                api.output.warn(f"{what} failed: {said}; trying again")
+        gevent.sleep(PAUSE)
+
+
+def _hear(scheduler, publisher: publishing.Publisher) -> None:
+    for app in scheduler.changes():
+        publisher.look(app)
+
+
+def _every(seconds: float, look) -> None:
+    while True:
+        look()
+        gevent.sleep(seconds)
+
+
+def _watch(store, folder: str, stale: Event) -> None:
+    """Set `stale` at once and whenever something below the folder changes."""
+    token = store.watch(folder)
+    while True:
+        stale.set()
+        newer = None
+        while newer is None:
+            newer = store.watch(folder, token)
+        token = newer
+
+
+def _follow(follower: following.Follower, stale: Event) -> None:
+    while True:
+        stale.wait(RENEWAL)
+        stale.clear()
+        follower.look()

@@ -1,0 +1,51 @@
+"""The commands that the units of every node run."""
+
+import os
+
+import click
+
+from minipaas_lib import api
+
+KEYS = "cluster/agent.toml"
+
+
+@api.commands.command(
+    "node:agent",
+    help="Tell the cluster what runs on this node, and route requests, for ever.\n\n\b\ne.g.: node:agent --serve",
+)
+@click.option("--serve", is_flag=True, required=True, help="Go on until it is ended")
+def node_agent(serve):
+    from plugins.node import agent
+
+    agent.again("starting", _work)
+
+
+def _work() -> None:
+    """Raises errors.Unavailable while fleet or etcd cannot be asked who we are."""
+    from plugins.node import agent
+
+    scheduler = api.scheduler()
+    here = scheduler.this_machine()
+
+    def wanted() -> set[str]:
+        return {process.name for process in scheduler.processes() if process.node in (here.id, "nowhere")}
+
+    agent.serve(here.id, here.address, files_of(api.documents.read(api.store(), KEYS)), wanted)
+
+
+@api.commands.command("node:router", help="Run nginx on this node, in the foreground.\n\n\b\ne.g.: node:router")
+def node_router():
+    api.router().local.install()
+    os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # noqa: S606 - it takes our place
+
+
+def files_of(keys: dict[str, str]) -> dict[str, str]:
+    """The certificates as files that only we can read: ssl takes them in no other way."""
+    folder = api.paths.cache("agent")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    found = {}
+    for part in ("ca", "cert", "key"):
+        found[part] = os.path.join(folder, part + ".pem")
+        with open(os.open(found[part], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(keys[part])
+    return found

@@ -1,0 +1,108 @@
+"""The Router contract kept by all routers of the cluster: a route is a document that they follow."""
+
+import time
+import tomllib
+
+from minipaas_lib import api
+from plugins.node import following, routing
+
+PATIENCE = 30.0  # seconds until all routers must have taken up a route; reloading nginx takes a tenth
+STEP = 0.05  # seconds between two looks
+
+
+class EveryRouter:
+    """See bus.engines.Router. `local` is the router of this host, which its agent works."""
+
+    def __init__(self, local, store, sleep=time.sleep) -> None:
+        self.local, self._store, self._sleep = local, store, sleep
+
+    def apply(self, route: "api.Route") -> None:
+        path = routing.path(route.app)
+        former = self._text(path)
+        route = routing.with_backends(routing.for_nodes(route), [self._placed(one, former) for one in route.backends])
+        api.documents.write(self._store, path, routing.to_document(route))
+        wanted = routing.digest(self._store.read(path).text)
+        try:
+            self._wait(route.app, wanted)
+        except BaseException:
+            self._put_back(path, former)
+            raise
+
+    def remove(self, app: str) -> None:
+        if self._text(routing.path(app)) is not None:
+            self._store.delete(routing.path(app))
+        self._until(lambda said: app not in said.get("applied", {}), f"to take the route of {app} away")
+
+    def applied(self, app: str) -> str:
+        """The generation that all routers have; empty where they differ."""
+        text = self._text(routing.path(app))
+        if text is None or not all(
+            said.get("applied", {}).get(app) == routing.digest(text) for said in self.routers().values()
+        ):
+            return ""
+        return routing.from_document(app, tomllib.loads(text)).generation
+
+    def routes(self) -> list[str]:
+        return [name.removesuffix(".toml") for name in self._store.children(routing.FOLDER)]
+
+    def warm(self, route: "api.Route | None" = None) -> None:
+        """Nothing is loaded here: the agents have it all."""
+
+    def routers(self) -> dict[str, dict]:
+        """What each living router has applied, by node."""
+        found = {}
+        for path, text in following.texts(self._store, following.FOLDER).items():
+            try:
+                found[path.rpartition("/")[2]] = tomllib.loads(text)
+            except ValueError:
+                api.output.warn(f"{path} is passed over: it is no document of a router")
+        return found
+
+    def _placed(self, backend: "api.Backend", former: str | None) -> "api.Backend":
+        """The backend with an address; where nobody tells of the process just now, the one it had in the last route."""
+        if backend.address or former is None:
+            return backend
+        known = {one.process: one for one in routing.from_document("", tomllib.loads(former)).backends}
+        return known.get(backend.process, backend)
+
+    def _wait(self, app: str, wanted: str) -> None:
+        """Until every router has the route. Raises errors.BadConfig when one refuses it, errors.Unavailable."""
+
+        def taken_up(said: dict) -> bool:
+            refused, _, reason = said.get("refused", {}).get(app, "").partition(" ")
+            if refused == wanted:
+                raise api.errors.BadConfig(f"the route of {app} is refused: {reason}", f"nginx:report {app}")
+            return said.get("applied", {}).get(app) == wanted
+
+        self._until(taken_up, f"to take up the route of {app}")
+
+    def _until(self, done, what: str) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
+            routers = self.routers()
+            late = [node for node, said in routers.items() if not done(said)]
+            if routers and not late:
+                return
+            if time.monotonic() > end:
+                who = (
+                    f"waited {PATIENCE:.0f} s in vain for the router of {', '.join(late)}"
+                    if late
+                    else "no router of the cluster is alive"
+                )
+                raise api.errors.Unavailable(f"{who} {what}" if late else who, "cluster:status")
+            self._sleep(STEP)
+
+    def _put_back(self, path: str, former: str | None) -> None:
+        if former is not None:
+            self._store.write(path, former)
+        else:
+            try:
+                self._store.delete(path)
+            except api.errors.NotFound:
+                pass
+
+    def _text(self, path: str) -> str | None:
+        try:
+            return self._store.read(path).text
+        except api.errors.NotFound:
+            return None

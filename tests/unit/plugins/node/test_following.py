@@ -1,0 +1,170 @@
+import dataclasses
+import threading
+import time
+import tomllib
+
+import pytest
+
+from minipaas_lib import api
+from minipaas_lib.store.directory import DirectoryStore
+from plugins.node import everywhere, following, publishing, routing
+from tests.unit.model.test_service import PROCESS
+
+from .test_publishing import Clock, Docker
+from .test_routing import ROUTE
+
+ONE = routing.for_nodes(dataclasses.replace(ROUTE, backends=(PROCESS.backend,)))
+
+
+class Table:
+    """A router that keeps what it is given."""
+
+    def __init__(self):
+        self.table, self.calls, self.refuses = {}, 0, ()
+
+    def apply(self, route):
+        self.calls += 1
+        if route.app in self.refuses:
+            raise api.errors.BadConfig("nginx refuses it")
+        self.table[route.app] = route
+
+    def remove(self, app):
+        self.table.pop(app, None)
+
+    def routes(self):
+        return sorted(self.table)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return DirectoryStore(str(tmp_path / "state"), str(tmp_path / "locks"))
+
+
+@pytest.fixture
+def table():
+    return Table()
+
+
+@pytest.fixture
+def follower(store, table):
+    publishing.Publisher(store, Docker(PROCESS), "node1", Clock()).look()
+    return following.Follower(store, table, "node1", lambda backend: False, Clock())
+
+
+def put(store, route):
+    api.documents.write(store, routing.path(route.app), routing.to_document(route))
+
+
+def test_a_route_is_applied_once_and_told_of(store, table, follower):
+    put(store, ONE)
+    follower.look()
+    follower.look()
+    assert table.table["blog"] == ONE and table.calls == 1
+    told = api.documents.read(store, "routers/node1")
+    assert told["applied"] == {"blog": routing.digest(store.read("routes/blog.toml").text)}
+
+
+def test_a_process_that_moves_is_followed(store, table, follower):
+    put(store, ONE)
+    follower.look()
+    moved = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8")
+    publishing.Publisher(store, Docker(moved), "node2", Clock()).look()
+    follower.look()
+    assert table.table["blog"].backends == (moved.backend,)
+
+
+def test_a_route_that_is_gone_is_removed(store, table, follower):
+    put(store, ONE)
+    follower.look()
+    store.delete("routes/blog.toml")
+    follower.look()
+    assert table.table == {} and api.documents.read(store, "routers/node1")["applied"] == {}
+
+
+def test_a_broken_route_stays_as_it_was_and_stops_no_other(store, table, follower, capsys):
+    put(store, ONE)
+    follower.look()
+    store.write("routes/blog.toml", "generation = [")
+    store.write("routes/bad.toml", 'generation = "v1"')
+    put(store, dataclasses.replace(ONE, app="shop"))
+    put(store, dataclasses.replace(ONE, app="odd"))
+    table.refuses = ("odd",)
+    follower.look()
+    assert sorted(table.table) == ["blog", "shop"] and table.table["blog"] == ONE
+    told = api.documents.read(store, "routers/node1")
+    assert sorted(told["refused"]) == ["bad", "blog", "odd"] and told["refused"]["odd"].endswith("nginx refuses it")
+    said = capsys.readouterr().err
+    follower.look()
+    assert "blog is routed as before" in said and capsys.readouterr().err == "", "it is said once"
+
+
+def test_signs_of_life(store, table):
+    clock = Clock()
+    follower = following.Follower(store, table, "node1", lambda backend: False, clock)
+    follower.look()
+    store.delete("routers/node1")
+    follower.look()
+    assert not store.exists("routers/node1")
+    clock.now += following.RENEW
+    follower.look()
+    assert store.exists("routers/node1")
+
+
+# -- the head's side ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def agents(store, follower):
+    """Two agents at work until the test ends: the follower's, and one of another node."""
+    ended = threading.Event()
+    other = following.Follower(store, Table(), "node2", lambda backend: False, Clock())
+
+    def work():
+        while not ended.is_set():
+            follower.look()
+            other.look()
+            time.sleep(0.01)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield other
+    ended.set()
+    thread.join(10)
+
+
+def test_a_route_is_in_place_once_every_router_has_it(store, table, agents):
+    router = everywhere.EveryRouter(table, store)
+    router.apply(ONE)
+    assert table.table["blog"] == ONE and agents._router.table["blog"] == ONE
+    assert router.applied("blog") == "v3" and router.routes() == ["blog"]
+    router.remove("blog")
+    assert table.table == {} and router.routes() == [] and router.applied("blog") == ""
+    router.remove("blog")
+
+
+def test_a_route_that_one_router_refuses_is_put_back(store, table, agents):
+    router = everywhere.EveryRouter(table, store)
+    router.apply(ONE)
+    agents._router.refuses = ("blog",)
+    with pytest.raises(api.errors.BadConfig, match="the route of blog is refused: nginx refuses it"):
+        router.apply(dataclasses.replace(ONE, generation="v4"))
+    assert tomllib.loads(store.read("routes/blog.toml").text)["generation"] == "v3"
+
+
+def test_a_router_that_does_not_come_is_named(store, table, monkeypatch):
+    monkeypatch.setattr(everywhere, "PATIENCE", 0.1)
+    router = everywhere.EveryRouter(table, store)
+    with pytest.raises(api.errors.Unavailable, match="no router of the cluster is alive"):
+        router.apply(ONE)
+    assert router.routes() == [], "what could not be applied is put back"
+    api.documents.write(store, "routers/node9", {"applied": {}, "refused": {}}, ttl=60)
+    with pytest.raises(api.errors.Unavailable, match="router of node9"):
+        router.apply(ONE)
+
+
+def test_a_process_nobody_tells_of_keeps_its_address(store, table, agents):
+    router = everywhere.EveryRouter(table, store)
+    router.apply(ONE)
+    nowhere = dataclasses.replace(ONE, generation="v4", backends=(api.Backend("", (), PROCESS.name),))
+    router.apply(nowhere)
+    assert table.table["blog"].backends == (PROCESS.backend,)

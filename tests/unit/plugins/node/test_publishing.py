@@ -1,0 +1,113 @@
+import dataclasses
+
+import pytest
+
+from minipaas_lib import api
+from minipaas_lib.model import service
+from minipaas_lib.store.directory import DirectoryStore
+from plugins.node import following, publishing
+from tests.unit.model.test_service import PROCESS
+
+
+class Docker:
+    """A scheduler whose processes a test sets."""
+
+    def __init__(self, *processes):
+        self.present = list(processes)
+
+    def processes(self, app=None):
+        return [process for process in self.present if app in (None, process.app)]
+
+
+class Counting(DirectoryStore):
+    writes = 0
+
+    def write(self, *arguments, **named):
+        self.writes += 1
+        return super().write(*arguments, **named)
+
+    def renew(self, *arguments):
+        self.writes += 1
+        return super().renew(*arguments)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Counting(str(tmp_path / "state"), str(tmp_path / "locks"))
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def test_what_runs_here_is_told_and_taken_back(store):
+    docker = Docker(PROCESS, dataclasses.replace(PROCESS, name="blog_v3.web.2", index=2))
+    publisher = publishing.Publisher(store, docker, "node1", Clock())
+    publisher.look()
+    assert following.processes(store) == {process.name: process for process in docker.present}
+
+    docker.present = [dataclasses.replace(PROCESS, state="exited", exit_code=1)]
+    publisher.look()
+    found = following.processes(store)
+    assert list(found) == [PROCESS.name] and (found[PROCESS.name].state, found[PROCESS.name].exit_code) == ("exited", 1)
+
+
+def test_nothing_is_written_while_nothing_changes_but_three_signs_of_life_a_minute(store):
+    clock = Clock()
+    publisher = publishing.Publisher(store, Docker(PROCESS), "node1", clock)
+    publisher.look()
+    first = store.writes
+    for _ in range(600):  # ten minutes, a look every second
+        clock.now += 1
+        publisher.look()
+        publisher.renew()
+    assert (store.writes - first) / 10 <= 3
+
+
+def test_a_document_that_expired_is_written_again(store):
+    clock = Clock()
+    publisher = publishing.Publisher(store, Docker(PROCESS), "node1", clock)
+    publisher.look()
+    store.delete(service.path(PROCESS))
+    clock.now += publishing.RENEW
+    publisher.renew()
+    assert PROCESS.name in following.processes(store)
+
+
+def test_an_agent_that_was_killed_leaves_nothing_behind(store):
+    publishing.Publisher(store, Docker(PROCESS), "node1", Clock()).look()
+    publishing.Publisher(store, Docker(), "node1", Clock()).look()
+    assert following.processes(store) == {}
+
+
+def test_a_process_that_moved_is_its_new_nodes_to_tell_of(store):
+    old = publishing.Publisher(store, here := Docker(PROCESS), "node1", Clock())
+    old.look()
+    moved = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8")
+    publishing.Publisher(store, Docker(moved), "node2", Clock()).look()
+    here.present = []
+    old.look()
+    assert following.processes(store) == {PROCESS.name: moved}
+
+
+def test_a_bad_document_is_passed_over(store, capsys):
+    publishing.Publisher(store, Docker(PROCESS), "node1", Clock()).look()
+    store.write("services/shop/shop_v1.web.1", "not = [toml", ttl=60)
+    store.write("services/shop/shop_v1.web.2", 'address = "; }"', ttl=60)
+    with open(store.location("services/shop/shop_v1.web.2"), "wb") as file:
+        file.write(b"\xff\xfe")
+    assert list(following.processes(store)) == [PROCESS.name]
+    assert "shop_v1.web.1 is passed over" in capsys.readouterr().err
+    assert api.documents.read(store, service.path(PROCESS))["node"] == "node1"
+
+
+def test_one_app_is_looked_at_alone(store):
+    other = dataclasses.replace(PROCESS, name="shop_v1.web.1", app="shop", release=1)
+    publisher = publishing.Publisher(store, docker := Docker(PROCESS, other), "node1", Clock())
+    publisher.look()
+    docker.present = []
+    publisher.look("shop")
+    assert list(following.processes(store)) == [PROCESS.name]
