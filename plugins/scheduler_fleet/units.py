@@ -12,9 +12,12 @@ from plugins.scheduler_fleet.unitfile import Option
 
 DOCKER = "/usr/bin/docker"
 DOCKER_SOCKET = "/var/run/docker.sock"
+FLEET_SOCKET = "/run/fleet.sock"
+MACHINE_ID = "/etc/machine-id"
 START_TIMEOUT = 600  # seconds, for the image to come over the network too
 STOP_GRACE = 15  # seconds that systemd waits longer than docker, which waits for the app
 RESTART_AFTER = 2  # seconds
+MACHINES = 100  # more than fleet can keep together
 SUFFIX = ".service"
 NODE_FILES = "/etc/minipaas"  # on every node: the addresses and certificates that it was set up with
 # 137 and 143 are what docker says of an app that SIGKILL or SIGTERM ended: no failure, it was asked for. Without it
@@ -31,8 +34,8 @@ def process_unit(
     """The options of the unit that runs `spec`; its name is unit_name(spec.name).
 
     `node_image` is the minipaas image by which the container is made; `tags` are the machine metadata that it needs;
-    `count` is how many processes of its type the release has, and `nodes` how many machines could take them. Raises
-    errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown restart policy.
+    `count` is how many processes of its type the release has, and `nodes` how many machines could take them: while
+    there are more machines, no two share one. Raises errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown restart policy.
     """
     if process_of(unit_name(spec.name)) != (spec.app, spec.release, spec.process_type, spec.index):
         raise api.errors.UsageError(f"{api.names.safe(spec.name)} is not the name of a process")
@@ -107,26 +110,27 @@ def spreads(count: int, nodes: int) -> bool:
     return 1 < count < nodes
 
 
-def conflict(app: str, release: int, process_type: str) -> str:
-    """The glob by which processes of one type of one release keep apart.
+def apart_from(app: str, release: int, process_type: str, index: int) -> list[str]:
+    """The units that one which keeps apart must not share a machine with: those of its type and release before it.
 
-    It never matches another release: those processes must start beside these.
+    Named one by one and never by a glob, which those that are started later would be refused by too, once there are as
+    many as machines. Never of another release: those processes must start beside these.
     """
-    return f"{app}_v{release}.{process_type}.*"
+    return [unit_name(f"{app}_v{release}.{process_type}.{number}") for number in range(max(1, index - MACHINES), index)]
 
 
-def carries_conflict(options) -> bool:
-    """Whether a unit refuses to share its machine: once the count reaches the nodes it has to be replaced."""
-    return any(option.section == "X-Fleet" and option.name == "Conflicts" for option in options)
+def node_run(node_image: str, *words: str, name: str = "", more: tuple[str, ...] = ()) -> list[str]:
+    """The words that run a command of minipaas in a container on a node, with the node's docker, fleet and network.
 
-
-def node_run(node_image: str, *words: str, name: str = "") -> list[str]:
-    """The words that run a command of minipaas in a container on a node, with the node's docker and network."""
+    `more` are further mounts as docker's --volume has them.
+    """
     if not re.fullmatch(_IMAGE, node_image):
         raise api.errors.BadConfig(f"{api.names.safe(node_image)} is not the name of an image", "cluster:status")
     named = ["--name", name] if name else []
-    mounts = ["--volume", f"{DOCKER_SOCKET}:{DOCKER_SOCKET}", "--volume", f"{NODE_FILES}:{NODE_FILES}:ro"]
-    return [DOCKER, "run", "--rm", *named, "--network", "host", *mounts, node_image, *words]
+    mounts = [f"{path}:{path}" for path in (DOCKER_SOCKET, FLEET_SOCKET)]
+    mounts += [f"{path}:{path}:ro" for path in (NODE_FILES, MACHINE_ID)]
+    volumes = [word for mount in [*mounts, *more] for word in ("--volume", mount)]
+    return [DOCKER, "run", "--rm", *named, "--network", "host", "--pid", "host", *volumes, node_image, *words]
 
 
 def _create_if_missing(name: str, node_image: str) -> str:
@@ -163,5 +167,6 @@ def _limit(policy: str) -> list[Option]:
 def _placement(spec, tags: dict[str, str], count: int, nodes: int) -> list[Option]:
     options = [Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, tags[key])) for key in sorted(tags)]
     if spreads(count, nodes):
-        options.append(Option("X-Fleet", "Conflicts", conflict(spec.app, spec.release, spec.process_type)))
+        others = apart_from(spec.app, spec.release, spec.process_type, spec.index)
+        options += [Option("X-Fleet", "Conflicts", other) for other in others]
     return options

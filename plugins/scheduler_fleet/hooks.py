@@ -1,0 +1,16 @@
+"""On a cluster processes run on its nodes; the scheduler of this host works on each node's docker."""
+
+from minipaas_lib import api
+
+
+@api.hookimpl(wrapper=True)
+def scheduler():
+    local = yield
+    found = api.cluster.settings()
+    if local is None or found is None:
+        return local
+    from plugins.scheduler_fleet import client, nodes
+    from plugins.scheduler_fleet.scheduler import FleetScheduler
+
+    fleet = client.Fleet(found.fleet)
+    return FleetScheduler(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))

@@ -1,0 +1,60 @@
+"""Bring an image to nodes that lack it, from this host or from a node that has it. The image keeps its ID."""
+
+from minipaas_lib import api
+from plugins.scheduler_fleet import client
+
+AT_ONCE = 4  # nodes loading at the same time
+
+
+def fetch(on, near, image: str, node: str) -> None:
+    """Have the image on this very node, from any other: it was away when the others were given it.
+
+    Raises errors.DeployFailed when nobody can be reached who has it.
+    """
+    if on.has_image(image):
+        return
+    for machine in near.all():
+        if machine.id == node:
+            continue
+        try:
+            if near.on(machine).has_image(image):
+                on.take_image(near.on(machine).give_image(image))
+                return
+        except api.errors.Unavailable as error:
+            api.output.warn(f"node {near.name(machine.id)} is passed over: {error.message}")
+    raise api.errors.DeployFailed("no node that can be reached has the image", "ps:rebuild")
+
+
+def bring(local, near, image: str, machines: list[client.Machine]) -> None:
+    """Have the image on all of `machines`; the loss of any one of them is then no loss of the image.
+
+    Raises errors.DeployFailed when nobody has it, or when no machine could be given it; a machine that cannot be reached
+    is told of: its agent fetches the image once it is back.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    def lacks(machine) -> bool | None:
+        try:
+            return not near.on(machine).has_image(image)
+        except api.errors.Unavailable as error:
+            api.output.warn(f"node {near.name(machine.id)} is passed over: {error.message}")
+            return None
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lacks, machines))
+        lacking = [machine for machine, answer in zip(machines, answers, strict=True) if answer]
+        having = [machine for machine, answer in zip(machines, answers, strict=True) if answer is False]
+        if not lacking:
+            if not having:
+                raise api.errors.DeployFailed("no node can be reached", "cluster:status")
+            return
+        source = (
+            local
+            if local.has_image(image)
+            else next((near.on(m) for m in near.all() if near.on(m).has_image(image)), None)
+        )
+        if source is None:
+            raise api.errors.DeployFailed("the image is gone from this host and from every node", "ps:rebuild")
+        api.output.info("bringing the image to " + ", ".join(near.name(machine.id) for machine in lacking))
+        for _ in pool.map(lambda machine: near.on(machine).take_image(source.give_image(image)), lacking):
+            pass

@@ -1,0 +1,146 @@
+"""The docker of a node as a unix socket of this host, for the docker SDK and docker's own program alike.
+
+The other end is the agent on the node; between them goes TLS in which both show certificates of the cluster. Every
+piece has its length before it, and a length of 0 ends that direction: docker's attach ends stdin alone.
+"""
+
+import contextlib
+import os
+import ssl
+import threading
+
+from minipaas_lib import api
+
+PORT = 7390
+SERVER = "minipaas-agent"  # the name in the certificate of every agent
+CONNECT_TIMEOUT = 5.0  # seconds
+ABSENT = 10.0  # seconds that an agent may be away, while its node is there: it takes three to start again
+CHUNK = 1 << 16
+SIZE = 4
+
+
+class Tunnels:
+    """Sockets that lead to the dockers of nodes, made when first asked for; they end with this process."""
+
+    def __init__(self, tls: ssl.SSLContext) -> None:
+        self._tls = tls
+        self._urls: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._loop = None
+        self._folder = ""
+
+    def url(self, address: str) -> str:
+        """The URL (unix:///path) of the docker at a node's IP address. Nothing is connected yet."""
+        with self._lock:
+            if address not in self._urls:
+                self._urls[address] = self._listen(address)
+            return self._urls[address]
+
+    def _listen(self, address: str) -> str:
+        import asyncio
+
+        if self._loop is None:
+            self._start()
+        path = os.path.join(self._folder, f"{len(self._urls)}.sock")
+
+        async def attend(reader, writer) -> None:
+            await _join(reader, writer, address, self._tls)
+
+        asyncio.run_coroutine_threadsafe(asyncio.start_unix_server(attend, path), self._loop).result(CONNECT_TIMEOUT)
+        return "unix://" + path
+
+    def _start(self) -> None:
+        import asyncio
+
+        self._folder = os.path.join(_place(), str(os.getpid()))
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)  # its sockets are root's on the nodes
+        self._loop = asyncio.new_event_loop()
+        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+
+
+def _place() -> str:
+    """The folder of all processes' sockets, less what processes left that have ended."""
+    import shutil
+
+    place = api.paths.cache("nodes")
+    with contextlib.suppress(FileNotFoundError):
+        for name in os.listdir(place):
+            if not os.path.exists(f"/proc/{name}"):
+                shutil.rmtree(os.path.join(place, name), ignore_errors=True)
+    return place
+
+
+def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
+    """How a head shakes hands; the texts are PEM. Raises errors.BadConfig."""
+    import tempfile
+
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        made.load_verify_locations(cadata=ca)
+        with tempfile.NamedTemporaryFile("w", prefix="minipaas-") as file:  # ssl takes these from a file alone
+            file.write(cert + "\n" + key)
+            file.flush()
+            made.load_cert_chain(file.name)
+    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
+        raise api.errors.BadConfig(
+            f"the certificates of the cluster cannot be used: {error}", "cluster:status"
+        ) from None
+    return made
+
+
+async def _join(reader, writer, address: str, tls: ssl.SSLContext) -> None:
+    """Join a local connection to the agent at `address` until both directions have ended."""
+    import asyncio
+
+    far = None
+    try:
+        far_reader, far = await _open(address, tls)
+        back = asyncio.ensure_future(_inward(far_reader, writer))
+        try:
+            await asyncio.gather(back, _outward(reader, far))
+        finally:
+            back.cancel()
+    except (TimeoutError, OSError, asyncio.IncompleteReadError, ConnectionError):
+        pass  # whoever asked sees the end of the connection
+    finally:
+        for one in (writer, far):
+            if one is not None:
+                with contextlib.suppress(OSError, RuntimeError):
+                    one.close()
+
+
+async def _open(address: str, tls: ssl.SSLContext):
+    """A connection to the agent at `address`. One that is starting again is waited for. Raises OSError."""
+    import asyncio
+
+    end = asyncio.get_running_loop().time() + ABSENT
+    while True:
+        try:
+            opening = asyncio.open_connection(address, PORT, ssl=tls, server_hostname=SERVER)
+            return await asyncio.wait_for(opening, CONNECT_TIMEOUT)
+        except ConnectionRefusedError:
+            if asyncio.get_running_loop().time() > end:
+                raise
+            await asyncio.sleep(0.2)
+
+
+async def _outward(reader, far) -> None:
+    while data := await reader.read(CHUNK):
+        far.write(len(data).to_bytes(SIZE) + data)
+        await far.drain()
+    far.write(bytes(SIZE))
+    await far.drain()
+
+
+async def _inward(far_reader, writer) -> None:
+    while size := int.from_bytes(await far_reader.readexactly(SIZE)):
+        while size:
+            part = await far_reader.read(min(size, CHUNK))
+            if not part:
+                raise OSError("cut short")
+            writer.write(part)
+            await writer.drain()
+            size -= len(part)
+    if writer.can_write_eof():
+        writer.write_eof()

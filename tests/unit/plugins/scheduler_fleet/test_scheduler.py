@@ -1,0 +1,244 @@
+import dataclasses
+import itertools
+import threading
+
+import pytest
+
+from minipaas_lib import api
+from minipaas_lib.model import service
+from minipaas_lib.store.directory import DirectoryStore
+from plugins.scheduler_fleet import client, nodes, poller, scheduler, units
+from tests.fakes import FakeScheduler
+
+ONE, TWO = "1" * 32, "2" * 32
+SPEC = api.ContainerSpec(
+    "blog_v3.web.1", "blog", 3, "web", 1, image="sha256:1", command="serve", port=5000, ports=(5000,)
+)
+
+
+class Elsewhere(FakeScheduler):
+    """A scheduler that makes others of its kind for nodes."""
+
+    def __init__(self):
+        super().__init__()
+        self.nodes, self.taken = {}, []
+
+    def elsewhere(self, url, published_at="", node=""):
+        made = Elsewhere()
+        made.gone = {"sha256:1"}
+        return self.nodes.setdefault(node, made)
+
+    def give_image(self, image):
+        yield image.encode()
+
+    def take_image(self, pieces):
+        image = b"".join(pieces).decode()
+        self.gone.discard(image)
+        self.taken.append(image)
+
+
+class Fleet:
+    """fleet, and the agents that tell the store of what it starts: on the first machine that the unit may go to."""
+
+    def __init__(self, store):
+        self.store, self.made, self.there = store, {}, []
+        self.started = "running"
+        self.ports = itertools.count(49153)
+        self.asked = 0
+
+    def machines(self):
+        return [
+            client.Machine(ONE, "192.0.2.1", {"node": "node1", "disk": "ssd"}),
+            client.Machine(TWO, "192.0.2.2", {"node": "node2"}),
+        ]
+
+    def units(self):
+        return [
+            client.Unit(name, "launched", "launched", ONE, tuple(options))
+            for name, options in sorted(self.made.items())
+        ]
+
+    def unit(self, name):
+        return next((unit for unit in self.units() if unit.name == name), None)
+
+    def submit(self, name, options, desired="launched"):
+        self.made[name] = options
+        app, release, kind, index = units.process_of(name)
+        state = {"running": ("active", "running"), "broken": ("activating", "auto-restart")}.get(self.started)
+        if state:
+            self.there.append(client.State(name, ONE, "loaded", *state, "0"))
+        if self.started == "running":
+            process = api.Process(
+                name.removesuffix(".service"), app, release, kind, index, id="ab", address="192.0.2.1", port=5000,
+                state="running", adopted=True, node=ONE, ports=((5000, next(self.ports)),),
+            )  # fmt: skip
+            api.documents.write(self.store, service.path(process), service.to_document(process), ttl=60)
+
+    def destroy(self, name):
+        self.there = [state for state in self.there if state.name != name]
+        return self.made.pop(name, None) is not None
+
+    def states(self):
+        self.asked += 1
+        return self.there
+
+
+class Tunnels:
+    def url(self, address):
+        return f"unix:///{address}"
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    store = DirectoryStore(str(tmp_path / "state"), str(tmp_path / "locks"))
+    api.documents.write(store, nodes.IMAGE, {"name": "minipaas-node:1"})
+    fleet, local = Fleet(store), Elsewhere()
+    monkeypatch.setattr(nodes, "tags", lambda app: {})
+    monkeypatch.setattr(scheduler.FleetScheduler, "_count", lambda self, spec: 1)
+    monkeypatch.setattr(poller, "INTERVAL", 0.02)
+    monkeypatch.setattr(scheduler, "PLACED", 0.3)
+    monkeypatch.setattr(scheduler, "STARTED", 0.3)
+    monkeypatch.setattr(scheduler, "SETTLED", 0.0)
+    made = scheduler.FleetScheduler(local, fleet, store, nodes.Nodes(local, fleet, Tunnels))
+    made._poller = poller.Poller(fleet.states, 0.02)
+    made.fleet, made.store = fleet, store
+    return made
+
+
+def test_a_process_is_a_unit_and_is_where_its_node_tells(world):
+    process = world.start(SPEC)
+    assert list(world.fleet.made) == ["blog_v3.web.1.service"]
+    assert (process.node, process.address, process.ports) == (ONE, "192.0.2.1", ((5000, 49153),))
+    assert world.processes("blog") == [process] and world.processes("shop") == [] and world.refresh(process) == process
+
+
+def test_every_node_gets_the_image_before_anything_starts(world):
+    world.start(SPEC)
+    world.start(dataclasses.replace(SPEC, name="blog_v3.web.2", index=2))
+    assert [world.local.nodes[node].taken for node in (ONE, TWO)] == [["sha256:1"], ["sha256:1"]]
+
+
+def test_an_image_that_nobody_has(world):
+    world.local.gone = {"sha256:1"}
+    with pytest.raises(api.errors.DeployFailed, match="gone from this host and from every node"):
+        world.start(SPEC)
+    assert world.fleet.made == {} and not world.has_image("sha256:1")
+
+
+def test_a_node_gives_the_image_when_this_host_has_lost_it(world):
+    world.start(SPEC)
+    world.local.gone = {"sha256:1"}
+    world.local.nodes[TWO].gone = {"sha256:1"}
+    assert world.has_image("sha256:1")
+    world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
+    assert world.local.nodes[TWO].taken == ["sha256:1", "sha256:1"]
+
+
+def test_no_machine_with_the_tags_is_an_error_at_once(world, monkeypatch):
+    monkeypatch.setattr(nodes, "tags", lambda app: {"disk": "nvme"})
+    with pytest.raises(
+        api.errors.DeployFailed, match="no node has disk=nvme .there are: node1: disk=ssd node=node1; node2: node=node2"
+    ):
+        world.start(SPEC)
+    monkeypatch.setattr(nodes, "tags", lambda app: {"disk": "ssd"})
+    world.start(SPEC)
+    (option,) = [one for one in world.fleet.made["blog_v3.web.1.service"] if one.name == "MachineMetadata"]
+    assert "disk=ssd" in option.value
+
+
+@pytest.mark.parametrize(
+    ("how", "said"), [("broken", "cannot be started on node node1"), ("nowhere", "waited 0 seconds for fleet to find")]
+)
+def test_a_unit_that_does_not_start_is_removed(world, how, said):
+    world.fleet.started = how
+    with pytest.raises(api.errors.DeployFailed, match=said):
+        world.start(SPEC)
+    assert world.fleet.made == {}
+
+
+def test_what_is_left_of_a_former_unit_of_the_name_is_no_failure(world, monkeypatch):
+    world.fleet.there = [client.State("blog_v3.web.1.service", TWO, "loaded", "failed", "failed", "0")]
+    world.fleet.started = "nowhere"
+    with pytest.raises(api.errors.DeployFailed, match="waited 0 seconds for blog_v3.web.1 to start"):
+        world.start(SPEC)
+
+
+def test_what_was_told_of_a_former_process_of_the_name_is_forgotten(world):
+    former = world.start(SPEC)
+    world.fleet.destroy("blog_v3.web.1.service")
+    world.fleet.started = "nowhere"
+    with pytest.raises(api.errors.DeployFailed):
+        world.start(SPEC)
+    assert world.refresh(former).state == "missing"
+
+
+def test_stopping_destroys_the_unit_before_the_container(world):
+    process = world.start(SPEC)
+    near = world.local.nodes[ONE]
+    near.containers[process.name] = process
+    seen = []
+    near.stop = lambda one, timeout=None: seen.append((one.name, dict(world.fleet.made)))
+    world.stop(process)
+    assert seen == [(process.name, {})]
+    world.stop(process)
+
+
+def test_the_processes_of_this_host_go_on_being_its_own(world):
+    old = world.local.start(dataclasses.replace(SPEC, name="blog_v2.web.1", release=2))
+    new = world.start(SPEC)
+    assert world.processes("blog") == [old, new]
+    world.adopt([old, new])
+    world.disown([old])
+    world.stop(old)
+    assert world.local.names() == [] and world.processes("blog") == [new]
+    assert world.local.calls.count(("adopt", old.name)) == 1
+
+
+def test_a_silent_process_is_what_systemd_says(world):
+    process = world.start(SPEC)
+    world.store.delete(service.path(process))
+    (silent,) = world.processes("blog")
+    assert (silent.state, silent.node, silent.address) == ("running", ONE, "")
+    world.fleet.there = [world.fleet.there[0]._replace(active="failed", sub="failed")]
+    world._poller = poller.Poller(world.fleet.states, 0.0)
+    assert world.refresh(process).state == "exited"
+    world.fleet.destroy("blog_v3.web.1.service")
+    assert world.refresh(process).state == "missing"
+
+
+def test_an_adopted_unit_that_somebody_removed(world):
+    process = world.start(SPEC)
+    world.fleet.destroy("blog_v3.web.1.service")
+    with pytest.raises(api.errors.Unavailable, match="somebody has removed it"):
+        world.adopt([process])
+
+
+def test_a_bad_document_is_nobodys_process(world, capsys):
+    process = world.start(SPEC)
+    world.store.write("services/blog/blog_v3.web.9", "x = [", ttl=60)
+    assert world.processes("blog") == [process] and "is passed over" in capsys.readouterr().err
+
+
+def test_fleet_is_asked_once_an_interval_whatever_the_number(world):
+    world._poller = poller.Poller(world.fleet.states, 5.0)
+    specs = [dataclasses.replace(SPEC, name=f"blog_v3.web.{i}", index=i) for i in range(1, 21)]
+    threads = [threading.Thread(target=world.start, args=(spec,)) for spec in specs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(world.fleet.made) == 20 and world.fleet.asked <= 2
+
+
+def test_one_offs_go_to_a_node(world):
+    assert world.run(SPEC) == 0 and world.task(SPEC, print) == 0
+    calls = [call for near in world.local.nodes.values() for call in near.calls]
+    assert ("run", "serve") in calls and ("task", "serve") in calls
+    world.tidy("blog")
+    assert all(("tidy", "blog") in near.calls for near in (world.local, *world.local.nodes.values()))
+
+
+def test_a_process_on_a_lost_node_says_so(world):
+    process = dataclasses.replace(world.start(SPEC), node="9" * 32)
+    with pytest.raises(api.errors.Unavailable, match="the node of blog_v3.web.1 is not there"):
+        world.logs([process])
