@@ -15,7 +15,6 @@ class Publisher:
         self._store, self._scheduler, self._node, self._clock = store, scheduler, node, clock
         self._published: dict[str, dict] = {}  # by path
         self._renewed: dict[str, float] = {}  # the clock's seconds, by path
-        self._found = False
 
     def look(self, app: str | None = None) -> None:
         """Publish what has changed of an app's processes, or of all, and take back what is gone.
@@ -24,11 +23,17 @@ class Publisher:
         """
         found = self._scheduler.processes(app)
         present = {api.service.path(process): api.service.to_document(process) for process in found}
+        told = {} if app else self._told()
         for path in self._of_before(app) - present.keys():
             self._take_back(path)
         for path, document in present.items():
-            if self._published.get(path) != document:
+            if self._published.get(path) == document:
+                continue
+            # Of a process that fleet has moved both nodes tell for a while: the one that runs it is right.
+            if document["state"] == "running" or not self._runs_elsewhere(path, told):
                 self._write(path, document)
+            else:
+                self._forget(path)
 
     def renew(self) -> None:
         """Let all documents live on for which it is time. Raises errors.Unavailable."""
@@ -41,13 +46,26 @@ class Publisher:
             except api.errors.NotFound:  # the store was away for longer than it lives
                 self._write(path, document)
 
+    def _told(self) -> dict[str, dict]:
+        """All documents of processes; what we have published is from now on what the store has of this node's.
+
+        An agent that was killed may have left some, and another node may have written over ours.
+        """
+        found = {path: _parsed(document.text) for path, document in self._store.read_all(api.service.FOLDER).documents.items()}
+        self._published = {path: document for path, document in found.items() if document.get("node") == self._node}
+        return found
+
+    def _runs_elsewhere(self, path: str, told: dict[str, dict]) -> bool:
+        document = told.get(path)
+        if document is None:
+            try:
+                document = _parsed(self._store.read(path).text)
+            except api.errors.NotFound:
+                return False
+        return document.get("node") != self._node and document.get("state") == "running"
+
     def _of_before(self, app: str | None) -> set[str]:
-        """The documents that this node has in the store, those of an agent that was killed too."""
-        if not self._found:
-            for path, found in self._store.read_all(api.service.FOLDER).documents.items():
-                if _node_of(found.text) == self._node:
-                    self._published[path] = {}
-            self._found = True
+        """The documents that this node has in the store."""
         return {path for path in self._published if app is None or path.startswith(f"{api.service.FOLDER}/{app}/")}
 
     def _write(self, path: str, document: dict) -> None:
@@ -59,19 +77,22 @@ class Publisher:
         """Remove our document; one that another node has written meanwhile, which runs the process now, stays."""
         try:
             found = self._store.read(path)
-            if _node_of(found.text) == self._node:
+            if _parsed(found.text).get("node") == self._node:
                 self._store.delete(path, found.revision)
         except (api.errors.NotFound, api.errors.Conflict):
             pass
+        self._forget(path)
+
+    def _forget(self, path: str) -> None:
         self._published.pop(path, None)
         self._renewed.pop(path, None)
 
 
-def _node_of(text: str) -> str:
-    """The node that a document names; empty for one that cannot be read."""
+def _parsed(text: str) -> dict:
+    """A document; empty when it cannot be read."""
     import tomllib
 
     try:
-        return str(tomllib.loads(text).get("node", ""))
+        return tomllib.loads(text)
     except ValueError:
-        return ""
+        return {}

@@ -93,6 +93,22 @@ def test_a_process_that_moved_is_its_new_nodes_to_tell_of(store):
     assert following.processes(store) == {PROCESS.name: moved}
 
 
+def test_of_two_nodes_the_one_that_still_runs_it_is_right(store):
+    here, there = Docker(PROCESS), Docker(dataclasses.replace(PROCESS, node="node2", address="192.0.2.8"))
+    ours = publishing.Publisher(store, here, "node1", Clock())
+    theirs = publishing.Publisher(store, there, "node2", Clock())
+    theirs.look()
+    ours.look()  # back from where etcd could not be reached: fleet has not stopped it yet
+    assert following.processes(store)[PROCESS.name].node == "node1"
+    here.present = [dataclasses.replace(PROCESS, state="exited")]
+    ours.look(PROCESS.app)
+    theirs.look()
+    assert following.processes(store) == {PROCESS.name: there.present[0]}
+    ours.look()
+    ours.renew()
+    assert following.processes(store) == {PROCESS.name: there.present[0]}
+
+
 def test_a_bad_document_is_passed_over(store, capsys):
     publishing.Publisher(store, Docker(PROCESS), "node1", Clock()).look()
     store.write("services/shop/shop_v1.web.1", "not = [toml", ttl=60)
