@@ -7,7 +7,7 @@ import signal
 import time
 
 from minipaas_lib import api
-from plugins.scheduler_docker import client
+from plugins.scheduler_docker import client, execs
 
 _CLIENT = "/usr/bin/docker"  # Debian's; a newer one earlier on PATH may not fit the daemon
 _TIMED_OUT = 124  # as timeout(1)
@@ -59,14 +59,14 @@ def probe(docker_api, container: str, command: list[str], timeout: float, sessio
     made = docker_api.exec_create(container, command, environment={_SESSION: session})["Id"]
     said, deadline = b"", time.monotonic() + timeout
     try:
-        for part in docker_api.exec_start(made, stream=True):
+        for part in execs.output(docker_api, made):
             said = (said + part)[-_PROBE_BYTES:]
             if time.monotonic() > deadline:
                 raise requests.exceptions.Timeout
-    except requests.exceptions.RequestException:
+    except requests.exceptions.Timeout:
         hang_up(docker_api, container, session)
         return _TIMED_OUT, f"no answer within {timeout:g} s"
-    return docker_api.exec_inspect(made)["ExitCode"] or 0, said.decode("utf-8", "replace")
+    return execs.exit_code(docker_api, made), said.decode("utf-8", "replace")
 
 
 def execute(daemon: client.Daemon, container: str, command: list[str], tty: bool, session: str) -> int:

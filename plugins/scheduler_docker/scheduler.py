@@ -3,7 +3,7 @@
 import contextlib
 
 from minipaas_lib import api
-from plugins.scheduler_docker import busybox, client, containers, detached, network, owner
+from plugins.scheduler_docker import busybox, client, containers, detached, execs, network, owner
 
 _ADDRESS_TRIES = 5
 
@@ -398,8 +398,8 @@ class DockerScheduler:
         docker_api = self.daemon.connect()
         with client.answering():
             probe = docker_api.exec_create(process.id, ["sh", "-c", "command -v bash || true"], stderr=False)["Id"]
-            said = docker_api.exec_start(probe).decode("utf-8", "replace").strip()
-            code = docker_api.exec_inspect(probe)["ExitCode"]
+            said = b"".join(execs.output(docker_api, probe)).decode("utf-8", "replace").strip()
+            code = execs.exit_code(docker_api, probe)
         if code:
             raise api.errors.Unavailable(
                 f"the image of {process.app} has no shell",
