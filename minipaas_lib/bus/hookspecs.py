@@ -43,7 +43,8 @@ def before_clone(app, name):
     """An app is about to be copied to a new one.
 
     app: App, the one that is copied; name: str, the new one's. Return list[str], what of its document only one app can
-    have and the copy does not get: "table" or "table.key" ("domains.names"); or None. Raising refuses the copy.
+    have and the copy does not get: "table" or "table.key" ("domains.names"); or None. What else plugins have in
+    apps/<app>/ of the store is copied. Raising refuses the copy.
     """
 
 

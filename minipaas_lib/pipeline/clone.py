@@ -1,5 +1,6 @@
 """Make a new app of another's wishes, repository and image. Its ledger is its own and begins with v1."""
 
+import contextlib
 import os
 
 from minipaas_lib import errors, output, paths
@@ -7,7 +8,7 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline import (
-    apps, change, compose, interrupt, journal, locks, releases, repository, repository_copy, rollout,
+    apps, change, compose, interrupt, journal, locks, releases, rename, repository, repository_copy, rollout,
 )  # fmt: skip
 from minipaas_lib.pipeline.urls import urls
 from minipaas_lib.store import open_store
@@ -30,6 +31,8 @@ def clone(source: str, name: str, deploy: bool = True) -> App:
         try:
             with journal.step(name, "copy the repository"):
                 copy_repository(source, name)
+            with journal.step(name, "copy what plugins keep of it"):
+                copy_documents(source, name)
             with journal.step(name, "write the app's document"):
                 app = apps.create(name, wishes)
         except BaseException:
@@ -54,6 +57,19 @@ def wishes_of(original: App, name: str) -> dict:
             elif isinstance(wishes.get(table), dict):
                 wishes[table].pop(inner, None)
     return {key: value for key, value in wishes.items() if value != {}}
+
+
+def kept_by_plugins(app: str) -> list[str]:
+    """The documents of an app that are neither the app's own, its ledger's nor of work in progress."""
+    ours = (*rename.passing(app), apps.document_path(app), f"apps/{app}/live")
+    return [path for path in open_store().list(f"apps/{app}") if path not in ours and not path.startswith(f"apps/{app}/releases/")]
+
+
+def copy_documents(source: str, name: str) -> None:
+    """Such as the certificates of builds, and which buildpacks they are pinned to."""
+    store = open_store()
+    for path in kept_by_plugins(source):
+        store.write(f"apps/{name}/{path.split('/', 2)[2]}", store.read(path).text)
 
 
 def copy_repository(source: str, name: str) -> None:
@@ -82,4 +98,7 @@ def resume(name: str, record: dict) -> None:
     """What a killed clone left: an app with its document is whole, and of another nothing stays."""
     if not open_store().exists(apps.document_path(name)):
         repository.remove(name)
+        for path in kept_by_plugins(name):
+            with contextlib.suppress(errors.NotFound):
+                open_store().delete(path)
     journal.end(name)

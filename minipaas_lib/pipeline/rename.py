@@ -235,7 +235,7 @@ def _resume(old: str, new: str, record: dict) -> None:
 # -- documents and files --------------------------------------------------------------------------------------------
 
 
-def _passing(app: str) -> tuple[str, ...]:
+def passing(app: str) -> tuple[str, ...]:
     """The documents of work in progress, which are the old name's or the new one's own."""
     return journal.path(app), journal.step_path(app), retire.path(app), f"apps/{app}/trial.toml"
 
@@ -244,7 +244,7 @@ def copy_documents(old: str, new: str) -> None:
     """All but the one that makes it live: that comes when it takes over. Plugins' hooks read of the new name already."""
     store = open_store()
     for path in store.list(f"apps/{old}"):
-        if path not in (*_passing(old), f"apps/{old}/live"):
+        if path not in (*passing(old), f"apps/{old}/live"):
             store.write(_under(path, new), store.read(path).text)
 
 
@@ -266,7 +266,7 @@ def remove_documents(app: str) -> None:
     """All but those of work in progress; the app's own first, so that it is no app any more."""
     store = open_store()
     for path in sorted(store.list(f"apps/{app}"), key=lambda path: path != apps.document_path(app)):
-        if path not in _passing(app)[:3]:
+        if path not in passing(app)[:3]:
             with contextlib.suppress(errors.NotFound):
                 store.delete(path)
 

@@ -12,11 +12,13 @@ from tests.unit.pipeline.test_rename import blog, documents  # noqa: F401 - a fi
 
 def test_a_copy(blog, world):  # noqa: F811
     world.ok("nginx:set", "blog", "gzip", "off")
+    store.open_store().write("apps/blog/build-ca.toml", "pem = 'x'\n")
     git.run([f"--git-dir={paths.repository('blog')}", "pack-refs", "--all"])
     before = documents("blog")
     said = world("apps:clone", "blog", "staging")
     assert said.status == 0 and "staging v1 is live: clone of blog" in said.err and "http://staging.apps.test" in said.err
     assert documents("blog") == before
+    assert documents("staging")["build-ca.toml"] == "pem = 'x'\n", "what plugins keep of it goes along"
     original, copy = apps.load("blog"), apps.load("staging")
     assert copy.config == {"A": "1"} and copy.formation == original.formation and copy.table("nginx") == {"gzip": "off"}
     assert "domains" not in copy.document and copy.document["created"]
@@ -76,7 +78,7 @@ def test_a_plugin_keeps_what_is_one_apps_own(blog, world, plugs):  # noqa: F811
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("number", range(1, 12))
+@pytest.mark.parametrize("number", range(1, 13))
 def test_a_clone_killed(blog, monkeypatch, number, when):  # noqa: F811
     mortal = Mortal(blog, monkeypatch)
     target: list = [(number, when)]
@@ -87,9 +89,10 @@ def test_a_clone_killed(blog, monkeypatch, number, when):  # noqa: F811
             mortal.die()
 
     monkeypatch.setattr(journal, "_die_here", die_here)
+    store.open_store().write("apps/blog/build-ca.toml", "pem = 'x'\n")
     before = documents("blog")
     killed = mortal(lambda: clone.clone("blog", "staging"))
-    assert killed == (not target) and (killed or number > 8)
+    assert killed == (not target) and (killed or number > 9)
     with locks.name_lock("staging"):
         pass
     assert documents("blog") == before and journal.read("staging") == {} and os.listdir(paths.work()) == []
