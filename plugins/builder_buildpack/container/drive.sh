@@ -9,11 +9,12 @@ here=/minipaas/build
 build=/app
 cache=/minipaas/cache
 
-bounded() { # SECONDS COMMAND...: ends it when it takes longer, where the stack image can do that
+limit=60 # seconds for a bin/detect, and for a bin/release
+
+bounded() { # COMMAND...: ends it, and what it began, when it takes longer, where the stack image can do that
     if command -v timeout >/dev/null 2>&1; then
-        timeout "$@"
+        timeout -s KILL "$limit" "$@"
     else
-        shift
         "$@"
     fi
 }
@@ -40,10 +41,10 @@ for pack in "$here"/packs/*; do
     name=$(cat "$here/names/$number")
     [ -f "$pack/bin/compile" ] || refuse "$name is no buildpack: it has no bin/compile"
     if [ -f "$pack/bin/detect" ]; then
-        { bounded 60 "$pack/bin/detect" "$build" </dev/null 2>&1; printf '%s' $? >"$here/out/status"; } | head -c 4096 >"$here/out/said"
+        { bounded "$pack/bin/detect" "$build" </dev/null 2>&1; printf '%s' $? >"$here/out/status"; } | head -c 4096 >"$here/out/said"
         case $(cat "$here/out/status") in
             0) echo "-----> $(head -n 1 "$here/out/said" | cut -c 1-100) app detected ($name)" ;;
-            124 | 137 | 143) refuse "bin/detect of $name took more than 60 seconds" ;;
+            124 | 137 | 143) refuse "bin/detect of $name took more than $limit seconds" ;;
             *)
                 cat "$here/out/said"
                 refuse "$name is not for this app, says its bin/detect"
@@ -54,8 +55,8 @@ for pack in "$here"/packs/*; do
     status=$?
     [ "$status" = 0 ] || refuse "bin/compile of $name ended with exit code $status"
     if [ -f "$pack/bin/release" ]; then
-        { bounded 60 "$pack/bin/release" "$build" </dev/null; printf '%s' $? >"$here/out/status"; } 2>/dev/null | head -c 65537 >"$here/out/release.$number"
-        [ "$(cat "$here/out/status")" = 0 ] || refuse "bin/release of $name failed or took more than 60 seconds"
+        { bounded "$pack/bin/release" "$build" </dev/null; printf '%s' $? >"$here/out/status"; } 2>/dev/null | head -c 65537 >"$here/out/release.$number"
+        [ "$(cat "$here/out/status")" = 0 ] || refuse "bin/release of $name failed or took more than $limit seconds"
     fi
     if [ -f "$pack/export" ]; then
         # shellcheck disable=SC1091

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minipaas_lib import errors
+from minipaas_lib import api, errors
 from minipaas_lib.model.app import App
 from plugins.builder_buildpack import build, choose, fetch, plan, references, release_yaml, settings, stack, upload
 from plugins.builder_buildpack.references import Reference
@@ -336,3 +336,35 @@ def test_only_a_builder_that_was_asked_builds():
     from plugins.builder_buildpack import hooks
 
     assert hooks.build_image(App("blog"), "dockerfile", "/x", "c", 1) is None and hooks.builder_names() == ["buildpack"]
+
+
+def driven(folder, **programs: str):
+    """Run drive.sh with one buildpack of these programs, its time limit 1 second; its status, output and reason."""
+    here = folder / "build"
+    for name in ("packs/01/bin", "names", "out", "env", "settings"):
+        (here / name).mkdir(parents=True)
+    (folder / "app").mkdir()
+    (here / "names/01").write_text("https://example.org/pack.git")
+    for name, text in programs.items():
+        (here / "packs/01/bin" / name).write_text("#!/bin/sh\n" + text)
+        (here / "packs/01/bin" / name).chmod(0o755)
+    script = api.paths.resource("plugins/builder_buildpack/container/drive.sh").decode()
+    for ours, tests in (("here=/minipaas/build", f"here={here}"), ("build=/app", f"build={folder}/app"), ("limit=60", "limit=1")):
+        assert ours in script
+        script = script.replace(ours, tests, 1)
+    (here / "drive").write_text(script)
+    done = subprocess.run(["/bin/sh", here / "drive"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+    reason = here / "out/reason"
+    return done.returncode, done.stdout, reason.read_text() if reason.exists() else ""
+
+
+@pytest.mark.parametrize("detect", ["sleep 300", "trap '' TERM\nsleep 300 &\nwait; wait; sleep 300", "while :; do :; done"])
+def test_a_detect_that_hangs_is_ended_and_named(tmp_path, detect):
+    code, _, reason = driven(tmp_path, detect=detect, compile="exit 0")
+    assert code == 1 and reason == "bin/detect of https://example.org/pack.git took more than 1 seconds"
+
+
+def test_a_release_that_hangs_is_ended_and_named(tmp_path):
+    code, said, reason = driven(tmp_path, detect="echo Slow", compile="echo compiled", release="sleep 300")
+    assert code == 1 and "-----> Slow app detected (https://example.org/pack.git)\ncompiled\n" in said
+    assert reason == "bin/release of https://example.org/pack.git failed or took more than 1 seconds"
