@@ -8,10 +8,9 @@ from plugins.builder_dockerfile import settings
 
 @api.commands.command("builder-dockerfile:set")
 @api.commands.wait_option
-@api.commands.app_argument
-@click.argument("property", metavar="<property>")
-@click.argument("value", metavar="[<value>]", required=False, default="")
-def builder_dockerfile_set(app, property, value):
+@click.option("--global", "everyone", is_flag=True, help="Set it for all apps that say nothing else")
+@click.argument("words", nargs=-1, metavar="[<app>] <property> [<value>]")
+def builder_dockerfile_set(everyone, words):
     """Set or clear how the Dockerfile of an app is built; the next build uses it.
 
     \b
@@ -24,16 +23,27 @@ def builder_dockerfile_set(app, property, value):
     no-cache          true: do every step in every build
     timeout           when a build is stopped: seconds, or such as 45m (default: 30m)
 
+    dockerfile-path, no-cache and timeout can be set with --global, too.
+
     \b
     e.g.: builder-dockerfile:set blog dockerfile-path docker/Dockerfile
           builder-dockerfile:set blog build-args NODE_ENV,RELEASE_CHANNEL
           builder-dockerfile:set blog secrets NPM_TOKEN
           builder-dockerfile:set blog target release
           builder-dockerfile:set blog build-args
+          builder-dockerfile:set --global timeout 1h
     """
+    rest = list(words)
+    app = "" if everyone else api.names.app_name(rest.pop(0) if rest else "")
+    if not 1 <= len(rest) <= 2:
+        raise api.errors.UsageError("builder-dockerfile:set takes a property and a value", "builder-dockerfile:set --help")
+    property, value = rest[0], rest[1] if len(rest) > 1 else ""
     if property not in settings.PROPERTIES:
         settings.parse(property, value)
     wanted = settings.parse(property, value) if value else None
+    if everyone and property not in settings.FOR_ALL:
+        said = f"{property} is set for one app: it names what is in its own Dockerfile and config"
+        raise api.errors.UsageError(said, f"builder-dockerfile:set <app> {property} <value>")
 
     def change(document):
         if settings.TABLE not in document:
@@ -45,20 +55,28 @@ def builder_dockerfile_set(app, property, value):
         if not document[settings.TABLE]:
             del document[settings.TABLE]
 
-    api.edit_app(app, change)
+    api.edit_app(app, change) if app else api.edit_platform(change)
     shown = f"is now {value}" if value else "is cleared"
-    api.output.step(f"{property} of {app} {shown}; to build with it: ps:rebuild {app}")
+    hint = f"; to build with it: ps:rebuild {app}" if app else ""
+    api.output.step(f"{property} of {app or 'all apps'} {shown}{hint}")
+
+
+def _rows(app=None) -> dict:
+    """The lines of builder-dockerfile:report: what holds for the app, and what is set for all apps."""
+    everywhere = settings.effective(None)
+    rows = {}
+    if app:
+        rows = {
+            "builder-dockerfile-dockerfile-path": settings.dockerfile_path(app),
+            "builder-dockerfile-build-args": settings.build_args(app),
+            "builder-dockerfile-secrets": settings.secrets(app),
+            "builder-dockerfile-target": settings.target(app),
+            "builder-dockerfile-no-cache": settings.no_cache(app),
+            "builder-dockerfile-timeout": settings.timeout(app),
+        }
+    return rows | {f"builder-dockerfile-global-{key}": everywhere.get(key, "") for key in settings.FOR_ALL}
 
 
 builder_dockerfile_report = api.commands.report_command(
-    "builder-dockerfile",
-    lambda app: {
-        "builder-dockerfile-dockerfile-path": settings.dockerfile_path(app),
-        "builder-dockerfile-build-args": settings.build_args(app),
-        "builder-dockerfile-secrets": settings.secrets(app),
-        "builder-dockerfile-target": settings.target(app),
-        "builder-dockerfile-no-cache": settings.no_cache(app),
-        "builder-dockerfile-timeout": settings.timeout(app),
-    },
-    "Report how the Dockerfile of an app is built",
+    "builder-dockerfile", _rows, "Report how the Dockerfile of an app is built", _rows
 )

@@ -10,11 +10,11 @@ _NAME = "dockerfile"
 @api.hookimpl
 def detect_builder(app, context):
     path = settings.dockerfile_path(app)
-    if path != settings.DEFAULT_PATH:
+    if app.table(settings.TABLE).get("dockerfile-path"):  # somebody said that this very app has one
         return f"{_NAME}: builder-dockerfile:set names {path}"
     if api.repository.read_file(context, path, _SIZE_LIMIT) is None:
         return None
-    return f"{_NAME}: there is a Dockerfile"
+    return f"{_NAME}: there is a {path}"
 
 
 @api.hookimpl

@@ -10,6 +10,7 @@ TIMEOUT = 30 * 60  # seconds
 _LONGEST = 24 * 60 * 60  # seconds
 _UNITS = {"": 1, "s": 1, "m": 60, "h": 3600}
 PROPERTIES = ("dockerfile-path", "build-args", "target", "secrets", "no-cache", "timeout")
+FOR_ALL = ("dockerfile-path", "no-cache", "timeout")  # the others name what only one app's Dockerfile or config has
 
 # Values travel to the docker client in its environment; these would steer the client itself.
 _REFUSED = frozenset(
@@ -18,9 +19,15 @@ _REFUSED = frozenset(
 _REFUSED_PREFIXES = ("LD_", "DOCKER_", "BUILDKIT_", "BUILDX_", "SSL_CERT_", "OTEL_", "GODEBUG", "GOTRACEBACK", "GIT_")
 
 
+def effective(app) -> dict:
+    """What is set of builds of an app (None: of any): its own over what holds for all apps."""
+    everywhere = api.platform().get(TABLE, {})
+    return {key: everywhere[key] for key in FOR_ALL if key in everywhere} | (app.table(TABLE) if app else {})
+
+
 def dockerfile_path(app) -> str:
     """The path of the app's Dockerfile in its repository."""
-    return app.table(TABLE).get("dockerfile-path") or DEFAULT_PATH
+    return effective(app).get("dockerfile-path") or DEFAULT_PATH
 
 
 def build_args(app) -> list[str]:
@@ -40,12 +47,12 @@ def target(app) -> str:
 
 def no_cache(app) -> bool:
     """Whether every build does all its steps."""
-    return bool(app.table(TABLE).get("no-cache", False))
+    return bool(effective(app).get("no-cache", False))
 
 
 def timeout(app) -> int:
     """How long a build may take, in seconds."""
-    return int(app.table(TABLE).get("timeout", TIMEOUT))
+    return int(effective(app).get("timeout", TIMEOUT))
 
 
 def parse(name: str, value: str):
@@ -104,13 +111,13 @@ def parse_target(text: str) -> str:
     return text
 
 
-def parse_no_cache(text: str) -> bool | None:
-    """True, or None for the usual. Raises errors.UsageError."""
+def parse_no_cache(text: str) -> bool:
+    """Raises errors.UsageError."""
     if text not in ("true", "false"):
         raise api.errors.UsageError(
             f"no-cache is true or false, not {api.names.safe(text)}", "builder-dockerfile:set <app> no-cache true"
         )
-    return True if text == "true" else None
+    return text == "true"
 
 
 def parse_timeout(text: str) -> int:

@@ -105,6 +105,9 @@ def test_builder_dockerfile_set_and_report(host, app, repo):
     assert host.get(host.url_host(app), "/args") == (200, "blue\n")
     host.ssh("builder-dockerfile:set", app, "dockerfile-path")
     assert host.ssh("builder-dockerfile:report", app, "--builder-dockerfile-dockerfile-path").stdout == "Dockerfile\n"
+    host.ssh("builder-dockerfile:set", "--global", "timeout", "29m")
+    assert read(host, "builder-dockerfile:report", app)["builder-dockerfile-timeout"] == 29 * 60
+    host.ssh("builder-dockerfile:set", "--global", "timeout")
 
 
 # checks:*

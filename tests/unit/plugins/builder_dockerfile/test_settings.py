@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from minipaas_lib import errors
-from plugins.builder_dockerfile import settings
+from minipaas_lib import api, errors
+from plugins.builder_dockerfile import hooks, settings
 
 
 def test_build_args_are_sorted_names():
@@ -86,7 +86,28 @@ def test_a_stage_is_a_plain_word(text):
         pass
 
 
-def test_no_cache_is_true_or_the_usual():
-    assert settings.parse("no-cache", "true") is True and settings.parse("no-cache", "false") is None
+def test_no_cache_is_true_or_false():
+    assert settings.parse("no-cache", "true") is True and settings.parse("no-cache", "false") is False
     with pytest.raises(errors.UsageError):
         settings.parse("no-cache", "yes")
+
+
+def test_what_holds_for_all_apps_and_what_one_says_instead(world, tmp_path):
+    world.ok("apps:create", "blog")
+    world.ok("builder-dockerfile:set", "--global", "dockerfile-path", "docker/File")
+    world.ok("builder-dockerfile:set", "--global", "no-cache", "true")
+    world.ok("builder-dockerfile:set", "--global", "timeout", "1h")
+    blog = api.app("blog")
+    assert (settings.dockerfile_path(blog), settings.no_cache(blog), settings.timeout(blog)) == ("docker/File", True, 3600)
+    assert hooks.detect_builder(blog, str(tmp_path)) is None, "a repository without it is for other builders"
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker/File").write_text("FROM scratch\n")
+    assert hooks.detect_builder(blog, str(tmp_path)) == "dockerfile: there is a docker/File"
+    world.ok("builder-dockerfile:set", "blog", "no-cache", "false")
+    world.ok("builder-dockerfile:set", "blog", "timeout", "90s")
+    world.ok("builder-dockerfile:set", "--global", "dockerfile-path")
+    blog = api.app("blog")
+    assert (settings.dockerfile_path(blog), settings.no_cache(blog), settings.timeout(blog)) == ("Dockerfile", False, 90)
+    assert "3600" in world.ok("builder-dockerfile:report", "--global") and "3600" in world.ok("builder-dockerfile:report", "blog")
+    for words in (["--global", "target", "x"], ["--global", "secrets", "A"], ["--global", "build-args"], ["blog"], ["--global"], ["blog", "timeout", "1h", "x"]):
+        world.refused("builder-dockerfile:set", *words)
