@@ -1,18 +1,33 @@
 """Who waits for a one-off container: the command that made it, named so that its death can be told."""
 
 import os
+import re
 
 
 def me() -> str:
-    """This process: the boot of the host, its number, and when it began (proc(5), /proc/pid/stat, field 22)."""
-    return f"{_boot()}:{os.getpid()}:{_began(os.getpid())}"
+    """This process: the boot, its number, when it began (proc(5), /proc/pid/stat, field 22), and the host."""
+    return f"{_boot()}:{os.getpid()}:{_began(os.getpid())}:{_host()}"
 
 
 def alive(owner: str) -> bool:
-    """Whether the process that `me` named still runs."""
-    boot, _, process = owner.partition(":")
-    pid, _, began = process.partition(":")
-    return boot == _boot() and pid.isdigit() and _began(int(pid)) == began != ""
+    """Whether the process that `me` named still runs. Of another host's, which uses the same node, we cannot know."""
+    found = re.fullmatch("([0-9a-f]{8}):([0-9]{1,10}):([0-9]{1,20})(?::([0-9a-f]{8})?)?", owner)
+    if not found:
+        return False
+    boot, pid, began, host = found.groups()
+    if boot == _boot():
+        return _began(int(pid)) == began
+    return bool(host and _host() and host != _host())
+
+
+def _host() -> str:
+    """What tells this host from others; empty where it has no such file (machine-id(5))."""
+    try:
+        with open("/etc/machine-id", encoding="ascii") as file:
+            found = file.read(8)
+            return found if re.fullmatch("[0-9a-f]{8}", found) else ""
+    except (OSError, ValueError):
+        return ""
 
 
 def _boot() -> str:
