@@ -1,17 +1,17 @@
-"""The image of minipaas that nodes run: this program, Python and nginx. A node itself needs neither."""
+"""The image of minipaas that nodes run: this program, Python, nginx, and busybox for liveness checks. A node itself needs neither."""
 
 from minipaas_lib import api
 
 BASE = "debian:12-slim"
 REPOSITORY = "minipaas-node"
-_PACKAGES = "ca-certificates nginx-light python3"
+_PACKAGES = "busybox-static ca-certificates nginx-light python3"
 
 
 def dockerfile(base: str) -> str:
     """The Dockerfile; packages that `base` has already are not asked for."""
     return f"""\
 FROM {base}
-RUN {{ command -v python3 && command -v nginx; }} >/dev/null \\
+RUN {{ command -v python3 && command -v nginx && command -v busybox; }} >/dev/null \\
  || {{ apt-get update -qq && apt-get install -y -qq --no-install-recommends {_PACKAGES} \\
  && rm -rf /var/lib/apt/lists/*; }}
 RUN rm -f /etc/nginx/sites-enabled/default \\

@@ -19,6 +19,8 @@ STOP_GRACE = 15  # seconds that systemd waits longer than docker, which waits fo
 RESTART_AFTER = 2  # seconds
 MACHINES = 100  # more than fleet can keep together
 SUFFIX = ".service"
+# At the same place inside and out: from it docker mounts the tool of liveness checks into processes.
+CACHE = "/var/lib/minipaas/cache"
 NODE_FILES = "/etc/minipaas"  # on every node: the addresses and certificates that it was set up with
 # 137 and 143 are what docker says of an app that SIGKILL or SIGTERM ended: no failure, it was asked for. Without it
 # such units stay "failed" in the node's systemd for ever.
@@ -127,7 +129,7 @@ def node_run(node_image: str, *words: str, name: str = "", more: tuple[str, ...]
     if not re.fullmatch(_IMAGE, node_image):
         raise api.errors.BadConfig(f"{api.names.safe(node_image)} is not the name of an image", "cluster:status")
     named = ["--name", name] if name else []
-    mounts = [f"{path}:{path}" for path in (DOCKER_SOCKET, FLEET_SOCKET)]
+    mounts = [f"{path}:{path}" for path in (DOCKER_SOCKET, FLEET_SOCKET, CACHE)]
     mounts += [f"{path}:{path}:ro" for path in (NODE_FILES, MACHINE_ID)]
     volumes = [word for mount in [*mounts, *more] for word in ("--volume", mount)]
     return [DOCKER, "run", "--rm", *named, "--network", "host", "--pid", "host", *volumes, node_image, *words]

@@ -11,7 +11,7 @@ from plugins.cluster import image
 from tests.cluster import nodes
 
 HOUSE = Path(__file__).parents[2]
-PACKAGES = "ca-certificates,nginx-light,python3"
+PACKAGES = "busybox-static,ca-certificates,nginx-light,python3"
 
 
 def base() -> str:

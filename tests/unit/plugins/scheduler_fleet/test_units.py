@@ -31,7 +31,8 @@ def test_the_text_of_a_process_unit():
         "[Service]\n"
         'ExecStartPre=/bin/sh -c "/usr/bin/docker container inspect --format ok blog_v3.web.1 >/dev/null 2>&1'
         " || exec /usr/bin/docker run --rm --network host --pid host --volume /var/run/docker.sock:/var/run/docker.sock"
-        " --volume /run/fleet.sock:/run/fleet.sock --volume /etc/minipaas:/etc/minipaas:ro"
+        " --volume /run/fleet.sock:/run/fleet.sock --volume /var/lib/minipaas/cache:/var/lib/minipaas/cache"
+        " --volume /etc/minipaas:/etc/minipaas:ro"
         ' --volume /etc/machine-id:/etc/machine-id:ro 10.0.0.1:5000/minipaas:1.0 node:create blog_v3.web.1"\n'
         "ExecStart=/usr/bin/docker start --attach blog_v3.web.1\n"
         "ExecStop=/usr/bin/docker stop --time 30 blog_v3.web.1\n"
