@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from minipaas_lib import api, cluster_settings
+from minipaas_lib.model.healthcheck import Check
 from minipaas_lib.pipeline import engines
 from plugins.cluster import certificates
 from plugins.scheduler_fleet import units
@@ -81,21 +82,81 @@ def image(head, tmp_path_factory):
     nodes.docker("rmi", "-f", "mpc-test/app:1", check=False)
 
 
-@pytest.fixture
-def release(image):
-    """blog v1, in the store; whatever runs of it is gone afterwards."""
+@pytest.fixture(scope="module")
+def deployed(image):
+    """blog v1 with two processes, as a deploy would have left it."""
     api.create_app("blog")
     made = api.Release(
-        "blog", 1, image=image, commands={"web": ["httpd", "-f", "-p", "5000", "-h", "/www"]}, formation={"web": 2}, processes=1, port=5000, status="released",
+        "blog", 1, image=image, commands={"web": ["httpd", "-f", "-p", "5000", "-h", "/www"]}, formation={"web": 2},
+        processes=1, port=5000, status="released", options={"web": {"stop_timeout": 2}},
         routing={"domains": ["blog.example.org"], "listeners": [["http", 80, 5000]]},
-        options={"web": {"stop_timeout": 2}},
+        healthchecks={"web": [Check("liveness", "up", "path", path="/", wait=1).to_document()]},
     )  # fmt: skip
     api.documents.write(api.store(), "apps/blog/releases/1.toml", made.to_document())
+    started = [api.scheduler().start(api.container_spec(made, "web", index)) for index in (1, 2)]
+    api.router().apply(route_to(started))
     yield made
     for process in api.scheduler().processes("blog"):
         api.scheduler().stop(process, 1)
     api.router().remove("blog")
     api.store().delete_tree("apps/blog")
+
+
+@pytest.fixture
+def started(cluster, deployed):
+    """The two processes, when all that earlier tests have broken is well again."""
+    until("all to be well", lambda: is_well(cluster), 90)
+    return api.scheduler().processes("blog")
+
+
+def route_to(processes, generation="v1"):
+    listeners, backends = (api.Listener("http", 80, 5000),), tuple(process.backend for process in processes)
+    return api.Route("blog", generation, ("blog.example.org",), listeners, backends)
+
+
+def is_well(cluster) -> bool:
+    """Whether both processes run, every node's agent follows the routes, and every node's nginx leads there."""
+    running = [one for one in api.scheduler().processes("blog") if one.state == "running" and one.address]
+    followed = len(api.store().children("routers")) == 3 and api.router().applied("blog")
+    try:
+        return bool(len(running) == 2 and followed and all(get(node)[0] == 200 for node in cluster.nodes))
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+class Load:
+    """Requests to the nginx of each of these nodes, one after the other, until its block ends.
+
+    `failed` are those that got no answer or another one than the page; `cut` those that broke off in the middle of it.
+    """
+
+    def __init__(self, routers):
+        self.routers, self.total, self.failed, self.cut = routers, 0, [], []
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._work)
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._ended.set()
+        self._thread.join(30)
+        print(f"{len(self.failed)} of {self.total} failed, {len(self.cut)} were cut: {self.failed[:3]}")
+
+    def _work(self):
+        while not self._ended.is_set():
+            for router in self.routers:
+                self.total += 1
+                try:
+                    status, _ = get(router)
+                    if status != 200:
+                        self.failed.append(f"{router.name}: {status}")
+                except http.client.IncompleteRead:
+                    self.cut.append(router.name)
+                except (OSError, http.client.HTTPException) as error:
+                    self.failed.append(f"{router.name}: {error!r}")
+            time.sleep(0.01)
 
 
 def get(node: nodes.Node, host: str = "blog.example.org") -> tuple[int, str]:
@@ -108,129 +169,130 @@ def get(node: nodes.Node, host: str = "blog.example.org") -> tuple[int, str]:
         connection.close()
 
 
-def deploy(release) -> list:
-    started = [api.scheduler().start(api.container_spec(release, "web", index)) for index in (1, 2)]
-    route = api.Route(
-        "blog",
-        release.name,
-        ("blog.example.org",),
-        (api.Listener("http", 80, 5000),),
-        tuple(p.backend for p in started),
-    )
-    api.router().apply(route)
-    return started
+def containers(cluster, name):
+    """The names of the nodes on which a container of that name runs."""
+    return [node.name for node in cluster.nodes if node.exec("docker", "ps", "-q", "-f", f"name=^{name}$").strip()]
 
 
-def test_a_release_runs_on_two_nodes_and_every_node_leads_to_it(cluster, release):
-    started = deploy(release)
+def test_a_release_runs_on_two_nodes_and_every_node_leads_to_it(cluster, started):
     assert len({process.node for process in started}) == 2, "two processes, two nodes"
     for node in cluster.nodes:
         assert get(node) == (200, "hello from the nodes\n"), node.name
     assert get(cluster.nodes[0], "other.example.org")[0] == 404
-    assert [process.name for process in api.scheduler().processes("blog")] == ["blog_v1.web.1", "blog_v1.web.2"]
+    assert [process.name for process in started] == ["blog_v1.web.1", "blog_v1.web.2"]
     assert api.router().applied("blog") == "v1"
     for node in cluster.nodes:
         assert "hello" not in node.exec("cat", "/run/fleet/units/blog_v1.web.1.service", check=False)
 
 
-def test_commands_reach_a_process_on_its_node(release):
-    process = deploy(release)[0]
-    assert api.scheduler().probe(process, ["/bin/busybox", "cat", "/www/index.html"], 20) == (
-        0,
-        "hello from the nodes\n",
-    )
+def test_commands_reach_a_process_on_its_node(started):
+    process = started[0]
+    said = api.scheduler().probe(process, ["/bin/busybox", "cat", "/www/index.html"], 20)
+    assert said == (0, "hello from the nodes\n")
     assert api.scheduler().inspect(process)["Name"] == "/blog_v1.web.1"
     assert api.scheduler().diagnose(process).state == "running"
+    # its check has the tool that it runs with, from the image of nodes
+    until("it to be alive", lambda: api.scheduler().inspect(process)["State"]["Health"]["Status"] == "healthy")
 
 
-def test_no_request_fails_when_a_process_is_killed(cluster, release):
-    process = deploy(release)[0]
-    node = cluster.node(process.node)
-    failed, cut, total, ended = [], [], [0], threading.Event()
+def test_no_request_fails_when_a_process_is_killed(cluster, started):
+    process = started[0]
 
-    def load():
-        while not ended.is_set():
-            for router in cluster.nodes:
-                total[0] += 1
-                try:
-                    if get(router)[0] != 200:
-                        failed.append(router.name)
-                except http.client.IncompleteRead:
-                    cut.append(router.name)  # it was being answered just then
-                except OSError as error:
-                    failed.append(f"{router.name}: {error}")
-            time.sleep(0.01)
+    def back():
+        now = api.scheduler().refresh(process)
+        return now.state == "running" and now.started != process.started
 
-    loader = threading.Thread(target=load)
-    loader.start()
-    try:
-        node.exec("docker", "kill", process.name)
-        until(
-            "the process to be back",
-            lambda: (
-                api.scheduler().refresh(process).state == "running"
-                and api.scheduler().refresh(process).started != process.started
-            ),
-            60,
-        )
-        time.sleep(1)
-    finally:
-        ended.set()
-        loader.join(30)
-    assert total[0] > 10 and not failed, f"{failed} of {total[0]}"
-    assert len(cut) <= 1, "nothing but the one request that was being answered"
+    with Load(cluster.nodes) as load:
+        cluster.node(process.node).exec("docker", "kill", process.name)
+        until("the process to be back", back, 60)
+    assert load.total > 10 and not load.failed and len(load.cut) <= 1
 
 
-def test_a_node_that_dies_is_routed_around_and_its_process_comes_up_elsewhere(cluster, release):
-    process = deploy(release)[0]
-    node = cluster.node(process.node)
-    others = [one for one in cluster.nodes if one is not node]
-    cluster.kill(node.name)
-    try:
-        for _ in range(20):
-            for router in others:
-                assert get(router)[0] == 200
-            time.sleep(0.2)
-        until(
-            "it to run elsewhere",
-            lambda: (now := api.scheduler().refresh(process)).node != process.node and now.state == "running",
-            90,
-        )
-        assert {get(router) for router in others} == {(200, "hello from the nodes\n")}
-    finally:
-        cluster.boot(node.name)
-        until("all routers to be back", lambda: len(api.store().children("routers")) == 3, 120)
-
-
-def test_sites_serve_without_agents_and_without_etcd(cluster, release):
-    deploy(release)
-    for node in cluster.nodes:
-        node.exec("docker", "kill", AGENT)
-    for node in cluster.nodes:
-        assert get(node)[0] == 200
-    until(
-        "the agents to be back",
-        lambda: all(AGENT in node.exec("docker", "ps", "--format", "{{.Names}}") for node in cluster.nodes),
-        60,
-    )
-    for node in cluster.nodes[:2]:
-        node.exec("systemctl", "kill", "-s", "STOP", "etcd.service")
-    try:
-        time.sleep(5)
+def test_agents_and_a_fleet_are_killed_and_come_back(cluster, started):
+    with Load(cluster.nodes) as load:
         for node in cluster.nodes:
-            assert get(node)[0] == 200
-        with pytest.raises(api.errors.Unavailable, match="etcd"):
-            api.documents.write(api.store(), "apps/blog/x.toml", {})
-    finally:
+            node.exec("docker", "kill", AGENT)
+        cluster.node(started[0].node).exec("systemctl", "kill", "-s", "KILL", "fleet.service")
+        began = time.monotonic()
+        api.router().apply(route_to(started, "v2"))  # waits for all of them
+        assert api.scheduler().diagnose(started[1]).state == "running"
+        print(f"routes are followed after {time.monotonic() - began:.1f} s")
+    assert load.total > 10 and not load.failed and not load.cut
+
+
+def test_docker_restarts_on_a_node(cluster, started):
+    node = cluster.node(started[0].node)
+    with Load([one for one in cluster.nodes if one is not node]) as load:
+        began = time.monotonic()
+        node.exec("systemctl", "restart", "docker.service")
+        until("all to be well", lambda: is_well(cluster), 60)
+        print(f"well after {time.monotonic() - began:.1f} s")
+    assert load.total > 10 and not load.failed and len(load.cut) <= 1
+    until("one of each to be left", lambda: [len(containers(cluster, one.name)) for one in started] == [1, 1])
+
+
+def test_a_node_is_cut_off_from_etcd_and_comes_back(cluster, started):
+    process = started[0]
+    node = cluster.node(process.node)
+    with Load(cluster.nodes) as load:
+        cluster.cut_off(node.name, "etcd")
+        try:
+            until("it to run elsewhere", lambda: len(containers(cluster, process.name)) == 2, 60)
+            time.sleep(2)
+        finally:
+            cluster.heal(node.name)
+        until("the double to be gone", lambda: len(containers(cluster, process.name)) == 1, 60)
+        until("all to be well", lambda: is_well(cluster), 60)
+    assert load.total > 10 and not load.failed and len(load.cut) <= 2
+
+
+def test_etcd_loses_its_quorum_for_a_while(cluster, started):
+    with Load(cluster.nodes) as load:
         for node in cluster.nodes[:2]:
-            node.exec("systemctl", "kill", "-s", "CONT", "etcd.service")
-    until("etcd to be back", _writes, 60)
+            node.exec("systemctl", "kill", "-s", "STOP", "etcd.service")
+        try:
+            time.sleep(12)  # longer than fleet's TTL
+            began = time.monotonic()
+            with pytest.raises(api.errors.Unavailable, match="etcd"):
+                api.documents.write(api.store(), "apps/blog/x.toml", {})
+            assert time.monotonic() - began < 10
+        finally:
+            for node in cluster.nodes[:2]:
+                node.exec("systemctl", "kill", "-s", "CONT", "etcd.service")
+        until("all to be well", lambda: is_well(cluster), 60)
+    assert load.total > 10 and not load.failed and len(load.cut) <= 2
 
 
-def _writes() -> bool:
+def test_a_bad_document_is_one_apps_own_fault(cluster, started):
+    store = api.store()
+    store.write("routes/broken.toml", "not = [toml")
+    store.write("routes/evil.toml", 'generation = "v1"\ndomains = ["evil; }"]\nlisteners = [["http", 80, 99999]]\n')
+    store.write("services/blog/nobody", "\x07", ttl=60)
+    store.write("services/blog/blog_v1.web.9", 'address = "1.2.3.4; }"', ttl=60)
     try:
-        api.documents.write(api.store(), "cluster/probe.toml", {})
-        api.store().delete("cluster/probe.toml")
-    except api.errors.MinipaasError:
-        return False
-    return True
+        with Load(cluster.nodes) as load:
+            api.router().apply(route_to(started, "v3"))
+            until("all to be well", lambda: load.total > 10 and is_well(cluster), 60)
+        assert api.router().applied("blog") == "v3" and not load.failed
+    finally:
+        for path in ("routes/broken.toml", "routes/evil.toml", "services/blog/nobody", "services/blog/blog_v1.web.9"):
+            store.delete(path)
+
+
+def test_a_node_that_dies_is_routed_around_and_its_process_comes_up_elsewhere(cluster, started):
+    process = started[0]
+    node = cluster.node(process.node)
+
+    def elsewhere():
+        now = api.scheduler().refresh(process)
+        return now.node != process.node and now.state == "running"
+
+    with Load([one for one in cluster.nodes if one is not node]) as load:
+        began = time.monotonic()
+        cluster.kill(node.name)
+        try:
+            until("it to run elsewhere", elsewhere, 90)
+            print(f"elsewhere after {time.monotonic() - began:.1f} s")
+        finally:
+            cluster.boot(node.name)
+    assert load.total > 10 and not load.failed and len(load.cut) <= 1
