@@ -145,6 +145,7 @@ _HINTS = (
     (r"no space left on device", "free disk space, then push again: doctor"),
     (r"exit code 137", "the step was killed, most likely for lack of memory; what builds may use: guard:report"),
     (r"exit code", _TRY_LOCALLY),
+    (r"target stage|build target", "name a stage of the Dockerfile: builder-dockerfile:set <app> target <stage>"),
     (r"parse error|unknown instruction|no build stage|no instructions|cannot be empty", "correct the Dockerfile"),
     (
         r"failed to do request|pull access denied|manifest|failed to resolve|no such host",

@@ -126,6 +126,7 @@ def test_every_kind_of_reason_has_a_hint_of_its_own():
     reasons = [
         "exit code 1",
         "exit code 137",
+        "target stage x could not be found",
         "unknown instruction: X",
         '"/x" not found',
         "no such host",
