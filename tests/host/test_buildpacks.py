@@ -1,14 +1,19 @@
 """Repositories without a Dockerfile, pushed over ssh and built with buildpacks."""
 
 import http.client
+import http.server
 import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
+import threading
 
 import pytest
 from conftest import MINIPAAS, Repo, docker, wait_for, word
+from test_from_archive import own_address
+from test_git_sync import GitServer
 
 # builder:set --global and local-folder hold for all apps
 pytestmark = [pytest.mark.host, pytest.mark.serial]
@@ -97,6 +102,23 @@ def head(pack: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.fixture
+def https(tmp_path):
+    """A git server of https: its address, the folder of its repositories, its certificate, which nobody has signed."""
+    root, pem = tmp_path / "https", tmp_path / "https.pem"
+    root.mkdir()
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}"]
+    subprocess.run([*words, "-keyout", f"{pem}.key", "-out", pem], check=True, capture_output=True)
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), type("Handler", (GitServer,), {"root": root}))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, f"{pem}.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"https://{own_address()}:{server.server_port}", root, pem.read_text()
+    server.shutdown()
+    server.server_close()
+
+
 def content_type(name: str, path: str) -> str:
     connection = http.client.HTTPConnection("127.0.0.1", 80, timeout=10)
     connection.request("GET", path, headers={"Host": name})
@@ -174,6 +196,28 @@ def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, push, packs):
     assert "-----> Build 2 of one" in repo.push(timeout=600).stderr  # pinned, and with the cache
     rows = json.loads(host.ssh("buildpacks:list", app, "--format", "json").stdout)
     assert rows == [{"buildpack": one, "commit": former}, {"buildpack": two, "commit": head(two)}]
+
+
+def test_a_buildpack_of_an_https_server_is_fetched_once_and_pinned(host, on_stack, push, packs, https):
+    address, root, certificate = https
+    release = "printf -- '---\\ndefault_process_types:\\n  web: exec python3 serve.py\\n'"
+    local = packs("remote", compile='echo first >"$1/page"', release=release)
+    subprocess.run(["git", "-c", "safe.directory=*", "clone", "-q", "--bare", local, root / "pack.git"], check=True)
+    url, first = f"{address}/pack.git", head(local)
+    host.ssh("buildpacks:set", on_stack, url)
+    repo, said = push(ok=False, serve__py=SERVE)
+    assert f"the buildpack {url} cannot be fetched: " in said and "certificate" in said
+    host.ssh("builder:set", on_stack, "ca-file", "-", input=certificate)
+    said = repo.push(timeout=600).stderr
+    assert f"built with {url}#{first}" in said and host.get(host.url_host(on_stack), "/page") == (200, "first\n")
+    packs("remote", compile='echo second >"$1/page"', release=release)
+    subprocess.run(["git", "-c", "safe.directory=*", f"--git-dir={root}/pack.git", "fetch", "-q", local, "+HEAD:refs/heads/master", "+HEAD:refs/heads/main"], check=True)
+    repo.commit(more="1")
+    said = repo.push(timeout=600).stderr
+    assert f"built with {url}#{first}" in said and "fetching" not in said
+    host.ssh("buildpacks:set", on_stack, url)
+    repo.commit(more="2")
+    assert f"built with {url}#{head(local)}" in repo.push(timeout=600).stderr and head(local) != first
 
 
 @pytest.fixture
