@@ -255,7 +255,7 @@ def test_etcd_loses_its_quorum_for_a_while(cluster, started):
             began = time.monotonic()
             with pytest.raises(api.errors.Unavailable, match="etcd"):
                 api.documents.write(api.store(), "apps/blog/x.toml", {})
-            assert time.monotonic() - began < 10
+            assert time.monotonic() - began < 15, "it waits 6 to 10 seconds, in which a new leader may be elected"
         finally:
             for node in cluster.nodes[:2]:
                 node.exec("systemctl", "kill", "-s", "CONT", "etcd.service")
