@@ -31,8 +31,9 @@ def ensure(name: str, app) -> str:
     if api.image.named_app(name):
         raise api.errors.BuildFailed(f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>")
     api.output.info(f"fetching the stack image {name}, which is done once and may take minutes")
+    credentials = api.call("docker_config", app=app)
     try:
-        client.run(["pull", "--quiet", name], timeout=PULL_TIMEOUT)
+        client.run([*(["--config", credentials] if credentials else []), "pull", "--quiet", name], timeout=PULL_TIMEOUT)
     except api.errors.Unavailable as error:
         raise api.errors.BuildFailed(
             f"the stack image {name} is not on this host and cannot be fetched: {error.message}",

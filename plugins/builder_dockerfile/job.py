@@ -30,6 +30,7 @@ class Job:
     ca: str = ""  # certificates in PEM
     no_cache: bool = False
     timeout: int = settings.TIMEOUT  # seconds
+    docker_config: str = ""  # a folder with the credentials of registries that FROM may need
 
     @property
     def tag(self) -> str:
@@ -51,6 +52,7 @@ def job_of(app, context: str, commit: str, number: int, text: str) -> Job:
         app=app.name, number=number, commit=commit, context=context, path=settings.dockerfile_path(app), text=text,
         target=settings.target(app), args=args, secrets={name: config[name] for name in settings.secrets(app)},
         ca=more["ca"], no_cache=settings.no_cache(app), timeout=settings.timeout(app),
+        docker_config=api.call("docker_config", app=app) or "",
     )  # fmt: skip
 
 
@@ -74,7 +76,8 @@ def command_line(client: Client, job: Job, scratch: str) -> list[str]:
 
     The tag is given to the image when all of it is done, so a build that ends early leaves none.
     """
-    command = [client.path, "build", "--progress=plain"] if client.buildkit else [client.path, "build", "--force-rm"]
+    command = [client.path, *(["--config", job.docker_config] if job.docker_config else []), "build"]
+    command += ["--progress=plain"] if client.buildkit else ["--force-rm"]
     command += ["--tag", job.tag, "--iidfile", image_file(scratch), "--file", os.path.join(job.context, job.path)]
     command += ["--label", f"minipaas.app={job.app}", "--label", f"minipaas.commit={job.commit}"]
     command += ["--target", job.target] if job.target else []

@@ -8,7 +8,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import BUSYBOX_IMAGE, docker, wait_for, word
+from conftest import BUSYBOX_IMAGE, Repo, docker, wait_for, word
 from test_from_archive import releases, send
 
 REGISTRY = "/usr/bin/docker-registry"
@@ -139,6 +139,14 @@ def test_a_registry_with_a_password_to_pull_from_and_to_send_releases_to(host, a
     host.ssh("apps:create", other_app)
     docker("image", "rm", "-f", image, ok=False)
     assert host.ssh("git:from-image", other_app, name, ok=False).returncode == 1
+
+    # a Dockerfile may build on it for the app that is logged in
+    repo = Repo(host, tmp_path / "repo", other_app, Dockerfile=f"FROM {name}\nRUN [\"sh\", \"-c\", \"echo -n built on it > /www/index.html\"]\n")
+    assert repo.push(ok=False).returncode != 0
+    host.ssh("registry:login", "--password-stdin", other_app, registry, "anna", input=PASSWORD + "\n")
+    repo.commit(more="1")
+    repo.push()
+    assert host.get(host.url_host(other_app)) == (200, "built on it")
 
     host.ssh("registry:set", app, "server", registry)
     host.ssh("registry:set", app, "image-repo", f"sent/{app}")

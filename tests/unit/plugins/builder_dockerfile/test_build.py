@@ -98,6 +98,8 @@ def test_no_value_of_a_build_argument_stands_in_the_command_line(monkeypatch):
 
 
 def test_secrets_travel_under_names_of_ours_and_in_no_argument():
+    private = dataclasses.replace(JOB, docker_config="/c")
+    assert job.command_line(client.Client("/usr/bin/docker", True), private, "/w/s")[:5] == ["/usr/bin/docker", "--config", "/c", "build", "--progress=plain"]
     secret = dataclasses.replace(JOB, args={}, secrets={"DOCKER_HOST": "tcp://evil", "A": "hidden-a"}, target="release", no_cache=True, ca="PEM")
     command, env = job.command_line(DOCKER, secret, "/w/s"), job.environment(DOCKER, secret)
     assert ["--secret", "id=A,env=MINIPAAS_SECRET_0", "--secret", "id=DOCKER_HOST,env=MINIPAAS_SECRET_1"] == command[-7:-3]
