@@ -49,6 +49,8 @@ _MODULES = {
     "unfinished_copy": ("store.copy", "unfinished"),
     "open_directory": ("store", "open_directory"),
     "forget_store": ("store", "forget"),
+    "retiring": ("pipeline.retire", "waiting"),
+    "bare_lock": ("pipeline.locks", "bare_lock"),
     "app_names": ("pipeline.apps", "names"),
     "app": ("pipeline.apps", "load"),
     "renamed_to": ("pipeline.apps", "renamed_to"),
@@ -105,6 +107,7 @@ _MODULES = {
     "holder": ("pipeline.locks", "holder"),
     "scheduler": ("pipeline.engines", "scheduler"),
     "router": ("pipeline.engines", "router"),
+    "forget_engines": ("pipeline.engines", "forget"),
     "call": ("bus.manager", "call"),
     "notify": ("bus.manager", "notify"),
 }

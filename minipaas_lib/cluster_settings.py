@@ -5,6 +5,7 @@
     cert = "/etc/minipaas/client.pem"
     key = "/etc/minipaas/client-key.pem"
     fleet = "unix:///var/run/fleet.sock"
+    moving = "in"                               # while apps are on their way to the cluster; "out": back to this host
 
     [node]                                      # whatever the agent of this machine is to know
 
@@ -16,7 +17,8 @@ from typing import NamedTuple
 
 from minipaas_lib import errors, paths
 
-_TEXTS = ("ca", "cert", "key", "fleet")
+_TEXTS = ("ca", "cert", "key", "fleet", "moving")
+IN, OUT = "in", "out"  # values of `moving`
 
 
 class ClusterSettings(NamedTuple):
@@ -26,6 +28,7 @@ class ClusterSettings(NamedTuple):
     key: str = ""  # file of its private key
     fleet: str = ""  # URL of fleet's API: unix:///..., http://...
     node: dict = {}  # the table [node], as it stands
+    moving: str = ""  # IN or OUT while apps are moved between this host and the cluster
 
 
 def path() -> str:
@@ -33,8 +36,19 @@ def path() -> str:
     return os.path.join(paths.root(), "cluster.toml")
 
 
+_assumed: ClusterSettings | None = None
+
+
+def assume(found: ClusterSettings | None) -> None:
+    """Have this process go by these settings and not by the file, until it assumes None: to try them first."""
+    global _assumed
+    _assumed = found
+
+
 def settings() -> ClusterSettings | None:
     """What the file says; None where there is none. Raises errors.BadConfig."""
+    if _assumed is not None:
+        return _assumed
     try:
         os.stat(path())
     except (FileNotFoundError, NotADirectoryError):
@@ -66,6 +80,8 @@ def parse(table: dict) -> ClusterSettings:
             raise _bad(f"{name} must be a text")
     if bool(table.get("cert")) != bool(table.get("key")):
         raise _bad("cert and key belong together")
+    if table.get("moving", "") not in ("", IN, OUT):
+        raise _bad(f"moving must be {IN} or {OUT}")
     if not isinstance(table.get("node", {}), dict):
         raise _bad("node must be a table")
     if unknown := sorted(table.keys() - {"etcd", "node", *_TEXTS}):

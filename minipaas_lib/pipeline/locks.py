@@ -5,7 +5,7 @@ import os
 
 from minipaas_lib import caller, errors
 from minipaas_lib.pipeline import apps
-from minipaas_lib.store import open_store
+from minipaas_lib.store import is_current, open_store
 from minipaas_lib.store.contract import LockHolder
 
 patience = 0.0
@@ -41,10 +41,15 @@ def name_lock(name: str):
 
 @contextlib.contextmanager
 def bare_lock(name: str, wait: float):
-    """The lock alone, waiting up to `wait` seconds: what a dead holder left is as it was. Raises errors.Locked."""
+    """The lock alone, waiting up to `wait` seconds: what a dead holder left is as it was.
+
+    Raises errors.Locked, also where another store is in use by now.
+    """
     lock = open_store().lock(f"apps/{name}", holder(), wait=wait)
     held.append(lock)
     try:
+        if not is_current():
+            raise errors.Locked("this host has just joined a cluster or left one", "give the command again")
         yield
     finally:
         held.remove(lock)

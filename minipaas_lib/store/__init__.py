@@ -1,5 +1,7 @@
 """Where state lives: `open_store()` gives the store of this host, in its own folder or in the cluster it belongs to."""
 
+import os
+
 from minipaas_lib import cluster_settings, paths
 from minipaas_lib.store.contract import Store
 from minipaas_lib.store.directory import DirectoryStore
@@ -26,6 +28,11 @@ def open_cluster(found: cluster_settings.ClusterSettings, quorum: bool = True) -
     from minipaas_lib.store.etcd import EtcdStore
 
     return EtcdStore(found.etcd, found.ca, found.cert, found.key, paths.cache("etcd"), quorum)
+
+
+def is_current() -> bool:
+    """Whether the store that open_store() gives is the one in use: cluster.toml may have come or gone since."""
+    return isinstance(open_store(), DirectoryStore) is not os.path.exists(cluster_settings.path())
 
 
 def forget() -> None:
