@@ -36,9 +36,9 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
             gevent.spawn(again, "docker's events", lambda: _hear(scheduler, publisher)),
             gevent.spawn(again, "telling of the processes", lambda: _every(FULL_LOOK, publisher.look)),
             gevent.spawn(again, "renewing", lambda: _every(RENEWAL, publisher.renew)),
-            gevent.spawn(again, "watching the routes", lambda: _watch(store, routing.FOLDER, stale)),
-            gevent.spawn(again, "watching the processes", lambda: _watch(store, api.service.FOLDER, stale)),
-            gevent.spawn(again, "following the routes", lambda: _follow(follower, stale)),
+            gevent.spawn(again, "watching the routes", lambda: watch(store, routing.FOLDER, stale)),
+            gevent.spawn(again, "watching the processes", lambda: watch(store, api.service.FOLDER, stale)),
+            gevent.spawn(again, "following the routes", lambda: follow(follower, stale)),
             gevent.spawn(again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
         ],
         raise_error=True,
@@ -87,7 +87,7 @@ def _every(seconds: float, look) -> None:
         gevent.sleep(seconds)
 
 
-def _watch(store, folder: str, stale: Event) -> None:
+def watch(store, folder: str, stale: Event) -> None:
     """Set `stale` at once and whenever something below the folder changes."""
     token = store.watch(folder)
     while True:
@@ -98,7 +98,7 @@ def _watch(store, folder: str, stale: Event) -> None:
         token = newer
 
 
-def _follow(follower: following.Follower, stale: Event) -> None:
+def follow(follower: following.Follower, stale: Event) -> None:
     while True:
         stale.wait(RENEWAL)
         stale.clear()

@@ -39,6 +39,15 @@ def node_router():
     os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # noqa: S606 - it takes our place
 
 
+@api.commands.command("node:follow", help="Route requests on a head of a cluster as its nodes do, while it is one.\n\n\b\n"
+                                          "e.g.: node:follow --serve")  # fmt: skip
+@click.option("--serve", is_flag=True, required=True, help="Go on until this host leaves the cluster")
+def node_follow(serve):
+    from plugins.node import head
+
+    head.serve()
+
+
 def files_of(keys: dict[str, str]) -> dict[str, str]:
     """The certificates as files that only we can read: ssl takes them in no other way."""
     folder = api.paths.cache("agent")

@@ -58,6 +58,14 @@ class EveryRouter:
                 api.output.warn(f"{path} is passed over: it is no document of a router")
         return found
 
+    def behind(self) -> dict[str, list[str]]:
+        """By living router, the apps whose route, as it is now, it has not taken up."""
+        wanted = {path: routing.digest(text) for path, text in following.texts(self._store, routing.FOLDER).items()}
+        return {
+            router: [app for app in map(_app, wanted) if said.get("applied", {}).get(app) != wanted[routing.path(app)]]
+            for router, said in self.routers().items()
+        }
+
     def _placed(self, backend: "api.Backend", former: str | None) -> "api.Backend":
         """The backend with an address; where nobody tells of the process just now, the one it had in the last route."""
         if backend.address or former is None:
@@ -106,3 +114,7 @@ class EveryRouter:
             return self._store.read(path).text
         except api.errors.NotFound:
             return None
+
+
+def _app(path: str) -> str:
+    return path.rpartition("/")[2].removesuffix(".toml")

@@ -10,7 +10,9 @@ def scheduler():
     if local is None or found is None:
         return local
     from plugins.scheduler_fleet import client, nodes
+    from plugins.scheduler_fleet.homeward import HomewardScheduler
     from plugins.scheduler_fleet.scheduler import FleetScheduler
 
     fleet = client.Fleet(found.fleet)
-    return FleetScheduler(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))
+    kind = HomewardScheduler if found.moving == api.cluster.OUT else FleetScheduler
+    return kind(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))

@@ -11,6 +11,7 @@ NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
 FRESH = 2.0  # seconds for which the list of machines is not asked for again
 TABLE = "tags"
 IMAGE = "cluster/image.toml"
+DRAINED = "cluster/drained.toml"
 KEYS = "cluster/head.toml"  # the certificate by which nodes know a head
 
 
@@ -56,6 +57,15 @@ def tags(app: str) -> dict[str, str]:
     """The machine metadata that the app asks for."""
     found = api.app(app).document.get(TABLE, {})
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def drained(store) -> set[str]:
+    """The ids of the machines that nothing is to be started on."""
+    try:
+        found = api.documents.read(store, DRAINED).get("nodes", [])
+    except api.errors.NotFound:
+        return set()
+    return {node for node in found if isinstance(node, str)} if isinstance(found, list) else set()
 
 
 def image(store) -> str:

@@ -10,7 +10,7 @@ import time
 import tomllib
 
 from minipaas_lib import api
-from plugins.scheduler_fleet import client, images, nodes, poller, units
+from plugins.scheduler_fleet import client, images, machines, nodes, poller, units
 
 PLACED = 20.0  # seconds until fleet must have found a machine for a unit: its engine looks every two
 SETTLED = 8.0  # seconds until a failure that fleet tells of is one of this start: its agents act every five
@@ -26,6 +26,7 @@ class FleetScheduler:
     def __init__(self, local, fleet: client.Fleet, store, near: "nodes.Nodes") -> None:
         self.local, self._fleet, self._store, self._nodes = local, fleet, store, near
         self._poller = poller.Poller(fleet.states)
+        self.machines = machines.Machines(fleet)
 
     def has_image(self, image: str) -> bool:
         return self.local.has_image(image) or any(self._nodes.on(m).has_image(image) for m in self._nodes.all())
@@ -33,9 +34,9 @@ class FleetScheduler:
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         machines = self._fitting(spec.app)
         images.bring(self.local, self._nodes, spec.image, machines)
-        options = units.process_unit(
-            spec, nodes.image(self._store), nodes.tags(spec.app), self._count(spec), len(machines)
-        )
+        only = tuple(machine.id for machine in machines) if nodes.drained(self._store) else ()
+        tags, count = nodes.tags(spec.app), self._count(spec)
+        options = units.process_unit(spec, nodes.image(self._store), tags, count, len(machines), only)
         unit = units.unit_name(spec.name)
         self._forget(spec)  # what was told of a former process of that name
         asked = time.monotonic()
@@ -233,9 +234,12 @@ class FleetScheduler:
         return newest.formation.get(spec.process_type, 1) if newest else 1
 
     def _fitting(self, app: str) -> list[client.Machine]:
-        """The machines that the app's tags allow. Raises errors.DeployFailed when there is none."""
-        wanted = nodes.tags(app)
-        present = self._nodes.all()
+        """The machines that the app's tags allow, less those that are drained.
+
+        Raises errors.DeployFailed when there is none.
+        """
+        wanted, drained = nodes.tags(app), nodes.drained(self._store)
+        present = [machine for machine in self._nodes.all() if machine.id not in drained]
         found = [m for m in present if all(m.metadata.get(key) == value for key, value in wanted.items())]
         if not found:
             asked = " ".join(f"{key}={value}" for key, value in sorted(wanted.items()))

@@ -21,6 +21,7 @@ MACHINES = 100  # more than fleet can keep together
 SUFFIX = ".service"
 # At the same place inside and out: from it docker mounts the tool of liveness checks into processes.
 CACHE = "/var/lib/minipaas/cache"
+MARK = "minipaas"  # the metadata by which one machine is told from all others: its id
 NODE_FILES = "/etc/minipaas"  # on every node: the addresses and certificates that it was set up with
 # 137 and 143 are what docker says of an app that SIGKILL or SIGTERM ended: no failure, it was asked for. Without it
 # such units stay "failed" in the node's systemd for ever.
@@ -31,13 +32,16 @@ _IMAGE = "[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}"
 
 
 def process_unit(
-    spec: "api.ContainerSpec", node_image: str, tags: dict[str, str] | None = None, count: int = 1, nodes: int = 1
+    spec: "api.ContainerSpec", node_image: str, tags: dict[str, str] | None = None, count: int = 1, nodes: int = 1,
+    only: tuple[str, ...] = (),
 ) -> list[Option]:
     """The options of the unit that runs `spec`; its name is unit_name(spec.name).
 
     `node_image` is the minipaas image by which the container is made; `tags` are the machine metadata that it needs;
     `count` is how many processes of its type the release has, and `nodes` how many machines could take them: while
-    there are more machines, no two share one. Raises errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown restart policy.
+    there are more machines, no two share one. `only` are the ids of the machines that it may go to, which are marked with
+    them; none for all. Raises errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown
+    restart policy.
     """
     if process_of(unit_name(spec.name)) != (spec.app, spec.release, spec.process_type, spec.index):
         raise api.errors.UsageError(f"{api.names.safe(spec.name)} is not the name of a process")
@@ -58,6 +62,8 @@ def process_unit(
         # docker keeps what the app prints; the journal need not keep it too.
         Option("Service", "StandardOutput", "null"),
         *_placement(spec, tags or {}, count, nodes),
+        # The same key twice: one of them will do.
+        *[Option("X-Fleet", "MachineMetadata", unitfile.metadata(MARK, machine)) for machine in only],
     ]
     unitfile.check(options)
     return options

@@ -242,3 +242,32 @@ def test_a_process_on_a_lost_node_says_so(world):
     process = dataclasses.replace(world.start(SPEC), node="9" * 32)
     with pytest.raises(api.errors.Unavailable, match="the node of blog_v3.web.1 is not there"):
         world.logs([process])
+
+
+def test_nothing_starts_on_a_drained_node(world):
+    api.documents.write(world.store, nodes.DRAINED, {"nodes": [TWO]})
+    world.start(SPEC)
+    options = world.fleet.made["blog_v3.web.1.service"]
+    assert [one.value for one in options if one.name == "MachineMetadata"] == [f"minipaas={ONE}"]
+    assert TWO not in world.local.nodes, "it gets no image either"
+    api.documents.write(world.store, nodes.DRAINED, {"nodes": [ONE, TWO]})
+    with pytest.raises(api.errors.DeployFailed, match="no node has come yet"):
+        world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
+
+
+def test_a_broken_word_on_drained_nodes_is_none(world):
+    world.store.write(nodes.DRAINED, 'nodes = "all"\n')
+    assert nodes.drained(world.store) == set()
+
+
+def test_on_the_way_back_what_starts_starts_here(world):
+    from plugins.scheduler_fleet import homeward
+
+    world.start(SPEC)
+    world.local.gone = {"sha256:1"}
+    back = homeward.HomewardScheduler(world.local, world.fleet, world.store, world._nodes)
+    started = back.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
+    assert started.node == "" and world.local.taken == ["sha256:1"]
+    assert sorted(world.fleet.made) == ["blog_v3.web.1.service"]
+    assert [process.name for process in back.processes("blog")] == ["blog_v3.web.1", "blog_v4.web.1"]
+    assert back._somewhere(SPEC) is world.local

@@ -1,0 +1,16 @@
+"""The scheduler of a host that is leaving its cluster: what starts, starts here; what runs on nodes can be stopped."""
+
+from plugins.scheduler_fleet import images
+from plugins.scheduler_fleet.scheduler import FleetScheduler
+
+
+class HomewardScheduler(FleetScheduler):
+    """See bus.engines.Scheduler."""
+
+    def start(self, spec: "api.ContainerSpec") -> "api.Process":  # noqa: F821
+        images.fetch(self.local, self._nodes, spec.image, "")
+        return self.local.start(spec)
+
+    def _somewhere(self, spec: "api.ContainerSpec"):  # noqa: F821
+        images.fetch(self.local, self._nodes, spec.image, "")
+        return self.local
