@@ -19,7 +19,9 @@ def make(folder: str) -> dict[str, dict[str, str]]:
     _openssl("req", "-x509", *_CURVE, "-days", DAYS, "-subj", "/CN=minipaas", "-keyout", ca_key, "-out", ca)
     made = {}
     for part, name, use in (("agent", AGENT, "serverAuth"), ("head", HEAD, "clientAuth")):
-        key, request, cert, about = (os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem", ".ext"))
+        key, request, cert, about = (
+            os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem", ".ext")
+        )
         with open(about, "w", encoding="ascii") as file:
             file.write(f"subjectAltName=DNS:{name}\nextendedKeyUsage={use}\nbasicConstraints=CA:FALSE\n")
         _openssl("req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)

@@ -492,3 +492,19 @@ def test_doctor_names_the_broken_link(host, one):
     host.ssh("ps:restart", one)
     assert f"app {one}: processes" in parts(True)
     wait_for(lambda: host.ssh("doctor", ok=False).returncode == 0, 60)
+
+
+def test_cluster(host, one):
+    assert read(host, "cluster:status") == {"cluster": False, "wrong": []}
+    said = host.ssh("cluster:cloud-config", "--node", "node2", "--members", "node1=10.0.0.1,node2=10.0.0.2").stdout
+    assert said.startswith("#cloud-config\n") and 'listen-peer-urls: "http://10.0.0.2:2380"' in said
+    refused = host.ssh("cluster:leave", ok=False)
+    assert refused.returncode == 77 and "on the host itself" in refused.stderr
+
+
+def test_tags(host, one):
+    host.ssh("tags:set", one, "disk=ssd", "zone=b")
+    host.ssh("tags:unset", one, "zone")
+    assert read(host, "tags:report", one) == {"tag-disk": "ssd"}
+    host.ssh("tags:unset", one, "disk")
+    assert host.get(host.url_host(one))[0] == 200, "on one host they change nothing that runs"

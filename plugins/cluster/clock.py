@@ -1,0 +1,39 @@
+"""How far another machine's clock is from ours, by the Date header of a server on it."""
+
+import ssl
+import time
+
+LIMIT = 10.0  # seconds that clocks may differ
+TIMEOUT = 5.0  # seconds for an answer
+
+
+def offset(url: str, tls: "ssl.SSLContext | None" = None) -> float | None:
+    """Seconds by which the clock at `url` (http://host:port) is ahead of ours; None where it does not tell."""
+    import email.utils
+    import http.client
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(url)
+    where = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(*where, timeout=TIMEOUT, **({"context": tls} if parts.scheme == "https" else {}))
+    try:
+        asked = time.time()
+        connection.request("GET", "/version")
+        said = connection.getresponse().getheader("Date") or ""
+        between = (asked + time.time()) / 2
+        return email.utils.parsedate_to_datetime(said).timestamp() + 0.5 - between  # it counts whole seconds
+    except (OSError, http.client.HTTPException, ValueError, TypeError):
+        return None
+    finally:
+        connection.close()
+
+
+def context(found: "api.cluster.ClusterSettings") -> "ssl.SSLContext | None":  # noqa: F821
+    """How to speak TLS with etcd; None without https. Raises OSError for files that cannot be used."""
+    if not any(url.startswith("https:") for url in found.etcd):
+        return None
+    made = ssl.create_default_context(cafile=found.ca or None)
+    if found.cert:
+        made.load_cert_chain(found.cert, found.key)
+    return made

@@ -1,0 +1,151 @@
+"""The commands that grow one host to a cluster, look at it, and go back."""
+
+import click
+
+from minipaas_lib import api
+
+FLEET = "unix:///var/run/fleet.sock"
+
+
+@api.commands.command("cluster:init")
+@click.option(
+    "--etcd", default="", metavar="URL[,URL...]", help="The addresses of etcd's members, as nodes reach them too"
+)
+@click.option(
+    "--fleet", default=FLEET, metavar="URL[,URL...]", help=f"Where fleet answers: {FLEET} or http://host:port"
+)
+@click.option("--ca", default="", metavar="FILE", help="The certificate authority of etcd, below /etc/minipaas")
+@click.option("--cert", default="", metavar="FILE", help="The certificate that etcd asks of us, below /etc/minipaas")
+@click.option("--key", default="", metavar="FILE", help="Its key, below /etc/minipaas")
+@click.option("--address", default="", metavar="IP", help="The address at which nodes reach this host")
+@click.option("--base", default="debian:12-slim", metavar="IMAGE", help="What the image of nodes is built from")
+@click.option("--check", is_flag=True, help="Only look whether all is as it must be")
+def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
+    """Bring this host and its apps into a cluster. No request fails meanwhile.
+
+    First every part is looked at, and nothing is changed unless all is well. Each app moves as in an ordinary restart:
+    its new processes serve before the old ones go. If the command is interrupted, give it again without options, or
+    cluster:leave to go back. On a host of a cluster it brings nodes what they lack.
+
+    \b
+    e.g.: cluster:init --etcd http://10.0.0.1:2379,http://10.0.0.2:2379,http://10.0.0.3:2379 --fleet http://10.0.0.1:49153
+          cluster:init --check --etcd http://10.0.0.1:2379
+          cluster:init
+    """
+    from plugins.cluster import checks, delivery, joining
+
+    found = joining.settings(etcd, fleet, ca, cert, key)
+    machines = joining.machines_of(found)
+    _show(checks.findings(joining.look(found, machines)))
+    if check:
+        return
+    joining.prepare(found, machines, base, address or delivery.own_address(found.etcd))
+    joining.switch(found)
+    joining.move(found)
+    api.output.step("This host is the head of a cluster. Look at it with: cluster:status")
+
+
+def _show(findings) -> None:
+    """Print what was found. Raises errors.Unavailable where something is wrong."""
+    api.output.step("Looking at all parts")
+    wrong = [finding for finding in findings if not finding.ok]
+    for finding in findings:
+        (api.output.info if finding.ok else api.output.warn)(f"{finding.part}: {finding.said}")
+        if finding.fix:
+            api.output.info(f"    {finding.fix}")
+    if wrong:
+        raise api.errors.Unavailable(f"{len(wrong)} of {len(findings)} parts are not as they must be", wrong[0].fix)
+
+
+@api.commands.command("cluster:leave")
+def cluster_leave():
+    """Bring the apps of the cluster back to this one host. No request that comes to this host fails meanwhile.
+
+    Have all domains lead to this host first: an app that has moved is no longer answered for by the nodes. If the
+    command is interrupted, give it again.
+
+    \b
+    e.g.: cluster:leave
+    """
+    from plugins.cluster import leaving
+
+    if api.cluster.settings() is None and not leaving.is_begun():
+        raise api.errors.UsageError("this host belongs to no cluster", "cluster:init --etcd URL[,URL...]")
+    leaving.leave()
+    api.output.step("This host is on its own again")
+
+
+@api.commands.command("cluster:status")
+@api.commands.format_option
+def cluster_status(format):
+    """Report etcd's members, the nodes, what their routers have applied, and what is wrong.
+
+    \b
+    e.g.: cluster:status
+          cluster:status --format json
+    """
+    from plugins.cluster import looking
+
+    found = looking.status()
+    api.commands.print_json(found) if format == "json" else looking.show(found)
+
+
+@api.commands.command("cluster:drain")
+@click.argument("node", metavar="<node>")
+def cluster_drain(node):
+    """Have nothing run on a node: what runs there starts elsewhere first. Its router goes on.
+
+    \b
+    e.g.: cluster:drain node2
+    """
+    from plugins.cluster import draining
+
+    _member()
+    machine = draining.find(node)
+    draining.drain(machine)
+    api.output.step(f"Nothing runs on {machine.metadata.get('node', machine.id[:8])} any more; it may be shut down")
+
+
+@api.commands.command("cluster:undrain")
+@click.argument("node", metavar="<node>")
+def cluster_undrain(node):
+    """Let processes be started on a node again. Those that run elsewhere stay there until they are next replaced.
+
+    \b
+    e.g.: cluster:undrain node2
+    """
+    from plugins.cluster import draining
+
+    _member()
+    machine = draining.find(node)
+    draining.undrain(machine)
+    api.output.step(f"Processes may be started on {machine.metadata.get('node', machine.id[:8])} again")
+
+
+def _member() -> None:
+    """Raise errors.UsageError on a host without a cluster."""
+    if api.cluster.settings() is None:
+        raise api.errors.UsageError("this host belongs to no cluster", "cluster:init --etcd URL[,URL...]")
+
+
+@api.commands.command("cluster:cloud-config")
+@click.option("--node", default="node1", metavar="NAME", help="What the node is called")
+@click.option(
+    "--members", default="", metavar="NAME=IP[,NAME=IP...]", help="The nodes that keep etcd, this one maybe among them"
+)
+@click.option("--metadata", default="", metavar="KEY=VALUE[,...]", help="What tags:set can ask for")
+def cluster_cloud_config(node, members, metadata):
+    """Print the user data with which a CoreOS machine boots as a node: docker, etcd with its v2 API, fleet.
+
+    A node named in --members keeps etcd; any other reaches the members' etcd through a proxy. On a cluster, --members
+    may be left out: those that etcd tells of are taken. Our own parts come to a node through fleet; to bring them to a
+    node that joins later, give cluster:init again.
+
+    \b
+    e.g.: cluster:cloud-config --node node1 --members node1=10.0.0.1,node2=10.0.0.2,node3=10.0.0.3
+          cluster:cloud-config --node node4 --metadata disk=ssd
+    """
+    from plugins.cluster import cloud_config
+
+    chosen = cloud_config.parse_members(members) if members else cloud_config.known_members()
+    api.output.data(cloud_config.text(node, chosen, cloud_config.parse_metadata(metadata)).rstrip("\n"))

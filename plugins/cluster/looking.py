@@ -1,0 +1,122 @@
+"""What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
+
+from minipaas_lib import api
+from plugins.cluster import draining, head, joining, record
+
+HEAD = "head-"  # what the names of heads' routers begin with
+
+
+def status() -> dict:
+    """All of it as plain data. What does not answer is among `wrong`; nothing is raised for it."""
+    found = api.cluster.settings()
+    if found is None:
+        begun = record.read(record.JOINING) or record.read(record.LEAVING)
+        wrong = ["a move was interrupted: cluster:init or cluster:leave goes on"] if begun else []
+        return {"cluster": False, "wrong": wrong}
+    wrong: list[str] = []
+    members = [member._asdict() for member in api.store().cluster.states()]
+    wrong += [f"etcd {member['url']}: {member['reason']}" for member in members if not member["serves"]]
+    if sum(member["serves"] for member in members) * 2 <= len(members):
+        wrong.append("etcd has no quorum: sites go on with their last routes, and nothing can be changed")
+        return {"cluster": True, "moving": found.moving, "etcd": members, "nodes": [], "heads": [], "wrong": wrong}
+    try:
+        nodes, heads = _nodes(), _heads()
+    except api.errors.MinipaasError as error:
+        nodes, heads = [], []
+        wrong.append(error.message)
+    if found.moving:
+        back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
+        wrong.append(f"apps are being moved, or that was interrupted: {back} goes on")
+    elif not head.is_followed():
+        wrong.append("this host's nginx does not follow the routes: the next command that changes one mends it")
+    wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
+    return {"cluster": True, "moving": found.moving, "etcd": members, "nodes": nodes, "heads": heads, "wrong": wrong}
+
+
+def _nodes() -> list[dict]:
+    machines, router = api.scheduler().machines, api.router()
+    states = {unit: machines.outcomes(unit) for unit, _ in joining.UNITS}
+    said, behind, drained = router.routers(), router.behind(), draining.drained()
+    processes = [process.node for process in api.scheduler().processes()]
+    return [
+        {
+            "name": machine.metadata.get("node", machine.id[:8]),
+            "id": machine.id,
+            "address": machine.address,
+            "metadata": {
+                key: value for key, value in sorted(machine.metadata.items()) if key not in ("node", "minipaas")
+            },
+            "drained": machine.id in drained,
+            "processes": processes.count(machine.id),
+            "router": states[joining.ROUTER].get(machine.id, "missing"),
+            "agent": states[joining.AGENT].get(machine.id, "missing"),
+            **_routes(machine.id, said, behind),
+        }
+        for machine in machines.all()
+    ]
+
+
+def _heads() -> list[dict]:
+    router = api.router()
+    said, behind = router.routers(), router.behind()
+    return [
+        {"name": name.removeprefix(HEAD), **_routes(name, said, behind)}
+        for name in sorted(said)
+        if name.startswith(HEAD)
+    ]
+
+
+def _routes(router: str, said: dict, behind: dict) -> dict:
+    """What a router says of itself; `applied` is None where it says nothing."""
+    about = said.get(router)
+    if about is None:
+        return {"applied": None, "behind": [], "refused": {}}
+    refused = {app: text.partition(" ")[2] for app, text in about.get("refused", {}).items()}
+    return {"applied": len(about.get("applied", {})), "behind": behind.get(router, []), "refused": refused}
+
+
+def _complaints(one: dict) -> list[str]:
+    """What is wrong with a node or a head. Pure."""
+    found = [
+        f"{one['name']}: the {part} is {one[part]}"
+        for part in ("router", "agent")
+        if one.get(part, "running") != "running"
+    ]
+    if one["applied"] is None:
+        found.append(f"{one['name']}: nothing is heard of its router")
+    found += [f"{one['name']}: refuses the route of {app}: {why}" for app, why in sorted(one["refused"].items())]
+    found += [
+        f"{one['name']}: has not taken up the route of {app}" for app in one["behind"] if app not in one["refused"]
+    ]
+    return found
+
+
+def show(found: dict) -> None:
+    """The status for people."""
+    data = api.output.data
+    if not found["cluster"]:
+        data("This host is on its own.")
+    else:
+        data("=====> etcd")
+        for member in found["etcd"]:
+            state = (
+                (f"version {member['version']}" + (", leads" if member["leads"] else ""))
+                if member["serves"]
+                else member["reason"]
+            )
+            data(f"       {member['url']:<32} {api.output.tame(state)}")
+        data("=====> Nodes")
+        rows = [
+            {
+                "node": node["name"], "address": node["address"], "processes": node["processes"],
+                "routes": "-" if node["applied"] is None else node["applied"], "router": node["router"],
+                "agent": node["agent"], "state": "drained" if node["drained"] else "",
+                "metadata": " ".join(f"{key}={value}" for key, value in node["metadata"].items()),
+            }
+            for node in found["nodes"]
+        ]  # fmt: skip
+        api.commands.print_table(rows)
+        for one in found["heads"]:
+            data(f"=====> Head {one['name']}: {one['applied']} routes")
+    for said in found["wrong"]:
+        api.output.warn(said)
