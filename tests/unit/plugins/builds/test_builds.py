@@ -94,8 +94,8 @@ with locks.app_lock("blog"), interrupt.cancellable():
     with journal.step("blog", "build the image"):
         if how == "final":
             interrupt.no_way_back()
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)  # from here on a cancel may come
             time.sleep(6 if how == "final" else 60)
         except errors.Cancelled as error:
             from minipaas_lib.model.release import Release
