@@ -35,8 +35,7 @@ class FleetScheduler:
         machines = self._fitting(spec.app)
         images.bring(self.local, self._nodes, spec.image, machines)
         only = tuple(machine.id for machine in machines) if nodes.drained(self._store) else ()
-        tags, count = nodes.tags(spec.app), self._count(spec)
-        options = units.process_unit(spec, nodes.image(self._store), tags, count, len(machines), only)
+        options = units.process_unit(spec, nodes.image(self._store), nodes.tags(spec.app), len(machines), only)
         unit = units.unit_name(spec.name)
         self._forget(spec)  # what was told of a former process of that name
         asked = time.monotonic()
@@ -227,11 +226,6 @@ class FleetScheduler:
             return api.release(app, release).port
         except api.errors.NotFound:
             return 0
-
-    def _count(self, spec: "api.ContainerSpec") -> int:
-        """How many processes of its type there are to be, as the newest release has it."""
-        newest = next(iter(api.newest_releases(spec.app)), None)
-        return newest.formation.get(spec.process_type, 1) if newest else 1
 
     def _fitting(self, app: str) -> list[client.Machine]:
         """The machines that the app's tags allow, less those that are drained.

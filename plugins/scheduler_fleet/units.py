@@ -32,14 +32,13 @@ _IMAGE = "[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}"
 
 
 def process_unit(
-    spec: "api.ContainerSpec", node_image: str, tags: dict[str, str] | None = None, count: int = 1, nodes: int = 1,
+    spec: "api.ContainerSpec", node_image: str, tags: dict[str, str] | None = None, nodes: int = 1,
     only: tuple[str, ...] = (),
 ) -> list[Option]:
     """The options of the unit that runs `spec`; its name is unit_name(spec.name).
 
     `node_image` is the minipaas image by which the container is made; `tags` are the machine metadata that it needs;
-    `count` is how many processes of its type the release has, and `nodes` how many machines could take them: while
-    there are more machines, no two share one. `only` are the ids of the machines that it may go to, which are marked with
+    `nodes` is how many machines could take it, see apart_from. `only` are the ids of the machines that it may go to, which are marked with
     them; none for all. Raises errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown
     restart policy.
     """
@@ -61,7 +60,7 @@ def process_unit(
         Option("Service", "TimeoutStopSec", str(spec.stop_timeout + STOP_GRACE)),
         # docker keeps what the app prints; the journal need not keep it too.
         Option("Service", "StandardOutput", "null"),
-        *_placement(spec, tags or {}, count, nodes),
+        *_placement(spec, tags or {}, nodes),
         # The same key twice: one of them will do.
         *[Option("X-Fleet", "MachineMetadata", unitfile.metadata(MARK, machine)) for machine in only],
     ]
@@ -110,21 +109,17 @@ def process_of(name: str) -> tuple[str, int, str, int] | None:
     return app, int(release), process_type, int(index)
 
 
-def spreads(count: int, nodes: int) -> bool:
-    """Whether processes of one type may refuse to share a machine.
+def apart_from(app: str, release: int, process_type: str, index: int, nodes: int) -> list[str]:
+    """The units that one must not share a machine with.
 
-    Only while there are fewer of them than machines: with as many, the one of a machine that is lost finds no place.
+    The processes of a type and release are taken together by one less than there are machines, and those taken together
+    keep apart: so no machine has all, and the ones of a machine that is lost still find a place. Each names those
+    before it, one by one and never by a glob, which others would be refused by, too. Never of another release: those
+    processes must start beside these.
     """
-    return 1 < count < nodes
-
-
-def apart_from(app: str, release: int, process_type: str, index: int) -> list[str]:
-    """The units that one which keeps apart must not share a machine with: those of its type and release before it.
-
-    Named one by one and never by a glob, which those that are started later would be refused by too, once there are as
-    many as machines. Never of another release: those processes must start beside these.
-    """
-    return [unit_name(f"{app}_v{release}.{process_type}.{number}") for number in range(max(1, index - MACHINES), index)]
+    together = max(1, min(nodes, MACHINES) - 1)
+    first = index - (index - 1) % together
+    return [unit_name(f"{app}_v{release}.{process_type}.{number}") for number in range(first, index)]
 
 
 def node_run(node_image: str, *words: str, name: str = "", more: tuple[str, ...] = ()) -> list[str]:
@@ -172,9 +167,9 @@ def _limit(policy: str) -> list[Option]:
     ]
 
 
-def _placement(spec, tags: dict[str, str], count: int, nodes: int) -> list[Option]:
-    options = [Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, tags[key])) for key in sorted(tags)]
-    if spreads(count, nodes):
-        others = apart_from(spec.app, spec.release, spec.process_type, spec.index)
-        options += [Option("X-Fleet", "Conflicts", other) for other in others]
-    return options
+def _placement(spec, tags: dict[str, str], nodes: int) -> list[Option]:
+    others = apart_from(spec.app, spec.release, spec.process_type, spec.index, nodes)
+    return [
+        *[Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, tags[key])) for key in sorted(tags)],
+        *[Option("X-Fleet", "Conflicts", other) for other in others],
+    ]

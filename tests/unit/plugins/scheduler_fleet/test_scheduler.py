@@ -94,7 +94,6 @@ def world(tmp_path, monkeypatch):
     api.documents.write(store, nodes.IMAGE, {"name": "minipaas-node:1"})
     fleet, local = Fleet(store), Elsewhere()
     monkeypatch.setattr(nodes, "tags", lambda app: {})
-    monkeypatch.setattr(scheduler.FleetScheduler, "_count", lambda self, spec: 1)
     monkeypatch.setattr(poller, "INTERVAL", 0.02)
     monkeypatch.setattr(scheduler, "PLACED", 0.3)
     monkeypatch.setattr(scheduler, "STARTED", 0.3)

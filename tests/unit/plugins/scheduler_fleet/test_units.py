@@ -56,43 +56,46 @@ words = st.text(alphabet="abcXYZ09 $%'\"\\\n;|&=ü", max_size=30)
     environment=st.dictionaries(st.from_regex(names.CONFIG_NAME, fullmatch=True), words, max_size=3),
     command=words,
     tags=st.dictionaries(words, words, max_size=2),
-    count=st.integers(1, 9),
     nodes=st.integers(1, 9),
 )
 def test_any_process_has_a_unit_that_fleet_reads_back(
-    app, process_type, release, index, environment, command, tags, count, nodes
+    app, process_type, release, index, environment, command, tags, nodes
 ):
     one = spec(app, release, process_type, index, environment=environment, command=command)
     try:
-        options = units.process_unit(one, IMAGE, tags, count, nodes)
+        options = units.process_unit(one, IMAGE, tags, nodes)
     except errors.UsageError:
         assert tags  # nothing else of it can be wrong
         return
     text = unitfile.text(options)
     assert fleets_reader.deserialize(text) == options
     # Environment and command are not in it: with others the unit is the same, to the byte.
-    assert text == unitfile.text(units.process_unit(spec(app, release, process_type, index), IMAGE, tags, count, nodes))
+    assert text == unitfile.text(units.process_unit(spec(app, release, process_type, index), IMAGE, tags, nodes))
     assert units.process_of(unitfile.name(units.unit_name(one.name))) == (app, release, process_type, index)
-    assert bool(values(options, "X-Fleet", "Conflicts")) is (1 < count < nodes and index > 1)
+    assert bool(values(options, "X-Fleet", "Conflicts")) is (nodes > 2 and (index - 1) % (nodes - 1) > 0)
 
 
 def test_processes_keep_apart_only_within_their_release_and_type():
-    def others(index: int, count: int = 3) -> list[str]:
-        return values(
-            units.process_unit(spec("blog", 3, "web", index), IMAGE, count=count, nodes=4), "X-Fleet", "Conflicts"
-        )
+    def others(index: int, nodes: int = 4) -> list[str]:
+        return values(units.process_unit(spec("blog", 3, "web", index), IMAGE, nodes=nodes), "X-Fleet", "Conflicts")
 
     assert others(1) == [] and others(2) == ["blog_v3.web.1.service"]
     assert others(3) == ["blog_v3.web.1.service", "blog_v3.web.2.service"], "by name: later ones are free to come"
-    assert others(4, count=4) == [], "as many as machines: the one of a machine that is lost must find a place"
-    assert len(others(5000)) == units.MACHINES
+    assert others(4) == [], "as many as machines: the one of a machine that is lost must find a place"
+    assert others(3, nodes=3) == [] and others(4, nodes=3) == ["blog_v3.web.3.service"]
+    assert len(others(99, nodes=5000)) == units.MACHINES - 2
 
 
-@pytest.mark.parametrize(
-    "count, nodes, apart", [(1, 3, False), (2, 3, True), (3, 3, False), (9, 3, False), (2, 1, False)]
-)
-def test_spread(count, nodes, apart):
-    assert units.spreads(count, nodes) is apart
+@given(count=st.integers(1, 12), nodes=st.integers(2, 7), lost=st.booleans())
+def test_all_find_a_place_wherever_fleet_puts_them_and_none_is_alone_with_all(count, nodes, lost):
+    places = nodes - lost
+    taken = [set() for _ in range(places)]
+    for index in range(1, count + 1):
+        others = set(units.apart_from("blog", 3, "web", index, nodes))
+        free = [place for place in taken if not place & others]
+        assert free
+        max(free, key=len).add(units.unit_name(f"blog_v3.web.{index}"))  # the worst that fleet can do
+    assert count < 2 or nodes < 3 or max(map(len, taken)) < count
 
 
 def test_tags_place_it():
