@@ -28,7 +28,7 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
     publisher = publishing.Publisher(store, scheduler, node, time.monotonic)
     follower = following.Follower(store, api.router().local, node, accepts, time.monotonic)
     sweeper = sweeping.Sweeper(scheduler, wanted, time.monotonic)
-    stale = Event()
+    stale, told = Event(), Event()
     tls = door.context(True, keys["ca"], keys["cert"], keys["key"])
     door.serve(address, tls, DOCKER).start()
     gevent.joinall(
@@ -37,7 +37,8 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
             gevent.spawn(again, "telling of the processes", lambda: _every(FULL_LOOK, publisher.look)),
             gevent.spawn(again, "renewing", lambda: _every(RENEWAL, publisher.renew)),
             gevent.spawn(again, "watching the routes", lambda: watch(store, routing.FOLDER, stale)),
-            gevent.spawn(again, "watching the processes", lambda: watch(store, api.service.FOLDER, stale)),
+            gevent.spawn(again, "watching the processes", lambda: watch(store, api.service.FOLDER, stale, told)),
+            gevent.spawn(again, "settling who runs what", lambda: _settle(publisher, told)),
             gevent.spawn(again, "following the routes", lambda: follow(follower, stale)),
             gevent.spawn(again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
         ],
@@ -87,11 +88,19 @@ def _every(seconds: float, look) -> None:
         gevent.sleep(seconds)
 
 
-def watch(store, folder: str, stale: Event) -> None:
-    """Set `stale` at once and whenever something below the folder changes."""
+def _settle(publisher: publishing.Publisher, told: Event) -> None:
+    while True:
+        told.wait()
+        told.clear()
+        publisher.settle()
+
+
+def watch(store, folder: str, *stale: Event) -> None:
+    """Set all of `stale` at once and whenever something below the folder changes."""
     token = store.watch(folder)
     while True:
-        stale.set()
+        for event in stale:
+            event.set()
         newer = None
         while newer is None:
             newer = store.watch(folder, token)

@@ -1,72 +1,85 @@
 """Tell the cluster what runs on this node: one document with a time to live for each process."""
 
+import threading
 from collections.abc import Callable
 
 from minipaas_lib import api
+from plugins.node import following
 
 TTL = 60.0  # seconds that a node may be silent before its processes count as lost
 RENEW = 20.0  # seconds between two signs of life: three writes a minute for each process
 
 
 class Publisher:
-    """Keeps the documents of one node's processes in step with what `scheduler` says of them."""
+    """Keeps the documents of one node's processes in step with what `scheduler` says of them.
+
+    The agent looks, settles and renews at once; each waits for the other.
+    """
 
     def __init__(self, store, scheduler, node: str, clock: Callable[[], float]) -> None:
         self._store, self._scheduler, self._node, self._clock = store, scheduler, node, clock
         self._published: dict[str, dict] = {}  # by path
         self._renewed: dict[str, float] = {}  # the clock's seconds, by path
+        self._running: dict[str, dict] = {}  # what ran here at the last look, by path
+        self._busy = threading.Lock()
 
     def look(self, app: str | None = None) -> None:
         """Publish what has changed of an app's processes, or of all, and take back what is gone.
 
         Raises errors.Unavailable when docker or the store does not answer; what was not done is done the next time.
         """
-        found = self._scheduler.processes(app)
-        present = {api.service.path(process): api.service.to_document(process) for process in found}
-        told = {} if app else self._told()
-        for path in self._of_before(app) - present.keys():
-            self._take_back(path)
-        for path, document in present.items():
-            if self._published.get(path) == document:
-                continue
-            # Of a process that fleet has moved both nodes tell for a while: the one that runs it is right.
-            if document["state"] == "running" or not self._runs_elsewhere(path, told):
-                self._write(path, document)
-            else:
-                self._forget(path)
+        with self._busy:
+            found = self._scheduler.processes(app)
+            present = {api.service.path(process): api.service.to_document(process) for process in found}
+            told = self._told(app)
+            self._running = {path: one for path, one in self._running.items() if app and not _is_of(path, app)}
+            self._running |= {path: one for path, one in present.items() if one["state"] == "running"}
+            for path in self._of_before(app) - present.keys():
+                self._take_back(path)
+            for path, document in present.items():
+                if told.get(path) == document:
+                    continue
+                if _is_right(document, told.get(path, {})):
+                    self._write(path, document)
+                else:
+                    self._forget(path)
+
+    def settle(self) -> None:
+        """Tell again of what runs here where another node's word stands in its way: it told of the same process, which
+        has ended there meanwhile. Nothing happens here then, so no look would see it. Raises errors.Unavailable.
+        """
+        with self._busy:
+            told = self._told()
+            for path, document in self._running.items():
+                if told.get(path) != document and _is_right(document, told.get(path, {})):
+                    self._write(path, document)
 
     def renew(self) -> None:
         """Let all documents live on for which it is time. Raises errors.Unavailable."""
-        for path, document in list(self._published.items()):
-            if self._clock() - self._renewed.get(path, -RENEW) < RENEW:
-                continue
-            try:
-                self._store.renew(path, TTL)
-                self._renewed[path] = self._clock()
-            except api.errors.NotFound:  # the store was away for longer than it lives
-                self._write(path, document)
+        with self._busy:
+            for path, document in list(self._published.items()):
+                if self._clock() - self._renewed.get(path, -RENEW) < RENEW:
+                    continue
+                try:
+                    self._store.renew(path, TTL)
+                    self._renewed[path] = self._clock()
+                except api.errors.NotFound:  # the store was away for longer than it lives
+                    self._write(path, document)
 
-    def _told(self) -> dict[str, dict]:
-        """All documents of processes; what we have published is from now on what the store has of this node's.
+    def _told(self, app: str | None = None) -> dict[str, dict]:
+        """The documents of an app's processes, or of all; those of this node are from now on what we have published.
 
         An agent that was killed may have left some, and another node may have written over ours.
         """
-        found = {path: _parsed(document.text) for path, document in self._store.read_all(api.service.FOLDER).documents.items()}
-        self._published = {path: document for path, document in found.items() if document.get("node") == self._node}
+        folder = f"{api.service.FOLDER}/{app}" if app else api.service.FOLDER
+        found = {path: _parsed(text) for path, text in following.texts(self._store, folder).items()}
+        self._published = {path: one for path, one in self._published.items() if app and not _is_of(path, app)}
+        self._published |= {path: one for path, one in found.items() if one.get("node") == self._node}
         return found
-
-    def _runs_elsewhere(self, path: str, told: dict[str, dict]) -> bool:
-        document = told.get(path)
-        if document is None:
-            try:
-                document = _parsed(self._store.read(path).text)
-            except api.errors.NotFound:
-                return False
-        return document.get("node") != self._node and document.get("state") == "running"
 
     def _of_before(self, app: str | None) -> set[str]:
         """The documents that this node has in the store."""
-        return {path for path in self._published if app is None or path.startswith(f"{api.service.FOLDER}/{app}/")}
+        return {path for path in self._published if app is None or _is_of(path, app)}
 
     def _write(self, path: str, document: dict) -> None:
         api.documents.write(self._store, path, document, ttl=TTL)
@@ -86,6 +99,21 @@ class Publisher:
     def _forget(self, path: str) -> None:
         self._published.pop(path, None)
         self._renewed.pop(path, None)
+
+
+def _is_of(path: str, app: str) -> bool:
+    return path.startswith(f"{api.service.FOLDER}/{app}/")
+
+
+def _is_right(ours: dict, told: dict) -> bool:
+    """Whether what this node says of a process holds, rather than what is told of it.
+
+    A process that fleet has moved may run on two nodes for a while, the former having been cut off: the one that runs
+    it is right, and of two the one that started it later.
+    """
+    if told.get("node") == ours["node"] or told.get("state") != "running":
+        return True
+    return ours["state"] == "running" and ours["started"] > str(told.get("started"))
 
 
 def _parsed(text: str) -> dict:

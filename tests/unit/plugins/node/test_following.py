@@ -67,7 +67,7 @@ def test_a_route_is_applied_once_and_told_of(store, table, follower):
 def test_a_process_that_moves_is_followed(store, table, follower):
     put(store, ONE)
     follower.look()
-    moved = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8")
+    moved = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8", started="2099-01-01T00:00:00Z")
     publishing.Publisher(store, Docker(moved), "node2", Clock()).look()
     follower.look()
     assert table.table["blog"].backends == (moved.backend,)

@@ -9,6 +9,9 @@ from plugins.node import following, publishing
 from tests.unit.model.test_service import PROCESS
 
 
+NEWER = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8", started="2099-01-01T00:00:00.1Z")
+
+
 class Docker:
     """A scheduler whose processes a test sets."""
 
@@ -86,27 +89,55 @@ def test_an_agent_that_was_killed_leaves_nothing_behind(store):
 def test_a_process_that_moved_is_its_new_nodes_to_tell_of(store):
     old = publishing.Publisher(store, here := Docker(PROCESS), "node1", Clock())
     old.look()
-    moved = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8")
+    moved = NEWER
     publishing.Publisher(store, Docker(moved), "node2", Clock()).look()
     here.present = []
     old.look()
     assert following.processes(store) == {PROCESS.name: moved}
 
 
-def test_of_two_nodes_the_one_that_still_runs_it_is_right(store):
-    here, there = Docker(PROCESS), Docker(dataclasses.replace(PROCESS, node="node2", address="192.0.2.8"))
+def test_of_two_nodes_that_run_it_the_one_that_started_it_later_is_right(store):
+    here, there = Docker(PROCESS), Docker(NEWER)
     ours = publishing.Publisher(store, here, "node1", Clock())
     theirs = publishing.Publisher(store, there, "node2", Clock())
+    ours.look()
     theirs.look()
-    ours.look()  # back from where etcd could not be reached: fleet has not stopped it yet
-    assert following.processes(store)[PROCESS.name].node == "node1"
+    for look in (ours.look, ours.settle, ours.renew):  # back from where etcd could not be reached: fleet has not
+        look()  # stopped it here yet
+        assert following.processes(store) == {PROCESS.name: NEWER}
     here.present = [dataclasses.replace(PROCESS, state="exited")]
     ours.look(PROCESS.app)
-    theirs.look()
-    assert following.processes(store) == {PROCESS.name: there.present[0]}
-    ours.look()
     ours.renew()
-    assert following.processes(store) == {PROCESS.name: there.present[0]}
+    assert following.processes(store) == {PROCESS.name: NEWER}
+
+
+@pytest.mark.parametrize("app", [None, PROCESS.app])
+def test_a_node_on_which_it_ended_is_outvoted_at_once_by_the_one_that_runs_it(store, app):
+    here, there = Docker(PROCESS), Docker(NEWER)
+    ours = publishing.Publisher(store, here, "node1", Clock())
+    theirs = publishing.Publisher(store, there, "node2", Clock())
+    ours.look()
+    theirs.look(app)
+    there.present = [dataclasses.replace(NEWER, state="exited")]
+    theirs.look(app)  # fleet changed its mind
+    assert following.processes(store)[PROCESS.name].state == "exited"
+    ours.settle()
+    assert following.processes(store) == {PROCESS.name: PROCESS}
+    here.present = []
+    ours.look(app)
+    ours.settle()
+    assert following.processes(store) == {}, "nobody tells of what ended for good"
+
+
+def test_what_went_from_the_store_is_told_again_at_once(store):
+    publisher = publishing.Publisher(store, Docker(PROCESS), "node1", Clock())
+    publisher.look()
+    store.delete(service.path(PROCESS))
+    publisher.settle()
+    assert following.processes(store) == {PROCESS.name: PROCESS}
+    before = store.writes
+    publisher.settle()
+    assert store.writes == before
 
 
 def test_a_bad_document_is_passed_over(store, capsys):
