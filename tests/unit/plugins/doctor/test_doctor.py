@@ -11,7 +11,7 @@ from plugins.doctor import commands, host
 
 
 @pytest.fixture
-def healthy(world, monkeypatch):
+def healthy(world, fake, monkeypatch):
     """A host of which every plugin says that it is well, or what a test puts in."""
     findings = {None: [api.Finding("disk of /", True, "fine"), api.Finding("nginx: include", True, "fine"),
                        api.Finding("docker", True, "fine"), api.Finding("store", True, "fine")]}  # fmt: skip
