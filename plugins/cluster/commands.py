@@ -111,15 +111,36 @@ def cluster_drain(node):
 def cluster_undrain(node):
     """Let processes be started on a node again. Those that run elsewhere stay there until they are next replaced.
 
+    A machine that cluster:remove took away, and that fleet hears of, becomes a node again.
+
     \b
     e.g.: cluster:undrain node2
     """
-    from plugins.cluster import draining
+    from plugins.cluster import draining, removing
 
     _member()
     machine = draining.find(node)
+    if machine in api.scheduler().machines.expelled():
+        removing.bring_back(machine)
     draining.undrain(machine)
     api.output.step(f"Processes may be started on {machine.metadata.get('node', machine.id[:8])} again")
+
+
+@api.commands.command("cluster:remove")
+@click.argument("node", metavar="<node>")
+def cluster_remove(node):
+    """Make a machine no node any more: what runs there starts elsewhere first, then all that is ours goes from it.
+
+    A node that is lost for good, which fleet does not hear of, is forgotten. The last node stays: see cluster:leave.
+    cluster:undrain makes a machine that still works a node again.
+
+    \b
+    e.g.: cluster:remove node2
+    """
+    from plugins.cluster import removing
+
+    _member()
+    api.output.step(f"{removing.remove(node)} is no node of this cluster any more")
 
 
 def _member() -> None:

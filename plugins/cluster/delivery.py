@@ -76,7 +76,7 @@ def _wait(machines) -> None:
     """Until every machine has run the line. Raises errors.Unavailable with the first that could not, or is late."""
     end = time.monotonic() + LOAD_TIMEOUT
     while True:
-        names = {machine.id: machine.metadata.get("node", machine.id[:8]) for machine in machines.all()}
+        names = {machine.id: machine.metadata.get("node", machine.id[:8]) for machine in machines.members()}
         outcomes = machines.outcomes(UNIT)
         if failed := [names[one] for one, outcome in outcomes.items() if outcome == "failed" and one in names]:
             raise api.errors.Unavailable(

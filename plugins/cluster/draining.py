@@ -30,7 +30,7 @@ def find(text: str):
 def drain(machine) -> None:
     """Nothing new is started there from now on, and what runs there starts elsewhere before it ends there."""
     machines, name = api.scheduler().machines, machine.metadata.get("node", machine.id[:8])
-    there = machines.all()
+    there = machines.members()
     if not {one.id for one in there} - drained() - {machine.id}:
         raise api.errors.UsageError(f"{name} is the last node that is not drained", "cluster:undrain <another>")
     for one in there:
@@ -45,7 +45,12 @@ def drain(machine) -> None:
 
 def undrain(machine) -> None:
     """Processes may be started there again."""
-    _note(lambda nodes: nodes - {machine.id})
+    forget(machine.id)
+
+
+def forget(id: str) -> None:
+    """Take a machine, which may be lost, from those that are drained."""
+    _note(lambda nodes: nodes - {id})
 
 
 def _apps_on(node: str) -> list[str]:

@@ -9,7 +9,7 @@ import os
 import time
 
 from minipaas_lib import api
-from plugins.cluster import certificates, checks, clock, delivery, head, moving, record
+from plugins.cluster import certificates, checks, clock, delivery, head, members, moving, record
 
 AGENT, ROUTER = "minipaas-agent", "minipaas-router"
 UNITS = ((ROUTER, ["node:router"]), (AGENT, ["node:agent", "--serve"]))
@@ -65,7 +65,7 @@ def look(found: "api.cluster.ClusterSettings", machines) -> checks.Facts:
     clocks = {member.url: clock.offset(member.url, tls) for member in members if member.version}
     there, why = (), ""
     try:
-        there = tuple(machines.all())
+        there = tuple(machines.members())
     except api.errors.Unavailable as error:
         why = error.message
     owner = _other_owner(store) if sum(member.serves for member in members) * 2 > len(members) else ""
@@ -127,16 +127,19 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
         if other := _other_owner(store):
             raise api.errors.Conflict(f"{other} has begun to use this etcd at the same time", "use another etcd")
     _certificates(store)
+    for machine in machines.members():
+        machines.join(machine.id)
     api.output.step("Making the image of minipaas for the nodes")
     name = delivery.make(found, base, NODE_FLEET)
     api.output.info(name)
-    api.output.step("Bringing it to " + _named(machines.all()))
+    api.output.step("Bringing it to " + _named(machines.members()))
     delivery.bring(machines, name, address)
     api.documents.write(store, IMAGE, {"name": name})
     api.output.step("Starting a router and an agent on every node")
     for unit, words in UNITS:
         machines.run(unit, name, words, SHARED)
-    _wait_for_routers(store, machines)
+    wait_for_routers(store, machines)
+    members.note(store, machines.members())
 
 
 def _wait_for_head() -> None:
@@ -149,7 +152,7 @@ def _wait_for_head() -> None:
         time.sleep(0.2)
 
 
-def _named(machines) -> str:
+def _named(machines: list) -> str:
     return ", ".join(machine.metadata.get("node", machine.id[:8]) for machine in machines)
 
 
@@ -164,12 +167,12 @@ def _certificates(store) -> None:
             api.documents.write(store, f"cluster/{part}.toml", keys)
 
 
-def _wait_for_routers(store, machines) -> None:
-    """Until every machine says that it routes. Raises errors.Unavailable with those that do not."""
+def wait_for_routers(store, machines) -> None:
+    """Until every node says that it routes. Raises errors.Unavailable with those that do not."""
     end = time.monotonic() + AGENTS
     while True:
         alive = set(store.children("routers"))
-        late = [machine for machine in machines.all() if machine.id not in alive]
+        late = [machine for machine in machines.members() if machine.id not in alive]
         if not late:
             return
         if time.monotonic() > end:

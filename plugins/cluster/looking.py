@@ -1,7 +1,7 @@
 """What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
 
 from minipaas_lib import api
-from plugins.cluster import draining, head, joining, record
+from plugins.cluster import draining, head, joining, members, record
 
 HEAD = "head-"  # what the names of heads' routers begin with
 
@@ -14,15 +14,16 @@ def status() -> dict:
         wrong = ["a move was interrupted: cluster:init or cluster:leave goes on"] if begun else []
         return {"cluster": False, "wrong": wrong}
     wrong: list[str] = []
-    members = [member._asdict() for member in api.store().cluster.states()]
-    wrong += [f"etcd {member['url']}: {member['reason']}" for member in members if not member["serves"]]
-    if sum(member["serves"] for member in members) * 2 <= len(members):
+    etcd = [member._asdict() for member in api.store().cluster.states()]
+    wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
+    if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
         wrong.append("etcd has no quorum: sites go on with their last routes, and nothing can be changed")
-        return {"cluster": True, "moving": found.moving, "etcd": members, "nodes": [], "heads": [], "wrong": wrong}
+        return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": [], "heads": [], "lost": [],
+                "removed": [], "wrong": wrong}  # fmt: skip
     try:
-        nodes, heads = _nodes(), _heads()
+        nodes, heads, lost, removed = _nodes(), _heads(), _lost(), _removed()
     except api.errors.MinipaasError as error:
-        nodes, heads = [], []
+        nodes, heads, lost, removed = [], [], [], []
         wrong.append(error.message)
     if found.moving:
         back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
@@ -30,7 +31,19 @@ def status() -> dict:
     elif not head.is_followed():
         wrong.append("this host's nginx does not follow the routes: the next command that changes one mends it")
     wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
-    return {"cluster": True, "moving": found.moving, "etcd": members, "nodes": nodes, "heads": heads, "wrong": wrong}
+    wrong += [f"{one['name']}: fleet does not hear of it; if it is gone for good: cluster:remove {one['name']}" for one in lost]
+    return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": nodes, "heads": heads, "lost": lost,
+            "removed": removed, "wrong": wrong}  # fmt: skip
+
+
+def _lost() -> list[dict]:
+    """The nodes that fleet does not hear of."""
+    return [one._asdict() for one in members.lost(api.scheduler().machines.all())]
+
+
+def _removed() -> list[str]:
+    """The names of machines that fleet hears of and that cluster:remove took away."""
+    return [members.named(machine) for machine in api.scheduler().machines.expelled()]
 
 
 def _nodes() -> list[dict]:
@@ -44,7 +57,7 @@ def _nodes() -> list[dict]:
             "id": machine.id,
             "address": machine.address,
             "metadata": {
-                key: value for key, value in sorted(machine.metadata.items()) if key not in ("node", "minipaas")
+                key: value for key, value in sorted(machine.metadata.items()) if key != "node" and not key.startswith("minipaas")
             },
             "drained": machine.id in drained,
             "processes": processes.count(machine.id),
@@ -52,7 +65,7 @@ def _nodes() -> list[dict]:
             "agent": states[joining.AGENT].get(machine.id, "missing"),
             **_routes(machine.id, said, behind),
         }
-        for machine in machines.all()
+        for machine in machines.members()
     ]
 
 
@@ -116,6 +129,8 @@ def show(found: dict) -> None:
             for node in found["nodes"]
         ]  # fmt: skip
         api.commands.print_table(rows)
+        if found["removed"]:
+            data("       removed, cluster:undrain brings it back: " + ", ".join(found["removed"]))
         for one in found["heads"]:
             data(f"=====> Head {one['name']}: {one['applied']} routes")
     for said in found["wrong"]:

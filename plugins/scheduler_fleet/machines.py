@@ -1,9 +1,11 @@
 """The machines of the cluster as a whole: what of ours runs on all of them, and what they are marked with."""
 
+from minipaas_lib import api
 from plugins.scheduler_fleet import client, unitfile, units
 from plugins.scheduler_fleet.unitfile import Option
 
 ONCE_TIMEOUT = 900  # seconds that a line of sh may take on a node
+MEMBER, YES, NO = "minipaas-node", "yes", "no"  # the metadata that says whether a machine runs our parts
 RUNNING, DONE, FAILED, STARTING = "running", "done", "failed", "starting"
 
 
@@ -14,19 +16,26 @@ class Machines:
         self._fleet = fleet
 
     def all(self) -> list[client.Machine]:
-        """The machines that fleet hears of, by name."""
+        """The machines that fleet hears of, by name; also those that are no nodes (yet, or any more)."""
         return sorted(self._fleet.machines(), key=lambda machine: (machine.metadata.get("node", ""), machine.id))
 
+    def members(self) -> list[client.Machine]:
+        """Those of them that were not expelled."""
+        return [machine for machine in self.all() if not is_expelled(machine)]
+
     def run(self, name: str, image: str, words: list[str], mounts: tuple[str, ...] = ()) -> None:
-        """Have a command of ours in a container `name` of `image` on every machine, and on those to come.
+        """Have a command of ours in a container `name` of `image` on every machine that is a node: see join().
 
         `mounts` as docker's --volume has them. The same again changes nothing.
         """
         command = units.node_run(image, *words, name=name, more=mounts)
-        self._fleet.submit(name + units.SUFFIX, units.global_unit(name, name, command))
+        self._fleet.submit(name + units.SUFFIX, units.global_unit(name, name, command, {MEMBER: YES}))
 
-    def once(self, name: str, line: str) -> None:
-        """Run a line of sh on every machine, as root. Its outcome stays until remove(name)."""
+    def once(self, name: str, line: str, only: str = "") -> None:
+        """Run a line of sh on every node, or on the machine of the id `only`, as root.
+
+        Its outcome stays until remove(name).
+        """
         options = [
             Option("Unit", "Description", name),
             Option("Unit", "After", "docker.service"),
@@ -34,8 +43,12 @@ class Machines:
             Option("Service", "RemainAfterExit", "yes"),
             Option("Service", "ExecStart", unitfile.line(["/bin/sh", "-c", line])),
             Option("Service", "TimeoutStartSec", str(ONCE_TIMEOUT)),
-            Option("X-Fleet", "Global", "true"),
         ]
+        if only:
+            options.append(Option("X-Fleet", "MachineID", only))
+        else:
+            options.append(Option("X-Fleet", "Global", "true"))
+            options.append(Option("X-Fleet", "MachineMetadata", unitfile.metadata(MEMBER, YES)))
         unitfile.check(options)
         self._fleet.submit(name + units.SUFFIX, options)
 
@@ -52,9 +65,40 @@ class Machines:
         """End it on all machines. None there is fine."""
         self._fleet.destroy(name + units.SUFFIX)
 
-    def mark(self, machine: str, key: str, value: str) -> None:
-        """Give a machine a piece of metadata, in the place of what it had under that key."""
+    def mark(self, machine: str, key: str, value: str | None) -> None:
+        """Give a machine a piece of metadata, in the place of what it had under that key; None takes it away."""
         self._fleet.set_metadata(machine, {key: value})
+
+    def join(self, machine: str) -> None:
+        """Have what run() says on that machine too."""
+        self.mark(machine, MEMBER, YES)
+
+    def expel(self, machine: str) -> None:
+        """Have nothing of what run() says on that machine any more, nor processes; also on one that fleet lost.
+
+        Raises errors.Unavailable where a unit of run() is older than this way of choosing.
+        """
+        for unit in self._fleet.units():
+            chosen = any(o.name == "MachineMetadata" and o.value.startswith(MEMBER) for o in unit.options)
+            ours = unitfile.is_global(unit.options) and unit.name.startswith("minipaas-")
+            if ours and not chosen:
+                raise api.errors.Unavailable("what runs on the nodes is older than this program", "cluster:init")
+        self.mark(machine, MEMBER, NO)
+
+    def expelled(self) -> list[client.Machine]:
+        """The machines that fleet hears of and that were expelled."""
+        return [machine for machine in self.all() if is_expelled(machine)]
+
+
+def is_expelled(machine: client.Machine) -> bool:
+    """Whether the machine is not to be a node any more."""
+    return machine.metadata.get(MEMBER) == NO
+
+
+def nodes_among(machines: list[client.Machine]) -> list[client.Machine]:
+    """The machines that are nodes: those that were given our parts, or all of a cluster that is older than that mark."""
+    joined = [machine for machine in machines if machine.metadata.get(MEMBER) == YES]
+    return joined or [machine for machine in machines if not is_expelled(machine)]
 
 
 def _outcome(state: client.State) -> str:

@@ -5,7 +5,7 @@ import threading
 import time
 
 from minipaas_lib import api
-from plugins.scheduler_fleet import client, tunnel
+from plugins.scheduler_fleet import client, machines, tunnel
 
 NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
 FRESH = 2.0  # seconds for which the list of machines is not asked for again
@@ -26,10 +26,10 @@ class Nodes:
         self._schedulers: dict[str, object] = {}
 
     def all(self) -> list[client.Machine]:
-        """The machines that fleet hears of. Raises errors.Unavailable."""
+        """The machines that fleet hears of and that are nodes of ours. Raises errors.Unavailable."""
         with self._lock:
             if time.monotonic() - self._asked >= FRESH:
-                self._machines = self._fleet.machines()
+                self._machines = machines.nodes_among(self._fleet.machines())
                 self._asked = time.monotonic()
             return self._machines
 
@@ -57,6 +57,11 @@ def tags(app: str) -> dict[str, str]:
     """The machine metadata that the app asks for."""
     found = api.app(app).document.get(TABLE, {})
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def described(machine: client.Machine) -> str:
+    """The metadata that people gave the machine."""
+    return " ".join(f"{k}={v}" for k, v in sorted(machine.metadata.items()) if not k.startswith("minipaas"))
 
 
 def drained(store) -> set[str]:

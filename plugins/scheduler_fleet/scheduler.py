@@ -31,11 +31,21 @@ class FleetScheduler:
     def has_image(self, image: str) -> bool:
         return self.local.has_image(image) or any(self._nodes.on(m).has_image(image) for m in self._nodes.all())
 
+    def have_image(self, image: str) -> None:
+        """Have the image on this host, from a node if it must be. Raises errors.Unavailable."""
+        if self.local.has_image(image):
+            return
+        source = next((on for on in map(self._nodes.on, self._nodes.all()) if on.has_image(image)), None)
+        if source is None:
+            raise api.errors.Unavailable(f"no node has the image {image}", "cluster:init")
+        self.local.take_image(source.give_image(image))
+
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
-        machines = self._fitting(spec.app)
-        images.bring(self.local, self._nodes, spec.image, machines)
-        only = tuple(machine.id for machine in machines) if nodes.drained(self._store) else ()
-        options = units.process_unit(spec, nodes.image(self._store), nodes.tags(spec.app), len(machines), only)
+        fitting = self._fitting(spec.app)
+        images.bring(self.local, self._nodes, spec.image, fitting)
+        only = tuple(machine.id for machine in fitting) if nodes.drained(self._store) else ()
+        asked_for = nodes.tags(spec.app) | self._membership(fitting)
+        options = units.process_unit(spec, nodes.image(self._store), asked_for, len(fitting), only)
         unit = units.unit_name(spec.name)
         self._forget(spec)  # what was told of a former process of that name
         asked = time.monotonic()
@@ -238,13 +248,17 @@ class FleetScheduler:
         if not found:
             asked = " ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
             there = "; ".join(
-                self._nodes.name(m.id) + ": " + " ".join(f"{k}={v}" for k, v in sorted(m.metadata.items()))
-                for m in present
+                self._nodes.name(m.id) + ": " + nodes.described(m) for m in present
             )
             raise api.errors.DeployFailed(
                 f"no node has {asked or 'come yet'} (there are: {there or 'none'})", f"tags:report {app}"
             )
         return found
+
+    def _membership(self, fitting: list[client.Machine]) -> dict[str, str]:
+        """What else a unit asks for, so that fleet never moves it to a machine that is no node."""
+        marked = all(machine.metadata.get(machines.MEMBER) == machines.YES for machine in fitting)
+        return {machines.MEMBER: machines.YES} if marked else {}
 
     # -- the docker of nodes
 

@@ -21,7 +21,7 @@ class Machines:
     def __init__(self, *outcomes):
         self.outcomes_to_come, self.lines, self.removed = list(outcomes), [], []
 
-    def all(self):
+    def members(self):
         return [ONE, TWO]
 
     def once(self, name, line):

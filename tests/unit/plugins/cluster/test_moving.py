@@ -97,13 +97,13 @@ def test_the_options_of_init(world):
 def test_without_a_cluster(world):
     assert json.loads(world.ok("cluster:status", "--format", "json")) == {"cluster": False, "wrong": []}
     assert world.ok("cluster:status") == "This host is on its own.\n"
-    for words in (("cluster:leave",), ("cluster:drain", "node1"), ("cluster:undrain", "node1")):
+    for words in (("cluster:leave",), ("cluster:drain", "node1"), ("cluster:undrain", "node1"), ("cluster:remove", "node1")):
         assert "belongs to no cluster" in world.refused(*words)
     assert "no etcd is named" in world.refused("cluster:init")
 
 
 def test_nobody_but_root_on_the_host_moves_it(world):
-    for words in (("cluster:init",), ("cluster:leave",), ("cluster:drain", "node1"), ("cluster:undrain", "node1")):
+    for words in (("cluster:init",), ("cluster:leave",), ("cluster:drain", "node1"), ("cluster:undrain", "node1"), ("cluster:remove", "node1")):
         assert world(*words, key="anna").status == 77
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from plugins.scheduler_fleet import client, machines, unitfile
+from minipaas_lib import errors
+from plugins.scheduler_fleet import client, machines, unitfile, units
 
 ONE, TWO = "1" * 32, "2" * 32
 
@@ -16,6 +17,9 @@ class Fleet:
 
     def unit(self, name):
         return client.Unit(name, "launched", "", "", tuple(self.made[name])) if name in self.made else None
+
+    def units(self):
+        return [self.unit(name) for name in self.made]
 
     def submit(self, name, options):
         self.made[name] = options
@@ -88,3 +92,32 @@ def test_what_is_told_of_a_former_text_does_not_count(fleet):
 def test_a_machine_is_marked(fleet):
     machines.Machines(fleet).mark(ONE, "minipaas", ONE)
     assert fleet.marks == [(ONE, {"minipaas": ONE})]
+
+
+def test_a_machine_is_expelled_and_joins_again(fleet, monkeypatch):
+    made = machines.Machines(fleet)
+    made.run("minipaas-agent", "minipaas-node:1", ["node:agent"])
+    assert "MachineMetadata=minipaas-node=yes" in unitfile.text(fleet.made["minipaas-agent.service"])
+    made.expel(ONE)
+    made.join(TWO)
+    assert fleet.marks == [(ONE, {"minipaas-node": "no"}), (TWO, {"minipaas-node": "yes"})]
+    there = [client.Machine(ONE, "", {"minipaas-node": "no"}), client.Machine(TWO, "", {})]
+    monkeypatch.setattr(fleet, "machines", lambda: there)
+    assert [one.id for one in made.members()] == [TWO] and [one.id for one in made.expelled()] == [ONE]
+    assert machines.nodes_among(there) == there[1:], "before the mark was there, all were nodes"
+    there.append(client.Machine("3" * 32, "", {"minipaas-node": "yes"}))
+    assert machines.nodes_among(there) == there[2:], "a machine that nothing was brought to yet is none"
+
+
+def test_a_unit_that_asks_for_no_mark_would_stay_where_it_is_not_wanted(fleet):
+    made = machines.Machines(fleet)
+    fleet.made["minipaas-agent.service"] = units.global_unit("minipaas-agent", "", ["/bin/true"])
+    with pytest.raises(errors.Unavailable, match="older than this program"):
+        made.expel(ONE)
+    assert fleet.marks == []
+
+
+def test_what_runs_once_on_one_machine_names_it(fleet):
+    machines.Machines(fleet).once("minipaas-clean", "true", only=ONE)
+    options = fleet.made["minipaas-clean.service"]
+    assert f"MachineID={ONE}" in unitfile.text(options) and not unitfile.is_global(options)

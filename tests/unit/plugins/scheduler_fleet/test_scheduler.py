@@ -133,6 +133,32 @@ def test_a_node_gives_the_image_when_this_host_has_lost_it(world):
     assert world.local.nodes[TWO].taken == ["sha256:1", "sha256:1"]
 
 
+def test_nothing_is_for_a_machine_that_is_no_node(world, monkeypatch):
+    world.start(SPEC)
+    assert not any(option.value == "minipaas-node=yes" for option in world.fleet.made["blog_v3.web.1.service"])
+    there = [client.Machine(ONE, "192.0.2.1", {"minipaas-node": "yes"}),
+             client.Machine(TWO, "192.0.2.2", {"minipaas-node": "no"})]  # fmt: skip
+    monkeypatch.setattr(world.fleet, "machines", lambda: there)
+    monkeypatch.setattr(nodes, "FRESH", 0.0)
+    world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
+    options = world.fleet.made["blog_v4.web.1.service"]
+    assert ("MachineMetadata", "minipaas-node=yes") in [(option.name, option.value) for option in options]
+    assert [machine.id for machine in world._nodes.all()] == [ONE]
+
+
+def test_an_image_comes_here_from_a_node(world):
+    world.have_image("sha256:2")
+    world.start(SPEC)
+    world.local.gone = {"sha256:1"}
+    world.have_image("sha256:1")
+    assert world.local.taken == ["sha256:1"]
+    world.local.gone = {"sha256:3"}
+    for node in world.local.nodes.values():
+        node.gone = {"sha256:3"}
+    with pytest.raises(api.errors.Unavailable, match="no node has the image"):
+        world.have_image("sha256:3")
+
+
 def test_no_machine_with_the_tags_is_an_error_at_once(world, monkeypatch):
     monkeypatch.setattr(nodes, "tags", lambda app: {"disk": "nvme"})
     with pytest.raises(

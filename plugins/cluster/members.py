@@ -1,0 +1,40 @@
+"""Which machines are nodes: noted in the store, so that one that is lost is missed, and can be removed by its name."""
+
+from typing import NamedTuple
+
+from minipaas_lib import api
+
+NODES = "cluster/nodes.toml"
+
+
+class Lost(NamedTuple):
+    """A node that is noted, and that fleet does not hear of."""
+
+    id: str
+    address: str
+    name: str
+
+
+def note(store, machines: list) -> None:
+    """Note that these are nodes now."""
+
+    def edit(document) -> None:
+        for one in machines:
+            document[one.id] = {"name": named(one), "address": one.address}
+
+    api.documents.edit(store, NODES, edit, create=True)
+
+
+def named(machine) -> str:
+    return machine.metadata.get("node", machine.id[:8])
+
+
+def lost(heard: list) -> list[Lost]:
+    """The nodes that fleet, which hears of these machines, does not hear of."""
+    there = {machine.id for machine in heard}
+    try:
+        noted = api.documents.read(api.store(), NODES)
+    except api.errors.NotFound:
+        return []
+    found = [(id, about) for id, about in noted.items() if id not in there and isinstance(about, dict)]
+    return sorted(Lost(id, str(about.get("address", "")), str(about.get("name", id[:8]))) for id, about in found)
