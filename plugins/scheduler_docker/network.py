@@ -8,6 +8,7 @@ from plugins.scheduler_docker import addresses, client
 _NO_ICC = "com.docker.network.bridge.enable_icc"
 _BRIDGE = "com.docker.network.bridge.name"
 _MTU = "com.docker.network.driver.mtu"
+_MAKING = 3.0  # seconds that docker may take to make a network
 _LAST = "network.toml"  # the last address given; apart from platform.toml, as every start of a process writes it
 
 
@@ -44,12 +45,25 @@ def ensure(daemon: client.Daemon = client.HERE, record: bool = True) -> Network:
         try:
             _create(docker_api, network)
         except docker.errors.APIError as error:
-            if error.status_code == 409:  # another process was first
+            # Another process was first. While docker makes its network, the addresses are taken and the name is not.
+            if error.status_code == 409 or (error.status_code == 403 and _appears(docker_api, wanted.name)):
                 return ensure(daemon, record)
             raise api.errors.Unavailable(
                 f"docker refuses our network {network.name} ({subnet}): {client.explanation(error)}", "doctor"
             ) from error
     return network
+
+
+def _appears(docker_api, name: str) -> bool:
+    """Whether a network of that name comes within a few seconds."""
+    import time
+
+    end = time.monotonic() + _MAKING
+    while name not in [found["Name"] for found in docker_api.networks(names=[name])]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.1)
+    return True
 
 
 def _recorded(wanted: Network, subnet: str) -> Network:
