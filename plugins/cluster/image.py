@@ -4,6 +4,8 @@ from minipaas_lib import api
 
 BASE = "debian:12-slim"
 REPOSITORY = "minipaas-node"
+# What a first start unpacks, by a command that needs it: not again for each process that a container of this starts.
+_UNPACK = "RUN mkdir -p /var/lib/minipaas && minipaas node:agent --serve --help >/dev/null"
 _PACKAGES = "busybox-static ca-certificates nginx-light python3"
 
 
@@ -18,6 +20,7 @@ RUN rm -f /etc/nginx/sites-enabled/default \\
  && echo 'include /var/lib/minipaas/nginx/main.conf;' >/etc/nginx/conf.d/minipaas.conf \\
  && echo 'worker_shutdown_timeout 1h;' >/etc/nginx/modules-enabled/99-minipaas.conf
 COPY minipaas /usr/local/bin/minipaas
+{_UNPACK}
 COPY cluster.toml /var/lib/minipaas/cluster.toml
 ENTRYPOINT ["/usr/local/bin/minipaas"]
 """
