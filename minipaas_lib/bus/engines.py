@@ -23,7 +23,10 @@ class Detached(NamedTuple):
 
 
 class Scheduler(Protocol):
-    """Runs processes. Every method raises errors.Unavailable when the engine does not answer."""
+    """Runs processes. Every method raises errors.Unavailable when the engine does not answer.
+
+    It may have a number `at_once`: how many calls of start() are worth making at the same time. Four where it has none.
+    """
 
     def has_image(self, image: str) -> bool:
         """Whether processes of the image (its ID) can be started, without it being built again."""

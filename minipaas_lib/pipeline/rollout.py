@@ -17,7 +17,7 @@ from minipaas_lib.model.route import Backend, Route, make_route, stand_ins
 from minipaas_lib.pipeline import engines, interrupt, journal, plan, postmortem, readiness, releases, repository, retire, tasks, trial
 
 DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
-AT_ONCE = 4  # processes started at the same time
+AT_ONCE = 4  # processes started at the same time, where the scheduler names no other number
 
 
 def roll_out(app: App, release: Release, previous: Release | None, settle: Callable[[], None] = lambda: None) -> Release:
@@ -92,7 +92,7 @@ def start_all(
     for group in ([s for s in specs if s.process_type == "web"], [s for s in specs if s.process_type != "web"]):
         if group:
             stop_first(scheduler, app, release, {spec.process_type for spec in group}, previous, old)
-            side_by_side(start, group, given_up)
+            side_by_side(start, group, given_up, getattr(scheduler, "at_once", AT_ONCE))
     return started
 
 
@@ -118,14 +118,16 @@ def stop_first(
             old.remove(process)
 
 
-def side_by_side(start: Callable[[ContainerSpec], None], specs: list[ContainerSpec], given_up: threading.Event) -> None:
-    """Call `start` for all specs in threads and raise what the first failure raised, once no thread runs any more.
+def side_by_side(
+    start: Callable[[ContainerSpec], None], specs: list[ContainerSpec], given_up: threading.Event, at_once: int = AT_ONCE
+) -> None:
+    """Call `start` for all specs in `at_once` threads and raise what the first failure raised, once no thread runs any more.
 
     In threads even for one: there a signal cannot tear a call to the scheduler apart.
     """
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
-    pool = ThreadPoolExecutor(AT_ONCE)
+    pool = ThreadPoolExecutor(at_once)
     try:
         done, _ = wait([pool.submit(start, spec) for spec in specs], return_when=FIRST_EXCEPTION)
         failures = [outcome.exception() for outcome in done if outcome.exception()]

@@ -7,6 +7,8 @@ from plugins.scheduler_fleet.scheduler import FleetScheduler
 class HomewardScheduler(FleetScheduler):
     """See bus.engines.Scheduler."""
 
+    at_once = 4  # it is this host's docker that starts them
+
     def start(self, spec: "api.ContainerSpec") -> "api.Process":  # noqa: F821
         images.fetch(self.local, self._nodes, spec.image, "")
         return self.local.start(spec)

@@ -17,11 +17,14 @@ SETTLED = 8.0  # seconds until a failure that fleet tells of is one of this star
 STARTED = 300.0  # seconds until the agent of that machine must tell of the process
 GONE = 30.0  # seconds, beside the stop timeout, until a unit that was destroyed must have stopped
 ALIVE = ("active", "activating", "deactivating", "reloading")  # what systemd says of a unit that may still run
+AT_ONCE = 16  # units on their way at the same time: fleet takes seconds for each, and does not take longer for many
 GATHER = 10  # nodes asked at the same time
 
 
 class FleetScheduler:
     """Runs each process as a unit; one-off runs too go to a node."""
+
+    at_once = AT_ONCE
 
     def __init__(self, local, fleet: client.Fleet, store, near: "nodes.Nodes") -> None:
         self.local, self._fleet, self._store, self._nodes = local, fleet, store, near

@@ -1,6 +1,7 @@
 """The rollout with engines in memory: what starts, what is kept, what is undone, and recovery from every point."""
 
 import dataclasses
+import threading
 import time
 
 import pytest
@@ -73,6 +74,30 @@ def test_first_deploy_that_fails_leaves_nothing(world, fake):
     assert releases.live("blog") is None and app_text() == before
     failed = releases.load("blog", 1)
     assert failed.status == "failed" and "exit code 1" in failed.failure
+
+
+@pytest.mark.parametrize(("said", "wanted"), [(None, 4), (2, 2), (6, 6)])
+def test_as_many_start_at_the_same_time_as_the_scheduler_says(blog, monkeypatch, said, wanted):
+    real, most, now, lock = blog.scheduler.start, [0], [0], threading.Lock()
+    full = threading.Event()
+
+    def start(spec):
+        with lock:
+            now[0] += 1
+            most[0] = max(most[0], now[0])
+            if now[0] == wanted:
+                full.set()
+        full.wait(10)
+        time.sleep(0.05)  # one too many would come now
+        with lock:
+            now[0] -= 1
+        return real(spec)
+
+    monkeypatch.setattr(blog.scheduler, "start", start)
+    if said:
+        monkeypatch.setattr(blog.scheduler, "at_once", said, raising=False)
+    change.change("blog", "scale", scale(web=9))
+    assert most == [wanted] and len(blog.routed("blog")) == 9
 
 
 def test_scale_up_and_down_keeps_processes(blog):
