@@ -28,12 +28,13 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
     publisher = publishing.Publisher(store, scheduler, node, time.monotonic)
     follower = following.Follower(store, api.router().local, node, accepts, time.monotonic)
     sweeper = sweeping.Sweeper(scheduler, wanted, time.monotonic)
-    stale, told = Event(), Event()
+    stale, told, heard = Event(), Event(), Heard()
     tls = door.context(True, keys["ca"], keys["cert"], keys["key"])
     door.serve(address, tls, DOCKER).start()
     gevent.joinall(
         [
-            gevent.spawn(again, "docker's events", lambda: _hear(scheduler, publisher)),
+            gevent.spawn(again, "docker's events", lambda: _hear(scheduler, heard)),
+            gevent.spawn(again, "telling of what has changed", lambda: _answer(heard, publisher)),
             gevent.spawn(again, "telling of the processes", lambda: _every(FULL_LOOK, publisher.look)),
             gevent.spawn(again, "renewing", lambda: _every(RENEWAL, publisher.renew)),
             gevent.spawn(again, "watching the routes", lambda: watch(store, routing.FOLDER, stale)),
@@ -77,9 +78,40 @@ def again(what: str, part) -> None:
         gevent.sleep(PAUSE)
 
 
-def _hear(scheduler, publisher: publishing.Publisher) -> None:
+class Heard:
+    """The apps that something has happened to. However much it was while one was looked at, one more look is due."""
+
+    def __init__(self) -> None:
+        self._apps: dict[str, None] = {}  # in the order in which they came
+        self._some = Event()
+
+    def add(self, app: str) -> None:
+        self._apps[app] = None
+        self._some.set()
+
+    def attend(self, look) -> None:
+        """Wait for an app, and look at it. What `look` raises is raised, and that app's turn comes again."""
+        self._some.wait()
+        app = next(iter(self._apps))
+        del self._apps[app]
+        try:
+            look(app)
+        except BaseException:
+            self._apps[app] = None
+            raise
+        finally:
+            if not self._apps:
+                self._some.clear()
+
+
+def _hear(scheduler, heard: Heard) -> None:
     for app in scheduler.changes():
-        publisher.look(app)
+        heard.add(app)
+
+
+def _answer(heard: Heard, publisher: publishing.Publisher) -> None:
+    while True:
+        heard.attend(publisher.look)
 
 
 def _every(seconds: float, look) -> None:

@@ -28,17 +28,19 @@ class Follower:
         self._refused: dict[str, str] = {}  # app -> digest and reason
         self._known: dict[str, api.Backend] = {}  # by process
         self._probed: dict[api.Backend, tuple[float, bool]] = {}
+        self._routes = Parsed(lambda path, text: routing.from_document(_app(path), tomllib.loads(text)))
+        self._services = Parsed(_process)
         self._said: dict = {}
         self._renewed = -RENEW
 
     def look(self) -> None:
         """Apply what has changed. Raises errors.Unavailable when the store or the router does not answer."""
         documents = texts(self._store, routing.FOLDER)
-        running = processes(self._store)
+        running = processes(self._store, self._services)
+        self._routes.keep(documents)
         for path, text in documents.items():
-            app = path.rpartition("/")[2].removesuffix(".toml")
-            self._follow(app, text, running)
-        wanted = {path.rpartition("/")[2].removesuffix(".toml") for path in documents}
+            self._follow(path, text, running)
+        wanted = {_app(path) for path in documents}
         for app in set(self._router.routes()) - wanted:
             self._router.remove(app)
             self._applied.pop(app, None)
@@ -46,9 +48,10 @@ class Follower:
         self._refused = {app: said for app, said in self._refused.items() if app in wanted}
         self._tell()
 
-    def _follow(self, app: str, text: str, running: dict[str, "api.Process"]) -> None:
+    def _follow(self, path: str, text: str, running: dict[str, "api.Process"]) -> None:
+        app = _app(path)
         try:
-            route = routing.from_document(app, tomllib.loads(text))
+            route = self._routes.of(path, text)
             found = routing.backends(list(route.backends), running, self._known, self._probe)
             self._known |= {one.process: one for one in found if one.process}
             route = routing.with_backends(route, found)
@@ -90,16 +93,46 @@ class Follower:
         self._renewed = self._clock()
 
 
-def processes(store) -> dict[str, "api.Process"]:
+class Parsed:
+    """What `parse(path, text)` makes of documents, done once for as long as a document stays the same."""
+
+    def __init__(self, parse: Callable[[str, str], object]) -> None:
+        self._parse = parse
+        self._known: dict[str, tuple[str, object]] = {}
+
+    def of(self, path: str, text: str):
+        """What the text of a document says. Raises what `parse` raises, each time."""
+        known = self._known.get(path)
+        if known is None or known[0] != text:
+            known = self._known[path] = (text, self._parse(path, text))
+        return known[1]
+
+    def keep(self, paths) -> None:
+        """Forget all documents but these."""
+        self._known = {path: known for path, known in self._known.items() if path in paths}
+
+
+def processes(store, parsed: Parsed | None = None) -> dict[str, "api.Process"]:
     """All processes that the nodes tell of, by name. A document that is no node's is passed over."""
-    found = {}
-    for path, text in texts(store, api.service.FOLDER).items():
-        name = path.rpartition("/")[2]
+    parsed = parsed or Parsed(_process)
+    found, documents = {}, texts(store, api.service.FOLDER)
+    parsed.keep(documents)
+    for path, text in documents.items():
         try:
-            found[name] = api.service.from_document(name, tomllib.loads(text))
+            process = parsed.of(path, text)
+            found[process.name] = process
         except (api.errors.InvalidFile, ValueError) as error:
             api.output.warn(f"{path} is passed over: {error}")
     return found
+
+
+def _process(path: str, text: str) -> "api.Process":
+    return api.service.from_document(path.rpartition("/")[2], tomllib.loads(text))
+
+
+def _app(path: str) -> str:
+    """Whose route a document is."""
+    return path.rpartition("/")[2].removesuffix(".toml")
 
 
 def texts(store, folder: str) -> dict[str, str]:

@@ -13,6 +13,7 @@ from tests.unit.model.test_service import PROCESS
 from .test_publishing import Clock, Docker
 from .test_routing import ROUTE
 
+LOADS = tomllib.loads
 ONE = routing.for_nodes(dataclasses.replace(ROUTE, backends=(PROCESS.backend,)))
 
 
@@ -62,6 +63,23 @@ def test_a_route_is_applied_once_and_told_of(store, table, follower):
     assert table.table["blog"] == ONE and table.calls == 1
     told = api.documents.read(store, "routers/node1")
     assert told["applied"] == {"blog": routing.digest(store.read("routes/blog.toml").text)}
+
+
+def test_what_stays_the_same_is_read_once(store, table, follower, monkeypatch):
+    read = []
+    monkeypatch.setattr(following.tomllib, "loads", lambda text: (read.append(text), LOADS(text))[1])
+    for app in ("blog", "shop", "news"):
+        put(store, dataclasses.replace(ONE, app=app))
+    follower.look()
+    assert len(read) == 4, "three routes and a process"
+    follower.look()
+    put(store, dataclasses.replace(ONE, app="shop", generation="v9"))
+    store.delete("routes/news.toml")
+    follower.look()
+    assert len(read) == 5 and table.table["shop"].generation == "v9" and "news" not in table.table
+    put(store, dataclasses.replace(ONE, app="news"))
+    follower.look()
+    assert len(read) == 6 and "news" in table.table
 
 
 def test_a_process_that_moves_is_followed(store, table, follower):
