@@ -15,9 +15,11 @@ class Sweeper:
     def look(self) -> list[str]:
         """Remove what has been unwanted for GRACE seconds; the names. Raises errors.Unavailable: then nothing is removed."""
         wanted = self._wanted()
-        stray = {process.name: process for process in self._scheduler.processes() if process.name not in wanted}
-        self._since = {name: self._since.get(name, self._clock()) for name in stray}
-        removed = [name for name, since in self._since.items() if self._clock() - since >= GRACE]
+        stray = self._scheduler.names() - wanted
+        self._since = {name: self._since.get(name, self._clock()) for name in sorted(stray)}
+        overdue = [name for name, since in self._since.items() if self._clock() - since >= GRACE]
+        found = {process.name: process for process in self._scheduler.processes()} if overdue else {}
+        removed = [name for name in overdue if name in found]
         for name in removed:
-            self._scheduler.stop(stray[name])
+            self._scheduler.stop(found[name])
         return removed

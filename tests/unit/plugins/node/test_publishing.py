@@ -21,6 +21,9 @@ class Docker:
     def processes(self, app=None):
         return [process for process in self.present if app in (None, process.app)]
 
+    def names(self):
+        return {process.name for process in self.present}
+
 
 class Counting(DirectoryStore):
     writes = 0
