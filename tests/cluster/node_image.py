@@ -31,11 +31,11 @@ def base() -> str:
     return tag
 
 
-def make(folder: Path, found: "api.cluster.ClusterSettings") -> str:
+def make(folder: Path, found: "api.cluster.ClusterSettings", name: str = "mpc-minipaas:1") -> str:
     """Build the image of nodes whose cluster is `found`, in an empty folder; its name."""
     bundle = [sys.executable, str(HOUSE / "minipaas_lib" / "bundle.py"), "--out", str(folder / "minipaas")]
     subprocess.run(bundle, check=True, timeout=300, cwd=HOUSE)
     (folder / "cluster.toml").write_text(image.cluster_file(found, "unix:///run/fleet.sock"))
     (folder / "Dockerfile").write_text(image.dockerfile(base()))
-    nodes.docker("build", "-q", "-t", "mpc-minipaas:1", str(folder), timeout=300)
-    return "mpc-minipaas:1"
+    nodes.docker("build", "-q", "-t", name, str(folder), timeout=300)
+    return name
