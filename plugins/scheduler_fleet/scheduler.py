@@ -14,6 +14,7 @@ from plugins.scheduler_fleet import client, images, machines, nodes, poller, uni
 
 PLACED = 20.0  # seconds until fleet must have found a machine for a unit: its engine looks every two
 SETTLED = 8.0  # seconds until a failure that fleet tells of is one of this start: its agents act every five
+LINGER = 30.0  # ... and until "failed" is: a machine's last word of a former unit of the name, fleet's TTL long
 STARTED = 300.0  # seconds until the agent of that machine must tell of the process
 GONE = 30.0  # seconds, beside the stop timeout, until a unit that was destroyed must have stopped
 ALIVE = ("active", "activating", "deactivating", "reloading")  # what systemd says of a unit that may still run
@@ -186,8 +187,10 @@ class FleetScheduler:
             for state in view.of(units.unit_name(name))
             if "failed" in (state.active, state.sub) or state.sub == "auto-restart"
         ]
-        # Not at once: what a machine said of a former unit of that name stays for a while.
-        if failing and view.taken > asked + SETTLED and self._is_on(name, failing[0].machine):
+        # Not at once: what a machine said of a former unit of that name stays for a while. What systemd starts again
+        # was started, by its restart policy; what has failed may still wait for its first start.
+        patience = SETTLED if failing and failing[0].sub == "auto-restart" else LINGER
+        if failing and view.taken > asked + patience and self._is_on(name, failing[0].machine):
             raise api.errors.DeployFailed(
                 f"{name} cannot be started on node {self._nodes.name(failing[0].machine)}: its unit is {failing[0].sub}",
                 f"logs:failed {spec.app}",

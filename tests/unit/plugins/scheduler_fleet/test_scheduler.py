@@ -188,6 +188,18 @@ def test_what_is_left_of_a_former_unit_of_the_name_is_no_failure(world, monkeypa
         world.start(SPEC)
 
 
+def test_a_former_unit_that_failed_on_the_same_machine_is_waited_for(world, monkeypatch):
+    world.fleet.started = "nowhere"
+    failed = client.State("blog_v3.web.1.service", ONE, "loaded", "failed", "failed", "0")
+    world.fleet.there = [failed]
+    with pytest.raises(api.errors.DeployFailed, match="waited 0 seconds for blog_v3.web.1 to start"):
+        world.start(SPEC)
+    world.fleet.there = [failed]
+    monkeypatch.setattr(scheduler, "LINGER", 0.1)
+    with pytest.raises(api.errors.DeployFailed, match="its unit is failed"):
+        world.start(SPEC)
+
+
 def test_what_was_told_of_a_former_process_of_the_name_is_forgotten(world):
     former = world.start(SPEC)
     world.fleet.destroy("blog_v3.web.1.service")
