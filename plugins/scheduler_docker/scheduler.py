@@ -11,17 +11,21 @@ _ADDRESS_TRIES = 5
 class DockerScheduler:
     """Runs each process as a container of its own: of this host's docker, or of another one (see elsewhere)."""
 
-    def __init__(self, daemon: client.Daemon = client.HERE, published_at: str = "", node: str = "") -> None:
+    def __init__(
+        self, daemon: client.Daemon = client.HERE, published_at: str = "", node: str = "", beside: str = ""
+    ) -> None:
         self.daemon = daemon
         self.published_at = published_at
         self.node = node
+        self.beside = beside
 
-    def elsewhere(self, url: str, published_at: str = "", node: str = "") -> "DockerScheduler":
+    def elsewhere(self, url: str, published_at: str = "", node: str = "", beside: str = "") -> "DockerScheduler":
         """The same on the docker that answers at `url` (unix:///path), "" for this host's: that of a cluster's node.
 
-        There processes have no addresses of their own: their ports are published at `published_at`.
+        There processes have no addresses of their own: their ports are published at `published_at`. `beside` names a
+        container there that sees all processes of its host; it is asked what listens, since their /proc is not here.
         """
-        return DockerScheduler(client.Daemon(url) if url else client.HERE, published_at, node)
+        return DockerScheduler(client.Daemon(url) if url else client.HERE, published_at, node, beside)
 
     def has_image(self, image: str) -> bool:
         import docker.errors
@@ -170,7 +174,7 @@ class DockerScheduler:
             exit_code=state["ExitCode"],
             out_of_memory=state["OOMKilled"],
             log=log,
-            listening=sockets.of_process(state["Pid"]) if state["Pid"] else (),
+            listening=sockets.of_container(self.daemon, self.beside, state["Pid"]) if state["Pid"] else (),
             error=said or containers.init_failure(log),
         )
 

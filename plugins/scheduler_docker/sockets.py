@@ -1,12 +1,36 @@
-"""The listening sockets of a container, read from the host's /proc. Pure but for reading two files.
+"""The listening sockets of a container, read from its host's /proc. Pure but for who reads it.
 
 /proc/<pid>/net shows the network namespace of the process, and the kernel lets every user read it.
 """
 
+import re
 import sys
 
+from minipaas_lib import api
+from plugins.scheduler_docker import client
+
+_PATIENCE = 5  # seconds
 _LISTEN = "0A"  # TCP_LISTEN in the kernel's include/net/tcp_states.h
 _DOCKER_DNS = "127.0.0.11"  # docker's resolver listens in every container of a network of its own
+
+
+def of_container(daemon: client.Daemon, beside: str, pid: int) -> tuple[tuple[str, int], ...]:
+    """As of_process(), for a process of the host of `daemon`; where that is another host, its container `beside` is asked.
+
+    Empty where it cannot say: why a process fails is then said without it.
+    """
+    import docker.errors
+
+    from plugins.scheduler_docker import attached
+
+    if not daemon.url:
+        return of_process(pid)
+    try:
+        with client.answering():
+            _, said = attached.probe(daemon.new(), beside, command(pid), _PATIENCE, "minipaas-listening")
+    except (docker.errors.APIError, api.errors.Unavailable):
+        return ()
+    return listed(said)
 
 
 def of_process(pid: int) -> tuple[tuple[str, int], ...]:
@@ -19,6 +43,17 @@ def of_process(pid: int) -> tuple[tuple[str, int], ...]:
         except OSError:
             continue
     return tuple(sorted(set(found)))
+
+
+def command(pid: int) -> list[str]:
+    """The words that print, on a host of Linux, what `listed` reads of a process."""
+    return ["grep", "-h", f" {_LISTEN} ", f"/proc/{pid}/net/tcp", f"/proc/{pid}/net/tcp6"]
+
+
+def listed(said: str) -> tuple[tuple[str, int], ...]:
+    """As of_process(), from what `command` printed; anything else in it is passed over."""
+    lines = [line for line in said.splitlines() if re.match(r" *\d+: (?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4} ", line)]
+    return tuple(sorted(set(parse("\n".join(["", *lines])))))
 
 
 def parse(table: str) -> list[tuple[str, int]]:

@@ -55,6 +55,6 @@ def bring(local, near, image: str, machines: list[client.Machine]) -> None:
         )
         if source is None:
             raise api.errors.DeployFailed("the image is gone from this host and from every node", "ps:rebuild")
-        api.output.info("bringing the image to " + ", ".join(near.name(machine.id) for machine in lacking))
+        api.output.info("bringing the image to " + ", ".join(sorted(near.name(machine.id) for machine in lacking)))
         for _ in pool.map(lambda machine: near.on(machine).take_image(source.give_image(image)), lacking):
             pass

@@ -7,6 +7,7 @@ import time
 from minipaas_lib import api
 from plugins.scheduler_fleet import client, machines, tunnel
 
+AGENT = "minipaas-agent"  # the container on every node that sees all processes there
 NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
 FRESH = 2.0  # seconds for which the list of machines is not asked for again
 TABLE = "tags"
@@ -49,7 +50,7 @@ class Nodes:
                 self._tunnels = self._make_tunnels()
             if machine.id not in self._schedulers:
                 url = self._tunnels.url(machine.address)
-                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id)
+                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id, AGENT)
             return self._schedulers[machine.id]
 
 

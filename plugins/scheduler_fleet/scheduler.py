@@ -6,6 +6,7 @@ Inside a node everything is done by the scheduler of this host, `local`, working
 
 import contextlib
 import dataclasses
+import threading
 import time
 import tomllib
 
@@ -30,6 +31,7 @@ class FleetScheduler:
     def __init__(self, local, fleet: client.Fleet, store, near: "nodes.Nodes") -> None:
         self.local, self._fleet, self._store, self._nodes = local, fleet, store, near
         self._poller = poller.Poller(fleet.states)
+        self._bringing = threading.Lock()  # processes start at the same time, and have one image
         self.machines = machines.Machines(fleet)
 
     def has_image(self, image: str) -> bool:
@@ -46,7 +48,7 @@ class FleetScheduler:
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         fitting = self._fitting(spec.app)
-        images.bring(self.local, self._nodes, spec.image, fitting)
+        self._bring(spec.image, fitting)
         only = tuple(machine.id for machine in fitting) if nodes.drained(self._store) else ()
         asked_for = nodes.tags(spec.app) | self._membership(fitting)
         options = units.process_unit(spec, nodes.image(self._store), asked_for, len(fitting), only)
@@ -282,8 +284,12 @@ class FleetScheduler:
         import random
 
         machine = random.choice(self._fitting(spec.app))  # noqa: S311 - to spread them, not to hide them
-        images.bring(self.local, self._nodes, spec.image, [machine])
+        self._bring(spec.image, [machine])
         return self._nodes.on(machine)
+
+    def _bring(self, image: str, machines: list[client.Machine]) -> None:
+        with self._bringing:
+            images.bring(self.local, self._nodes, image, machines)
 
     def _everywhere(self, call) -> list:
         """What `call` returns for each node's scheduler; a node that does not answer is told of and passed over."""

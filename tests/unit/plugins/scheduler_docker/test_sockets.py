@@ -39,3 +39,36 @@ def test_a_process_that_is_gone():
 def test_every_port_is_found(ports):
     rows = [f"  {n}: 00000000:{port:04X} 00000000:0000 0A" for n, port in enumerate(ports)]
     assert sockets.parse("\n".join(["head", *rows])) == [("0.0.0.0", port) for port in ports]
+
+
+def test_what_another_host_printed_of_its_sockets():
+    said = "".join(line + "\n" for table in (TCP, TCP6) for line in table.splitlines() if " 0A " in line)
+    expected = tuple(sorted({*sockets.parse(TCP), *sockets.parse(TCP6)}))
+    assert sockets.listed(said) == expected and len(expected) == 5
+    assert sockets.listed("grep: /proc/7/net/tcp6: No such file or directory\r\n" + said) == expected
+    assert sockets.listed("") == ()
+
+
+@given(st.text())
+def test_whatever_another_host_prints_is_no_failure(said):
+    sockets.listed(said)
+
+
+def test_the_sockets_of_a_process_elsewhere_are_not_looked_for_here(monkeypatch):
+    """A process of that number may live on this host, and listen where it likes."""
+    asked = []
+
+    class Daemon:
+        url = "unix:///node1"
+
+        def new(self):
+            return self
+
+    def probe(docker_api, container, command, timeout, session):
+        asked.append((container, command[-1]))
+        return 0, TCP
+
+    monkeypatch.setattr(sockets, "of_process", lambda pid: pytest.fail("this host was asked"))
+    monkeypatch.setattr("plugins.scheduler_docker.attached.probe", probe)
+    assert sockets.of_container(Daemon(), "agent", 7) == (("0.0.0.0", 80), ("127.0.0.1", 5000))
+    assert asked == [("agent", "/proc/7/net/tcp6")]

@@ -23,7 +23,7 @@ class Elsewhere(FakeScheduler):
         super().__init__()
         self.nodes, self.taken = {}, []
 
-    def elsewhere(self, url, published_at="", node=""):
+    def elsewhere(self, url, published_at="", node="", beside=""):
         made = Elsewhere()
         made.gone = {"sha256:1"}
         return self.nodes.setdefault(node, made)
@@ -114,6 +114,22 @@ def test_a_process_is_a_unit_and_is_where_its_node_tells(world):
 def test_every_node_gets_the_image_before_anything_starts(world):
     world.start(SPEC)
     world.start(dataclasses.replace(SPEC, name="blog_v3.web.2", index=2))
+    assert [world.local.nodes[node].taken for node in (ONE, TWO)] == [["sha256:1"], ["sha256:1"]]
+
+
+def test_processes_that_start_at_the_same_time_bring_their_image_once(world):
+    from concurrent.futures import ThreadPoolExecutor
+
+    specs = [dataclasses.replace(SPEC, name=f"blog_v3.web.{index}", index=index) for index in (1, 2, 3)]
+    taken = Elsewhere.take_image
+
+    def slowly(self, image):
+        threading.Event().wait(0.1)
+        taken(self, image)
+
+    with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(3) as pool:
+        patch.setattr(Elsewhere, "take_image", slowly)
+        list(pool.map(world.start, specs))
     assert [world.local.nodes[node].taken for node in (ONE, TWO)] == [["sha256:1"], ["sha256:1"]]
 
 
