@@ -1,4 +1,4 @@
-"""What the cluster adds to the router of a head: its own nginx, which served before and goes on serving."""
+"""On a head: its own nginx, which served before, goes on serving; and doctor looks at the cluster, too."""
 
 from minipaas_lib import api
 
@@ -12,3 +12,12 @@ def router():
     from plugins.cluster import head
 
     return head.HeadRouter(every, found.moving)
+
+
+@api.hookimpl
+def doctor(app):
+    if app is not None or api.cluster.settings() is None:
+        return None
+    from plugins.cluster import looking
+
+    return looking.findings(looking.status())

@@ -104,6 +104,14 @@ def _complaints(one: dict) -> list[str]:
     return found
 
 
+def findings(found: dict) -> list["api.Finding"]:
+    """What doctor says of a status: each thing that is wrong, or one sentence. Pure."""
+    if found["wrong"]:
+        return [api.Finding("cluster", False, said, "cluster:status") for said in found["wrong"]]
+    names = ", ".join(node["name"] for node in found["nodes"])
+    return [api.Finding("cluster", True, f"etcd, the nodes {names} and all routers are well")]
+
+
 def show(found: dict) -> None:
     """The status for people."""
     data = api.output.data

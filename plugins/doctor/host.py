@@ -45,7 +45,9 @@ def store() -> "api.Finding":
         if os.path.exists(scratch):
             os.unlink(scratch)
     count = len(api.app_names())
-    return api.Finding("store", True, f"{count} {'app' if count == 1 else 'apps'} in {api.paths.state()}")
+    cluster = api.cluster.settings()
+    where = f"etcd ({', '.join(cluster.etcd)})" if cluster else api.paths.state()
+    return api.Finding("store", True, f"{count} {'app' if count == 1 else 'apps'} in {where}")
 
 
 def sshd() -> "api.Finding":

@@ -72,6 +72,12 @@ def test_the_store_is_written_to(world):
     assert not host.store().ok
 
 
+def test_the_store_of_a_cluster_is_in_etcd(world, monkeypatch):
+    assert host.store().said == f"0 apps in {api.paths.state()}"
+    monkeypatch.setattr(api.cluster, "settings", lambda: api.cluster.ClusterSettings(("http://192.0.2.1:2379",)))
+    assert host.store().said == "0 apps in etcd (http://192.0.2.1:2379)"
+
+
 def test_sshd(tmp_path, monkeypatch):
     table = "sl local_address rem_address st\n 0: 00000000:0016 00000000:0000 0A 0\n 1: 0100007F:08AE 0:0 01 0\n"
     assert host.listening_ports(table, "") == {22}

@@ -1,0 +1,29 @@
+from minipaas_lib import api
+from plugins.cluster import hooks, looking
+
+NODE = {"name": "node1", "applied": 2, "behind": [], "refused": {}, "router": "running", "agent": "running"}
+
+
+def test_doctor_says_what_is_wrong_with_a_cluster():
+    well = {"wrong": [], "nodes": [NODE, NODE | {"name": "node2"}]}
+    (finding,) = looking.findings(well)
+    assert finding.ok and finding.said == "etcd, the nodes node1, node2 and all routers are well"
+    found = looking.findings(well | {"wrong": ["node1: the agent is failed", "etcd has no quorum"]})
+    assert [finding.said for finding in found] == ["node1: the agent is failed", "etcd has no quorum"]
+    assert not any(finding.ok for finding in found) and found[0].fix == "cluster:status"
+
+
+def test_doctor_says_nothing_of_a_cluster_on_a_host_without_one(monkeypatch):
+    monkeypatch.setattr(api.cluster, "settings", lambda: None)
+    assert hooks.doctor(app=None) is None
+
+
+def test_what_is_wrong_with_a_node():
+    assert looking._complaints(NODE) == []
+    broken = NODE | {"applied": None, "agent": "failed", "refused": {"blog": "no upstream"}, "behind": ["blog", "shop"]}
+    assert looking._complaints(broken) == [
+        "node1: the agent is failed",
+        "node1: nothing is heard of its router",
+        "node1: refuses the route of blog: no upstream",
+        "node1: has not taken up the route of shop",
+    ]
