@@ -9,7 +9,7 @@ import sys
 from minipaas_lib import api
 from plugins.scheduler_docker import client
 
-_PATIENCE = 5  # seconds
+_PATIENCE = 10  # seconds
 _LISTEN = "0A"  # TCP_LISTEN in the kernel's include/net/tcp_states.h
 _DOCKER_DNS = "127.0.0.11"  # docker's resolver listens in every container of a network of its own
 

@@ -7,6 +7,9 @@ import http.client
 import io
 import json
 import os
+import random
+import shlex
+import shutil
 import subprocess
 import tarfile
 import threading
@@ -24,8 +27,10 @@ FROM scratch
 COPY busybox /bin/busybox
 COPY index.html /www/
 EXPOSE 5000
-CMD ["/bin/busybox", "httpd", "-f", "-p", "5000", "-h", "/www"]
+CMD ["/bin/busybox", "httpd", "-f", "-v", "-p", "5000", "-h", "/www"]
 """
+SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))
+STEPS = 13  # that a change of config of three processes notes
 
 
 def run(*words: str, ok: bool = True, data: bytes = b"", timeout: float = 400) -> subprocess.CompletedProcess:
@@ -67,17 +72,25 @@ def status() -> dict:
     return json.loads(run("cluster:status", "--format", "json").stdout)
 
 
-def answer(address: str) -> int:
-    """The status of one request for the app, on a connection of its own; 0 for none."""
+def answer(address: str, path: str = "/", text: bytes = b"hello\n") -> int:
+    """The status of one request for the app, on a connection of its own; 0 for none, or one of another text."""
     connection = http.client.HTTPConnection(address, 80, timeout=20)
     try:
-        connection.request("GET", "/", headers={"Host": DOMAIN})
+        connection.request("GET", path, headers={"Host": DOMAIN})
         found = connection.getresponse()
-        return found.status if found.read() == b"hello\n" else 0
+        return found.status if found.read() == text else 0
     except (OSError, http.client.HTTPException):
         return 0
     finally:
         connection.close()
+
+
+def answered(cluster, wanted: int) -> None:
+    """Wait until every node answers so for the page of the push; nginx's former workers may take the odd request."""
+    end = time.monotonic() + 10
+    while (found := [answer(node.address, "/page.html", b"new\n") for node in cluster.nodes]) != [wanted] * 3:
+        assert time.monotonic() < end, found
+        time.sleep(0.1)
 
 
 def spread(cluster) -> list[int]:
@@ -86,12 +99,59 @@ def spread(cluster) -> list[int]:
     return [len(node.exec(*words).split()) for node in cluster.nodes]
 
 
-def settled(cluster, wanted: list[int], limit: float = 60) -> None:
-    """Wait until the app is spread so: old processes take a moment to go."""
+def settled(cluster, wanted: list[int] | set[str], limit: float = 60) -> None:
+    """Wait until the app is spread so, or until exactly these are its processes: old ones take a moment to go."""
     end = time.monotonic() + limit
-    while (found := spread(cluster)) != wanted:
+    while True:
+        found = spread(cluster) if isinstance(wanted, list) else what_there_is(cluster)
+        if found in (wanted, (wanted, wanted)):
+            return
         assert time.monotonic() < end, found
         time.sleep(0.5)
+
+
+class Laptop:
+    """Where a user types: a key that the head knows, and a repository of the app."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "id"], check=True, timeout=60)
+        said = subprocess.run(["/usr/sbin/sshd", "-T"], capture_output=True, text=True, timeout=60).stdout
+        port = next((line.split()[1] for line in said.splitlines() if line.startswith("port ")), "22")
+        options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR",
+                   f"UserKnownHostsFile={folder}/known", f"Port={port}")  # fmt: skip
+        self.way = ["ssh", "-F", "none", "-i", str(folder / "id"), *[word for one in options for word in ("-o", one)]]
+        self.git("init", "-q", "-b", "main", "repo", at=folder)
+        shutil.copy("/bin/busybox", folder / "repo")
+
+    def ssh(self, *words: str, data: str = "") -> subprocess.CompletedProcess:
+        words = [*self.way, "paas@127.0.0.1", shlex.join(words)]
+        return subprocess.run(words, capture_output=True, text=True, input=data, timeout=300)
+
+    def git(self, *words: str, at: Path | None = None) -> subprocess.CompletedProcess:
+        words = ("git", "-c", "user.name=t", "-c", "user.email=t@t", *words)
+        environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(self.way), "GIT_CONFIG_GLOBAL": "/dev/null"}
+        at = at or self.folder / "repo"
+        return subprocess.run(words, cwd=at, env=environment, capture_output=True, text=True, timeout=300)
+
+    def push(self, **files: str) -> subprocess.CompletedProcess:
+        """Commit files (`__` in a name is a dot) and push them."""
+        for name, text in files.items():
+            (self.folder / "repo" / name.replace("__", ".")).write_text(text)
+        self.git("add", "-A")
+        self.git("commit", "-q", "-m", "change")
+        return self.git("push", "-f", f"paas@127.0.0.1:{APP}", "main")
+
+
+def what_there_is(cluster) -> tuple[set[str], set[str]]:
+    """The names of the app's processes: as units of fleet, and as containers, running or not, on the nodes."""
+    connection = http.client.HTTPConnection(cluster.nodes[0].address, nodes.FLEET_PORT, timeout=20)
+    connection.request("GET", "/fleet/v1/units")
+    found = [unit["name"].removesuffix(".service") for unit in json.load(connection.getresponse())["units"]]
+    connection.close()
+    words = ("docker", "ps", "-a", "--format", "{{.Names}}", "--filter", f"label=minipaas.app={APP}")
+    there = {name for node in cluster.nodes for name in node.exec(*words).split()}
+    return {name for name in found if name.startswith(APP + "_v")}, there
 
 
 class Load:
@@ -125,6 +185,7 @@ def load():
     run("domains:set", APP, DOMAIN)
     run("ports:set", APP, "http:80:5000")
     run("checks:set", APP, "wait-to-retire", "1")
+    run("ps:set", APP, "stop-timeout", "1")
     run("git:from-archive", APP, "-", data=archive())
     assert answer("127.0.0.1") == 200
     made = Load()
@@ -159,6 +220,71 @@ def test_processes_are_spread_and_every_node_answers(load, cluster):
     found = spread(cluster)
     assert sum(found) == 3 and max(found) < 3, found
     assert [answer(node.address) for node in cluster.nodes] == [200, 200, 200]
+
+
+@pytest.fixture(scope="module")
+def laptop(load, tmp_path_factory):
+    made = Laptop(tmp_path_factory.mktemp("laptop"))
+    run("ssh-keys:remove", "story", ok=False)  # of a run that was killed
+    run("ssh-keys:add", "story", f"{made.folder}/id.pub")
+    yield made
+    run("ssh-keys:remove", "story", ok=False)
+
+
+def test_a_push_over_ssh_one_that_fails_and_a_rollback(laptop, cluster):
+    more = DOCKERFILE.replace("COPY index.html", "COPY index.html page.html")
+    done = laptop.push(Dockerfile=more, index__html="hello\n", page__html="new\n")
+    assert done.returncode == 0 and done.stderr.count("bringing the image to") == 1, done.stderr
+    answered(cluster, 200)
+    check = {"type": "startup", "path": "/", "attempts": 2, "wait": 2}
+    wrong = {
+        "Dockerfile": more.replace('"5000"', '"8080"'),
+        "app__json": json.dumps({"healthchecks": {"web": [check]}}),
+    }
+    done = laptop.push(**wrong)
+    assert done.returncode and "web listens on port 8080, but PORT is 5000" in done.stderr, done.stderr
+    answered(cluster, 200)
+    done = laptop.ssh("releases:rollback", APP)
+    assert done.returncode == 0 and "is live: rollback to v" in done.stderr, done.stderr
+    answered(cluster, 0)
+
+
+def test_one_off_commands_and_the_output_of_all_nodes(laptop, cluster):
+    done = laptop.ssh("run", APP, "/bin/busybox", "wc", "-c", data="four")
+    assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr
+    assert laptop.ssh("run", APP, "/bin/busybox", "false").returncode == 1
+    words = [*laptop.way, "-n", "paas@127.0.0.1", f"logs {APP} -t -n 0"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
+        stop = threading.Timer(60, child.kill)
+        stop.start()
+        seen = set()
+        for line in child.stdout:  # the load asks all of them
+            seen.add(line.split()[1])
+            if seen >= {"web.1", "web.2", "web.3"}:
+                break
+        stop.cancel()
+        child.kill()
+    assert seen == {"web.1", "web.2", "web.3"}
+
+
+def test_a_killed_change_is_put_right_by_the_next_command(laptop, cluster):
+    step, when = random.Random(SEED).randint(1, STEPS), random.Random(SEED).choice(["before", "after"])
+    print(f"MINIPAAS_SEED={SEED}: killed {when} step {step}")
+    faults = Path("/var/lib/minipaas/faults")
+    faults.write_text(f"{APP} {step} {when}\n")
+    shutil.chown(faults, "paas", "paas")
+    try:
+        laptop.ssh("config:set", APP, "TURN=1")
+        assert faults.read_text() == "", "it was killed there"
+    finally:
+        faults.unlink()
+        faults.with_name("faults.seen").unlink(missing_ok=True)
+    done = laptop.ssh("checks:set", APP, "wait-to-retire", "1", "--wait=60")
+    assert done.returncode == 0, done.stderr
+    live = max(int(name.removeprefix(f"{APP}_v").partition(".")[0]) for name in what_there_is(cluster)[0])
+    settled(cluster, {f"{APP}_v{live}.web.{index}" for index in (1, 2, 3)})
+    assert laptop.ssh("apps:locked", APP).returncode == 1
+    assert status()["wrong"] == []
 
 
 def test_tags_place_an_app_and_name_the_nodes_where_none_fits(load, cluster):
