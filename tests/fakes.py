@@ -83,7 +83,7 @@ class FakeScheduler(Broken):
 
     def processes(self, app=None):
         self._call("processes", app or "")
-        return sorted((p for p in self.containers.values() if app in (None, p.app)), key=lambda p: p.name)
+        return sorted((p for p in list(self.containers.values()) if app in (None, p.app)), key=lambda p: p.name)
 
     def diagnose(self, process, lines=20):
         now = self.refresh(process)
@@ -143,7 +143,7 @@ class FakeScheduler(Broken):
     def accepts(self, backend, port):
         return any(
             p.backend == backend and p.port == port and p.state == "running" and p.process_type not in self.deaf
-            for p in self.containers.values()
+            for p in list(self.containers.values())
         )
 
     def names(self):
