@@ -26,7 +26,8 @@ def git(key: str, verb: str, argument: str) -> int:
     """Check the app's name and the key's right, then become git-shell."""
     name = argument.strip().strip("'\"").removeprefix("/").removeprefix("~/").removesuffix("/").removesuffix(".git")
     repository = paths.repository(name)
-    if not (plain(name) and os.path.isfile(os.path.join(repository, "hooks", "pre-receive")) and authorized(key, verb, name)):
+    ready = os.path.isfile(os.path.join(repository, "hooks", "pre-receive")) and not is_shared()
+    if not (plain(name) and ready and authorized(key, verb, name)):
         from minipaas_lib import cli
 
         status = cli.guard(lambda: prepare(key, verb, name))
@@ -42,6 +43,11 @@ def plain(name: str) -> bool:
     return name.isascii() and name.replace("-", "a").isalnum() and name == name.lower()
 
 
+def is_shared() -> bool:
+    """Whether other hosts may have changed what belongs to the repository. (cluster_settings says more, more slowly.)"""
+    return os.path.exists(os.path.join(paths.root(), "cluster.toml"))
+
+
 def prepare(key: str, verb: str, name: str) -> int:
     """The slow road: a name to refuse, an app to create on its first push, or a plugin that decides."""
     from minipaas_lib import names
@@ -55,6 +61,8 @@ def prepare(key: str, verb: str, name: str) -> int:
     else:
         apps.load(name)
     repository.create(name)
+    if is_shared():
+        manager.call("before_git", app=apps.load(name))
     return 0
 
 

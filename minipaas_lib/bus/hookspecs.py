@@ -300,6 +300,14 @@ def authorize(key, command, app):
 
 
 @hookspec
+def before_git(app):
+    """git is about to read or write the repository of an app, on a host of a cluster: another may have changed it there.
+
+    app: App. Called before a clone, a fetch or a push through SSH, without the app's lock. Raising refuses it.
+    """
+
+
+@hookspec
 def report(app):
     """Lines for the report of an app.
 
@@ -318,4 +326,8 @@ def doctor(app):
 
 @hookspec
 def installed():
-    """minipaas was installed or upgraded on this host: put in place what the plugin needs. Must be repeatable."""
+    """minipaas was installed or upgraded on this host: put in place what the plugin needs. Must be repeatable.
+
+    Called too when the host has become one of several heads of a cluster or is none any more, and when another of them
+    has changed who may use it.
+    """

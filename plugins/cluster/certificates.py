@@ -34,6 +34,24 @@ def make(folder: str) -> dict[str, dict[str, str]]:
     return made
 
 
+def head_context(keys: dict[str, str]):
+    """How a head shakes hands with another, by the PEM texts of the store. Raises errors.BadConfig."""
+    import ssl
+    import tempfile
+
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        made.load_verify_locations(cadata=keys["ca"])
+        with tempfile.NamedTemporaryFile("w", prefix="minipaas-") as file:  # ssl takes these from a file alone
+            file.write(keys["cert"] + "\n" + keys["key"])
+            file.flush()
+            made.load_cert_chain(file.name)
+    except (KeyError, OSError, ValueError) as error:
+        raise api.errors.BadConfig(f"the certificates of the cluster cannot be used: {error}", "cluster:status") from None
+    return made
+
+
 def _read(path: str) -> str:
     with open(path, encoding="ascii") as file:
         return file.read()

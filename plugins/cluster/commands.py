@@ -32,7 +32,7 @@ def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
           cluster:init --check --etcd http://10.0.0.1:2379
           cluster:init
     """
-    from plugins.cluster import checks, delivery, joining
+    from plugins.cluster import checks, delivery, heads, joining
 
     found = joining.settings(etcd, fleet, ca, cert, key)
     machines = joining.machines_of(found)
@@ -42,6 +42,7 @@ def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
     joining.prepare(found, machines, base, address or delivery.own_address(found.etcd))
     joining.switch(found)
     joining.move(found)
+    heads.register(api.store(), address or delivery.own_address(found.etcd))
     api.output.step("This host is the head of a cluster. Look at it with: cluster:status")
 
 
@@ -57,11 +58,68 @@ def _show(findings) -> None:
         raise api.errors.Unavailable(f"{len(wrong)} of {len(findings)} parts are not as they must be", wrong[0].fix)
 
 
+@api.commands.command("cluster:join-head")
+@click.option("--etcd", default="", metavar="URL[,URL...]", help="The addresses of the cluster's etcd")
+@click.option(
+    "--fleet", default=FLEET, metavar="URL[,URL...]", help=f"Where fleet answers: {FLEET} or http://host:port"
+)
+@click.option("--ca", default="", metavar="FILE", help="The certificate authority of etcd, below /etc/minipaas")
+@click.option("--cert", default="", metavar="FILE", help="The certificate that etcd asks of us, below /etc/minipaas")
+@click.option("--key", default="", metavar="FILE", help="Its key, below /etc/minipaas")
+@click.option("--address", default="", metavar="IP", help="The address at which other heads reach this host")
+@click.option("--check", is_flag=True, help="Only look whether all is as it must be")
+def cluster_join_head(etcd, fleet, ca, cert, key, address, check):
+    """Make this host, which has no apps of its own, another head of a cluster.
+
+    All commands and pushes may then come to either: the keys, the apps and their locks are the same, and each fetches
+    commits from the other. This host's nginx answers for every app. If the command is interrupted, give it again.
+
+    \b
+    e.g.: cluster:join-head --etcd http://10.0.0.1:2379,http://10.0.0.2:2379 --fleet http://10.0.0.1:49153
+          cluster:join-head --check --etcd http://10.0.0.1:2379
+    """
+    from plugins.cluster import checks, delivery, joining, second
+
+    found = joining.settings(etcd, fleet, ca, cert, key)
+    facts = joining.look(found, joining.machines_of(found))
+    quorum = sum(member.serves for member in facts.members) * 2 > len(facts.members)
+    ours = second.findings(found) if quorum else []
+    _show([*checks.findings(facts._replace(owner="", frozen={}, interrupted={})), *ours])
+    if check:
+        return
+    second.join(found, address or delivery.own_address(found.etcd))
+    api.output.step("This host is a head of the cluster. Look at it with: cluster:status")
+
+
+@api.commands.command(
+    "cluster:reach",
+    help="Join standard input and output to git on another head.\n\n\b\ne.g.: cluster:reach 10.0.0.9 blog",
+)
+@click.argument("address", metavar="<ip>")
+@api.commands.app_argument
+def cluster_reach(address, app):
+    from plugins.cluster import repositories
+
+    repositories.reach(address, app)
+
+
+@api.commands.command(
+    "cluster:catch-up",
+    help="Have on this host what other heads have changed.\n\n\b\ne.g.: cluster:catch-up\n      cluster:catch-up --keys",
+)
+@click.option("--keys", is_flag=True, help="Also whom sshd lets in")
+def cluster_catch_up(keys):
+    from plugins.cluster import second
+
+    if api.cluster.settings() is not None:
+        second.catch_up(keys)
+
+
 @api.commands.command("cluster:leave")
 def cluster_leave():
     """Bring the apps of the cluster back to this one host. No request that comes to this host fails meanwhile.
 
-    Have all domains lead to this host first: an app that has moved is no longer answered for by the nodes. If the
+    Where other heads stay, this host only steps out: no app is moved, and its nginx answers for none any more. Else have all domains lead to this host first: an app that has moved is no longer answered for by the nodes. If the
     command is interrupted, give it again.
 
     \b
@@ -131,15 +189,20 @@ def cluster_undrain(node):
 def cluster_remove(node):
     """Make a machine no node any more: what runs there starts elsewhere first, then all that is ours goes from it.
 
-    A node that is lost for good, which fleet does not hear of, is forgotten. The last node stays: see cluster:leave.
+    A node that is lost for good, which fleet does not hear of, is forgotten; so is a head that is lost. The last node
+    stays: see cluster:leave.
     cluster:undrain makes a machine that still works a node again.
 
     \b
     e.g.: cluster:remove node2
     """
-    from plugins.cluster import removing
+    from plugins.cluster import heads, removing
 
     _member()
+    if node in heads.others(api.store()):
+        heads.forget(node)
+        api.output.step(f"{node} is no head of this cluster any more")
+        return
     api.output.step(f"{removing.remove(node)} is no node of this cluster any more")
 
 

@@ -21,3 +21,13 @@ def doctor(app):
     from plugins.cluster import looking
 
     return looking.findings(looking.status())
+
+
+@api.hookimpl
+def before_git(app):
+    """Have here what was deployed through another head, so that a clone has it and a push builds on it."""
+    from plugins.cluster import head, heads, repositories
+
+    if heads.others(api.store()):
+        head.ensure_follower()  # for the others to get what comes in
+        repositories.catch_up(app.name)

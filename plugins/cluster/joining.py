@@ -142,7 +142,7 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     members.note(store, machines.members())
 
 
-def _wait_for_head() -> None:
+def wait_for_head() -> None:
     """Until this host's own nginx follows the routes; where that takes long, it is only told of."""
     end = time.monotonic() + HEAD
     while f"head-{api.caller.host()}" not in api.store().children("routers"):
@@ -213,4 +213,4 @@ def move(found: "api.cluster.ClusterSettings") -> None:
     forget()
     record.remove(record.JOINING)
     head.ensure_follower()
-    _wait_for_head()
+    wait_for_head()

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import delivery, head, joining, moving, record
+from plugins.cluster import delivery, head, joining, moving, record, second
 
 FOLLOWER = 90.0  # seconds until the process that follows the routes must have seen that it is over
 
@@ -13,6 +13,9 @@ def leave() -> None:
     """All of it, or what a former call did not come to. Raises errors.MinipaasError."""
     found = api.cluster.settings()
     if found is not None:
+        if found.moving != api.cluster.OUT and second.may_step_out():
+            second.step_out(found)
+            return
         _move_home(found)
         _switch(found)
     _clean_up()
@@ -53,6 +56,9 @@ def _clean_up() -> None:
     if not about:
         return
     found = record.settings(about)
+    if about.get("out"):
+        second.finish(found)
+        return
     api.output.step("Ending what runs of minipaas on the nodes")
     machines = joining.machines_of(found)
     for unit in (delivery.UNIT, *(name for name, _ in joining.UNITS)):

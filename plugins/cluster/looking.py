@@ -1,9 +1,7 @@
 """What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
 
 from minipaas_lib import api
-from plugins.cluster import draining, head, joining, members, record
-
-HEAD = "head-"  # what the names of heads' routers begin with
+from plugins.cluster import draining, head, heads, joining, members, record
 
 
 def status() -> dict:
@@ -73,9 +71,8 @@ def _heads() -> list[dict]:
     router = api.router()
     said, behind = router.routers(), router.behind()
     return [
-        {"name": name.removeprefix(HEAD), **_routes(name, said, behind)}
-        for name in sorted(said)
-        if name.startswith(HEAD)
+        {"name": name, **_routes(heads.ROUTER + name, said, behind)}
+        for name in sorted(heads.alive(api.store()) | heads.known(api.store()).keys())
     ]
 
 
@@ -140,6 +137,7 @@ def show(found: dict) -> None:
         if found["removed"]:
             data("       removed, cluster:undrain brings it back: " + ", ".join(found["removed"]))
         for one in found["heads"]:
-            data(f"=====> Head {one['name']}: {one['applied']} routes")
+            routes = "nothing is heard of it" if one["applied"] is None else f"{one['applied']} routes"
+            data(f"=====> Head {one['name']}: {routes}")
     for said in found["wrong"]:
         api.output.warn(said)

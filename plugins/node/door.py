@@ -34,11 +34,22 @@ def is_head(certificate: dict | None) -> bool:
 
 def serve(address: str, tls: ssl.SSLContext, socket_path: str, port: int = PORT):
     """A gevent server that joins everyone who shows a head's certificate to docker's socket; start() it."""
-    import gevent
     from gevent import socket
+
+    def attend(inside) -> None:
+        with socket.socket(socket.AF_UNIX) as docker:
+            docker.connect(socket_path)
+            splice(inside, docker)
+
+    return listen(address, port, tls, attend)
+
+
+def listen(address: str, port: int, tls: ssl.SSLContext, attend):
+    """A gevent server that calls `attend` with the connection of everyone who shows a head's certificate; start() it."""
+    import gevent
     from gevent.server import StreamServer
 
-    def attend(connection, _) -> None:
+    def admit(connection, _) -> None:
         with contextlib.closing(connection):
             try:
                 with gevent.Timeout(HANDSHAKE, OSError("no handshake")):
@@ -46,13 +57,10 @@ def serve(address: str, tls: ssl.SSLContext, socket_path: str, port: int = PORT)
             except OSError:
                 return
             with contextlib.closing(inside):
-                if not is_head(inside.getpeercert()):
-                    return
-                with socket.socket(socket.AF_UNIX) as docker:
-                    docker.connect(socket_path)
-                    splice(inside, docker)
+                if is_head(inside.getpeercert()):
+                    attend(inside)
 
-    return StreamServer((address, port), attend, spawn=1000)
+    return StreamServer((address, port), admit, spawn=1000)
 
 
 def splice(inside, docker) -> None:

@@ -6,7 +6,7 @@ import os
 import pytest
 
 # What needs nodes: tests/cluster/test_story.py uses these.
-NODES = {"cluster:init", "cluster:leave", "cluster:drain", "cluster:undrain", "cluster:remove"}
+NODES = {"cluster:init", "cluster:leave", "cluster:drain", "cluster:undrain", "cluster:remove", "cluster:join-head"}
 
 
 @pytest.mark.serial  # in the group that runs last, whose last file this is

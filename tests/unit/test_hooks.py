@@ -82,6 +82,7 @@ EXPECTED = {
         ({"key": "ci-1", "command": "config:set"}, Refused("the key ci-1 may only push")),
         ({"key": "ci-1", "command": "git-receive-pack"}, None), ({"key": "anna"}, None),
     ],
+    "before_git": [({}, None), ({"app": app(closed=True)}, Refused("the repository of sample is closed"))],
     "report": [({}, {"example-deploys": 0})],
     "installed": [({}, None), ({}, None)],
 }  # fmt: skip
