@@ -9,13 +9,14 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.node import door, following, publishing, routing, sweeping
+from plugins.node import door, following, publishing, routing, sweeping, turning
 
 PAUSE = 1.0  # seconds after a failure
 FULL_LOOK = 60.0  # seconds between two looks at all containers: docker's events tell what changes between
 RENEWAL = 5.0  # seconds between two looks at what has to be renewed or probed
 SWEEP = 20.0  # seconds
 DOCKER = "/var/run/docker.sock"
+LOGS = "/var/log/nginx"  # shared with the router
 
 
 def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
@@ -42,6 +43,7 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
             gevent.spawn(again, "settling who runs what", lambda: _settle(publisher, told)),
             gevent.spawn(again, "following the routes", lambda: follow(follower, stale)),
             gevent.spawn(again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
+            gevent.spawn(again, "turning logs over", _turn_over),
         ],
         raise_error=True,
     )
@@ -102,6 +104,12 @@ class Heard:
         finally:
             if not self._apps:
                 self._some.clear()
+
+
+def _turn_over() -> None:
+    reopen = api.router().local.reopen_logs
+    reopen()  # a former agent may have been killed before it did
+    _every(turning.LOOK, lambda: turning.look(LOGS, time.time(), reopen))
 
 
 def _hear(scheduler, heard: Heard) -> None:

@@ -102,6 +102,11 @@ def reload(host: Host) -> str:
     return _ask(host, *host.arguments, "-s", "reload")
 
 
+def reopen(host: Host) -> str:
+    """Have nginx open its logs by their names again. What it has against that; empty when it took the signal."""
+    return _ask(host, *host.arguments, "-s", "reopen")
+
+
 def error_position(host: Host) -> int:
     """The end of nginx's error log now, for new_error()."""
     try:

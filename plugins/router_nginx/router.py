@@ -114,6 +114,12 @@ class NginxRouter:
             if said:
                 raise api.errors.Unavailable(f"nginx does not reload: {self._named(said)}", "nginx:validate-config")
 
+    def reopen_logs(self) -> None:
+        """Have nginx begin its logs anew, after they were moved away. Raises errors.Unavailable."""
+        said = nginx.reopen(self.host)
+        if said:
+            raise api.errors.Unavailable(f"nginx does not open its logs again: {said}", "nginx:validate-config")
+
     # -- the steps of a change
 
     @contextlib.contextmanager

@@ -235,12 +235,16 @@ def test_no_request_fails_when_a_process_is_killed(cluster, started):
 
 
 def test_agents_and_a_fleet_are_killed_and_come_back(cluster, started):
+    grown = "/var/log/nginx/blog-access.log"
+    cluster.nodes[0].exec("docker", "exec", ROUTER, "sh", "-c", f"head -c 40M /dev/zero >> {grown}")
     with Load(cluster.nodes) as load:
         for node in cluster.nodes:
             node.exec("docker", "kill", AGENT)
         cluster.node(started[0].node).exec("systemctl", "kill", "-s", "KILL", "fleet.service")
         began = time.monotonic()
         api.router().apply(route_to(started, "v2"))  # waits for all of them
+        turned_over = ("docker", "exec", ROUTER, "sh", "-c", f"test -s {grown}.1 && test -s {grown} && echo yes")
+        until("a log that has grown to be begun anew", lambda: cluster.nodes[0].exec(*turned_over, check=False))
         assert api.scheduler().diagnose(started[1]).state == "running"
         print(f"routes are followed after {time.monotonic() - began:.1f} s")
     assert load.total > 10 and not load.failed and not load.cut

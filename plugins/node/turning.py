@@ -1,0 +1,43 @@
+"""Keep nginx's logs from filling a node's disk: no logrotate runs there.
+
+A log that has grown takes the place of its former edition, so each app has at most twice LIMIT per kind of log, and one
+that nobody has written to for long goes, as its app has most likely gone.
+"""
+
+import contextlib
+import os
+from collections.abc import Callable
+
+LIMIT = 32 * 1024 * 1024  # bytes
+OLD = 30 * 24 * 3600  # seconds
+LOOK = 300.0  # seconds between two looks
+FORMER = ".1"
+
+
+def look(folder: str, now: float, reopen: Callable[[], None]) -> list[str]:
+    """Turn over what has to be; the names of the logs. `now` in seconds since 1970; `reopen` has nginx open them anew.
+
+    Raises what `reopen` raises. Until it is called nginx writes on to the file that was renamed.
+    """
+    turned = []
+    for name in sorted(_logs(folder)):
+        path = os.path.join(folder, name)
+        with contextlib.suppress(FileNotFoundError):
+            found = os.stat(path)
+            if now - found.st_mtime > OLD:
+                os.remove(path)
+            elif found.st_size > LIMIT and not name.endswith(FORMER):
+                os.replace(path, path + FORMER)
+            else:
+                continue
+            turned.append(name)
+    if turned:
+        reopen()
+    return turned
+
+
+def _logs(folder: str) -> list[str]:
+    try:
+        return [name for name in os.listdir(folder) if name.endswith((".log", ".log" + FORMER))]
+    except FileNotFoundError:
+        return []
