@@ -93,7 +93,7 @@ def test_a_process_is_made_started_and_stopped(cluster, fleet):
     fleet.set_state(UNIT, INACTIVE)
     until("it to stop", lambda: "false" in started(node))
     until("systemd to have done with it", lambda: not node.exec("ls", "/run/fleet/units"))
-    assert node.exec("systemctl", "list-units", "--failed", "--no-legend", "blog*") == ""
+    assert node.exec("systemctl", "list-units", "--failed", "--no-legend", UNIT) == ""
     assert node.exec("docker", "ps", "-aq", "--filter", f"name=^{NAME}$")  # with its log, until the agent removes it
 
 
