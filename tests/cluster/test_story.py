@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import node_image, nodes
+from tests.cluster.conftest import REAL
 
 MINIPAAS = "/usr/local/bin/minipaas"
 APP, DOMAIN = "cluster-story", "cluster-story.example.org"
@@ -195,6 +196,13 @@ def load():
     run("apps:destroy", APP, "--force", "--now", ok=False)
     if images := nodes.docker("images", "-q", "minipaas-node").split():
         nodes.docker("rmi", "-f", *images, check=False)
+
+
+@pytest.fixture(scope="module")
+def daemon(cluster):
+    """A story is told once: with the real fleet where there is one, else with the double."""
+    if (cluster.fleetd is not None) != bool(REAL):
+        cluster.use(REAL)
 
 
 @pytest.fixture(scope="module")
