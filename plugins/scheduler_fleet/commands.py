@@ -1,4 +1,4 @@
-"""The command that a unit runs on its node before it starts."""
+"""The commands that a unit runs on its node: before it starts, and before it stops."""
 
 import click
 
@@ -10,10 +10,21 @@ from plugins.scheduler_fleet import units
                                           "e.g.: node:create blog_v3.web.1")  # fmt: skip
 @click.argument("process")
 def node_create(process):
-    about = units.process_of(units.unit_name(process))
-    if about is None:
-        raise api.errors.UsageError(
-            f"{api.names.safe(process)} is not the name of a process", "node:create blog_v3.web.1"
-        )
-    app, release, kind, index = about
+    app, release, kind, index = _about(process)
     api.scheduler().prepare(api.container_spec(api.release(app, release), kind, index))
+
+
+@api.commands.command("node:hand-over", help="Wait, where a process is being moved from this node, until it runs "
+                                             "elsewhere.\n\n\b\ne.g.: node:hand-over blog_v3.web.1")  # fmt: skip
+@click.argument("process")
+def node_hand_over(process):
+    _about(process)
+    api.scheduler().hand_over(process)
+
+
+def _about(process: str) -> tuple[str, int, str, int]:
+    found = units.process_of(units.unit_name(process))
+    if found is None:
+        said = f"{api.names.safe(process)} is not the name of a process"
+        raise api.errors.UsageError(said, "node:create blog_v3.web.1")
+    return found

@@ -5,9 +5,8 @@ import threading
 import time
 
 from minipaas_lib import api
-from plugins.scheduler_fleet import client, machines, tunnel
+from plugins.scheduler_fleet import client, machines, tunnel, units
 
-AGENT = "minipaas-agent"  # the container on every node that sees all processes there
 NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
 FRESH = 2.0  # seconds for which the list of machines is not asked for again
 TABLE = "tags"
@@ -50,7 +49,7 @@ class Nodes:
                 self._tunnels = self._make_tunnels()
             if machine.id not in self._schedulers:
                 url = self._tunnels.url(machine.address)
-                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id, AGENT)
+                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id, units.AGENT)
             return self._schedulers[machine.id]
 
 
@@ -91,10 +90,15 @@ def tunnels() -> tunnel.Tunnels:
     return tunnel.Tunnels(tunnel.context(keys.get("ca", ""), keys.get("cert", ""), keys.get("key", "")))
 
 
+def machine_id(path: str = "/etc/machine-id") -> str:
+    """The id of the machine that we run on."""
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
 def this_machine(near: Nodes, path: str = "/etc/machine-id") -> client.Machine:
     """The machine that we run on. Raises errors.Unavailable while fleet does not hear of it."""
-    with open(path, encoding="ascii") as file:
-        found = near.find(file.read().strip())
+    found = near.find(machine_id(path))
     if found is None:
         raise api.errors.Unavailable("fleet does not hear of this machine", "systemctl status fleet")
     return found

@@ -11,7 +11,7 @@ import time
 import tomllib
 
 from minipaas_lib import api
-from plugins.scheduler_fleet import client, images, machines, nodes, poller, units
+from plugins.scheduler_fleet import client, handover, images, machines, nodes, poller, units
 
 PLACED = 20.0  # seconds until fleet must have found a machine for a unit: its engine looks every two
 SETTLED = 8.0  # seconds until a failure that fleet tells of is one of this start: its agents act every five
@@ -74,6 +74,15 @@ class FleetScheduler:
         on = self.local.elsewhere("", here.address, here.id)
         images.fetch(on, self._nodes, spec.image, here.id)
         return on.prepare(spec)
+
+    def hand_over(self, name: str) -> bool:
+        """On the node itself, before a process is stopped there: see handover.wait. Raises errors.Unavailable."""
+        app = units.process_of(units.unit_name(name))[0]
+
+        def look():
+            return self._fleet.unit(units.unit_name(name)), self._told(app).get(name)
+
+        return handover.wait(look, nodes.machine_id(), handover.accepts)
 
     def adopt(self, processes: list["api.Process"]) -> None:
         """Units come back by themselves from the start on."""

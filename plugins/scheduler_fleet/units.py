@@ -16,6 +16,10 @@ FLEET_SOCKET = "/run/fleet.sock"
 MACHINE_ID = "/etc/machine-id"
 START_TIMEOUT = 600  # seconds, for the image to come over the network too
 STOP_GRACE = 15  # seconds that systemd waits longer than docker, which waits for the app
+# Seconds that a process which is moved may stay until it runs elsewhere; with a stop timeout of 30 less than the 90 after
+# which systemd ends any stop of a unit whose file fleet has removed.
+HAND_OVER = 45
+AGENT = "minipaas-agent"  # the container on every node that sees all processes there
 RESTART_AFTER = 2  # seconds
 MACHINES = 100  # more than fleet can keep together
 SUFFIX = ".service"
@@ -52,12 +56,12 @@ def process_unit(
         *_limit(spec.restart),
         Option("Service", "ExecStartPre", unitfile.line(["/bin/sh", "-c", _create_if_missing(spec.name, node_image)])),
         Option("Service", "ExecStart", unitfile.line([DOCKER, "start", "--attach", spec.name])),
-        Option("Service", "ExecStop", unitfile.line([DOCKER, "stop", "--time", str(spec.stop_timeout), spec.name])),
+        Option("Service", "ExecStop", unitfile.line(["/bin/sh", "-c", _stop(spec.name, spec.stop_timeout)])),
         Option("Service", "Restart", _restart(spec.restart)),
         Option("Service", "RestartSec", str(RESTART_AFTER)),
         Option("Service", "SuccessExitStatus", SUCCESS),
         Option("Service", "TimeoutStartSec", str(START_TIMEOUT)),
-        Option("Service", "TimeoutStopSec", str(spec.stop_timeout + STOP_GRACE)),
+        Option("Service", "TimeoutStopSec", str(HAND_OVER + spec.stop_timeout + STOP_GRACE)),
         # docker keeps what the app prints; the journal need not keep it too.
         Option("Service", "StandardOutput", "null"),
         *_placement(spec, tags or {}, nodes),
@@ -142,6 +146,17 @@ def _create_if_missing(name: str, node_image: str) -> str:
 
     there = shlex.join([DOCKER, "container", "inspect", "--format", "ok", name])
     return f"{there} >/dev/null 2>&1 || exec {shlex.join(node_run(node_image, 'node:create', name))}"
+
+
+def _stop(name: str, timeout: int) -> str:
+    """A shell line: in one, since the file of a unit that fleet takes away is gone before a second one would begin.
+
+    Where no agent runs, nothing is waited for.
+    """
+    import shlex
+
+    first = shlex.join([DOCKER, "exec", AGENT, "minipaas", "node:hand-over", name])
+    return f"{first} >/dev/null 2>&1; exec {shlex.join([DOCKER, 'stop', '--time', str(timeout), name])}"
 
 
 def _restart(policy: str) -> str:

@@ -293,6 +293,28 @@ def test_etcd_loses_its_quorum_for_a_while(cluster, started):
     assert load.total > 10 and not load.failed and len(load.cut) <= 2
 
 
+def test_fleet_moves_all_processes_at_once_and_none_ends_before_it_runs_elsewhere(cluster, started):
+    """As it may after a quorum was lost for longer than its TTL."""
+    first, second = started
+    free = next(node.machine for node in cluster.nodes if node.machine not in (first.node, second.node))
+    to = {first.name: free, second.name: first.node}  # in this order: at no time are both meant for one node
+    begun = {process.name: process.started for process in started}
+
+    def moved():  # the engine may have a better idea meanwhile
+        now = api.scheduler().processes("blog")
+        return [one.state for one in now if one.started > begun[one.name]] == ["running", "running"]
+
+    with Load(cluster.nodes) as load:
+        for name, machine in to.items():
+            target = f"/_coreos.com/fleet/job/{name}.service/target"
+            cluster.nodes[0].exec("env", "ETCDCTL_API=2", "etcdctl", "set", target, machine)
+        began = time.monotonic()
+        until("all to have been moved", moved, 90)
+        until("the former ones to be gone", lambda: [len(containers(cluster, name)) for name in to] == [1, 1], 90)
+        print(f"moved after {time.monotonic() - began:.1f} s")
+    assert load.total > 10 and not load.failed and not load.cut
+
+
 def test_a_bad_document_is_one_apps_own_fault(cluster, started):
     store = api.store()
     store.write("routes/broken.toml", "not = [toml")
