@@ -41,7 +41,7 @@ def missing(name: str) -> errors.NotFound:
         hint = f"git remote set-url paas paas@<host>:{now_called}" if git else f"{typed} {now_called}"
         return errors.NotFound(f"app {name} is called {now_called} now", hint)
     near = difflib.get_close_matches(name, names(), 1)
-    hint = f"did you mean {near[0]}?" if near else f"apps:create {name}"
+    hint = (f"did you mean {near[0]}? If not: " if near else "") + f"apps:create {name}"
     return errors.NotFound(f"there is no app {naming.safe(name)}", hint)
 
 

@@ -49,6 +49,23 @@ class DockerScheduler:
                 if "error" in said:
                     raise api.errors.Unavailable(f"docker refuses the image: {containers.reason(said['error'])}", "doctor")
 
+    def app_images(self) -> dict[str, str]:
+        """The images here that were built for apps: ID -> the app's name then. Raises errors.Unavailable."""
+        with client.answering():
+            found = self.daemon.connect().images(all=True, filters={"label": containers.APP})
+        return {image["Id"]: image["Labels"][containers.APP] for image in found}
+
+    def drop_image(self, image: str) -> bool:
+        """Remove an image that no container uses; whether it was. Raises errors.Unavailable."""
+        import docker.errors
+
+        try:
+            with client.answering():
+                self.daemon.connect().remove_image(image)
+        except docker.errors.APIError:  # in use, or gone already
+            return False
+        return True
+
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         containers.restart_policy(spec.restart)
         if spec.healthcheck:

@@ -16,3 +16,10 @@ def scheduler():
     fleet = client.Fleet(found.fleet)
     kind = HomewardScheduler if found.moving == api.cluster.OUT else FleetScheduler
     return kind(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))
+
+
+@api.hookimpl
+def images_unused(app, kept, newest):
+    if api.cluster.settings() is None:
+        return None
+    return api.scheduler().drop_unused_images(app.name, kept, newest)

@@ -1,4 +1,9 @@
-"""Bring an image to nodes that lack it, from this host or from a node that has it. The image keeps its ID."""
+"""Bring an image to nodes that lack it, from this host or from a node that has it, and remove old ones there.
+
+The image keeps its ID.
+"""
+
+from collections.abc import Callable
 
 from minipaas_lib import api
 from plugins.scheduler_fleet import client
@@ -58,3 +63,32 @@ def bring(local, near, image: str, machines: list[client.Machine]) -> None:
         api.output.info("bringing the image to " + ", ".join(sorted(near.name(machine.id) for machine in lacking)))
         for _ in pool.map(lambda machine: near.on(machine).take_image(source.give_image(image)), lacking):
             pass
+
+
+def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str], newest: int) -> list[str]:
+    """Remove from the nodes the images of an app that no release needs, as the hook images_unused has it; their IDs.
+
+    Those of an app that is no more, as after a rename, go too. `everywhere` calls something with each node's scheduler.
+    """
+    found = everywhere(lambda on: (on, on.app_images()))
+    # Only now: what was brought for a release that is being made is in its document by then.
+    names = set(api.app_names())
+    former = {name for _, images in found for name in images.values()} - names - {app}
+    wanted = set().union(kept, *map(_newest, names - {app}), *map(api.trash.images, former))
+    wanted |= {release.image for release in api.releases(app) if release.number > newest}
+    dropped = {
+        image
+        for on, images in found
+        for image, name in images.items()
+        if name in {app, *former} and image not in wanted and on.drop_image(image)
+    }
+    return sorted(dropped)
+
+
+def _newest(app: str) -> set[str]:
+    """The image of an app's newest release, which may just be being made: a clone has its original's."""
+    numbers = api.release_numbers(app)
+    try:
+        return {api.release(app, numbers[-1]).image} if numbers else set()
+    except api.errors.NotFound:
+        return set()

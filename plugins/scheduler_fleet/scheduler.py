@@ -46,6 +46,10 @@ class FleetScheduler:
             raise api.errors.Unavailable(f"no node has the image {image}", "cluster:init")
         self.local.take_image(source.give_image(image))
 
+    def drop_unused_images(self, app: str, kept: set[str], newest: int) -> list[str]:
+        """Remove old images of an app from the nodes: see images.drop_unused. A node that does not answer keeps them."""
+        return images.drop_unused(self._everywhere, app, kept, newest)
+
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         fitting = self._fitting(spec.app)
         self._bring(spec.image, fitting)

@@ -295,6 +295,20 @@ def test_a_killed_change_is_put_right_by_the_next_command(laptop, cluster):
     assert status()["wrong"] == []
 
 
+def test_images_of_releases_that_are_not_kept_go_from_the_nodes(laptop, cluster):
+    words = ("docker", "images", "-q", "--no-trunc", "--filter", f"label=minipaas.app={APP}")
+    assert all(len(set(node.exec(*words).split())) > 1 for node in cluster.nodes)
+    run("releases:set", APP, "keep", "1")
+    rows = json.loads(run("releases", APP, "--format", "json").stdout)
+    live = next(row["v"] for row in rows if row["status"] == "live")
+    image = json.loads(run("releases:info", APP, live, "--format", "json").stdout)["image"]
+    end = time.monotonic() + 60  # a process that retires still uses one
+    while (found := {image for node in cluster.nodes for image in node.exec(*words).split()}) != {image}:
+        assert time.monotonic() < end, found
+        run("releases:prune", APP)
+    assert all(node.exec(*words).split() for node in cluster.nodes), "and every node has the one that is live"
+
+
 def test_tags_place_an_app_and_name_the_nodes_where_none_fits(load, cluster):
     refused = run("tags:set", APP, "disk=ssd", ok=False)
     assert refused.returncode == 2 and "there are: node1: node=node1" in refused.stderr
@@ -311,6 +325,16 @@ def test_a_node_is_drained(load, cluster):
     assert answer(cluster.nodes[1].address) == 200, "its router goes on"
     run("cluster:undrain", "node2")
     assert not any(node["drained"] for node in status()["nodes"])
+
+
+def test_a_node_is_removed_and_made_one_again(load, cluster):
+    run("cluster:remove", "node2")
+    assert [node["name"] for node in status()["nodes"]] == ["node1", "node3"]
+    assert cluster.nodes[1].exec("docker", "ps", "-aq") == "" and answer(cluster.nodes[1].address) == 0
+    run("cluster:undrain", "node2")
+    found = status()
+    assert [node["name"] for node in found["nodes"]] == ["node1", "node2", "node3"] and found["wrong"] == []
+    assert answer(cluster.nodes[1].address) == 200, "its router is there again"
 
 
 def test_the_host_comes_back_and_no_request_failed(load, cluster):

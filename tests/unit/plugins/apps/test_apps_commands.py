@@ -70,7 +70,7 @@ def test_exists(world):
     world.ok("apps:create", "blog")
     assert world("apps:exists", "blog").status == 0
     missing = world("apps:exists", "blgo")
-    assert missing.status == 1 and "did you mean blog?" in missing.err
+    assert missing.status == 1 and "did you mean blog? If not: apps:create blgo" in missing.err
 
 
 def test_destroy_asks_for_the_name(idle):

@@ -1,13 +1,14 @@
 import dataclasses
 import itertools
 import threading
+import types
 
 import pytest
 
 from minipaas_lib import api
 from minipaas_lib.model import service
 from minipaas_lib.store.directory import DirectoryStore
-from plugins.scheduler_fleet import client, nodes, poller, scheduler, units
+from plugins.scheduler_fleet import client, images, nodes, poller, scheduler, units
 from tests.fakes import FakeScheduler
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -21,7 +22,7 @@ class Elsewhere(FakeScheduler):
 
     def __init__(self):
         super().__init__()
-        self.nodes, self.taken = {}, []
+        self.nodes, self.taken, self.images, self.used = {}, [], {}, set()
 
     def elsewhere(self, url, published_at="", node="", beside=""):
         made = Elsewhere()
@@ -35,6 +36,12 @@ class Elsewhere(FakeScheduler):
         image = b"".join(pieces).decode()
         self.gone.discard(image)
         self.taken.append(image)
+
+    def app_images(self):
+        return dict(self.images)
+
+    def drop_image(self, image):
+        return image not in self.used and self.images.pop(image, None) is not None
 
 
 class Fleet:
@@ -131,6 +138,23 @@ def test_processes_that_start_at_the_same_time_bring_their_image_once(world):
         patch.setattr(Elsewhere, "take_image", slowly)
         list(pool.map(world.start, specs))
     assert [world.local.nodes[node].taken for node in (ONE, TWO)] == [["sha256:1"], ["sha256:1"]]
+
+
+def test_old_images_of_an_app_go_from_the_nodes(world, monkeypatch):
+    made = {"blog": [("old", 1), ("kept", 2), ("coming", 3)], "clone": [("clones", 1)], "shop": [("shops", 1)]}
+    releases = {name: [api.Release(name, n, image=image) for image, n in found] for name, found in made.items()}
+    monkeypatch.setattr(images, "api", types.SimpleNamespace(
+        app_names=lambda: list(made), releases=releases.get, release=lambda name, number: releases[name][number - 1],
+        release_numbers=lambda name: [one.number for one in releases[name]], errors=api.errors,
+        trash=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
+    ))  # fmt: skip
+    world._nodes.on(world._nodes.all()[0]), world._nodes.on(world._nodes.all()[1])
+    one, two = (world.local.nodes[node] for node in (ONE, TWO))
+    of_blog = dict.fromkeys(("old", "kept", "coming", "clones", "busy"), "blog")
+    one.images = of_blog | {"former": "renamed", "trashed": "gone", "shops-old": "shop"}
+    two.images, two.used = {"old": "blog", "busy": "blog"}, {"busy"}
+    assert world.drop_unused_images("blog", {"kept"}, 2) == ["busy", "former", "old"]
+    assert sorted(one.images) == ["clones", "coming", "kept", "shops-old", "trashed"] and list(two.images) == ["busy"]
 
 
 def test_an_image_that_nobody_has(world):
