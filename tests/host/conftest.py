@@ -15,12 +15,18 @@ import threading
 import time
 from pathlib import Path
 
+import on_nodes
 import pytest
 
+DOCKER = on_nodes.DOCKER
 MINIPAAS = "/usr/local/bin/minipaas"
 BUSYBOX_IMAGE = "minipaas-test/busybox:1"
 APPLETS = ("sh", "httpd", "sleep", "echo", "cat", "nc", "env", "true", "false", "wget", "tr", "head", "seq", "ls", "id", "printf", "kill", "mkdir", "stty")
-DOCKER = "/usr/bin/docker"
+
+
+def pytest_addoption(parser):
+    parser.addoption("--scheduler", choices=("docker", "fleet"), default="docker",
+                     help="fleet: this host joins three nodes for the run, and the same tests have their apps there")
 
 
 def pytest_configure(config):
@@ -40,6 +46,18 @@ def pytest_collection_modifyitems(items):
 def pytest_sessionstart(session):
     if os.geteuid() != 0:
         pytest.exit("the host tests need root: sudo ./tests/run", 1)
+    if session.config.getoption("scheduler") == "fleet" and not is_worker(session):
+        on_nodes.join()
+
+
+def pytest_sessionfinish(session):
+    if not is_worker(session):
+        on_nodes.leave()
+
+
+def is_worker(session) -> bool:
+    """Whether this is one of several processes of pytest, which another one has started."""
+    return hasattr(session.config, "workerinput")
 
 
 class Host:
@@ -143,7 +161,7 @@ def word(length: int = 6) -> str:
 
 
 def docker(*words: str, ok: bool = True, input: bytes | None = None) -> str:
-    done = subprocess.run([DOCKER, *words], input=input, capture_output=True, timeout=240)
+    done = on_nodes.docker(words, input)
     assert not ok or done.returncode == 0, f"docker {words}: {done.stderr.decode()}"
     return done.stdout.decode()
 

@@ -1,0 +1,58 @@
+"""--scheduler=fleet: this host joins three nodes for the run, so that the apps of its tests run there; see tests/cluster."""
+
+import os
+import subprocess
+
+MINIPAAS = "/usr/local/bin/minipaas"
+DOCKER = "/usr/bin/docker"
+CONTAINERS = "MINIPAAS_TEST_NODES"  # in the environment, for the other processes of pytest: the nodes, as containers here
+OF_CONTAINERS = ("ps", "inspect", "exec", "kill", "logs", "rm", "stop", "top", "port", "diff", "pause", "unpause")
+_cluster = None
+
+
+def nodes() -> list[str]:
+    """The nodes' containers; none where the host is on its own."""
+    return os.environ.get(CONTAINERS, "").split()
+
+
+def join() -> None:
+    """Make the nodes, and have the host join them. Raises AssertionError."""
+    global _cluster
+    from tests.cluster import node_image
+    from tests.cluster.nodes import Cluster
+
+    _cluster = Cluster(fleetd=os.environ.get("FLEETD"))
+    _cluster.start()
+    words = ["cluster:init", "--etcd", _cluster.etcd, "--fleet", _cluster.fleet, "--base", node_image.base()]
+    done = subprocess.run([MINIPAAS, *words], capture_output=True, text=True, timeout=600)
+    if done.returncode:
+        _cluster.stop()
+    assert done.returncode == 0, f"cluster:init: {done.stdout}\n{done.stderr}"
+    os.environ[CONTAINERS] = " ".join(node.container for node in _cluster.nodes)
+
+
+def leave() -> None:
+    """Have the host be on its own again, and remove the nodes. None there is fine."""
+    global _cluster
+    if _cluster is None:
+        return
+    os.environ.pop(CONTAINERS, None)
+    try:
+        done = subprocess.run([MINIPAAS, "cluster:leave"], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"cluster:leave: {done.stdout}\n{done.stderr}"
+    finally:
+        _cluster.stop()
+        _cluster = None
+
+
+def docker(words: tuple[str, ...], input: bytes | None) -> subprocess.CompletedProcess:
+    """A command about containers, asked of every docker: what all of them list, or the answer of the one that has it."""
+    dockers = [[DOCKER], *([DOCKER, "exec", "-i", node, "docker"] for node in nodes())]
+    asked = []
+    for where in dockers if words[0] in OF_CONTAINERS else dockers[:1]:
+        asked.append(subprocess.run([*where, *words], input=input or b"", capture_output=True, timeout=240))
+        if words[0] != "ps" and asked[-1].returncode == 0:
+            return asked[-1]
+    if words[0] == "ps":
+        asked[0].stdout = b"".join(one.stdout for one in asked)
+    return asked[0]
