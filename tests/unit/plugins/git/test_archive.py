@@ -4,7 +4,9 @@ import gzip
 import io
 import os
 import shutil
+import subprocess
 import tarfile
+import tempfile
 import zipfile
 
 import pytest
@@ -232,6 +234,19 @@ def commit(data: bytes) -> str:
     return repository.commit_tree("blog", entries_of(data), "from a test", "Anna <anna@example.org>", None)
 
 
+def check_strictly(commit: str) -> None:
+    """Raise when git finds fault with what belongs to the commit, and no more: objects of one that was refused may lie
+    in the repository until git tidies up.
+    """
+    ours = f"--git-dir={paths.repository('blog')}"
+    pack = subprocess.run(["git", ours, "pack-objects", "-q", "--revs", "--stdout"], input=commit.encode(), capture_output=True, check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        git.run(["init", "-q", "--bare", folder])
+        fresh = ["git", f"--git-dir={folder}", "index-pack", "--strict", "--fsck-objects", "--stdin"]
+        done = subprocess.run(fresh, input=pack.stdout, capture_output=True)
+        assert done.returncode == 0, done.stderr.decode()
+
+
 def everything(folder) -> list[str]:
     return sorted(os.path.join(place, name) for place, _, files in os.walk(folder) for name in files)
 
@@ -239,6 +254,7 @@ def everything(folder) -> list[str]:
 @given(members=hostile)
 @example(members=[(".gitmodules/x", b"", tarfile.SYMTYPE, "y", 0o644)])
 @example(members=[("./b/.gitmodules", b"\xdbA", tarfile.REGTYPE, "", 0o644)])
+@example(members=[(".gitmodules/x", b"", tarfile.REGTYPE, "", 0o644), ("top", b"", tarfile.REGTYPE, "", 0o644)])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 def test_nothing_is_ever_written_outside_and_a_refusal_leaves_nothing(blog, members):
     made = []
@@ -271,7 +287,7 @@ def test_nothing_is_ever_written_outside_and_a_refusal_leaves_nothing(blog, memb
             assert not os.path.islink(path) or not os.readlink(path).startswith("/")
     outside = [path for path in everything(blog) if not path.startswith((paths.repository("blog"), str(target)))]
     assert outside == [path for path in before if not path.startswith(paths.repository("blog"))]
-    git.run([f"--git-dir={paths.repository('blog')}", "fsck", "--strict", "--no-dangling"])
+    check_strictly(found)
     os.rename(target, blog / "gone")
     shutil.rmtree(blog / "gone")
 
