@@ -52,7 +52,7 @@ class DockerScheduler:
     def app_images(self) -> dict[str, str]:
         """The images here that were built for apps: ID -> the app's name then. Raises errors.Unavailable."""
         with client.answering():
-            found = self.daemon.connect().images(all=True, filters={"label": containers.APP})
+            found = self.daemon.connect().images(filters={"label": containers.APP})
         return {image["Id"]: image["Labels"][containers.APP] for image in found}
 
     def drop_image(self, image: str) -> bool:
@@ -62,8 +62,10 @@ class DockerScheduler:
         try:
             with client.answering():
                 self.daemon.connect().remove_image(image)
-        except docker.errors.APIError:  # in use, or gone already
-            return False
+        except docker.errors.APIError as error:
+            if error.status_code in (404, 409):  # gone already, or in use
+                return False
+            raise client.unavailable(client.explanation(error)) from None
         return True
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":

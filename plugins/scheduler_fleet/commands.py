@@ -18,13 +18,13 @@ def node_create(process):
                                              "elsewhere.\n\n\b\ne.g.: node:hand-over blog_v3.web.1")  # fmt: skip
 @click.argument("process")
 def node_hand_over(process):
-    _about(process)
-    api.scheduler().hand_over(process)
+    app, *_ = _about(process)
+    api.scheduler().hand_over(app, process)
 
 
 def _about(process: str) -> tuple[str, int, str, int]:
     found = units.process_of(units.unit_name(process))
     if found is None:
         said = f"{api.names.safe(process)} is not the name of a process"
-        raise api.errors.UsageError(said, "node:create blog_v3.web.1")
+        raise api.errors.UsageError(said, "one is called like blog_v3.web.1")
     return found

@@ -70,19 +70,20 @@ def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str]
 
     Those of an app that is no more, as after a rename, go too. `everywhere` calls something with each node's scheduler.
     """
-    found = everywhere(lambda on: (on, on.app_images()))
+    found = dict(everywhere(lambda on: (on, on.app_images())))
     # Only now: what was brought for a release that is being made is in its document by then.
-    names = set(api.app_names())
-    former = {name for _, images in found for name in images.values()} - names - {app}
-    wanted = set().union(kept, *map(_newest, names - {app}), *map(api.trash.images, former))
+    former = {name for images in found.values() for name in images.values()} - set(api.app_names()) - {app}
+    wanted = set().union(kept, *map(api.trash.images, former))
+    names = set(api.app_names())  # again: one may have come back from the trash meanwhile
+    wanted = wanted.union(*map(_newest, names - {app}))
     wanted |= {release.image for release in api.releases(app) if release.number > newest}
-    dropped = {
-        image
-        for on, images in found
-        for image, name in images.items()
-        if name in {app, *former} and image not in wanted and on.drop_image(image)
-    }
-    return sorted(dropped)
+    of = {app, *(former - names)}
+
+    def drop(on) -> set[str]:
+        old = {image for image, name in found.get(on, {}).items() if name in of and image not in wanted}
+        return {image for image in old if on.drop_image(image)}
+
+    return sorted(set().union(*everywhere(drop)))
 
 
 def _newest(app: str) -> set[str]:

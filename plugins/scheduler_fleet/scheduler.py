@@ -79,9 +79,8 @@ class FleetScheduler:
         images.fetch(on, self._nodes, spec.image, here.id)
         return on.prepare(spec)
 
-    def hand_over(self, name: str) -> bool:
+    def hand_over(self, app: str, name: str) -> bool:
         """On the node itself, before a process is stopped there: see handover.wait. Raises errors.Unavailable."""
-        app = units.process_of(units.unit_name(name))[0]
 
         def look():
             return self._fleet.unit(units.unit_name(name)), self._told(app).get(name)

@@ -22,12 +22,14 @@ def join() -> None:
     from tests.cluster.nodes import Cluster
 
     _cluster = Cluster(fleetd=os.environ.get("FLEETD"))
-    _cluster.start()
-    words = ["cluster:init", "--etcd", _cluster.etcd, "--fleet", _cluster.fleet, "--base", node_image.base()]
-    done = subprocess.run([MINIPAAS, *words], capture_output=True, text=True, timeout=600)
-    if done.returncode:
-        _cluster.stop()
-    assert done.returncode == 0, f"cluster:init: {done.stdout}\n{done.stderr}"
+    try:
+        _cluster.start()
+        words = ["cluster:init", "--etcd", _cluster.etcd, "--fleet", _cluster.fleet, "--base", node_image.base()]
+        done = subprocess.run([MINIPAAS, *words], capture_output=True, text=True, timeout=600)
+        assert done.returncode == 0, f"cluster:init: {done.stdout}\n{done.stderr}"
+    except BaseException:
+        leave()
+        raise
     os.environ[CONTAINERS] = " ".join(node.container for node in _cluster.nodes)
 
 

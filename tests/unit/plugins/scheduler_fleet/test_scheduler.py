@@ -157,6 +157,22 @@ def test_old_images_of_an_app_go_from_the_nodes(world, monkeypatch):
     assert sorted(one.images) == ["clones", "coming", "kept", "shops-old", "trashed"] and list(two.images) == ["busy"]
 
 
+def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, monkeypatch):
+    names = ["blog"]
+
+    def restored(name):  # what was in the trash is an app by the time that somebody looks there
+        names.append(name)
+        return set()
+
+    monkeypatch.setattr(images, "api", types.SimpleNamespace(
+        app_names=lambda: list(names), releases=lambda name: [], release_numbers=lambda name: [],
+        trash=types.SimpleNamespace(images=restored), errors=api.errors,
+    ))  # fmt: skip
+    world._nodes.on(world._nodes.all()[0])
+    world.local.nodes[ONE].images = {"restored": "gone"}
+    assert world.drop_unused_images("blog", set(), 1) == []
+
+
 def test_an_image_that_nobody_has(world):
     world.local.gone = {"sha256:1"}
     with pytest.raises(api.errors.DeployFailed, match="gone from this host and from every node"):
