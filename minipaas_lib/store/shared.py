@@ -1,5 +1,6 @@
 """What every backend of the store does in the same way: names, text, and the words about locks."""
 
+import os
 import time
 
 from minipaas_lib import errors
@@ -101,5 +102,6 @@ def locked(name: str, holder: LockHolder | None) -> errors.Locked:
         return errors.Locked(f"{what} is locked by another command", hint)
     day, _, clock = holder.since.partition("T")
     since = clock.rstrip("Z") if day == time.strftime("%Y-%m-%d", time.gmtime()) else f"{day} {clock.rstrip('Z')}"
-    who = f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid {holder.pid})"
+    where = "" if holder.host == os.uname().nodename else f" on {printable(holder.host)}"
+    who = f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid {holder.pid}{where})"
     return errors.Locked(f"{what} is locked by {who}", hint)

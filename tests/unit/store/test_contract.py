@@ -469,13 +469,15 @@ def test_a_second_comer_is_told_who(opener):
             opener().lock("apps/blog", TABLET)
         assert time.monotonic() - started < 0.5
         assert caught.value.message == (
-            "blog is locked by 'git push' (key laptop, since 2026-01-02 12:01:07 UTC, pid 123)"
+            "blog is locked by 'git push' (key laptop, since 2026-01-02 12:01:07 UTC, pid 123 on host)"
         )
         assert caught.value.hint == "wait for it to finish, or add --wait"
         assert caught.value.exit_code == 75
         assert opener().lock_holder("apps/blog") == LAPTOP
         opener().lock("apps/other", TABLET).release()
     assert opener().lock_holder("apps/blog") is None
+    with opener().lock("apps/blog", LAPTOP._replace(host=os.uname().nodename)), pytest.raises(errors.Locked, match=r"pid 123\)$"):
+        opener().lock("apps/blog", TABLET)
     opener().lock("apps/blog", TABLET).release()
 
 
