@@ -98,9 +98,9 @@ class FakeScheduler(Broken):
         say(f"running {spec.command}")
         return self.task_codes.get(spec.command, 0)
 
-    def detach(self, spec, ttl=None):
+    def detach(self, spec, ttl=None, number=1):
         self._call("detach", str(spec.command))
-        number = len(self.detachments) + 1
+        number = max(len(self.detachments) + 1, number)
         process = Process(
             name=f"{spec.app}.run.{number:04}", app=spec.app, release=spec.release, process_type="run", index=number,
             id=f"id-run-{number}", state="running", started="2026-01-01T00:00:00Z",

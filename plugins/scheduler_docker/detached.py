@@ -15,14 +15,14 @@ KEPT = 24 * 3600  # seconds that one stays after its end
 _TRIES = 10  # others take numbers too
 
 
-def start(scheduler, spec: "api.ContainerSpec", ttl: int | None) -> "api.Detached":
-    """Create and start one. Raises errors.DeployFailed when docker refuses; nothing of it is left then."""
+def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> "api.Detached":
+    """Create and start one, with no number below `least`. Raises errors.DeployFailed when docker refuses; nothing of it is left then."""
     import docker.errors
 
     scheduler.tidy(spec.app)
     ours = network.ensure(scheduler.daemon)
     until = int(time.time()) + ttl if ttl else 0
-    number = _last(scheduler, spec.app)
+    number = max(_last(scheduler, spec.app), least - 1)
     for _ in range(_TRIES):
         number += 1
         name = f"{spec.app}.run.{number:04}"

@@ -222,8 +222,9 @@ class DockerScheduler:
         finally:
             self._end(made, min(spec.stop_timeout, 10))
 
-    def detach(self, spec: "api.ContainerSpec", ttl: int | None = None) -> "api.Detached":
-        return detached.start(self, spec, ttl)
+    def detach(self, spec: "api.ContainerSpec", ttl: int | None = None, number: int = 1) -> "api.Detached":
+        """See bus.engines.Scheduler. `number` is the least that it may have: other hosts have those below."""
+        return detached.start(self, spec, ttl, number)
 
     def detached(self, app: str | None = None) -> list["api.Detached"]:
         return detached.found(self, app)

@@ -154,7 +154,7 @@ class FleetScheduler:
         return self._somewhere(spec).task(spec, say)
 
     def detach(self, spec: "api.ContainerSpec", ttl: int | None = None) -> "api.Detached":
-        return self._somewhere(spec).detach(spec, ttl)
+        return self._somewhere(spec).detach(spec, ttl, self._take_number(spec.app))
 
     def detached(self, app: str | None = None) -> list["api.Detached"]:
         found = [one for several in self._everywhere(lambda on: on.detached(app)) for one in several]
@@ -301,6 +301,25 @@ class FleetScheduler:
 
     def _bring(self, image: str, machines: list[client.Machine]) -> None:
         with self._bringing:
+    def _take_number(self, app: str) -> int:
+        """A number for a detached run that no other has, on any node."""
+        highest = max((one.process.index for one in self.detached(app)), default=0)
+        path = f"apps/{app}/detached"
+        while True:
+            try:
+                known = self._store.read(path)
+                last, revision = int(known.text), known.revision
+            except api.errors.NotFound:
+                last, revision = 0, ""
+            except ValueError:
+                raise api.errors.BadConfig(f"{path} in the store holds no number", "write 0 there") from None
+            number = max(last, highest) + 1
+            try:
+                self._store.write(path, f"{number}\n", revision)
+                return number
+            except api.errors.Conflict:  # another run was started meanwhile
+                continue
+
             images.bring(self.local, self._nodes, image, machines)
 
     def _everywhere(self, call) -> list:
