@@ -108,7 +108,7 @@ def _etcd(node: str, members: dict[str, str]) -> str:
 _HEAD = """\
 #cloud-config
 # A node of a minipaas cluster. etcd and fleet are open to the whole network here, and who reaches either is root on
-# every node: keep the ports 2379, 2380, 7390 and 49153 to the cluster's own network.
+# every node: keep the ports 2379, 2380, 7390, 7391 and 49153 to the cluster's own network.
 hostname: "{node}"
 coreos:
   etcd2:

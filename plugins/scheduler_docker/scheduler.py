@@ -27,6 +27,10 @@ class DockerScheduler:
         """
         return DockerScheduler(client.Daemon(url) if url else client.HERE, published_at, node, beside)
 
+    def interface(self) -> str:
+        """The network interface on a host by which its processes reach it and all else."""
+        return network.settings().bridge
+
     def has_image(self, image: str) -> bool:
         import docker.errors
 

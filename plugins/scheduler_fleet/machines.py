@@ -1,5 +1,7 @@
 """The machines of the cluster as a whole: what of ours runs on all of them, and what they are marked with."""
 
+from collections.abc import Callable
+
 from minipaas_lib import api
 from plugins.scheduler_fleet import client, unitfile, units
 from plugins.scheduler_fleet.unitfile import Option
@@ -10,10 +12,13 @@ RUNNING, DONE, FAILED, STARTING = "running", "done", "failed", "starting"
 
 
 class Machines:
-    """Units of fleet that every machine runs. All raise errors.Unavailable when fleet does not answer."""
+    """Units of fleet that every machine runs. All raise errors.Unavailable when fleet does not answer.
 
-    def __init__(self, fleet: client.Fleet) -> None:
-        self._fleet = fleet
+    `interface()` is the network interface by which processes of apps reach the machine that they are on.
+    """
+
+    def __init__(self, fleet: client.Fleet, interface: Callable[[], str]) -> None:
+        self._fleet, self._interface = fleet, interface
 
     def all(self) -> list[client.Machine]:
         """The machines that fleet hears of, by name; also those that are no nodes (yet, or any more)."""
@@ -23,13 +28,17 @@ class Machines:
         """Those of them that were not expelled."""
         return [machine for machine in self.all() if not is_expelled(machine)]
 
-    def run(self, name: str, image: str, words: list[str], mounts: tuple[str, ...] = ()) -> None:
+    def run(
+        self, name: str, image: str, words: list[str], mounts: tuple[str, ...] = (), fenced: tuple[int, ...] = ()
+    ) -> None:
         """Have a command of ours in a container `name` of `image` on every machine that is a node: see join().
 
-        `mounts` as docker's --volume has them. The same again changes nothing.
+        `mounts` as docker's --volume has them; `fenced` are ports, of any machine, that processes of apps are kept from
+        before. The same again changes nothing.
         """
         command = units.node_run(image, *words, name=name, more=mounts)
-        self._fleet.submit(name + units.SUFFIX, units.global_unit(name, name, command, {MEMBER: YES}))
+        before = units.fence(self._interface(), fenced) if fenced else ""
+        self._fleet.submit(name + units.SUFFIX, units.global_unit(name, name, command, {MEMBER: YES}, before))
 
     def once(self, name: str, line: str, only: str = "") -> None:
         """Run a line of sh on every node, or on the machine of the id `only`, as root.

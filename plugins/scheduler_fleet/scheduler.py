@@ -32,7 +32,7 @@ class FleetScheduler:
         self.local, self._fleet, self._store, self._nodes = local, fleet, store, near
         self._poller = poller.Poller(fleet.states)
         self._bringing = threading.Lock()  # processes start at the same time, and have one image
-        self.machines = machines.Machines(fleet)
+        self.machines = machines.Machines(fleet, lambda: local.interface())
 
     def has_image(self, image: str) -> bool:
         return self.local.has_image(image) or any(self._nodes.on(m).has_image(image) for m in self._nodes.all())

@@ -72,10 +72,13 @@ def process_unit(
     return options
 
 
-def global_unit(name: str, description: str, command: list[str], tags: dict[str, str] | None = None) -> list[Option]:
+def global_unit(
+    name: str, description: str, command: list[str], tags: dict[str, str] | None = None, before: str = ""
+) -> list[Option]:
     """The options of the unit NAME.service that runs the container `name` on every machine that has the tags.
 
-    `command` are the words that run it in the foreground, such as those of node_run. Raises errors.UsageError.
+    `command` are the words that run it in the foreground, such as those of node_run; `before` is a line of sh that the
+    machine runs first, whatever comes of it. Raises errors.UsageError.
     """
     options = [
         Option("Unit", "Description", description),
@@ -84,6 +87,7 @@ def global_unit(name: str, description: str, command: list[str], tags: dict[str,
         Option("Unit", "StartLimitIntervalSec", "0"),
         # What a killed docker client left under the name; "-": nothing there is fine.
         Option("Service", "ExecStartPre", "-" + unitfile.line([DOCKER, "rm", "--force", name])),
+        *([Option("Service", "ExecStartPre", "-" + unitfile.line(["/bin/sh", "-c", before]))] if before else []),
         Option("Service", "ExecStart", unitfile.line(command)),
         Option("Service", "ExecStop", unitfile.line([DOCKER, "stop", name])),
         Option("Service", "Restart", "always"),
@@ -96,6 +100,16 @@ def global_unit(name: str, description: str, command: list[str], tags: dict[str,
     unitfile.name(name + SUFFIX)
     unitfile.check(options)
     return options
+
+
+def fence(interface: str, ports: tuple[int, ...]) -> str:
+    """The line of sh by which a machine lets nothing that comes from the interface connect to these TCP ports anywhere.
+
+    Only what begins a connection is dropped: answers of processes may go to any port.
+    """
+    numbers = ",".join(map(str, sorted(ports)))
+    rule = f"PREROUTING -i {interface} -p tcp --syn -m multiport --dports {numbers} -j DROP"
+    return f"iptables -w -t raw -C {rule} 2>/dev/null || iptables -w -t raw -A {rule}"
 
 
 def unit_name(process_name: str) -> str:

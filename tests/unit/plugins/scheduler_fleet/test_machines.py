@@ -43,22 +43,25 @@ def fleet():
 
 
 def test_machines_are_in_the_order_of_their_names(fleet):
-    assert [machine.id for machine in machines.Machines(fleet).all()] == [TWO, ONE]
+    assert [machine.id for machine in machines.Machines(fleet, lambda: "minipaas0").all()] == [TWO, ONE]
 
 
 def test_what_runs_everywhere_is_a_global_unit(fleet):
-    made = machines.Machines(fleet)
+    made = machines.Machines(fleet, lambda: "minipaas0")
     made.run("minipaas-agent", "minipaas-node:1", ["node:agent", "--serve"], ("files:/files",))
     options = fleet.made["minipaas-agent.service"]
     assert unitfile.is_global(options)
     assert "--volume files:/files minipaas-node:1 node:agent --serve" in unitfile.text(options)
+    assert "iptables" not in unitfile.text(options)
+    made.run("minipaas-agent", "minipaas-node:1", ["node:agent", "--serve"], (), (7390, 2379))
+    assert "-i minipaas0 -p tcp --syn -m multiport --dports 2379,7390 -j DROP" in unitfile.text(fleet.made["minipaas-agent.service"])
     made.remove("minipaas-agent")
     made.remove("minipaas-agent")
     assert fleet.made == {}
 
 
 def test_what_runs_once_stays_done(fleet):
-    made = machines.Machines(fleet)
+    made = machines.Machines(fleet, lambda: "minipaas0")
     made.once("minipaas-image", "echo $HOME && false || exit 1")
     text = unitfile.text(fleet.made["minipaas-image.service"])
     assert 'ExecStart=/bin/sh -c "echo $$HOME && false || exit 1"' in text
@@ -73,7 +76,7 @@ def test_what_runs_once_stays_done(fleet):
     ],
 )  # fmt: skip
 def test_outcomes(fleet, active, sub, outcome):
-    made = machines.Machines(fleet)
+    made = machines.Machines(fleet, lambda: "minipaas0")
     assert made.outcomes("minipaas-image") == {}
     made.once("minipaas-image", "true")
     fleet.says("minipaas-image", ONE, active, sub)
@@ -82,7 +85,7 @@ def test_outcomes(fleet, active, sub, outcome):
 
 
 def test_what_is_told_of_a_former_text_does_not_count(fleet):
-    made = machines.Machines(fleet)
+    made = machines.Machines(fleet, lambda: "minipaas0")
     made.once("minipaas-image", "true")
     fleet.says("minipaas-image", ONE, "active", "exited", "0" * 40)
     fleet.says("minipaas-image", TWO, "active", "exited", unitfile.digest(fleet.made["minipaas-image.service"]))
@@ -90,12 +93,12 @@ def test_what_is_told_of_a_former_text_does_not_count(fleet):
 
 
 def test_a_machine_is_marked(fleet):
-    machines.Machines(fleet).mark(ONE, "minipaas", ONE)
+    machines.Machines(fleet, lambda: "minipaas0").mark(ONE, "minipaas", ONE)
     assert fleet.marks == [(ONE, {"minipaas": ONE})]
 
 
 def test_a_machine_is_expelled_and_joins_again(fleet, monkeypatch):
-    made = machines.Machines(fleet)
+    made = machines.Machines(fleet, lambda: "minipaas0")
     made.run("minipaas-agent", "minipaas-node:1", ["node:agent"])
     assert "MachineMetadata=minipaas-node=yes" in unitfile.text(fleet.made["minipaas-agent.service"])
     made.expel(ONE)
@@ -110,7 +113,7 @@ def test_a_machine_is_expelled_and_joins_again(fleet, monkeypatch):
 
 
 def test_a_unit_that_asks_for_no_mark_would_stay_where_it_is_not_wanted(fleet):
-    made = machines.Machines(fleet)
+    made = machines.Machines(fleet, lambda: "minipaas0")
     fleet.made["minipaas-agent.service"] = units.global_unit("minipaas-agent", "", ["/bin/true"])
     with pytest.raises(errors.Unavailable, match="older than this program"):
         made.expel(ONE)
@@ -118,6 +121,6 @@ def test_a_unit_that_asks_for_no_mark_would_stay_where_it_is_not_wanted(fleet):
 
 
 def test_what_runs_once_on_one_machine_names_it(fleet):
-    machines.Machines(fleet).once("minipaas-clean", "true", only=ONE)
+    machines.Machines(fleet, lambda: "minipaas0").once("minipaas-clean", "true", only=ONE)
     options = fleet.made["minipaas-clean.service"]
     assert f"MachineID={ONE}" in unitfile.text(options) and not unitfile.is_global(options)
