@@ -221,6 +221,8 @@ def move(found: "api.cluster.ClusterSettings") -> None:
     for name in api.app_names():
         moving.move(name, "moved to the cluster", lambda process: not process.node)
     moving.wait_until_gone(lambda process: not process.node, "the processes on this host")
+    api.output.step("Bringing the images of former releases to the nodes")
+    api.scheduler().bring_images()
     api.cluster.write(found)
     forget()
     record.remove(record.JOINING)

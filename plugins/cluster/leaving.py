@@ -38,6 +38,8 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
     for name in api.app_names():
         moving.move(name, "moved back to one host", lambda process: bool(process.node))
     moving.wait_until_gone(lambda process: bool(process.node), "the processes on the nodes")
+    api.output.step("Bringing the images of former releases to this host")
+    api.scheduler().bring_images()
 
 
 def _switch(found: "api.cluster.ClusterSettings") -> None:

@@ -19,7 +19,10 @@ def status() -> dict:
         return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": [], "heads": [], "lost": [],
                 "removed": [], "wrong": wrong}  # fmt: skip
     try:
-        nodes, heads, lost, removed = _nodes(), _heads(), _lost(), _removed()
+        images = api.scheduler().node_images()
+        nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
+        if len(images) == len(nodes):
+            wrong += gone(_live_images(), set().union(*images.values()))
     except api.errors.MinipaasError as error:
         nodes, heads, lost, removed = [], [], [], []
         wrong.append(error.message)
@@ -44,7 +47,22 @@ def _removed() -> list[str]:
     return [members.named(machine) for machine in api.scheduler().machines.expelled()]
 
 
-def _nodes() -> list[dict]:
+def _live_images() -> dict[str, str]:
+    """What each app runs that was deployed: its image by the app's name."""
+    live = {name: api.live_release(name) for name in api.app_names()}
+    return {name: release.image for name, release in live.items() if release}
+
+
+def gone(live: dict[str, str], there: set[str]) -> list[str]:
+    """The complaints about live releases whose image is not `there`, on any node. Pure."""
+    return [
+        f"{app}: no node has the image that it runs: ps:rebuild {app}"
+        for app, image in sorted(live.items())
+        if image not in there
+    ]
+
+
+def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
     machines, router = api.scheduler().machines, api.router()
     states = {unit: machines.outcomes(unit) for unit, _ in joining.UNITS}
     said, behind, drained = router.routers(), router.behind(), draining.drained()
@@ -59,6 +77,7 @@ def _nodes() -> list[dict]:
             },
             "drained": machine.id in drained,
             "processes": processes.count(machine.id),
+            "images": sum(map(bool, images[machine.id].values())) if machine.id in images else None,
             "router": states[joining.ROUTER].get(machine.id, "missing"),
             "agent": states[joining.AGENT].get(machine.id, "missing"),
             **_routes(machine.id, said, behind),
@@ -127,6 +146,7 @@ def show(found: dict) -> None:
         rows = [
             {
                 "node": node["name"], "address": node["address"], "processes": node["processes"],
+                "images": "-" if node["images"] is None else node["images"],
                 "routes": "-" if node["applied"] is None else node["applied"], "router": node["router"],
                 "agent": node["agent"], "state": "drained" if node["drained"] else "",
                 "metadata": " ".join(f"{key}={value}" for key, value in node["metadata"].items()),

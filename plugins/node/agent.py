@@ -15,6 +15,7 @@ PAUSE = 1.0  # seconds after a failure
 FULL_LOOK = 60.0  # seconds between two looks at all containers: docker's events tell what changes between
 RENEWAL = 5.0  # seconds between two looks at what has to be renewed or probed
 SWEEP = 20.0  # seconds
+CATCH_UP = 600.0  # seconds between two looks at what other nodes keep; one is due when the agent starts
 DOCKER = "/var/run/docker.sock"
 LOGS = "/var/log/nginx"  # shared with the router
 
@@ -44,6 +45,7 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
             gevent.spawn(again, "following the routes", lambda: follow(follower, stale)),
             gevent.spawn(again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
             gevent.spawn(again, "turning logs over", _turn_over),
+            gevent.spawn(again, "catching up on images", _catch_up),
         ],
         raise_error=True,
     )
@@ -110,6 +112,15 @@ def _turn_over() -> None:
     reopen = api.router().local.reopen_logs
     reopen()  # a former agent may have been killed before it did
     _every(turning.LOOK, lambda: turning.look(LOGS, time.time(), reopen))
+
+
+def _catch_up() -> None:
+    """In a process of its own: it is seldom, and loads what an agent has no use for."""
+    import subprocess
+
+    while True:
+        done = subprocess.run([api.paths.program(), "node:catch-up"], stdin=subprocess.DEVNULL)  # it says what it does
+        gevent.sleep(FULL_LOOK if done.returncode else CATCH_UP)
 
 
 def _hear(scheduler, heard: Heard) -> None:

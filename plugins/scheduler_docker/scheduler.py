@@ -53,11 +53,11 @@ class DockerScheduler:
                 if "error" in said:
                     raise api.errors.Unavailable(f"docker refuses the image: {containers.reason(said['error'])}", "doctor")
 
-    def app_images(self) -> dict[str, str]:
-        """The images here that were built for apps: ID -> the app's name then. Raises errors.Unavailable."""
+    def images(self) -> dict[str, str]:
+        """The images here: ID -> the name then of the app that each was built for, "" for none. Raises errors.Unavailable."""
         with client.answering():
-            found = self.daemon.connect().images(filters={"label": containers.APP})
-        return {image["Id"]: image["Labels"][containers.APP] for image in found}
+            found = self.daemon.connect().images()
+        return {image["Id"]: (image["Labels"] or {}).get(containers.APP, "") for image in found}
 
     def drop_image(self, image: str) -> bool:
         """Remove an image that no container uses; whether it was. Raises errors.Unavailable."""

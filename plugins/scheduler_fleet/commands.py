@@ -1,4 +1,4 @@
-"""The commands that a unit runs on its node: before it starts, and before it stops."""
+"""The commands that a unit runs on its node, before it starts and before it stops, and one of the node's agent."""
 
 import click
 
@@ -20,6 +20,12 @@ def node_create(process):
 def node_hand_over(process):
     app, *_ = _about(process)
     api.scheduler().hand_over(app, process)
+
+
+@api.commands.command("node:catch-up", help="Have on this node the images that other nodes keep for its apps.\n\n\b\n"
+                                            "e.g.: node:catch-up")  # fmt: skip
+def node_catch_up():
+    api.scheduler().catch_up()
 
 
 def _about(process: str) -> tuple[str, int, str, int]:

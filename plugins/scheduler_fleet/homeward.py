@@ -13,6 +13,10 @@ class HomewardScheduler(FleetScheduler):
         images.fetch(self.local, self._nodes, spec.image, "")
         return self.local.start(spec)
 
+    def bring_images(self) -> None:
+        """Have on this host what the nodes keep of apps: other heads may have built it."""
+        images.catch_up(self.local, self._nodes, "", lambda app: True)
+
     def _somewhere(self, spec: "api.ContainerSpec"):  # noqa: F821
         images.fetch(self.local, self._nodes, spec.image, "")
         return self.local

@@ -1,4 +1,4 @@
-"""Bring an image to nodes that lack it, from this host or from a node that has it, and remove old ones there.
+"""Bring images to nodes that lack them, from this host or from a node that has them, and remove old ones there.
 
 The image keeps its ID.
 """
@@ -65,14 +65,54 @@ def bring(local, near, image: str, machines: list[client.Machine]) -> None:
             pass
 
 
+def catch_up(on, near, node: str, fits: Callable[[str], bool]) -> None:
+    """Have on `on`, the node of that id, what other nodes keep of apps that it `fits`: it was away, or is new.
+
+    An image that no node can give is not missed here: see fetch. Raises errors.Unavailable.
+    """
+    there = set(on.images())
+    for machine in near.all():
+        if machine.id == node:
+            continue
+        try:
+            kept = needed(near.on(machine).images(), there)
+            for image in (image for image, app in kept.items() if fits(app)):
+                api.output.info(f"an image of {kept[image]} comes from {near.name(machine.id)}")
+                on.take_image(near.on(machine).give_image(image))
+                there.add(image)
+        except api.errors.Unavailable as error:
+            api.output.warn(f"node {near.name(machine.id)} is passed over: {error.message}")
+
+
+def needed(images: dict[str, str], there: set[str]) -> dict[str, str]:
+    """Those of `images` that are not `there` and that a release may need again: ID -> the app that has it now.
+
+    An image that was not built for an app is none of them: who starts it brings it.
+    """
+    names, found = api.app_names(), {}
+    for image, name in images.items():
+        if name and image not in there:
+            apps = [name] if name in names else names  # it has another name by now, or left a clone behind
+            if owner := next((app for app in apps if _may_go_back(app, image)), None):
+                found[image] = owner
+    return found
+
+
+def _may_go_back(app: str, image: str) -> bool:
+    try:
+        return any(release.image == image and release.status == "released" for release in api.newest_releases(app))
+    except api.errors.MinipaasError:  # it was removed meanwhile, or has a document that cannot be read
+        return False
+
+
 def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str], newest: int) -> list[str]:
     """Remove from the nodes the images of an app that no release needs, as the hook images_unused has it; their IDs.
 
     Those of an app that is no more, as after a rename, go too. `everywhere` calls something with each node's scheduler.
     """
-    found = dict(everywhere(lambda on: (on, on.app_images())))
+    found = dict(everywhere(lambda on: (on, on.images())))
     # Only now: what was brought for a release that is being made is in its document by then.
-    former = {name for images in found.values() for name in images.values()} - set(api.app_names()) - {app}
+    former = {name for images in found.values() for name in images.values()} - set(api.app_names()) - {app, ""}
     wanted = set().union(kept, *map(api.trash.images, former))
     names = set(api.app_names())  # again: one may have come back from the trash meanwhile
     wanted = wanted.union(*map(_newest, names - {app}))

@@ -59,6 +59,11 @@ def tags(app: str) -> dict[str, str]:
     return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
 
 
+def fits(machine: client.Machine, wanted: dict[str, str]) -> bool:
+    """Whether the machine has all that metadata."""
+    return all(machine.metadata.get(key) == value for key, value in wanted.items())
+
+
 def described(machine: client.Machine) -> str:
     """The metadata that people gave the machine."""
     return " ".join(f"{k}={v}" for k, v in sorted(machine.metadata.items()) if not k.startswith("minipaas"))

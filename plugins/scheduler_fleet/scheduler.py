@@ -46,6 +46,27 @@ class FleetScheduler:
             raise api.errors.Unavailable(f"no node has the image {image}", "cluster:init")
         self.local.take_image(source.give_image(image))
 
+    def bring_images(self) -> None:
+        """Have on the nodes all that this host keeps of apps, so that each can go back without it.
+
+        Where that fails, it is told of. Raises errors.Unavailable.
+        """
+        for image, app in images.needed(self.local.images(), set()).items():
+            try:
+                self._bring(image, self._fitting(app))
+            except api.errors.DeployFailed as error:
+                api.output.warn(f"{app}: {error.message}")
+
+    def catch_up(self) -> None:
+        """On a node itself: have what the others keep of apps that may run here. Raises errors.Unavailable."""
+        here = self.this_machine()
+        on = self.local.elsewhere("", here.address, here.id)
+        images.catch_up(on, self._nodes, here.id, lambda app: nodes.fits(here, nodes.tags(app)))
+
+    def node_images(self) -> dict[str, dict[str, str]]:
+        """The images on each node that answers, by its id: see DockerScheduler.images."""
+        return dict(self._everywhere(lambda on: (on.node, on.images())))
+
     def drop_unused_images(self, app: str, kept: set[str], newest: int) -> list[str]:
         """Remove old images of an app from the nodes: see images.drop_unused. A node that does not answer keeps them."""
         return images.drop_unused(self._everywhere, app, kept, newest)
@@ -264,7 +285,7 @@ class FleetScheduler:
         """
         wanted, drained = nodes.tags(app), nodes.drained(self._store)
         present = [machine for machine in self._nodes.all() if machine.id not in drained]
-        found = [m for m in present if all(m.metadata.get(key) == value for key, value in wanted.items())]
+        found = [machine for machine in present if nodes.fits(machine, wanted)]
         if not found:
             asked = " ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
             there = "; ".join(
@@ -279,6 +300,25 @@ class FleetScheduler:
         """What else a unit asks for, so that fleet never moves it to a machine that is no node."""
         marked = all(machine.metadata.get(machines.MEMBER) == machines.YES for machine in fitting)
         return {machines.MEMBER: machines.YES} if marked else {}
+
+    def _take_number(self, app: str) -> int:
+        """A number for a detached run that no other has, on any node."""
+        highest = max((one.process.index for one in self.detached(app)), default=0)
+        path = f"apps/{app}/detached"
+        while True:
+            try:
+                known = self._store.read(path)
+                last, revision = int(known.text), known.revision
+            except api.errors.NotFound:
+                last, revision = 0, ""
+            except ValueError:
+                raise api.errors.BadConfig(f"{path} in the store holds no number", "write 0 there") from None
+            number = max(last, highest) + 1
+            try:
+                self._store.write(path, f"{number}\n", revision)
+                return number
+            except api.errors.Conflict:  # another run was started meanwhile
+                continue
 
     # -- the docker of nodes
 
@@ -301,25 +341,6 @@ class FleetScheduler:
 
     def _bring(self, image: str, machines: list[client.Machine]) -> None:
         with self._bringing:
-    def _take_number(self, app: str) -> int:
-        """A number for a detached run that no other has, on any node."""
-        highest = max((one.process.index for one in self.detached(app)), default=0)
-        path = f"apps/{app}/detached"
-        while True:
-            try:
-                known = self._store.read(path)
-                last, revision = int(known.text), known.revision
-            except api.errors.NotFound:
-                last, revision = 0, ""
-            except ValueError:
-                raise api.errors.BadConfig(f"{path} in the store holds no number", "write 0 there") from None
-            number = max(last, highest) + 1
-            try:
-                self._store.write(path, f"{number}\n", revision)
-                return number
-            except api.errors.Conflict:  # another run was started meanwhile
-                continue
-
             images.bring(self.local, self._nodes, image, machines)
 
     def _everywhere(self, call) -> list:

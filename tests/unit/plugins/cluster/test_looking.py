@@ -27,3 +27,9 @@ def test_what_is_wrong_with_a_node():
         "node1: refuses the route of blog: no upstream",
         "node1: has not taken up the route of shop",
     ]
+
+
+def test_an_app_whose_image_no_node_has():
+    assert looking.gone({"blog": "sha256:1", "shop": "sha256:2"}, {"sha256:1", "sha256:3"}) == [
+        "shop: no node has the image that it runs: ps:rebuild shop"
+    ]

@@ -154,6 +154,6 @@ def test_the_line_that_cleans_fits_into_a_unit():
 
 def test_what_was_removed_and_what_is_lost_is_shown(capsys):
     node = {"name": "node1", "address": "10.0.0.1", "processes": 1, "applied": 1, "router": "running",
-            "agent": "running", "drained": False, "metadata": {"disk": "ssd"}}  # fmt: skip
+            "agent": "running", "images": None, "drained": False, "metadata": {"disk": "ssd"}}  # fmt: skip
     looking.show({"cluster": True, "etcd": [], "nodes": [node], "heads": [], "removed": ["node2"], "wrong": []})
     assert "removed, cluster:undrain brings it back: node2" in capsys.readouterr().out

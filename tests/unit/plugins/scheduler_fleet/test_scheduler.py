@@ -8,7 +8,7 @@ import pytest
 from minipaas_lib import api
 from minipaas_lib.model import service
 from minipaas_lib.store.directory import DirectoryStore
-from plugins.scheduler_fleet import client, images, nodes, poller, scheduler, units
+from plugins.scheduler_fleet import client, homeward, images, nodes, poller, scheduler, units
 from tests.fakes import FakeScheduler
 
 ONE, TWO = "1" * 32, "2" * 32
@@ -22,7 +22,7 @@ class Elsewhere(FakeScheduler):
 
     def __init__(self):
         super().__init__()
-        self.nodes, self.taken, self.images, self.used = {}, [], {}, set()
+        self.nodes, self.taken, self.built, self.used = {}, [], {}, set()
 
     def elsewhere(self, url, published_at="", node="", beside=""):
         made = Elsewhere()
@@ -37,11 +37,11 @@ class Elsewhere(FakeScheduler):
         self.gone.discard(image)
         self.taken.append(image)
 
-    def app_images(self):
-        return dict(self.images)
+    def images(self):
+        return dict(self.built)
 
     def drop_image(self, image):
-        return image not in self.used and self.images.pop(image, None) is not None
+        return image not in self.used and self.built.pop(image, None) is not None
 
 
 class Fleet:
@@ -151,10 +151,10 @@ def test_old_images_of_an_app_go_from_the_nodes(world, monkeypatch):
     world._nodes.on(world._nodes.all()[0]), world._nodes.on(world._nodes.all()[1])
     one, two = (world.local.nodes[node] for node in (ONE, TWO))
     of_blog = dict.fromkeys(("old", "kept", "coming", "clones", "busy"), "blog")
-    one.images = of_blog | {"former": "renamed", "trashed": "gone", "shops-old": "shop"}
-    two.images, two.used = {"old": "blog", "busy": "blog"}, {"busy"}
+    one.built = of_blog | {"former": "renamed", "trashed": "gone", "shops-old": "shop"}
+    two.built, two.used = {"old": "blog", "busy": "blog"}, {"busy"}
     assert world.drop_unused_images("blog", {"kept"}, 2) == ["busy", "former", "old"]
-    assert sorted(one.images) == ["clones", "coming", "kept", "shops-old", "trashed"] and list(two.images) == ["busy"]
+    assert sorted(one.built) == ["clones", "coming", "kept", "shops-old", "trashed"] and list(two.built) == ["busy"]
 
 
 def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, monkeypatch):
@@ -169,8 +169,76 @@ def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, m
         trash=types.SimpleNamespace(images=restored), errors=api.errors,
     ))  # fmt: skip
     world._nodes.on(world._nodes.all()[0])
-    world.local.nodes[ONE].images = {"restored": "gone"}
+    world.local.nodes[ONE].built = {"restored": "gone"}
     assert world.drop_unused_images("blog", set(), 1) == []
+
+
+@pytest.fixture
+def three_apps(monkeypatch):
+    """blog, whose v1 failed; shop, which was renamed; and news, for nodes with an SSD."""
+    made = {"blog": [("bad", "failed"), ("blogs", "released")], "shop": [("shops", "released")], "news": [("new", "released")]}
+    releases = {name: [types.SimpleNamespace(image=i, status=s) for i, s in found] for name, found in made.items()}
+    monkeypatch.setattr(images, "api", types.SimpleNamespace(
+        app_names=lambda: sorted(made), newest_releases=lambda name: reversed(releases[name]), errors=api.errors, output=api.output
+    ))  # fmt: skip
+    monkeypatch.setattr(nodes, "tags", lambda app: {"disk": "ssd"} if app == "news" else {})
+    return {"blogs": "blog", "bad": "blog", "pruned": "blog", "shops": "store", "new": "news", "elses": "", "gone": "gone"}
+
+
+def test_a_node_that_was_away_gets_what_the_others_keep_of_apps_that_it_may_run(world, three_apps, monkeypatch):
+    one, two = (world._nodes.on(machine) for machine in world._nodes.all())
+    one.built, two.built = three_apps, {"shops": "store"}
+    monkeypatch.setattr(world, "this_machine", lambda: world._nodes.find(TWO))
+    world.catch_up()
+    assert two.taken == ["blogs"], "not what failed, was let go, is there, is for other nodes or was built for no app"
+    monkeypatch.setattr(world, "this_machine", lambda: world._nodes.find(ONE))
+    one.built = {}
+    two.built = three_apps
+    world.catch_up()
+    assert one.taken == ["blogs", "shops", "new"]
+
+
+def test_a_node_that_gives_nothing_is_passed_over(world, three_apps, monkeypatch, capsys):
+    one = world._nodes.on(world._nodes.all()[0])
+    monkeypatch.setattr(world, "this_machine", lambda: world._nodes.find(TWO))
+
+    def images():
+        raise api.errors.Unavailable("it does not answer")
+
+    one.images = images
+    world.catch_up()
+    assert "node node1 is passed over: it does not answer" in capsys.readouterr().err
+
+
+def test_a_host_that_joins_gives_the_nodes_what_it_keeps(world, three_apps):
+    world.local.built = three_apps
+    for machine in world._nodes.all():
+        world._nodes.on(machine).gone = set(three_apps)
+    world.bring_images()
+    assert [world.local.nodes[node].taken for node in (ONE, TWO)] == [["blogs", "shops", "new"], ["blogs", "shops"]]
+
+
+def test_a_host_that_leaves_takes_along_what_the_nodes_keep(world, three_apps):
+    one = world._nodes.on(world._nodes.all()[0])
+    one.built = three_apps
+    world.local.built = {"blogs": "blog"}
+    homeward.HomewardScheduler(world.local, world.fleet, world.store, world._nodes).bring_images()
+    assert world.local.taken == ["shops", "new"]
+
+
+def test_detached_runs_have_numbers_of_their_own_whichever_nodes_they_are_on(world, monkeypatch):
+    names = [world.detach(SPEC).process.name for _ in range(4)]
+    assert names == [f"blog.run.000{number}" for number in (1, 2, 3, 4)]
+    known, write = len(names), world.store.write
+
+    def at_the_same_time(path, text, revision):
+        monkeypatch.setattr(world.store, "write", write)
+        world.detach(SPEC)
+        return write(path, text, revision)
+
+    monkeypatch.setattr(world.store, "write", at_the_same_time)
+    assert world.detach(SPEC).process.index == known + 2
+    assert [one.process.index for one in world.detached("blog")] == [1, 2, 3, 4, 5, 6]
 
 
 def test_an_image_that_nobody_has(world):
