@@ -11,18 +11,21 @@ import contextlib
 import hashlib
 import io
 import os
-import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from pathlib import Path
 
+from tests.cluster import debian, tls
+from tests.cluster.outer import DOCKER, Failed, docker
+
 HERE = Path(__file__).parent
-DOCKER = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
 LABEL = "minipaas.test.cluster"
 FLEET_PORT = 49153
-ETCD_PORTS = "2379,2380,4001"
+ETCD_PORTS = "2378,2379,2380,4001"
+FILES = "/etc/minipaas"  # where a node has the certificates that etcd asks for on port 2378
 START_LIMIT = 90  # seconds that nodes may take to come up; 8 where the machine has nothing else to do
 # What docker run --privileged gives, less CAP_SYS_RESOURCE, which the bounding set of a small test machine lacks.
 PRIVILEGES = [
@@ -30,22 +33,6 @@ PRIVILEGES = [
     "--security-opt=apparmor=unconfined", "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm",
     "--cgroupns=private",
 ]  # fmt: skip
-
-
-class Failed(Exception):
-    """A command on the outside or in a node ended badly; the text has what it said."""
-
-
-def docker(*words: str, data: bytes | None = None, timeout: float = 60, check: bool = True) -> str:
-    """What a docker command printed. Raises Failed."""
-    try:
-        done = subprocess.run([DOCKER, *words], input=data, capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired as error:
-        raise Failed(f"docker {' '.join(words)}: not done within {timeout} seconds") from error
-    if check and done.returncode:
-        said = (done.stderr or done.stdout).decode(errors="replace").strip()
-        raise Failed(f"docker {' '.join(words)}: status {done.returncode}: {said[-2000:]}")
-    return done.stdout.decode(errors="replace")
 
 
 class Node:
@@ -72,7 +59,7 @@ class Node:
 
     def put(self, files: dict[str, tuple[bytes, int]]) -> None:
         """Write files on the node (also one that does not run): path -> (content, mode)."""
-        docker("cp", "-", self.container + ":/", data=_tar(files))
+        docker("cp", "-", self.container + ":/", data=tar(files))
 
 
 class Cluster:
@@ -87,6 +74,7 @@ class Cluster:
         self.name = name or f"t{os.getpid()}"
         self.count, self.fleetd, self.metadata, self.settings = count, fleetd, metadata, settings
         self.nodes: list[Node] = []
+        self.certificates: dict[str, bytes] = {}  # ca.pem, and client.pem with client.key, as in FILES on every node
 
     def __enter__(self) -> "Cluster":
         self.start()
@@ -105,6 +93,11 @@ class Cluster:
         return ",".join(node.etcd for node in self.nodes)
 
     @property
+    def secure_etcd(self) -> str:
+        """The same, where they take only who shows one of our certificates."""
+        return ",".join(f"https://{node.address}:2378" for node in self.nodes)
+
+    @property
     def fleet(self) -> str:
         """The addresses of fleet, as cluster:init takes them."""
         return ",".join(node.fleet for node in self.nodes)
@@ -112,12 +105,13 @@ class Cluster:
     def start(self) -> None:
         """Make and boot the nodes, and wait until docker, etcd and fleet answer on all. Raises Failed."""
         remove_orphans()
-        image = ensure_image()
+        image = debian.image("mpc-node", (HERE / "image/packages").read_text(), HERE / "image/customize")
         _prepare_host()
         try:
             network = self._make_network()
             self.nodes = [Node(self.name, number, network) for number in range(1, self.count + 1)]
-            self._all(lambda node: self._create(node, image))
+            shown = self._make_certificates()
+            self._all(lambda node: self._create(node, image, shown))
             self._all(lambda node: docker("start", node.container))
             self.wait_ready()
         except BaseException:
@@ -215,14 +209,25 @@ class Cluster:
                 raise Failed(f"there is a cluster {self.name} already")
         raise Failed("no network of 172.30.0.0/16 is free")
 
-    def _create(self, node: Node, image: str) -> None:
+    def _make_certificates(self) -> dict[str, bytes]:
+        """Fill `certificates`; what the members of etcd show."""
+        with tempfile.TemporaryDirectory() as made:
+            folder = Path(made)
+            tls.authority(folder, "ca")
+            tls.server(folder, "ca", "server", *(node.address for node in self.nodes))
+            tls.client(folder, "ca", "client")
+            found = {path.name: path.read_bytes() for path in folder.iterdir() if path.suffix in (".pem", ".key")}
+        self.certificates = {name: found[name] for name in ("ca.pem", "client.pem", "client.key")}
+        return {name: found[name] for name in ("server.pem", "server.key")}
+
+    def _create(self, node: Node, image: str, shown: dict[str, bytes]) -> None:
         hosts = [f"--add-host={other.name}:{other.address}" for other in self.nodes]
         mounts = ["--tmpfs=/run:exec,mode=755", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec,mode=1777",
                   "--volume=/var/lib/docker", "--volume=/var/lib/etcd"]  # fmt: skip
         docker("create", "--name", node.container, "--hostname", node.name, "--label", f"{LABEL}={self.name}",
                "--label", _owner(), "--stop-signal=SIGRTMIN+3", "--network", "mpc-" + self.name, "--ip", node.address,
                *PRIVILEGES, *mounts, *hosts, image, "/usr/local/sbin/node-init")  # fmt: skip
-        node.put(self._files(node))
+        node.put(self._files(node) | {f"/etc/node/{name}": (content, 0o600) for name, content in shown.items()})
 
     def _files(self, node: Node) -> dict[str, tuple[bytes, int]]:
         root = HERE / "image" / "files"
@@ -249,31 +254,8 @@ class Cluster:
         }
         lines = "".join(f"{key}={value}\n" for key, value in environment.items())
         files["/etc/node/environment"] = (lines.encode(), 0o644)
+        files |= {f"{FILES}/{name}": (content, 0o600) for name, content in self.certificates.items()}
         return files
-
-
-def ensure_image() -> str:
-    """The image of a node, made if there is none of these packages yet (about 30 s)."""
-    parts = [HERE / "image" / "packages", HERE / "image" / "customize"]
-    tag = "mpc-node:" + hashlib.sha256(b"\0".join(part.read_bytes() for part in parts)).hexdigest()[:12]
-    if docker("images", "-q", tag).strip():
-        return tag
-    make = shutil.which("mmdebstrap")
-    if not make:
-        raise Failed("mmdebstrap is missing: apt-get install mmdebstrap")
-    packages = ",".join(parts[0].read_text().split())
-    trims = [f"--dpkgopt=path-exclude=/usr/share/{part}/*" for part in ("doc", "man", "locale", "info")]
-    command = [make, "--mode=root", "--variant=apt", *trims, f"--include={packages}", f"--customize-hook={parts[1]}",
-               "bookworm", "-"]  # fmt: skip
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as making:
-        importing = subprocess.Popen([DOCKER, "import", "-", tag], stdin=making.stdout, stdout=subprocess.DEVNULL)
-        making.stdout.close()
-        said = making.stderr.read().decode(errors="replace")
-        imported = importing.wait(300)
-    if making.returncode or imported:
-        docker("rmi", tag, check=False)
-        raise Failed(f"the image of the nodes could not be made: {said[-3000:]}")
-    return tag
 
 
 def remove(name: str) -> None:
@@ -354,7 +336,8 @@ def _fleetd(binary: str | None) -> tuple[bytes, int]:
     return (Path(binary) if binary else HERE / "image/files/usr/bin/fleetd").read_bytes(), 0o755
 
 
-def _tar(files: dict[str, tuple[bytes, int]]) -> bytes:
+def tar(files: dict[str, tuple[bytes, int]]) -> bytes:
+    """An archive of files: path -> (content, mode)."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for path, (content, mode) in sorted(files.items()):

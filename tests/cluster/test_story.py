@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import node_image, nodes
+from tests.cluster import node_image, nodes, second_head
 from tests.cluster.conftest import REAL
 
 MINIPAAS = "/usr/local/bin/minipaas"
@@ -30,6 +30,7 @@ COPY index.html /www/
 EXPOSE 5000
 CMD ["/bin/busybox", "httpd", "-f", "-v", "-p", "5000", "-h", "/www"]
 """
+WITH_PAGE = DOCKERFILE.replace("COPY index.html", "COPY index.html page.html")
 SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))
 STEPS = 13  # that a change of config of three processes notes
 
@@ -100,6 +101,12 @@ def spread(cluster) -> list[int]:
     return [len(node.exec(*words).split()) for node in cluster.nodes]
 
 
+def images_on(cluster) -> list[set[str]]:
+    """The images of the app on each node."""
+    words = ("docker", "images", "-q", "--no-trunc", "--filter", f"label=minipaas.app={APP}")
+    return [set(node.exec(*words).split()) for node in cluster.nodes]
+
+
 def settled(cluster, wanted: list[int] | set[str], limit: float = 60) -> None:
     """Wait until the app is spread so, or until exactly these are its processes: old ones take a moment to go."""
     end = time.monotonic() + limit
@@ -119,14 +126,15 @@ class Laptop:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "id"], check=True, timeout=60)
         said = subprocess.run(["/usr/sbin/sshd", "-T"], capture_output=True, text=True, timeout=60).stdout
         port = next((line.split()[1] for line in said.splitlines() if line.startswith("port ")), "22")
+        self.head = f"127.0.0.1:{port}"
         options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR",
-                   f"UserKnownHostsFile={folder}/known", f"Port={port}")  # fmt: skip
+                   f"UserKnownHostsFile={folder}/known")  # fmt: skip
         self.way = ["ssh", "-F", "none", "-i", str(folder / "id"), *[word for one in options for word in ("-o", one)]]
         self.git("init", "-q", "-b", "main", "repo", at=folder)
         shutil.copy("/bin/busybox", folder / "repo")
 
-    def ssh(self, *words: str, data: str = "") -> subprocess.CompletedProcess:
-        words = [*self.way, "paas@127.0.0.1", shlex.join(words)]
+    def ssh(self, *words: str, data: str = "", head: str = "") -> subprocess.CompletedProcess:
+        words = [*self.way, f"ssh://paas@{head or self.head}", shlex.join(words)]
         return subprocess.run(words, capture_output=True, text=True, input=data, timeout=300)
 
     def git(self, *words: str, at: Path | None = None) -> subprocess.CompletedProcess:
@@ -135,13 +143,16 @@ class Laptop:
         at = at or self.folder / "repo"
         return subprocess.run(words, cwd=at, env=environment, capture_output=True, text=True, timeout=300)
 
-    def push(self, **files: str) -> subprocess.CompletedProcess:
+    def push(self, head: str = "", **files: str) -> subprocess.CompletedProcess:
         """Commit files (`__` in a name is a dot) and push them."""
+        self.commit(**files)
+        return self.git("push", "-f", f"ssh://paas@{head or self.head}/{APP}", "main")
+
+    def commit(self, **files: str) -> None:
         for name, text in files.items():
             (self.folder / "repo" / name.replace("__", ".")).write_text(text)
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "change")
-        return self.git("push", "-f", f"paas@127.0.0.1:{APP}", "main")
 
 
 def what_there_is(cluster) -> tuple[set[str], set[str]]:
@@ -153,6 +164,12 @@ def what_there_is(cluster) -> tuple[set[str], set[str]]:
     words = ("docker", "ps", "-a", "--format", "{{.Names}}", "--filter", f"label=minipaas.app={APP}")
     there = {name for node in cluster.nodes for name in node.exec(*words).split()}
     return {name for name in found if name.startswith(APP + "_v")}, there
+
+
+def live_processes(cluster) -> set[str]:
+    """The names of the three processes of the newest release that has units."""
+    live = max(int(name.removeprefix(f"{APP}_v").partition(".")[0]) for name in what_there_is(cluster)[0])
+    return {f"{APP}_v{live}.web.{index}" for index in (1, 2, 3)}
 
 
 class Load:
@@ -176,7 +193,32 @@ class Load:
 
 
 @pytest.fixture(scope="module")
-def load():
+def daemon(cluster):
+    """A story is told once: with the real fleet where there is one, else with the double."""
+    if (cluster.fleetd is not None) != bool(REAL):
+        cluster.use(REAL)
+
+
+@pytest.fixture(scope="module")
+def etcd(cluster, daemon):
+    """The words that name the cluster: its etcd takes only who shows a certificate."""
+    files = {name: Path(nodes.FILES, name) for name in cluster.certificates}
+    there = os.path.exists(nodes.FILES)
+    os.makedirs(nodes.FILES, exist_ok=True)
+    for name, path in files.items():
+        path.touch(0o600)
+        path.write_bytes(cluster.certificates[name])
+        shutil.chown(path, "paas", "paas")
+    shown = [f"--ca={files['ca.pem']}", f"--cert={files['client.pem']}", f"--key={files['client.key']}"]
+    yield ["--etcd", cluster.secure_etcd, *shown, "--fleet", cluster.fleet]
+    for path in files.values():
+        path.unlink()
+    if not there:
+        os.rmdir(nodes.FILES)
+
+
+@pytest.fixture(scope="module")
+def load(etcd):
     """Requests to a live app on this host, which belongs to no cluster before and after."""
     if os.environ.get("MINIPAAS_COMMANDS_USED"):  # all that is here was made by the tests before
         for name in run("apps:list").stdout.split():
@@ -199,16 +241,9 @@ def load():
 
 
 @pytest.fixture(scope="module")
-def daemon(cluster):
-    """A story is told once: with the real fleet where there is one, else with the double."""
-    if (cluster.fleetd is not None) != bool(REAL):
-        cluster.use(REAL)
-
-
-@pytest.fixture(scope="module")
-def init(cluster, daemon):
+def init(etcd):
     """The words that join the cluster."""
-    return ["cluster:init", "--etcd", cluster.etcd, "--fleet", cluster.fleet, "--base", node_image.base()]
+    return ["cluster:init", *etcd, "--base", node_image.base()]
 
 
 def test_the_host_joins_and_goes_on_where_it_was_killed(load, init, cluster):
@@ -240,13 +275,12 @@ def laptop(load, tmp_path_factory):
 
 
 def test_a_push_over_ssh_one_that_fails_and_a_rollback(laptop, cluster):
-    more = DOCKERFILE.replace("COPY index.html", "COPY index.html page.html")
-    done = laptop.push(Dockerfile=more, index__html="hello\n", page__html="new\n")
+    done = laptop.push(Dockerfile=WITH_PAGE, index__html="hello\n", page__html="new\n")
     assert done.returncode == 0 and done.stderr.count("bringing the image to") == 1, done.stderr
     answered(cluster, 200)
     check = {"type": "startup", "path": "/", "attempts": 2, "wait": 2}
     wrong = {
-        "Dockerfile": more.replace('"5000"', '"8080"'),
+        "Dockerfile": WITH_PAGE.replace('"5000"', '"8080"'),
         "app__json": json.dumps({"healthchecks": {"web": [check]}}),
     }
     done = laptop.push(**wrong)
@@ -261,7 +295,7 @@ def test_one_off_commands_and_the_output_of_all_nodes(laptop, cluster):
     done = laptop.ssh("run", APP, "/bin/busybox", "wc", "-c", data="four")
     assert (done.returncode, done.stdout) == (0, "4\n"), done.stderr
     assert laptop.ssh("run", APP, "/bin/busybox", "false").returncode == 1
-    words = [*laptop.way, "-n", "paas@127.0.0.1", f"logs {APP} -t -n 0"]
+    words = [*laptop.way, "-n", f"ssh://paas@{laptop.head}", f"logs {APP} -t -n 0"]
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True) as child:
         stop = threading.Timer(60, child.kill)
         stop.start()
@@ -273,6 +307,18 @@ def test_one_off_commands_and_the_output_of_all_nodes(laptop, cluster):
         stop.cancel()
         child.kill()
     assert seen == {"web.1", "web.2", "web.3"}
+
+
+def test_what_runs_in_an_app_reaches_the_web_but_not_what_rules_the_nodes(laptop, cluster):
+    """etcd, fleet and the agents: who can ask them for something is root on every node."""
+    ports = ("80", "2378", "2379", str(nodes.FLEET_PORT), "7390")
+    connect = "busybox nc -w 3 ${place% *} ${place#* } -e /bin/busybox true && echo $place"
+    places = [f"{node.address} {port}" for node in cluster.nodes for port in ports]
+    line = f"for place in {shlex.join(places)}; do ({connect}) & done; wait"
+    of_node = cluster.nodes[0].exec("sh", "-c", line.replace("busybox nc", "nc").replace("-e /bin/busybox true", "-z"))
+    assert sorted(of_node.splitlines()) == sorted(places), "a node reaches all of them"
+    done = laptop.ssh("run", APP, "/bin/busybox", "sh", "-c", line)
+    assert sorted(done.stdout.splitlines()) == sorted(f"{node.address} 80" for node in cluster.nodes), done.stderr
 
 
 def test_a_killed_change_is_put_right_by_the_next_command(laptop, cluster):
@@ -289,24 +335,21 @@ def test_a_killed_change_is_put_right_by_the_next_command(laptop, cluster):
         faults.with_name("faults.seen").unlink(missing_ok=True)
     done = laptop.ssh("checks:set", APP, "wait-to-retire", "1", "--wait=60")
     assert done.returncode == 0, done.stderr
-    live = max(int(name.removeprefix(f"{APP}_v").partition(".")[0]) for name in what_there_is(cluster)[0])
-    settled(cluster, {f"{APP}_v{live}.web.{index}" for index in (1, 2, 3)})
+    settled(cluster, live_processes(cluster))
     assert laptop.ssh("apps:locked", APP).returncode == 1
     assert status()["wrong"] == []
 
 
 def test_images_of_releases_that_are_not_kept_go_from_the_nodes(laptop, cluster):
-    words = ("docker", "images", "-q", "--no-trunc", "--filter", f"label=minipaas.app={APP}")
-    assert all(len(set(node.exec(*words).split())) > 1 for node in cluster.nodes)
+    assert all(len(found) > 1 for found in images_on(cluster))
     run("releases:set", APP, "keep", "1")
     rows = json.loads(run("releases", APP, "--format", "json").stdout)
     live = next(row["v"] for row in rows if row["status"] == "live")
     image = json.loads(run("releases:info", APP, live, "--format", "json").stdout)["image"]
     end = time.monotonic() + 60  # a process that retires still uses one
-    while (found := {image for node in cluster.nodes for image in node.exec(*words).split()}) != {image}:
+    while (found := images_on(cluster)) != [{image}] * 3:  # every node has the one that is live
         assert time.monotonic() < end, found
         run("releases:prune", APP)
-    assert all(node.exec(*words).split() for node in cluster.nodes), "and every node has the one that is live"
 
 
 def test_tags_place_an_app_and_name_the_nodes_where_none_fits(load, cluster):
@@ -335,6 +378,58 @@ def test_a_node_is_removed_and_made_one_again(load, cluster):
     found = status()
     assert [node["name"] for node in found["nodes"]] == ["node1", "node2", "node3"] and found["wrong"] == []
     assert answer(cluster.nodes[1].address) == 200, "its router is there again"
+    end = time.monotonic() + 60
+    while not (found := images_on(cluster))[1] or found[1] != found[0]:
+        assert time.monotonic() < end, f"it does not get the images that the others keep: {found}"
+        time.sleep(0.5)
+
+
+@pytest.fixture(scope="module")
+def second(laptop, cluster):
+    """Another host, with minipaas and without apps."""
+    made = second_head.Host(cluster)
+    try:
+        made.start(cluster.certificates)
+        yield made
+    finally:
+        made.remove()
+        run("cluster:remove", made.name, ok=False)  # of a test that failed
+
+
+def test_another_host_is_a_head_too_and_takes_pushes(second, laptop, cluster, etcd):
+    done = second.run("cluster:join-head", *etcd)
+    assert done.returncode == 0, done.stderr
+    found = status()
+    assert second.name in [head["name"] for head in found["heads"]] and found["wrong"] == []
+    assert answer(second.address) == 200, "its nginx leads to the nodes"
+    done = laptop.push(second.address, Dockerfile=WITH_PAGE, app__json="{}", page__html="new\n")
+    assert done.returncode == 0, done.stderr
+    answered(cluster, 200)
+    assert laptop.ssh("releases", APP, head=second.address).stdout == laptop.ssh("releases", APP).stdout
+    done = laptop.git("ls-remote", f"ssh://paas@{laptop.head}/{APP}", "main")
+    assert done.stdout.split()[:1] == laptop.git("rev-parse", "main").stdout.split(), "both have the commit"
+
+
+def test_a_head_dies_in_the_middle_of_a_push_and_the_other_goes_on(second, laptop, cluster):
+    laptop.commit(page__html="newer\n")
+    words = ["git", "-C", laptop.folder / "repo", "push", f"ssh://paas@{second.address}/{APP}", "main"]
+    environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(laptop.way)}
+    with subprocess.Popen(words, env=environment, stderr=subprocess.PIPE, text=True) as push:
+        said = []
+        for line in push.stderr:
+            said.append(line)
+            if "bringing the image to" in line:
+                break
+        refused = laptop.ssh("config:set", APP, "TURN=2")
+        second.kill()
+        assert push.wait(60) and refused.returncode == 75 and second.name in refused.stderr, (refused, said)
+    done = laptop.ssh("config:set", APP, "TURN=2", "--wait=120")
+    assert done.returncode == 0, done.stderr
+    settled(cluster, live_processes(cluster))
+    assert f"{second.name}: nothing is heard of its router" in status()["wrong"]
+    run("cluster:remove", second.name)
+    found = status()
+    assert len(found["heads"]) == 1 and found["wrong"] == []
 
 
 def test_the_host_comes_back_and_no_request_failed(load, cluster):

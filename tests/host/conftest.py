@@ -33,12 +33,16 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "host: needs a real docker or nginx")
     config.addinivalue_line("markers", "restarts_docker: stops and starts docker")
     config.addinivalue_line("markers", "serial: changes or measures what all tests share, so nothing else may run meanwhile")
+    config.addinivalue_line("markers", "one_host: tells what only a host without a cluster does")
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
     """Before -m looks: what stops docker is alone on the host without saying it twice."""
+    on_fleet = config.getoption("scheduler") == "fleet"
     for item in items:
+        if on_fleet and item.get_closest_marker("one_host"):
+            item.add_marker(pytest.mark.skip(reason="tells what only a host without a cluster does"))
         if item.get_closest_marker("restarts_docker"):
             item.add_marker(pytest.mark.serial)
 

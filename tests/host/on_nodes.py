@@ -1,10 +1,17 @@
 """--scheduler=fleet: this host joins three nodes for the run, so that the apps of its tests run there; see tests/cluster."""
 
+import contextlib
+import json
 import os
 import subprocess
+import tomllib
+import urllib.parse
+import urllib.request
+from pathlib import Path
 
 MINIPAAS = "/usr/local/bin/minipaas"
 DOCKER = "/usr/bin/docker"
+STATE = Path("/var/lib/minipaas/state")
 CONTAINERS = "MINIPAAS_TEST_NODES"  # in the environment, for the other processes of pytest: the nodes, as containers here
 OF_CONTAINERS = ("ps", "inspect", "exec", "kill", "logs", "rm", "stop", "top", "port", "diff", "pause", "unpause")
 _cluster = None
@@ -45,6 +52,42 @@ def leave() -> None:
     finally:
         _cluster.stop()
         _cluster = None
+
+
+def document(path: str) -> str:
+    """A document of the state, wherever that is."""
+    if not nodes():
+        return (STATE / path).read_text()
+    with urllib.request.urlopen(_key(path) + "?quorum=true", timeout=20) as answer:
+        return json.load(answer)["node"]["value"]
+
+
+def write_document(path: str, text: str) -> None:
+    """Have a document say something, as somebody does who knows better than our commands."""
+    if not nodes():
+        (STATE / path).write_text(text)
+        return
+    asked = urllib.request.Request(_key(path), urllib.parse.urlencode({"value": text}).encode(), method="PUT")
+    urllib.request.urlopen(asked, timeout=20).close()
+
+
+def _key(path: str) -> str:
+    found = tomllib.loads((STATE.parent / "cluster.toml").read_text())
+    return f"{found['etcd'][0]}/v2/keys/minipaas/{urllib.parse.quote(path)}"
+
+
+def pid(container: str) -> int:
+    """The first process of a container, as this host counts them."""
+    answer = docker(("inspect", "-f", "{{.State.Pid}} {{.Id}}", container), None).stdout.decode().split()
+    if not nodes():
+        return int(answer[0])
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):
+            counted = next(line.split()[1:] for line in status.read_text().splitlines() if line.startswith("NSpid:"))
+            # In the container it is 1, on the node what docker there says.
+            if counted[1:] == [answer[0], "1"] and answer[1] in (status.parent / "cgroup").read_text():
+                return int(counted[0])
+    raise AssertionError(f"{container} has no process")
 
 
 def docker(words: tuple[str, ...], input: bytes | None) -> subprocess.CompletedProcess:

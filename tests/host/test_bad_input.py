@@ -2,6 +2,7 @@
 
 import subprocess
 
+import on_nodes
 import pytest
 from conftest import BUSYBOX_IMAGE, MINIPAAS, Repo, web, word
 
@@ -173,12 +174,10 @@ def test_commands_on_an_app_that_does_not_exist(host):
 def test_a_broken_app_document_stops_that_app_alone(host, app, other_app, tmp_path):
     Repo(host, tmp_path / "other", other_app, **web("other")).push()
     Repo(host, tmp_path / "one", app, **web("one")).push()
-    path = f"/var/lib/minipaas/state/apps/{app}/app.toml"
-    with open(path) as file:
-        former = file.read()
+    path = f"apps/{app}/app.toml"
+    former = on_nodes.document(path)
     try:
-        with open(path, "w") as file:
-            file.write("[config\n")
+        on_nodes.write_document(path, "[config\n")
         broken = host.ssh("config:show", app, ok=False)
         assert broken.returncode == 78 and app in broken.stderr and "line 1" in broken.stderr
         assert host.get(host.url_host(other_app))[0] == 200
@@ -186,5 +185,4 @@ def test_a_broken_app_document_stops_that_app_alone(host, app, other_app, tmp_pa
         assert host.ssh("doctor", ok=False).returncode == 1
         assert app in host.ssh("apps:list").stdout
     finally:
-        with open(path, "w") as file:
-            file.write(former)
+        on_nodes.write_document(path, former)

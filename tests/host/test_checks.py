@@ -5,12 +5,12 @@ import json
 import os
 import signal
 import socket
-import subprocess
 import threading
 import time
 
+import on_nodes
 import pytest
-from conftest import BUSYBOX_IMAGE, DOCKER, Load, docker, wait_for, web
+from conftest import BUSYBOX_IMAGE, Load, docker, wait_for, web
 
 SERVE = "exec httpd -f -p $PORT -h /www"
 SHELL_LESS = f"""FROM {BUSYBOX_IMAGE} AS tools
@@ -45,7 +45,7 @@ def said_once(text: str, *parts: str) -> None:
 
 def main_pid(container: str) -> int:
     """The process under docker's init, seen from the host."""
-    init = docker("inspect", "--format", "{{.State.Pid}}", container).strip()
+    init = on_nodes.pid(container)
     with open(f"/proc/{init}/task/{init}/children") as file:
         return int(file.read().split()[0])
 
@@ -275,6 +275,4 @@ def answers(host, name: str) -> bool:
 
 def test_without_liveness_in_app_json_there_is_no_healthcheck(host, app, repo):
     repo.push()
-    assert subprocess.run(
-        [DOCKER, "inspect", "--format", "{{json .Config.Healthcheck}}", f"{app}_v1.web.1"], capture_output=True, text=True
-    ).stdout.strip() == "null"  # fmt: skip
+    assert docker("inspect", "--format", "{{json .Config.Healthcheck}}", f"{app}_v1.web.1").strip() == "null"

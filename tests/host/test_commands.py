@@ -10,6 +10,7 @@ import stat
 import subprocess
 from pathlib import Path
 
+import on_nodes
 import pytest
 from conftest import MINIPAAS, Repo, docker, wait_for, web, word
 
@@ -129,8 +130,7 @@ def test_checks_set_and_report(host, one):
     host.ssh("ps:restart", one)
     host.ssh("checks:set", one, "wait-to-retire", "1")
     (kept,) = [name for name in host.containers(one) if not name.startswith(f"{one}_{newest(host, one)['v']}.")]
-    document = subprocess.run(["cat", f"/var/lib/minipaas/state/apps/{one}/retiring.toml"], capture_output=True, text=True).stdout
-    assert kept in document
+    assert kept in on_nodes.document(f"apps/{one}/retiring.toml")
     host.ssh("ps:stop", one)  # ends what retires too
     host.ssh("ps:start", one)
     assert host.containers(one, every=True) == [f"{one}_{newest(host, one)['v']}.web.1"]
@@ -374,7 +374,7 @@ def test_ps_scale_report_and_inspect(host, one):
         assert read(host, "ps:scale", one)["worker"] == 5 and not any(name.endswith("worker.2") for name in host.containers(one))
     finally:
         host.ssh("ps:scale", one, "web=1", "worker=0")
-    wait_for(lambda: len(host.containers(one, every=True)) == 1, 20)
+    wait_for(lambda: len(host.containers(one, every=True)) == 1, 60)
 
 
 def test_ps_restart_and_rebuild_replace_every_process(host, one):
@@ -398,6 +398,7 @@ def test_ps_stop_and_start(host, one):
     assert len(host.containers(one)) == 1 and host.get(name) == (200, "live")
 
 
+@pytest.mark.one_host
 def test_ps_restore_brings_back_what_somebody_removed(host, one):
     container = only_container(host, one)
     docker("rm", "-f", container)
@@ -406,6 +407,7 @@ def test_ps_restore_brings_back_what_somebody_removed(host, one):
     assert host.get(host.url_host(one)) == (200, "live") and len(host.containers(one)) == 1
 
 
+@pytest.mark.one_host
 def test_ps_set(host, one):
     def policy():
         container = f"{one}_{newest(host, one)['v']}.web.1"
@@ -494,6 +496,7 @@ def test_doctor_names_the_broken_link(host, one):
     wait_for(lambda: host.ssh("doctor", ok=False).returncode == 0, 60)
 
 
+@pytest.mark.one_host
 def test_cluster(host, one):
     assert read(host, "cluster:status") == {"cluster": False, "wrong": []}
     said = host.ssh("cluster:cloud-config", "--node", "node2", "--members", "node1=10.0.0.1,node2=10.0.0.2").stdout
@@ -502,6 +505,7 @@ def test_cluster(host, one):
     assert refused.returncode == 77 and "on the host itself" in refused.stderr
 
 
+@pytest.mark.one_host
 def test_tags(host, one):
     host.ssh("tags:set", one, "disk=ssd", "zone=b")
     host.ssh("tags:unset", one, "zone")

@@ -19,6 +19,7 @@ def address(inspected):
     return network["IPAddress"]
 
 
+@pytest.mark.one_host
 def test_an_app_cannot_reach_anothers_address_and_the_host_can(host, app, other_app, two):
     mine, others = map(address, two)
     assert host.get("any", address=others, port=5000) == (200, "two")
@@ -38,6 +39,7 @@ def asked(host, *words):
     return done.returncode, done.stdout.rpartition("\r\n\r\n")[2]
 
 
+@pytest.mark.one_host
 def test_nothing_of_an_app_listens_on_the_host(two):
     for inspected in two:
         assert not inspected["HostConfig"]["PortBindings"] and not inspected["HostConfig"]["PublishAllPorts"]

@@ -56,14 +56,14 @@ def test_a_run_is_no_process_though_its_image_names_the_app_and_ends_with_it(hos
     repo.push()
     words = [*host.ssh_command(), "paas@127.0.0.1", f"run {app} sleep 60"]
     session = subprocess.Popen(words, stdin=subprocess.PIPE)
-    ones = ["/usr/bin/docker", "ps", "-q", "--filter", f"label=minipaas.run={app}"]
+    ones = ("ps", "-q", "--filter", f"label=minipaas.run={app}")
     try:
-        wait_for(lambda: subprocess.run(ones, capture_output=True).stdout)
+        wait_for(lambda: docker(*ones))
         assert ".run." not in host.ssh("ps:report", app).stdout
         host.ssh("config:set", app, "MEANWHILE=1")
         destroyed = host.ssh("apps:destroy", app, "--force")
         assert "failed" not in destroyed.stderr
-        assert not subprocess.run(ones, capture_output=True).stdout, "a run outlived its app"
+        assert not docker(*ones), "a run outlived its app"
     finally:
         session.kill()
         session.wait()

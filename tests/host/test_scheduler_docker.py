@@ -439,11 +439,11 @@ def test_images_built_for_apps_can_be_dropped_but_not_from_under_a_container(sch
     image = f"{NETWORK}/built"
     name = docker("build", "-q", "-t", image, "-", input=f"FROM {BUSYBOX_IMAGE}\nLABEL minipaas.app={APP}\n".encode()).strip()
     try:
-        assert scheduler.app_images()[name] == APP
+        assert scheduler.images()[name] == APP
         process = scheduler.start(spec(image=name, command=("sleep", "60")))
-        assert not scheduler.drop_image(name) and name in scheduler.app_images()
+        assert not scheduler.drop_image(name) and name in scheduler.images()
         scheduler.stop(process, 0)
-        assert scheduler.drop_image(name) and name not in scheduler.app_images()
+        assert scheduler.drop_image(name) and name not in scheduler.images()
         assert not scheduler.drop_image(name), "it is gone already"
     finally:
         docker("rmi", "-f", image, ok=False)

@@ -14,6 +14,7 @@ from minipaas_lib import errors
 from minipaas_lib.store import etcd_client
 from minipaas_lib.store.contract import LockHolder
 from minipaas_lib.store.etcd import EtcdStore
+from tests.cluster import tls
 from tests.cluster.etcd import EtcdCluster
 
 HOUSE = Path(__file__).parents[3]
@@ -113,73 +114,15 @@ def test_an_etcd_without_the_v2_api_is_told(tmp_path):
 # TLS
 
 
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True, timeout=60)
-
-
-def authority(folder: Path, name: str) -> None:
-    openssl(
-        folder,
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-days",
-        "30",
-        "-subj",
-        f"/CN={name}",
-        "-keyout",
-        f"{name}.key",
-        "-out",
-        f"{name}.pem",
-    )
-
-
-def certificate(folder: Path, ca: str, name: str, extension: str) -> None:
-    (folder / f"{name}.ext").write_text(extension)
-    openssl(
-        folder,
-        "req",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-subj",
-        f"/CN={name}",
-        "-keyout",
-        f"{name}.key",
-        "-out",
-        f"{name}.csr",
-    )
-    openssl(
-        folder,
-        "x509",
-        "-req",
-        "-in",
-        f"{name}.csr",
-        "-CA",
-        f"{ca}.pem",
-        "-CAkey",
-        f"{ca}.key",
-        "-CAcreateserial",
-        "-days",
-        "30",
-        "-extfile",
-        f"{name}.ext",
-        "-out",
-        f"{name}.pem",
-    )
-
-
 @pytest.fixture(scope="module")
 def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     for ca in ("ca", "stranger"):
-        authority(folder, ca)
-    certificate(folder, "ca", "server", "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
-    certificate(folder, "ca", "elsewhere", "subjectAltName=IP:127.0.0.9\nextendedKeyUsage=serverAuth,clientAuth\n")
-    certificate(folder, "ca", "client", "extendedKeyUsage=clientAuth\n")
-    certificate(folder, "stranger", "intruder", "extendedKeyUsage=clientAuth\n")
+        tls.authority(folder, ca)
+    tls.server(folder, "ca", "server", "127.0.0.1")
+    tls.server(folder, "ca", "elsewhere", "127.0.0.9")
+    tls.client(folder, "ca", "client")
+    tls.client(folder, "stranger", "intruder")
     return lambda name: str(folder / name)
 
 
