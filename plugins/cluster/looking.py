@@ -19,7 +19,7 @@ def status() -> dict:
         return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": [], "heads": [], "lost": [],
                 "removed": [], "wrong": wrong}  # fmt: skip
     try:
-        images = api.scheduler().node_images()
+        images = api.scheduler().node_images(api.router().routers())  # others would not answer, and take long over it
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
         if len(images) == len(nodes):
             wrong += gone(_live_images(), set().union(*images.values()))

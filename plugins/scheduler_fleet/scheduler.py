@@ -9,6 +9,7 @@ import dataclasses
 import threading
 import time
 import tomllib
+from collections.abc import Collection
 
 from minipaas_lib import api
 from plugins.scheduler_fleet import client, handover, images, machines, nodes, poller, units
@@ -63,9 +64,9 @@ class FleetScheduler:
         on = self.local.elsewhere("", here.address, here.id)
         images.catch_up(on, self._nodes, here.id, lambda app: nodes.fits(here, nodes.tags(app)))
 
-    def node_images(self) -> dict[str, dict[str, str]]:
-        """The images on each node that answers, by its id: see DockerScheduler.images."""
-        return dict(self._everywhere(lambda on: (on.node, on.images())))
+    def node_images(self, among: Collection[str]) -> dict[str, dict[str, str]]:
+        """The images on each of these nodes that answers, by its id: see DockerScheduler.images."""
+        return dict(self._everywhere(lambda on: (on.node, on.images()), among))
 
     def drop_unused_images(self, app: str, kept: set[str], newest: int) -> list[str]:
         """Remove old images of an app from the nodes: see images.drop_unused. A node that does not answer keeps them."""
@@ -343,8 +344,11 @@ class FleetScheduler:
         with self._bringing:
             images.bring(self.local, self._nodes, image, machines)
 
-    def _everywhere(self, call) -> list:
-        """What `call` returns for each node's scheduler; a node that does not answer is told of and passed over."""
+    def _everywhere(self, call, among: Collection[str] | None = None) -> list:
+        """What `call` returns for each node's scheduler; a node that does not answer is told of and passed over.
+
+        `among` are the ids of the nodes to ask; all without it.
+        """
         from concurrent.futures import ThreadPoolExecutor
 
         def asked(machine):
@@ -355,4 +359,5 @@ class FleetScheduler:
                 return None
 
         with ThreadPoolExecutor(GATHER) as pool:
-            return [answer for answer in pool.map(asked, self._nodes.all()) if answer is not None]
+            machines = [machine for machine in self._nodes.all() if among is None or machine.id in among]
+            return [answer for answer in pool.map(asked, machines) if answer is not None]

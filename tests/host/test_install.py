@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import MINIPAAS
 
-pytestmark = pytest.mark.serial  # it changes the folders that all else lives in
+pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it changes the folders that all else lives in
 
 INSTALL = Path(__file__).parents[2] / "install.sh"
 ROOT, PLUGINS = Path("/var/lib/minipaas"), Path("/var/lib/minipaas/plugins")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import Repo, docker, wait_for, web
 
-pytestmark = pytest.mark.serial  # it stops docker and nginx
+pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it stops docker and nginx
 
 
 def running(name: str) -> bool:

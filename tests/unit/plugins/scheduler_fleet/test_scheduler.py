@@ -26,7 +26,7 @@ class Elsewhere(FakeScheduler):
 
     def elsewhere(self, url, published_at="", node="", beside=""):
         made = Elsewhere()
-        made.gone = {"sha256:1"}
+        made.gone, made.node = {"sha256:1"}, node
         return self.nodes.setdefault(node, made)
 
     def give_image(self, image):
@@ -224,6 +224,19 @@ def test_a_host_that_leaves_takes_along_what_the_nodes_keep(world, three_apps):
     world.local.built = {"blogs": "blog"}
     homeward.HomewardScheduler(world.local, world.fleet, world.store, world._nodes).bring_images()
     assert world.local.taken == ["shops", "new"]
+
+
+def test_the_images_on_nodes_of_which_something_is_heard(world, capsys):
+    one, two = (world._nodes.on(machine) for machine in world._nodes.all())
+    one.built = {"sha256:2": "blog", "sha256:3": ""}
+
+    def images():
+        raise api.errors.Unavailable("it does not answer")
+
+    two.images = images
+    assert world.node_images([ONE]) == {ONE: one.built} and capsys.readouterr().err == ""
+    assert world.node_images([ONE, TWO]) == {ONE: one.built}
+    assert "node node2 is passed over: it does not answer" in capsys.readouterr().err
 
 
 def test_detached_runs_have_numbers_of_their_own_whichever_nodes_they_are_on(world, monkeypatch):
