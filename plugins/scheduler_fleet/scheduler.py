@@ -86,10 +86,24 @@ class FleetScheduler:
             self._poller.wait(
                 lambda view: view.of(unit) or self._one(spec), PLACED, f"fleet to find a machine for {spec.name}"
             )
-            return self._poller.wait(lambda view: self._started(spec, view, asked), STARTED, f"{spec.name} to start")
+            made = self._poller.wait(lambda view: self._started(spec, view, asked), STARTED, f"{spec.name} to start")
         except BaseException:
             self._fleet.destroy(unit)
             raise
+        with contextlib.suppress(api.errors.Unavailable):  # it runs, whatever else there is to be said
+            self._tell_of_neighbours(made, len(fitting))
+        return made
+
+    def _tell_of_neighbours(self, process: "api.Process", nodes: int) -> None:
+        """Say so where processes of a type share a node that are no more than there are nodes: its loss is that of both."""
+        if process.index > nodes:
+            return
+        view, stem = self._poller.look(), process.name.rpartition(".")[0]
+        for index in range(1, nodes + 1):
+            states = view.of(units.unit_name(f"{stem}.{index}")) if index != process.index else ()
+            if any(state.machine == process.node and state.active in ALIVE for state in states):
+                kind, node = process.process_type, self._nodes.name(process.node)
+                api.output.info(f"{kind}.{process.index} shares {node} with {kind}.{index}")
 
     def prepare(self, spec: "api.ContainerSpec") -> str:
         """On the node itself: make the container that a unit is about to start, its image brought here; its id.

@@ -118,6 +118,16 @@ def test_a_process_is_a_unit_and_is_where_its_node_tells(world):
     assert world.processes("blog") == [process] and world.processes("shop") == [] and world.refresh(process) == process
 
 
+def test_processes_that_share_a_node_while_there_are_enough_are_told_of(world, capsys):
+    world.start(SPEC)
+    assert "shares" not in capsys.readouterr().err
+    world.start(dataclasses.replace(SPEC, name="blog_v3.web.2", index=2))
+    assert "web.2 shares node1 with web.1\n" in capsys.readouterr().err
+    world.start(dataclasses.replace(SPEC, name="blog_v3.web.3", index=3))
+    world.start(dataclasses.replace(SPEC, name="blog_v4.web.2", release=4, index=2))
+    assert "shares" not in capsys.readouterr().err, "three processes cannot keep apart on two nodes; releases need not"
+
+
 def test_every_node_gets_the_image_before_anything_starts(world):
     world.start(SPEC)
     world.start(dataclasses.replace(SPEC, name="blog_v3.web.2", index=2))
