@@ -10,6 +10,7 @@ import shlex
 import shutil
 import string
 import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -41,7 +42,8 @@ def pytest_collection_modifyitems(config, items):
     """Before -m looks: what stops docker is alone on the host without saying it twice."""
     on_fleet = config.getoption("scheduler") == "fleet"
     for item in items:
-        if on_fleet and item.get_closest_marker("one_host"):
+        # The docker of this machine is what the nodes run in.
+        if on_fleet and (item.get_closest_marker("one_host") or item.get_closest_marker("restarts_docker")):
             item.add_marker(pytest.mark.skip(reason="tells what only a host without a cluster does"))
         if item.get_closest_marker("restarts_docker"):
             item.add_marker(pytest.mark.serial)
@@ -56,7 +58,11 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session):
     if not is_worker(session):
-        on_nodes.leave()
+        try:
+            on_nodes.leave()
+        except AssertionError as error:  # the tests that failed have to be told of all the same
+            print(f"\n{error}", file=sys.stderr)
+            session.exitstatus = 1
 
 
 def is_worker(session) -> bool:

@@ -62,6 +62,21 @@ def document(path: str) -> str:
         return json.load(answer)["node"]["value"]
 
 
+def documents() -> dict[str, str]:
+    """All documents of the state of apps, by path."""
+    if not nodes():
+        found = [path for path in (STATE / "apps").rglob("*") if path.is_file() and ".scratch" not in path.parts and path.name != ".lock"]
+        return {str(path.relative_to(STATE)): path.read_text() for path in found}
+    with urllib.request.urlopen(_key("apps") + "?quorum=true&recursive=true", timeout=20) as answer:
+        left, found = [json.load(answer)["node"]], {}
+    while left:
+        node = left.pop()
+        left += node.get("nodes", [])
+        if not node.get("dir"):
+            found[node["key"].removeprefix("/minipaas/")] = node["value"]
+    return found
+
+
 def write_document(path: str, text: str) -> None:
     """Have a document say something, as somebody does who knows better than our commands."""
     if not nodes():

@@ -481,6 +481,7 @@ def test_every_command_explains_itself(host):
 
 
 @pytest.mark.serial
+@pytest.mark.one_host
 def test_doctor_names_the_broken_link(host, one):
     def parts(ok):
         return {finding["part"] for finding in json.loads(host.ssh("doctor", "--format", "json", ok=False).stdout) if finding["ok"] is ok}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import wait_for, web
 
-pytestmark = pytest.mark.serial  # no other test may meet the full disk
+pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # no other test may meet the full disk
 
 STATE = Path("/var/lib/minipaas/state")
 REPOSITORIES = Path("/var/lib/minipaas/repos")

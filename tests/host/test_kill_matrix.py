@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 from conftest import Load, Repo, docker, wait_for, web
 
-pytestmark = pytest.mark.serial  # it kills whatever runs as paas
+pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it kills whatever runs as paas
 
 ALL = os.environ.get("MINIPAAS_ALL") == "1"
 SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))

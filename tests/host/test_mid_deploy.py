@@ -10,7 +10,7 @@ from conftest import BUSYBOX_IMAGE, docker, wait_for, web
 from test_full_disk import fill, small_disk
 from test_reboot import start_docker, start_nginx, stop_docker, stop_nginx
 
-pytestmark = pytest.mark.serial  # it stops docker and nginx, and fills disks
+pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it stops docker and nginx, and fills disks
 
 STATE = Path("/var/lib/minipaas/state")
 WORK = Path("/var/lib/minipaas/work")

@@ -36,7 +36,7 @@ def released(repo, body):
 
 def everything(host, app):
     """The bytes of the store and of nginx's files, and the app's containers."""
-    files = {}
+    files = on_nodes.documents()
     for folder in (STATE, SITES):
         for path in sorted(folder.rglob("*")):
             if path.is_file() and ".scratch" not in path.parts and path.name != ".lock":

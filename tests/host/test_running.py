@@ -189,6 +189,7 @@ def test_run_detached_ends_when_its_time_is_up(host, running):
 
 
 @pytest.mark.serial  # it kills whatever runs as paas
+@pytest.mark.one_host  # on a head something of ours always does
 def test_what_was_to_end_it_may_be_killed(host, running):
     """The next command on the app ends it; doctor knows."""
     wait_for(lambda: not of_paas(), 60)
