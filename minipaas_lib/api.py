@@ -68,6 +68,7 @@ _MODULES = {
     "release_numbers": ("pipeline.releases", "numbers"),
     "release_before": ("pipeline.releases", "before"),
     "kept_releases": ("pipeline.releases", "kept"),
+    "images_in_use": ("pipeline.leftovers", "images_in_use"),
     "difference": ("model.difference", "difference"),
     "container_spec": ("pipeline.compose", "container_spec"),
     "merged_config": ("pipeline.compose", "merged_config"),

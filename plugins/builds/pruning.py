@@ -23,16 +23,10 @@ def images_of(app) -> list[str]:
 
     The caller holds the app's lock: a build that is going on has images that no release has yet.
     """
-    kept = _kept(app.name)
+    kept = api.images_in_use(app.name)
     newest = max(api.release_numbers(app.name), default=0)
     named = [name for removed in api.call("images_unused", app=app, kept=kept, newest=newest) for name in removed]
     return named + _nameless(app.name, kept)
-
-
-def _kept(app: str) -> set[str]:
-    """The images of all releases of all apps, in the trash too: whatever somebody may go back to."""
-    found = {release.image for name in api.app_names() for release in api.releases(name)}
-    return (found | api.trash.images(app)) - {""}
 
 
 def _nameless(app: str, kept: set[str]) -> list[str]:

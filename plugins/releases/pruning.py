@@ -31,12 +31,7 @@ def prune(app) -> dict[str, list[str]]:
 
 def prune_images(app, newest: int) -> list[str]:
     """Ask the builders to remove the images that no kept release of any app runs."""
-    kept = {
-        release.image
-        for name in api.app_names()
-        for release in api.kept_releases(name, settings.keep(api.app(name)))
-        if release.image
-    } | api.trash.images(app.name)
+    kept = api.images_in_use(app.name, lambda name: api.kept_releases(name, settings.keep(api.app(name))))
     return [name for removed in api.call("images_unused", app=app, kept=kept, newest=newest) for name in removed]
 
 

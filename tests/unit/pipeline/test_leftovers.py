@@ -1,7 +1,10 @@
 import os
+from types import SimpleNamespace
 
-from minipaas_lib import paths
-from minipaas_lib.pipeline import leftovers
+import pytest
+
+from minipaas_lib import errors, paths
+from minipaas_lib.pipeline import apps, leftovers, trash
 
 
 def test_what_a_killed_build_left_goes_with_the_next_one(tmp_path, monkeypatch):
@@ -13,3 +16,41 @@ def test_what_a_killed_build_left_goes_with_the_next_one(tmp_path, monkeypatch):
     assert sorted(os.listdir(paths.work())) == sorted(os.path.basename(folder) for folder in (fresh, others))
     leftovers.remove("blog")
     assert os.listdir(paths.work()) == [os.path.basename(others)]
+
+
+@pytest.mark.parametrize("goes_to", ["nowhere", "another name", "the trash"])
+def test_images_in_use_while_another_app_goes(monkeypatch, goes_to):
+    """Its releases were listed, and are not there any more when they are read."""
+    ledger, trashed = {"blog": ["sha256:1"], "shop": ["sha256:2"]}, set()
+
+    def of(name):
+        if name == "shop":
+            if goes_to == "another name":
+                ledger["store"] = ledger["shop"]
+            elif goes_to == "the trash":
+                trashed.update(ledger["shop"])
+            ledger.pop("shop")
+            raise errors.NotFound("shop has no release v1")
+        return [SimpleNamespace(image=image) for image in ledger[name]]
+
+    monkeypatch.setattr(apps, "names", lambda: sorted(ledger))
+    monkeypatch.setattr(trash, "images", lambda name: set(trashed))
+    kept = leftovers.images_in_use("shop", of)
+    assert kept == ({"sha256:1"} if goes_to == "nowhere" else {"sha256:1", "sha256:2"})
+
+
+def test_an_image_that_comes_back_from_the_trash_meanwhile_is_in_use(monkeypatch):
+    trashed = {"sha256:1"}
+    monkeypatch.setattr(trash, "images", lambda name: set(trashed))
+    monkeypatch.setattr(apps, "names", lambda: trashed.clear() or ["blog"])
+    assert leftovers.images_in_use("shop", lambda name: [SimpleNamespace(image="sha256:2")]) == {"sha256:1", "sha256:2"}
+
+
+def test_a_release_that_never_comes_is_told_of(monkeypatch):
+    def of(name):
+        raise errors.NotFound("blog has no release v1")
+
+    monkeypatch.setattr(trash, "images", lambda name: set())
+    monkeypatch.setattr(apps, "names", lambda: ["blog"])
+    with pytest.raises(errors.NotFound, match="no release v1"):
+        leftovers.images_in_use("blog", of)
