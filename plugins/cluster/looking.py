@@ -21,7 +21,7 @@ def status() -> dict:
     try:
         images = api.scheduler().node_images(api.router().routers())  # others would not answer, and take long over it
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
-        if len(images) == len(nodes):
+        if len(images) == len(nodes) and not found.moving:
             wrong += gone(_live_images(), set().union(*images.values()))
     except api.errors.MinipaasError as error:
         nodes, heads, lost, removed = [], [], [], []
@@ -48,9 +48,16 @@ def _removed() -> list[str]:
 
 
 def _live_images() -> dict[str, str]:
-    """What each app runs that was deployed: its image by the app's name."""
-    live = {name: api.live_release(name) for name in api.app_names()}
-    return {name: release.image for name, release in live.items() if release}
+    """What each app runs that was deployed and is not stopped: its image by the app's name."""
+    found = {}
+    for name in api.app_names():
+        try:
+            live = None if api.app(name).stopped else api.live_release(name)
+        except (api.errors.BadConfig, api.errors.NotFound):  # one that cannot be read is doctor's, not all others'
+            continue
+        if live:
+            found[name] = live.image
+    return found
 
 
 def gone(live: dict[str, str], there: set[str]) -> list[str]:

@@ -94,12 +94,12 @@ class FleetScheduler:
             self._tell_of_neighbours(made, len(fitting))
         return made
 
-    def _tell_of_neighbours(self, process: "api.Process", nodes: int) -> None:
-        """Say so where processes of a type share a node that are no more than there are nodes: its loss is that of both."""
-        if process.index > nodes:
+    def _tell_of_neighbours(self, process: "api.Process", count: int) -> None:
+        """Say so where processes of a type share a node that are no more than the `count` of nodes: its loss is that of both."""
+        if process.index > count:
             return
         view, stem = self._poller.look(), process.name.rpartition(".")[0]
-        for index in range(1, nodes + 1):
+        for index in range(1, count + 1):
             states = view.of(units.unit_name(f"{stem}.{index}")) if index != process.index else ()
             if any(state.machine == process.node and state.active in ALIVE for state in states):
                 kind, node = process.process_type, self._nodes.name(process.node)

@@ -107,8 +107,10 @@ def fence(interface: str, ports: tuple[int, ...]) -> str:
 
     Only what begins a connection is dropped: answers of processes may go to any port.
     """
+    import shlex
+
     numbers = ",".join(map(str, sorted(ports)))
-    rule = f"PREROUTING -i {interface} -p tcp --syn -m multiport --dports {numbers} -j DROP"
+    rule = f"PREROUTING -i {shlex.quote(interface)} -p tcp --syn -m multiport --dports {numbers} -j DROP"
     return f"iptables -w -t raw -C {rule} 2>/dev/null || iptables -w -t raw -A {rule}"
 
 

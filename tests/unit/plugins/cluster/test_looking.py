@@ -1,3 +1,5 @@
+import types
+
 from minipaas_lib import api
 from plugins.cluster import hooks, looking
 
@@ -33,3 +35,15 @@ def test_an_app_whose_image_no_node_has():
     assert looking.gone({"blog": "sha256:1", "shop": "sha256:2"}, {"sha256:1", "sha256:3"}) == [
         "shop: no node has the image that it runs: ps:rebuild shop"
     ]
+
+
+def test_an_app_that_cannot_be_read_or_is_stopped_hides_no_other(monkeypatch):
+    def app(name):
+        if name == "broken":
+            raise api.errors.BadConfig("its document cannot be read")
+        return types.SimpleNamespace(stopped=name == "stopped")
+
+    live = {name: types.SimpleNamespace(image=f"sha256:{name}") for name in ("blog", "stopped")}
+    answers = {"app": app, "live_release": live.get, "app_names": lambda: ["blog", "broken", "new", "stopped"]}
+    monkeypatch.setattr(looking, "api", types.SimpleNamespace(errors=api.errors, **answers))
+    assert looking._live_images() == {"blog": "sha256:blog"}
