@@ -50,12 +50,12 @@ class FleetScheduler:
     def bring_images(self) -> None:
         """Have on the nodes all that this host keeps of apps, so that each can go back without it.
 
-        Where that fails, it is told of. Raises errors.Unavailable.
+        Where that fails, it is told of: nothing runs them. Raises errors.Unavailable without a docker here.
         """
         for image, app in images.needed(self.local.images(), set()).items():
             try:
                 self._bring(image, self._fitting(app))
-            except api.errors.DeployFailed as error:
+            except api.errors.MinipaasError as error:
                 api.output.warn(f"{app}: {error.message}")
 
     def catch_up(self) -> None:

@@ -228,6 +228,19 @@ def test_a_host_that_joins_gives_the_nodes_what_it_keeps(world, three_apps):
     assert [world.local.nodes[node].taken for node in (ONE, TWO)] == [["blogs", "shops", "new"], ["blogs", "shops"]]
 
 
+def test_a_node_that_takes_no_image_of_a_former_release_keeps_no_host_from_joining(world, three_apps, capsys):
+    world.local.built = three_apps
+    one, two = (world._nodes.on(machine) for machine in world._nodes.all())
+    one.gone, two.gone = set(three_apps), set(three_apps)
+
+    def take_image(pieces):
+        raise api.errors.Unavailable("docker refuses the image: no space left")
+
+    one.take_image = take_image
+    world.bring_images()
+    assert sorted(two.taken) == ["blogs", "shops"] and "blog: docker refuses the image: no space left" in capsys.readouterr().err
+
+
 def test_a_host_that_leaves_takes_along_what_the_nodes_keep(world, three_apps):
     one = world._nodes.on(world._nodes.all()[0])
     one.built = three_apps
