@@ -4,6 +4,11 @@ import threading
 
 import pytest
 
+from minipaas_lib import api
+from minipaas_lib.store.directory import DirectoryStore
+from plugins.scheduler_fleet import nodes, poller, scheduler
+from tests.unit.plugins.scheduler_fleet.fakes import Elsewhere, Fleet, Tunnels
+
 
 class Daemon:
     """Answers at a unix socket what a test tells it to: `answers` are (status, body), raw bytes, or None to hang up."""
@@ -61,3 +66,19 @@ def daemon(tmp_path):
     yield make
     for one in made:
         one.close()
+
+
+@pytest.fixture
+def world(tmp_path, monkeypatch):
+    store = DirectoryStore(str(tmp_path / "state"), str(tmp_path / "locks"))
+    api.documents.write(store, nodes.IMAGE, {"name": "minipaas-node:1"})
+    fleet, local = Fleet(store), Elsewhere()
+    monkeypatch.setattr(nodes, "tags", lambda app: {})
+    monkeypatch.setattr(poller, "INTERVAL", 0.02)
+    monkeypatch.setattr(scheduler, "PLACED", 0.3)
+    monkeypatch.setattr(scheduler, "STARTED", 0.3)
+    monkeypatch.setattr(scheduler, "SETTLED", 0.0)
+    made = scheduler.FleetScheduler(local, fleet, store, nodes.Nodes(local, fleet, Tunnels))
+    made._poller = poller.Poller(fleet.states, 0.02)
+    made.fleet, made.store = fleet, store
+    return made
