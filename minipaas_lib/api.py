@@ -52,6 +52,8 @@ _MODULES = {
     "retiring": ("pipeline.retire", "waiting"),
     "bare_lock": ("pipeline.locks", "bare_lock"),
     "app_names": ("pipeline.apps", "names"),
+    "app_exists": ("pipeline.apps", "exists"),
+    "of_each_app": ("pipeline.apps", "of_each"),
     "app": ("pipeline.apps", "load"),
     "renamed_to": ("pipeline.apps", "renamed_to"),
     "create_app": ("pipeline.lifecycle", "create"),

@@ -204,7 +204,7 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
         if everyone and everywhere:
             found = {"--global": everywhere()}
         else:
-            found = {name: rows(apps.load(name)) for name in (chosen or apps.names())}
+            found = {chosen[0]: rows(apps.load(chosen[0]))} if chosen else apps.of_each(lambda name: rows(apps.load(name)))
         if format == "json":
             whole = found[chosen[0]] if chosen else found
             print_json(flag_value(whole, flags[0]) if flags and chosen else whole)

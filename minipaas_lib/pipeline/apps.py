@@ -23,6 +23,22 @@ def names() -> list[str]:
     return [name for name in store.children("apps") if store.exists(document_path(name))]
 
 
+def exists(name: str) -> bool:
+    return open_store().exists(document_path(name))
+
+
+def of_each(work: Callable[[str], object]) -> dict:
+    """What `work` gives of each app, by name; an app that is destroyed or renamed meanwhile is left out."""
+    found = {}
+    for name in names():
+        try:
+            found[name] = work(name)
+        except errors.NotFound:
+            if exists(name):
+                raise
+    return found
+
+
 def load(name: str) -> App:
     """The app of that name. Raises errors.NotFound with the nearest name, errors.BadConfig for a broken document."""
     try:

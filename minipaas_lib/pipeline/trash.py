@@ -98,6 +98,8 @@ def take_away(name: str, identity: str) -> None:
             for folder in (paths.repository(name), paths.output(name)):
                 shutil.rmtree(folder, ignore_errors=True)
         with journal.step(name, "remove the releases and what plugins keep"):
+            with contextlib.suppress(errors.NotFound):  # first: others who look at all apps read the release it names
+                open_store().delete(f"apps/{name}/live")
             open_store().delete_tree(f"apps/{name}/releases")
             manager.notify("app_destroyed", app=app)
             leftovers.prune_images(app)

@@ -149,6 +149,10 @@ def builds_prune(app, everything, keep):
                 raise
             api.output.warn(f"{name} is left alone: {error.message}")
             continue
+        except api.errors.NotFound:
+            if app or api.app_exists(name):  # else destroyed or renamed meanwhile
+                raise
+            continue
         for image in removed:
             api.output.info(f"removed {image}")
         total += len(removed)

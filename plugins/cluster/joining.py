@@ -73,7 +73,7 @@ def look(found: "api.cluster.ClusterSettings", machines) -> checks.Facts:
     names = api.app_names()
     present = api.cluster.settings()
     stays = present is not None and not present.moving  # then no app is moved
-    frozen = {name: app.frozen for name in names if (app := api.app(name)).frozen and not stays}
+    frozen = {name: said for name, said in api.of_each_app(lambda name: api.app(name).frozen).items() if said and not stays}
     stuck = {name: said for name in names if present is None and (said := api.interrupted(name))}
     return checks.Facts(members, clocks, there, why, owner, frozen, stuck)
 
@@ -218,8 +218,7 @@ def move(found: "api.cluster.ClusterSettings") -> None:
         api.cluster.write(found._replace(moving=api.cluster.IN))
         forget()
         record.remove(record.LEAVING)
-    for name in api.app_names():
-        moving.move(name, "moved to the cluster", lambda process: not process.node)
+    api.of_each_app(lambda name: moving.move(name, "moved to the cluster", lambda process: not process.node))
     moving.wait_until_gone(lambda process: not process.node, "the processes on this host")
     api.output.step("Bringing the images of former releases to the nodes")
     api.scheduler().bring_images()

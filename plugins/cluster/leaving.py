@@ -35,8 +35,7 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
         if time.monotonic() > end:
             raise api.errors.Unavailable("the process that follows the routes does not end", "pgrep -af node:follow")
         time.sleep(0.2)
-    for name in api.app_names():
-        moving.move(name, "moved back to one host", lambda process: bool(process.node))
+    api.of_each_app(lambda name: moving.move(name, "moved back to one host", lambda process: bool(process.node)))
     moving.wait_until_gone(lambda process: bool(process.node), "the processes on the nodes")
     api.output.step("Bringing the images of former releases to this host")
     api.scheduler().bring_images()

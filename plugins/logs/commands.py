@@ -98,8 +98,7 @@ def logs_failed(everywhere, app):
             raise api.errors.NotFound(f"no release of {app} has failed", f"logs {app}")
         _print_file(path)
         return
-    found = {name: _last_failed(name) for name in api.app_names()}
-    for name, path in found.items():
+    for name, path in api.of_each_app(_last_failed).items():
         if path:
             api.output.data(f"=====> {name} {os.path.basename(path).removesuffix('.log')}")
             _print_file(path)

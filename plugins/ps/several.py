@@ -48,6 +48,8 @@ def each(chosen: Chosen, action: Callable[[str], None]) -> int:
         except api.errors.Cancelled:
             raise
         except api.errors.MinipaasError as error:
+            if not api.app_exists(name):  # destroyed or renamed meanwhile
+                continue
             failed += 1
             api.output.warn(f"{name}: {error.message}")
             if error.hint:

@@ -27,6 +27,8 @@ def report(format, words):
         except api.errors.MinipaasError as error:
             if chosen:
                 raise
+            if not api.app_exists(name):  # destroyed or renamed meanwhile
+                continue
             failed += 1
             api.output.warn(f"{name}: {error.message}")
     if format == "json":

@@ -1,0 +1,50 @@
+"""Apps that go while others are looked at."""
+
+import pytest
+
+from minipaas_lib import errors
+from minipaas_lib.pipeline import apps, change, leftovers, trash
+
+
+@pytest.fixture
+def two(world, fake):
+    """Two apps that are live, each with an image of its own."""
+    for name, image in (("blog", "sha256:1"), ("shop", "sha256:2")):
+        world.ok("apps:create", name)
+        fake.deploy(name, image=image)
+    return world
+
+
+def test_others_are_not_troubled_while_an_app_is_destroyed_for_good(two, monkeypatch):
+    """Its releases go first, its document last; between the two plugins are told and images removed, for seconds."""
+    seen = []
+
+    def meanwhile(app):
+        seen.append(leftovers.images_in_use("blog"))
+        for command in ("apps:list", "ps:report", "releases:report", "report"):
+            two.ok(*command.split())
+
+    monkeypatch.setattr(leftovers, "prune_images", meanwhile)
+    trash.destroy("shop", now=True)
+    assert seen == [{"sha256:1"}]
+
+
+@pytest.mark.parametrize("command", ["ps:report", "releases:report", "report", "logs:failed --all", "ps:restart --all"])
+def test_commands_on_all_apps_leave_out_what_goes_meanwhile(two, monkeypatch, command):
+    """One that was destroyed after the names were read."""
+    monkeypatch.setattr(apps, "names", lambda: ["blog", "gone", "shop"])
+    two.ok(*command.split())
+
+
+def test_what_is_wrong_with_an_app_that_is_there_is_told(two, monkeypatch):
+    def of(name):
+        if name == "shop":
+            raise errors.NotFound("shop has no release v1")
+
+    with pytest.raises(errors.NotFound, match="no release v1"):
+        apps.of_each(of)
+
+
+def test_a_change_for_all_apps_counts_no_app_that_went(two, monkeypatch):
+    monkeypatch.setattr(apps, "names", lambda: ["blog", "gone"])
+    assert change.change_all("global config") == 0
