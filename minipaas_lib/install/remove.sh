@@ -78,7 +78,12 @@ remove_images() {
 
 remove_data() {
     rm -rf "$root"
-    userdel "$user" 2>/dev/null || warn "the user $user is still logged in and was not removed; type: userdel $user"
+    turn=0
+    until userdel "$user" 2>/dev/null; do # a process of ours may be ending just now
+        turn=$((turn + 1))
+        [ "$turn" -le 20 ] || { warn "the user $user is still logged in and was not removed; type: userdel $user"; break; }
+        sleep 0.5
+    done
     rm -rf "$home"
     info "removed the apps' data and the user $user"
 }

@@ -139,3 +139,22 @@ def test_a_pid_file_is_kept_only_while_its_process_is_the_daemon(tmp_path):
         assert sh(f'{call} "$1" "$2"', str(file), daemon).returncode == 0
         assert file.exists() == kept
     assert sh(f'{call} "$1" dockerd', str(tmp_path / "none")).returncode == 0
+
+
+@pytest.mark.parametrize(("busy", "said"), [(2, "removed"), (99, "still logged in")])
+def test_the_user_goes_once_its_last_process_has_ended(tmp_path, busy, said):
+    """What was given just before --uninstall --purge may leave a process that ends a moment later."""
+    for name in ("root", "home"):
+        (tmp_path / name).mkdir()
+    script = """
+        . ./minipaas_lib/install/remove.sh
+        root=$1/root home=$1/home user=paas
+        sleep() { :; }
+        info() { echo "$1"; }
+        warn() { echo "$1"; }
+        busy=$2
+        userdel() { echo x >>"$root.turns"; [ "$(wc -l <"$root.turns")" -gt "$busy" ]; }
+        remove_data
+    """
+    assert said in sh(script, str(tmp_path), str(busy)).stdout
+    assert not (tmp_path / "home").exists() and not (tmp_path / "root").exists()
