@@ -42,7 +42,8 @@ def states(processes: list, live: "api.Release", wanted: int) -> dict:
     rows = {"running": "false" if not running else "true" if running >= wanted else "mixed"}
     for process in sorted(counting, key=lambda p: (p.process_type != "web", p.process_type, p.index)):
         ended = f" with exit code {process.exit_code}" if process.state == "exited" else ""
-        rows[f"status-{process.process_type}-{process.index}"] = f"{process.state}{ended} ({process.name})"
+        where = f" on {process.node}" if process.node else ""
+        rows[f"status-{process.process_type}-{process.index}"] = f"{process.state}{ended} ({process.name}{where})"
     if others:
         rows["not-live"] = [p.name for p in others]  # on their way out, or in
     return rows

@@ -161,6 +161,8 @@ def test_report(world, blog):
     blog.scheduler.set("blog_v1.worker.1", state="exited", exit_code=3)
     assert world.ok("ps:report", "blog", "--running") == "mixed\n"
     assert world.ok("ps:report", "blog", "--status-worker-1") == "exited with exit code 3 (blog_v1.worker.1)\n"
+    blog.scheduler.set("blog_v1.web.1", node="node2")
+    assert world.ok("ps:report", "blog", "--status-web-1") == "running (blog_v1.web.1 on node2)\n"
     world.ok("ps:restart", "blog")
     assert "Not live:" in world.ok("ps:report", "blog")
     world.ok("ps:stop", "blog")
