@@ -28,6 +28,7 @@ class Tunnels:
         self._lock = threading.Lock()
         self._loop = None
         self._folder = ""
+        self._attended: set = set()  # asyncio itself holds no task that waits for the far side after the near one's end
 
     def url(self, address: str) -> str:
         """The URL (unix:///path) of the docker at a node's IP address. Nothing is connected yet."""
@@ -44,7 +45,12 @@ class Tunnels:
         path = os.path.join(self._folder, f"{len(self._urls)}.sock")
 
         async def attend(reader, writer) -> None:
-            await _join(reader, writer, address, self._tls)
+            task = asyncio.current_task()
+            self._attended.add(task)
+            try:
+                await _join(reader, writer, address, self._tls)
+            finally:
+                self._attended.discard(task)
 
         asyncio.run_coroutine_threadsafe(asyncio.start_unix_server(attend, path), self._loop).result(CONNECT_TIMEOUT)
         return "unix://" + path

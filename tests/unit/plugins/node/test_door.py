@@ -1,6 +1,7 @@
 """The way from a head to a node's docker: real TLS over loopback, gevent on the one side and asyncio on the other."""
 
 import contextlib
+import gc
 import os
 import socket
 import subprocess
@@ -24,6 +25,8 @@ tls = door.context(True, folder + "/ca", folder + "/cert", folder + "/key")
 door.serve("127.0.0.1", tls, docker, int(port)).serve_forever()
 """
 
+SLOWLY = b"take your time"
+
 
 @pytest.fixture(scope="module")
 def keys(tmp_path_factory):
@@ -43,6 +46,8 @@ def docker(tmp_path):
             data = b""
             while part := connection.recv(1 << 16):
                 data += part
+            if data == SLOWLY:
+                time.sleep(1)
             with contextlib.suppress(OSError):  # nobody waits for it any more
                 connection.sendall(data[::-1])
 
@@ -126,6 +131,18 @@ def test_all_that_is_said_arrives_and_the_end_of_it_too(port, keys, monkeypatch)
     large = os.urandom(3_000_000)
     assert asked(url, large) == large[::-1]
     assert asked(url, b"") == b""
+
+
+def test_an_answer_comes_long_after_the_end_of_the_question(port, keys, monkeypatch):
+    """As the output of a command comes that has read all its input. Meanwhile Python looks what is in use."""
+    monkeypatch.setattr(tunnel, "PORT", port)
+    url, answers = tunnel.Tunnels(tunnel.context(**keys["head"])).url("127.0.0.1"), []
+    asking = threading.Thread(target=lambda: answers.append(asked(url, SLOWLY)))
+    asking.start()
+    while asking.is_alive():
+        gc.collect()
+        asking.join(0.05)
+    assert answers == [SLOWLY[::-1]]
 
 
 def test_nobody_comes_in_without_a_heads_certificate(port, keys, tmp_path_factory, monkeypatch):
