@@ -68,7 +68,8 @@ def line(name: str, url: str, sha256: str) -> str:
         f"{DOCKER} image inspect {name} >/dev/null 2>&1 || {{ "
         f"curl -fsS --retry 5 --connect-timeout 10 --max-time 600 -o {file} {url} "
         f"&& echo '{sha256}  {file}' | sha256sum -c - "
-        f"&& {DOCKER} load -q -i {file}; code=$?; rm -f {file}; exit $code; }}"
+        f"&& {DOCKER} load -q -i {file}; code=$?; rm -f {file}; [ $code = 0 ] || exit $code; }}; "
+        f"exec {DOCKER} tag {name} {image.CURRENT}"
     )
 
 

@@ -4,6 +4,7 @@ from minipaas_lib import api
 
 BASE = "debian:12-slim"
 REPOSITORY = "minipaas-node"
+CURRENT = REPOSITORY + ":current"  # on each node the one that its router and agent run when they start next
 # What a first start unpacks, by a command that needs it: not again for each process that a container of this starts.
 _UNPACK = "RUN mkdir -p /var/lib/minipaas && minipaas node:agent --serve --help >/dev/null"
 _PACKAGES = "busybox-static ca-certificates nginx-light python3"

@@ -9,16 +9,15 @@ import os
 import time
 
 from minipaas_lib import api
-from plugins.cluster import certificates, checks, clock, delivery, head, members, moving, record
+from plugins.cluster import certificates, checks, clock, delivery, head, image, members, moving, record, upgrade
 
-AGENT, ROUTER = "minipaas-agent", "minipaas-router"
+AGENT, ROUTER = upgrade.AGENT, upgrade.ROUTER
 UNITS = ((ROUTER, ["node:router"]), (AGENT, ["node:agent", "--serve"]))
 # What both share: the files of nginx, its pid and its logs. Volumes, so that nginx goes on when an agent is replaced.
 SHARED = ("minipaas-nginx:/var/lib/minipaas/nginx", "minipaas-run:/run", "minipaas-log:/var/log/nginx")
 NODE_FLEET = "unix:///run/fleet.sock"  # where the containers of our units find fleet
 AGENTS = 180.0  # seconds until every node must route
 HEAD = 30.0  # seconds until this host must
-IMAGE = "cluster/image.toml"
 INNER = {2379, 2380, 4001, 7001, 49153, 7390, 7391}  # etcd's, old and new; fleet's; agents' and heads' (see plugins/node)
 FILES = "/etc/minipaas/"  # what our containers on nodes see of the node's own files
 
@@ -135,11 +134,15 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     api.output.info(name)
     api.output.step("Bringing it to " + _named(machines.members()))
     delivery.bring(machines, name, address)
-    api.documents.write(store, IMAGE, {"name": name})
+    upgrade.note(store, name)
     api.output.step("Starting a router and an agent on every node")
+    new = [unit for unit, _ in UNITS if not machines.outcomes(unit)]
     for unit, words in UNITS:
-        machines.run(unit, name, words, SHARED, ports_of(found) if unit == AGENT else ())
+        machines.run(unit, image.CURRENT, words, SHARED, ports_of(found) if unit == AGENT else ())
     wait_for_routers(store, machines)
+    if len(new) == len(UNITS):
+        upgrade.done(store, [machine.id for machine in machines.members()])
+    upgrade.roll(store, machines)
     members.note(store, machines.members())
 
 

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import delivery, head, joining, moving, record, second
+from plugins.cluster import delivery, head, joining, moving, record, second, upgrade
 
 FOLLOWER = 90.0  # seconds until the process that follows the routes must have seen that it is over
 
@@ -62,7 +62,7 @@ def _clean_up() -> None:
         return
     api.output.step("Ending what runs of minipaas on the nodes")
     machines = joining.machines_of(found)
-    for unit in (delivery.UNIT, *(name for name, _ in joining.UNITS)):
+    for unit in (delivery.UNIT, upgrade.UNIT, *(name for name, _ in joining.UNITS)):
         machines.remove(unit)
     store = api.open_cluster(found)
     with contextlib.suppress(api.errors.NotFound):

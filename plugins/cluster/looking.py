@@ -1,7 +1,7 @@
 """What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
 
 from minipaas_lib import api
-from plugins.cluster import draining, head, heads, joining, members, record
+from plugins.cluster import draining, head, heads, joining, members, record, upgrade
 
 
 def status() -> dict:
@@ -21,6 +21,9 @@ def status() -> dict:
     try:
         images = api.scheduler().node_images(api.router().routers())  # others would not answer, and take long over it
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
+        if not found.moving:
+            late = upgrade.behind(api.store(), api.scheduler().machines.members())
+            wrong += [f"{members.named(one)} may run another minipaas than this cluster is to: cluster:init" for one in late]
         if len(images) == len(nodes) and not found.moving:
             wrong += gone(_live_images(), set().union(*images.values()))
     except api.errors.MinipaasError as error:

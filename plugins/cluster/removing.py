@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import delivery, draining, joining, members
+from plugins.cluster import delivery, draining, joining, members, upgrade
 from plugins.cluster.members import named
 
 CLEAN = "minipaas-clean"
@@ -96,12 +96,13 @@ def _forget(machines, id: str) -> None:
 def bring_back(machine) -> None:
     """Make a machine that was removed a node again, with what the others have. Raises errors.Unavailable."""
     found, machines = api.cluster.settings(), api.scheduler().machines
-    name = str(api.documents.read(api.store(), joining.IMAGE)["name"])
+    name = upgrade.wanted(api.store())
     api.output.step(f"Bringing the image of minipaas to {named(machine)}")
     api.scheduler().have_image(name)
     machines.join(machine.id)
     delivery.bring(machines, name, delivery.own_address(found.etcd))
     joining.wait_for_routers(api.store(), machines)
+    upgrade.done(api.store(), [machine.id])
     members.note(api.store(), [machine])
 
 

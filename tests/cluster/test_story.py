@@ -265,6 +265,32 @@ def test_processes_are_spread_and_every_node_answers(load, cluster):
     assert [answer(node.address) for node in cluster.nodes] == [200, 200, 200]
 
 
+def test_an_upgrade_comes_to_one_node_after_the_other(load, init, cluster):
+    """Another image of minipaas for the nodes, as another version makes it: here by another name of what it is based on."""
+    again = "mpc-base:again"
+    nodes.docker("tag", node_image.base(), again)
+    images = [node.exec("docker", "inspect", "-f", "{{.Image}}", "minipaas-router") for node in cluster.nodes]
+    seen, ended = [], threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            seen.append([answer(node.address) for node in cluster.nodes])
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        run(*init[:-1], again)
+    finally:
+        ended.set()
+        watching.join(60)
+        nodes.docker("rmi", again)
+    for part in ("minipaas-router", "minipaas-agent"):
+        found = [node.exec("docker", "inspect", "-f", "{{.Image}}", part) for node in cluster.nodes]
+        assert len(set(found)) == 1 and not set(found) & set(images), part
+    assert [codes for codes in seen if codes.count(200) < 2] == [], "two nodes answered at any moment"
+    assert status()["wrong"] == [] and [answer(node.address) for node in cluster.nodes] == [200, 200, 200]
+
+
 @pytest.fixture(scope="module")
 def laptop(load, tmp_path_factory):
     made = Laptop(tmp_path_factory.mktemp("laptop"))

@@ -100,6 +100,7 @@ def test_a_node_loads_only_what_was_meant(tmp_path, monkeypatch, content, loaded
         server.shutdown()
         server.server_close()
     assert (done.returncode == 0) is loaded and ("load -q -i" in log.read_text()) is loaded
+    assert ("tag minipaas-node:1 minipaas-node:current" in log.read_text()) is loaded
     assert not list(tmp_path.glob("*-*.tar")), "nothing is left"
 
 

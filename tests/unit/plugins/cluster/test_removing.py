@@ -3,7 +3,7 @@
 import pytest
 
 from minipaas_lib import api, errors
-from plugins.cluster import delivery, draining, joining, looking, members, removing
+from plugins.cluster import delivery, draining, joining, looking, members, removing, upgrade
 from plugins.scheduler_fleet.client import Machine
 
 ONE, TWO, DEAD = "1" * 32, "2" * 32, "d" * 32
@@ -135,7 +135,7 @@ def test_a_cleaning_that_does_not_end_is_said(made, monkeypatch):
 
 
 def test_a_machine_comes_back_with_what_the_others_have(made, monkeypatch):
-    api.documents.write(api.store(), joining.IMAGE, {"name": "minipaas-node:1"})
+    api.documents.write(api.store(), upgrade.IMAGE, {"name": "minipaas-node:1"})
     made.machines.out.add(TWO)
     brought = []
     monkeypatch.setattr(api.cluster, "settings", lambda: api.cluster.ClusterSettings(("http://127.0.0.1:2379",)))
@@ -144,6 +144,7 @@ def test_a_machine_comes_back_with_what_the_others_have(made, monkeypatch):
     removing.bring_back(made.machines.there[1])
     assert made.images == ["minipaas-node:1"] and made.machines.did == ["join 2"]
     assert brought == [("minipaas-node:1", "127.0.0.1"), "routers"]
+    assert upgrade.behind(api.store(), [made.machines.there[1]]) == []
 
 
 def test_the_line_that_cleans_fits_into_a_unit():
