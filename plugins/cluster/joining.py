@@ -136,11 +136,11 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     delivery.bring(machines, name, address)
     upgrade.note(store, name)
     api.output.step("Starting a router and an agent on every node")
-    new = [unit for unit, _ in UNITS if not machines.outcomes(unit)]
+    fresh = not os.path.exists(api.cluster.path()) and not any(machines.outcomes(unit) for unit, _ in UNITS)
     for unit, words in UNITS:
         machines.run(unit, image.CURRENT, words, SHARED, ports_of(found) if unit == AGENT else ())
     wait_for_routers(store, machines)
-    if len(new) == len(UNITS):
+    if fresh:
         upgrade.done(store, [machine.id for machine in machines.members()])
     upgrade.roll(store, machines)
     members.note(store, machines.members())
