@@ -12,10 +12,11 @@ from minipaas_lib import api
 from plugins.node import door, following, publishing, routing, sweeping, turning
 
 PAUSE = 1.0  # seconds after a failure
-FULL_LOOK = 60.0  # seconds between two looks at all containers: docker's events tell what changes between
+FULL_LOOK = 180.0  # seconds between two looks at all containers: docker's events tell what changes between
 RENEWAL = 5.0  # seconds between two looks at what has to be renewed or probed
 SWEEP = 20.0  # seconds
 CATCH_UP = 600.0  # seconds between two looks at what other nodes keep; one is due when the agent starts
+CATCH_UP_AGAIN = 60.0  # seconds until the next one where that failed
 DOCKER = "/var/run/docker.sock"
 LOGS = "/var/log/nginx"  # shared with the router
 
@@ -83,13 +84,16 @@ def again(what: str, part) -> None:
 
 
 class Heard:
-    """The apps that something has happened to. However much it was while one was looked at, one more look is due."""
+    """The apps that something has happened to. However much it was while one was looked at, one more look is due.
+
+    None stands for all of them.
+    """
 
     def __init__(self) -> None:
-        self._apps: dict[str, None] = {}  # in the order in which they came
+        self._apps: dict[str | None, None] = {}  # in the order in which they came
         self._some = Event()
 
-    def add(self, app: str) -> None:
+    def add(self, app: str | None) -> None:
         self._apps[app] = None
         self._some.set()
 
@@ -120,10 +124,11 @@ def _catch_up() -> None:
 
     while True:
         done = subprocess.run([api.paths.program(), "node:catch-up"], stdin=subprocess.DEVNULL)  # it says what it does
-        gevent.sleep(FULL_LOOK if done.returncode else CATCH_UP)
+        gevent.sleep(CATCH_UP_AGAIN if done.returncode else CATCH_UP)
 
 
 def _hear(scheduler, heard: Heard) -> None:
+    heard.add(None)  # whatever happened while nobody listened
     for app in scheduler.changes():
         heard.add(app)
 

@@ -7,7 +7,7 @@ from minipaas_lib import api
 from plugins.node import following
 
 TTL = 60.0  # seconds that a node may be silent before its processes count as lost
-RENEW = 20.0  # seconds between two signs of life: three writes a minute for each process
+RENEW = 25.0  # seconds between two signs of life: fewer than three writes a minute for each process
 
 
 class Publisher:
@@ -29,7 +29,7 @@ class Publisher:
         Raises errors.Unavailable when docker or the store does not answer; what was not done is done the next time.
         """
         with self._busy:
-            found = self._scheduler.processes(app)
+            found = [process for process in self._scheduler.processes(app) if process.state != "missing"]  # just going
             present = {api.service.path(process): api.service.to_document(process) for process in found}
             told = self._told(app)
             self._running = {path: one for path, one in self._running.items() if app and not _is_of(path, app)}

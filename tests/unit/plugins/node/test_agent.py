@@ -37,3 +37,17 @@ def test_a_look_that_fails_is_due_again():
         heard.attend(fail)
     heard.attend(looked.append)
     assert looked == ["blog"]
+
+
+def test_whoever_begins_to_listen_looks_at_all_first():
+    """docker tells of nothing that happened before."""
+
+    class Docker:
+        def changes(self):
+            yield "blog"
+
+    heard, looked = agent.Heard(), []
+    agent._hear(Docker(), heard)
+    heard.attend(looked.append)
+    heard.attend(looked.append)
+    assert looked == [None, "blog"]

@@ -61,6 +61,15 @@ def test_what_runs_here_is_told_and_taken_back(store):
     assert list(found) == [PROCESS.name] and (found[PROCESS.name].state, found[PROCESS.name].exit_code) == ("exited", 1)
 
 
+def test_a_container_that_is_just_being_removed_is_not_told_of(store):
+    docker = Docker(PROCESS)
+    publisher = publishing.Publisher(store, docker, "node1", Clock())
+    publisher.look()
+    docker.present = [dataclasses.replace(PROCESS, state="missing")]
+    publisher.look()
+    assert following.processes(store) == {} and store.children(f"{service.FOLDER}/{PROCESS.app}") == []
+
+
 def test_nothing_is_written_while_nothing_changes_but_three_signs_of_life_a_minute(store):
     clock = Clock()
     publisher = publishing.Publisher(store, Docker(PROCESS), "node1", clock)
