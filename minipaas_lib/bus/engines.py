@@ -26,6 +26,7 @@ class Scheduler(Protocol):
     """Runs processes. Every method raises errors.Unavailable when the engine does not answer.
 
     It may have a number `at_once`: how many calls of start() are worth making at the same time. Four where it has none.
+    One whose processes have a node may have a method `node_name(node)`: what people call it. Its id where it has none.
     """
 
     def has_image(self, image: str) -> bool:

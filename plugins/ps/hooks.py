@@ -27,22 +27,27 @@ def report(app):
     }
     if live is None:
         return rows
+    scheduler = api.scheduler()
     try:
-        found = api.scheduler().processes(app.name)
+        found = scheduler.processes(app.name)
+        nodes = {node: getattr(scheduler, "node_name", str)(node) for node in {process.node for process in found} - {""}}
     except api.errors.Unavailable as error:
         return rows | {"running": f"unknown: {error.message}"}
-    return rows | states(found, live, rows["processes"])
+    return rows | states(found, live, rows["processes"], nodes)
 
 
-def states(processes: list, live: "api.Release", wanted: int) -> dict:
-    """The rows about what runs: all of it, some or none, then each process by its type and index. Pure."""
+def states(processes: list, live: "api.Release", wanted: int, nodes: dict[str, str]) -> dict:
+    """The rows about what runs: all of it, some or none, then each process by its type and index. Pure.
+
+    `nodes` are what people call the nodes, by id.
+    """
     counting = [p for p in processes if p.release == (live.processes or live.number) and p.adopted]
     others = [p for p in processes if p not in counting]
     running = sum(p.state == "running" for p in counting)
     rows = {"running": "false" if not running else "true" if running >= wanted else "mixed"}
     for process in sorted(counting, key=lambda p: (p.process_type != "web", p.process_type, p.index)):
         ended = f" with exit code {process.exit_code}" if process.state == "exited" else ""
-        where = f" on {process.node}" if process.node else ""
+        where = f" on {nodes[process.node]}" if process.node else ""
         rows[f"status-{process.process_type}-{process.index}"] = f"{process.state}{ended} ({process.name}{where})"
     if others:
         rows["not-live"] = [p.name for p in others]  # on their way out, or in

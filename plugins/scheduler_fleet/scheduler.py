@@ -94,6 +94,10 @@ class FleetScheduler:
             self._tell_of_neighbours(made, len(fitting))
         return made
 
+    def node_name(self, node: str) -> str:
+        """What people call a machine."""
+        return "no node yet" if node == nodes.NOWHERE else self._nodes.name(node)
+
     def _tell_of_neighbours(self, process: "api.Process", count: int) -> None:
         """Say so where processes of a type share a node that are no more than the `count` of nodes: its loss is that of both."""
         if process.index > count:

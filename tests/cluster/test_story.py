@@ -262,6 +262,7 @@ def test_processes_are_spread_and_every_node_answers(load, cluster):
     run("ps:scale", APP, "web=3")
     found = spread(cluster)
     assert sum(found) == 3 and max(found) < 3, found
+    assert run("ps:report", APP).stdout.count(".web.") == run("ps:report", APP).stdout.count(" on node") == 3
     assert [answer(node.address) for node in cluster.nodes] == [200, 200, 200]
 
 

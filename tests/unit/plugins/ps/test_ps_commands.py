@@ -151,7 +151,7 @@ def test_restore_goes_on_after_a_failure(world, blog):
     assert blog.scheduler.adopted() == ["blog_v1.web.1"]
 
 
-def test_report(world, blog):
+def test_report(world, blog, monkeypatch):
     world.ok("ps:scale", "blog", "worker=1")
     report = json.loads(world.ok("ps:report", "blog", "--format", "json"))
     assert report == {
@@ -161,7 +161,9 @@ def test_report(world, blog):
     blog.scheduler.set("blog_v1.worker.1", state="exited", exit_code=3)
     assert world.ok("ps:report", "blog", "--running") == "mixed\n"
     assert world.ok("ps:report", "blog", "--status-worker-1") == "exited with exit code 3 (blog_v1.worker.1)\n"
-    blog.scheduler.set("blog_v1.web.1", node="node2")
+    blog.scheduler.set("blog_v1.web.1", node="2" * 32)
+    assert world.ok("ps:report", "blog", "--status-web-1") == f"running (blog_v1.web.1 on {'2' * 32})\n"
+    monkeypatch.setattr(blog.scheduler, "node_name", {"2" * 32: "node2"}.get, raising=False)
     assert world.ok("ps:report", "blog", "--status-web-1") == "running (blog_v1.web.1 on node2)\n"
     world.ok("ps:restart", "blog")
     assert "Not live:" in world.ok("ps:report", "blog")
