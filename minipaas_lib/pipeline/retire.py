@@ -9,7 +9,7 @@ from minipaas_lib.pipeline import apps, background, engines, locks, releases
 from minipaas_lib.store import documents, open_store
 
 LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
-PATIENCE = 600  # seconds that a process which cannot be stopped is tried again
+PATIENCE = 600  # seconds that a process which cannot be stopped is tried again, and a store that does not answer
 DRAIN = 30  # seconds an old process may finish its requests in, unless the app says otherwise
 
 
@@ -60,16 +60,33 @@ def spawn(app: str) -> None:
 def run(app: str) -> None:
     """Stop and forget every retiring process of the app when its time has come. One process does so at a time.
 
-    A second one leaves the work to the first, which looks again after it has let go of the lock.
+    A second one leaves the work to the first, which looks again after it has let go of the lock. Nobody repeats this
+    one's work where the store does not answer for a while: it tries again itself. Raises errors.Unavailable in the end.
     """
+    end = 0.0
+    while True:
+        try:
+            return _work(app)
+        except errors.Locked:
+            if not end:
+                return
+            failure = None  # the lock may be our own, whose release the store did not hear
+        except errors.Unavailable as error:
+            failure = error
+        end = end or time.time() + PATIENCE
+        if time.time() > end:
+            if failure:
+                raise failure
+            return
+        time.sleep(LOOK_AGAIN)
+
+
+def _work(app: str) -> None:
+    """Raises errors.Locked while another one does it, errors.Unavailable."""
     from minipaas_lib.pipeline import trial  # which needs this module
 
     while _read(app):
-        try:
-            lock = open_store().lock(f"retire/{app}", locks.holder())
-        except errors.Locked:
-            return
-        with lock:
+        with open_store().lock(f"retire/{app}", locks.holder()) as lock:
             while present := _read(app):
                 lock.check()
                 name, deadline = min(present.items(), key=lambda item: item[1])

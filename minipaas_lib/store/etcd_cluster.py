@@ -1,5 +1,6 @@
 """The members of an etcd cluster as one: which of them to ask, for how long, and what a lost answer meant."""
 
+import math
 import os
 import time
 from typing import NamedTuple
@@ -20,12 +21,13 @@ from minipaas_lib.store.etcd_client import (
 )
 
 LIMIT = 6.0  # seconds for one call, long enough for three members to elect a new leader
-LIMIT_AFTER_LOSS = 1.0  # the same, when the call before found no quorum
-LOSS_KEPT = 10.0  # seconds for which that is remembered
+LIMIT_AFTER_LOSS = 2.0  # the same, for all members together, when the call before found no quorum
+LOSS_KEPT = 10.0  # seconds for which that is remembered, in the next process too
 REFUSED = 1.0  # seconds until we give up on members that all refuse the connection
 RESOLVE = 4.0  # more seconds to find out whether a write whose answer was lost has happened
 HISTORY = 0.5  # seconds for an event of the past to arrive; there it comes at once
 POLL = 10.0  # seconds of one watching request, after which the member must show that it lives
+LOST = ".lost"
 _GONE = ("delete", "compareAndDelete", "expire")
 
 
@@ -59,7 +61,8 @@ class Cluster:
     """The members at `urls`. A call tries one after the other until one answers or its time is over.
 
     The member that answered last is asked first the next time, in the next process too: its address is kept in the
-    file `memory`. Safe for threads and greenlets; a forked child opens connections of its own.
+    file `memory`, and a loss of quorum as the age of `memory`.lost. Safe for threads and greenlets; a forked child opens
+    connections of its own.
     """
 
     def __init__(self, urls: tuple[str, ...], ca: str = "", cert: str = "", key: str = "", memory: str = "") -> None:
@@ -67,7 +70,7 @@ class Cluster:
         self._tls, self._memory = (ca, cert, key), memory
         self._context = None
         self._members: dict[str, Member] = {}
-        self._pid, self._lost_at, self._seen = 0, -LOSS_KEPT, 0
+        self._pid, self._lost_at, self._seen = 0, -math.inf, 0
         self._recall()
 
     def read(self, key: str, recursive: bool = False, quorum: bool = True) -> Found:
@@ -280,16 +283,16 @@ class Cluster:
     def _tries(self, limit: float, call: _Call):
         """Yield (member, seconds it may take) until the time is over; all refusing at once ends it early."""
         began = time.monotonic()
-        resolve = RESOLVE if call.writes else 0.0
+        resolve, share = RESOLVE if call.writes else 0.0, ANSWER
         if began - self._lost_at < LOSS_KEPT:
-            limit, resolve = LIMIT_AFTER_LOSS, 0.0
+            limit, resolve, share = LIMIT_AFTER_LOSS, 0.0, LIMIT_AFTER_LOSS / len(self._urls)
         while True:
             refused = True
             for url in list(self._urls):
                 left = began + limit + (resolve if call.unsure else 0.0) - time.monotonic()
                 if left <= 0:
                     return
-                yield self._member(url), min(ANSWER, max(left, 0.2))
+                yield self._member(url), min(share, max(left, 0.2))
                 refused = refused and "refused" in call.reasons.get(url, "")
             if refused and time.monotonic() - began > REFUSED:
                 return
@@ -297,7 +300,8 @@ class Cluster:
 
     def _note(self, member: Member, found: Found | None = None) -> Found | None:
         """The member answered."""
-        self._lost_at = -LOSS_KEPT
+        if self._lost_at > -math.inf:
+            self._forget_loss()
         if found:
             self._seen = max(self._seen, found.etcd_index)
         if self._memory and self._remembered != member.url:
@@ -320,6 +324,10 @@ class Cluster:
         except (OSError, ValueError):
             pass
         self._remembered = self._urls[0]
+        try:
+            self._lost_at = time.monotonic() - max(0.0, time.time() - os.stat(self._memory + LOST).st_mtime)
+        except OSError:
+            pass
 
     def _remember(self, url: str) -> None:
         self._remembered = url
@@ -332,8 +340,26 @@ class Cluster:
         except OSError:  # it only saves time
             pass
 
-    def _unavailable(self, reasons: dict[str, str], unknown: str = "") -> errors.Unavailable:
+    def _remember_loss(self) -> None:
         self._lost_at = time.monotonic()
+        if self._memory:
+            try:
+                os.makedirs(os.path.dirname(self._memory), mode=0o700, exist_ok=True)
+                with open(self._memory + LOST, "w", encoding="utf-8"):
+                    pass
+            except OSError:  # it only saves time
+                pass
+
+    def _forget_loss(self) -> None:
+        self._lost_at = -math.inf
+        if self._memory:
+            try:
+                os.unlink(self._memory + LOST)
+            except OSError:
+                pass
+
+    def _unavailable(self, reasons: dict[str, str], unknown: str = "") -> errors.Unavailable:
+        self._remember_loss()
         where = ", ".join(f"{url} ({reasons[url]})" if url in reasons else url for url in sorted(self._urls))
         reached = any("request timed out" in reason or "leader" in reason for reason in reasons.values())
         what = "has no quorum" if reached or _silent_minority(reasons, len(self._urls)) else "does not answer"

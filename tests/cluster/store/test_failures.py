@@ -221,6 +221,25 @@ def test_without_a_quorum_everything_is_refused_soon_and_goes_on_after(cluster, 
         assert store.list() == [APP]
 
 
+def test_the_next_command_does_not_wait_for_a_leader_again(cluster, tmp_path):
+    """Nobody types on while each command takes six seconds to be refused; and nothing is kept from who comes after."""
+    memory = str(tmp_path / "cache" / "etcd")
+    EtcdStore(tuple(cluster.urls), memory=memory).write(APP, "before")
+    for member in cluster.followers():
+        member.pause()
+    spent = []
+    for _ in range(3):
+        started = time.monotonic()
+        with pytest.raises(errors.Unavailable, match="has no quorum"):
+            EtcdStore(tuple(cluster.urls), memory=memory).read(APP)
+        spent.append(time.monotonic() - started)
+    assert spent[0] < AT_ONCE and max(spent[1:]) < 4, spent
+    cluster.mend()
+    time.sleep(1)
+    assert EtcdStore(tuple(cluster.urls), memory=memory).read(APP).text == "before"
+    assert not os.path.exists(memory + ".lost")
+
+
 def test_one_who_reads_without_a_quorum_still_reads_and_watches(cluster, opener):
     store = opener(quorum=False)
     opener().write(APP, "before")

@@ -77,6 +77,7 @@ class Chaos(RuleBasedStateMachine):
         self.now = 1_000_000.0
         self.patch.setattr(retire.time, "time", lambda: self.now)
         self.patch.setattr(retire.time, "sleep", self.sleep)
+        self.patch.setattr(retire, "PATIENCE", 5)
         schema.check(store.open_store())
         expose_store(store.open_store(), self.weather, self.patch)
         self.serving: bool | None = False  # None: a command that would change it has ended early

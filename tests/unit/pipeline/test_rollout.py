@@ -427,3 +427,33 @@ def test_a_disk_that_fails_before_the_release_is_named_live(blog, monkeypatch):
         change.change("blog", "config", set_config("2"))
     assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1 and app_text() == before
     assert releases.load("blog", 2).status == "failed" and journal.unfinished("blog") is None
+
+
+@pytest.mark.parametrize("silent", [1, 40])
+def test_retiring_goes_on_when_the_store_answers_again(blog, clock, monkeypatch, silent):
+    """Nobody else would: the command that noted the processes is over."""
+    change.change("blog", "config", set_config("1"))
+    read, left = retire._read, [silent]
+
+    def silent_for_a_while(app):
+        if clock[0] > 1_000_010 and left[0]:
+            left[0] -= 1
+            raise errors.Unavailable("etcd does not answer")
+        return read(app)
+
+    monkeypatch.setattr(retire, "_read", silent_for_a_while)
+    retire.run("blog")
+    assert left == [0] and retire.waiting("blog") == set()
+    assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"]
+
+
+def test_retiring_ends_where_the_store_stays_away(blog, clock, monkeypatch):
+    change.change("blog", "config", set_config("1"))
+
+    def silent(app):
+        raise errors.Unavailable("etcd does not answer")
+
+    monkeypatch.setattr(retire, "_read", silent)
+    with pytest.raises(errors.Unavailable):
+        retire.run("blog")
+    assert clock[0] == pytest.approx(1_000_000 + retire.PATIENCE, abs=3)

@@ -67,6 +67,7 @@ def test_who_lets_old_processes_go_stops_without_its_lock(blog, monkeypatch):
     retire.add("blog", blog.scheduler.processes("blog"))
     lock = open_store().lock("retire/blog", locks.holder())
     monkeypatch.setattr(type(lock), "check", Lost.check)
+    monkeypatch.setattr(retire, "PATIENCE", -1)
     lock.release()
     with pytest.raises(errors.Unavailable):
         retire.run("blog")
