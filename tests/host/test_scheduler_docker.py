@@ -454,7 +454,7 @@ def test_images_built_for_apps_can_be_dropped_but_not_from_under_a_container(sch
 
 def test_logs_are_merged_by_time_and_long_lines_are_whole(scheduler):
     one = scheduler.start(
-        spec(command="echo a; sleep 6; echo c >&2; head -c 40000 /dev/zero | tr '\\0' x; echo; exec sleep 60")
+        spec(command="echo a; sleep 6; echo c >&2; sleep 1; head -c 40000 /dev/zero | tr '\\0' x; echo; exec sleep 60")
     )
     two = scheduler.start(spec(index=2, command="sleep 2; echo b; exec sleep 60"))
     wait_for(lambda: len(scheduler.logs([one, two])) == 4)
