@@ -22,6 +22,7 @@ from tests.cluster import node_image, nodes, second_head
 from tests.cluster.conftest import REAL
 
 MINIPAAS = "/usr/local/bin/minipaas"
+MADE = "minipaas-tests"  # a label
 APP, DOMAIN = "cluster-story", "cluster-story.example.org"
 DOCKERFILE = """\
 FROM scratch
@@ -238,6 +239,7 @@ def load(etcd):
     run("apps:destroy", APP, "--force", "--now", ok=False)
     if images := nodes.docker("images", "-q", "minipaas-node").split():
         nodes.docker("rmi", "-f", *images, check=False)
+    nodes.docker("image", "prune", "--force", "--filter", f"label={MADE}", check=False)
 
 
 @pytest.fixture(scope="module")
@@ -269,7 +271,7 @@ def test_processes_are_spread_and_every_node_answers(load, cluster):
 def test_an_upgrade_comes_to_one_node_after_the_other(load, init, cluster):
     """Another image of minipaas for the nodes, as another version makes it: here on a base that differs a little."""
     again = "mpc-base:again"
-    text = f"FROM {node_image.base()}\nLABEL again=yes\n"
+    text = f"FROM {node_image.base()}\nLABEL {MADE}=again\n"
     subprocess.run([nodes.DOCKER, "build", "-q", "-t", again, "-"], input=text.encode(), check=True, timeout=120)
     images = [node.exec("docker", "inspect", "-f", "{{.Image}}", "minipaas-router") for node in cluster.nodes]
     seen, ended = [], threading.Event()
