@@ -52,7 +52,7 @@ _MODULES = {
     "retiring": ("pipeline.retire", "waiting"),
     "bare_lock": ("pipeline.locks", "bare_lock"),
     "app_names": ("pipeline.apps", "names"),
-    "app_exists": ("pipeline.apps", "exists"),
+    "app_is_gone": ("pipeline.apps", "is_gone"),
     "of_each_app": ("pipeline.apps", "of_each"),
     "app": ("pipeline.apps", "load"),
     "renamed_to": ("pipeline.apps", "renamed_to"),

@@ -23,8 +23,9 @@ def names() -> list[str]:
     return [name for name in store.children("apps") if store.exists(document_path(name))]
 
 
-def exists(name: str) -> bool:
-    return open_store().exists(document_path(name))
+def is_gone(name: str, error: errors.MinipaasError) -> bool:
+    """Whether what failed with `error` did because the app was destroyed or renamed meanwhile."""
+    return isinstance(error, errors.NotFound) and not open_store().exists(document_path(name))
 
 
 def of_each(work: Callable[[str], object]) -> dict:
@@ -33,8 +34,8 @@ def of_each(work: Callable[[str], object]) -> dict:
     for name in names():
         try:
             found[name] = work(name)
-        except errors.NotFound:
-            if exists(name):
+        except errors.NotFound as error:
+            if not is_gone(name, error):
                 raise
     return found
 

@@ -99,7 +99,7 @@ def change_all(reason: str, restart: bool = True) -> int:
         except errors.Cancelled:
             raise
         except errors.MinipaasError as error:
-            if not apps.exists(name):  # destroyed or renamed meanwhile
+            if apps.is_gone(name, error):
                 continue
             failed += 1
             output.warn(f"{name}: {error.message}")

@@ -27,7 +27,7 @@ REFUSED = 1.0  # seconds until we give up on members that all refuse the connect
 RESOLVE = 4.0  # more seconds to find out whether a write whose answer was lost has happened
 HISTORY = 0.5  # seconds for an event of the past to arrive; there it comes at once
 POLL = 10.0  # seconds of one watching request, after which the member must show that it lives
-LOST = ".lost"
+LOST = ".lost"  # behind the name of the file `memory`
 _GONE = ("delete", "compareAndDelete", "expire")
 
 

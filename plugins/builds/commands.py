@@ -149,8 +149,8 @@ def builds_prune(app, everything, keep):
                 raise
             api.output.warn(f"{name} is left alone: {error.message}")
             continue
-        except api.errors.NotFound:
-            if app or api.app_exists(name):  # else destroyed or renamed meanwhile
+        except api.errors.NotFound as error:
+            if app or not api.app_is_gone(name, error):
                 raise
             continue
         for image in removed:

@@ -99,7 +99,7 @@ def of_apps() -> list:
             app = api.app(name)
             api.releases(name)
         except api.errors.MinipaasError as error:
-            if api.app_exists(name):  # else destroyed or renamed meanwhile
+            if not api.app_is_gone(name, error):
                 findings.append(api.Finding(f"app {name}", False, error.message, error.hint))
         else:
             findings += sorted(collect(app), key=lambda finding: "route" in finding.part)  # its processes come first

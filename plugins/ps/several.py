@@ -48,7 +48,7 @@ def each(chosen: Chosen, action: Callable[[str], None]) -> int:
         except api.errors.Cancelled:
             raise
         except api.errors.MinipaasError as error:
-            if not api.app_exists(name):  # destroyed or renamed meanwhile
+            if api.app_is_gone(name, error):
                 continue
             failed += 1
             api.output.warn(f"{name}: {error.message}")

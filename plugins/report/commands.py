@@ -27,7 +27,7 @@ def report(format, words):
         except api.errors.MinipaasError as error:
             if chosen:
                 raise
-            if not api.app_exists(name):  # destroyed or renamed meanwhile
+            if api.app_is_gone(name, error):
                 continue
             failed += 1
             api.output.warn(f"{name}: {error.message}")

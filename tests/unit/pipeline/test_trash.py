@@ -48,3 +48,15 @@ def test_what_is_wrong_with_an_app_that_is_there_is_told(two, monkeypatch):
 def test_a_change_for_all_apps_counts_no_app_that_went(two, monkeypatch):
     monkeypatch.setattr(apps, "names", lambda: ["blog", "gone"])
     assert change.change_all("global config") == 0
+
+
+def test_a_store_that_does_not_answer_is_told_of_each_app(two, monkeypatch):
+    """Nobody asks it then whether the app is still there."""
+
+    def silent(name, *_, **__):
+        raise errors.Unavailable("etcd does not answer")
+
+    monkeypatch.setattr(change, "change", silent)
+    monkeypatch.setattr(apps, "document_path", silent)
+    monkeypatch.setattr(apps, "names", lambda: ["blog", "shop"])
+    assert change.change_all("global config") == 2
