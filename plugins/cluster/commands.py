@@ -18,7 +18,7 @@ FLEET = "unix:///var/run/fleet.sock"
 @click.option("--cert", default="", metavar="FILE", help="The certificate that etcd asks of us, below /etc/minipaas")
 @click.option("--key", default="", metavar="FILE", help="Its key, below /etc/minipaas")
 @click.option("--address", default="", metavar="IP", help="The address at which nodes reach this host")
-@click.option("--base", default="debian:12-slim", metavar="IMAGE", help="What the image of nodes is built from")
+@click.option("--base", default="", metavar="IMAGE", help="What the image of nodes is built from (debian:12-slim)")
 @click.option("--check", is_flag=True, help="Only look whether all is as it must be")
 def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
     """Bring this host and its apps into a cluster. No request fails meanwhile.
@@ -32,17 +32,18 @@ def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
           cluster:init --check --etcd http://10.0.0.1:2379
           cluster:init
     """
-    from plugins.cluster import checks, delivery, heads, joining
+    from plugins.cluster import checks, heads, joining
 
     found = joining.settings(etcd, fleet, ca, cert, key)
     machines = joining.machines_of(found)
     _show(checks.findings(joining.look(found, machines)))
     if check:
         return
-    joining.prepare(found, machines, base, address or delivery.own_address(found.etcd))
+    base, address = joining.choices(found, base, address)
+    joining.prepare(found, machines, base, address)
     joining.switch(found)
     joining.move(found)
-    heads.register(api.store(), address or delivery.own_address(found.etcd))
+    heads.register(api.store(), address)
     api.output.step("This host is the head of a cluster. Look at it with: cluster:status")
 
 

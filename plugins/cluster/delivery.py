@@ -127,6 +127,18 @@ def _serve(archive: str, path: str, address: str):
     return server
 
 
+def is_ours(address: str) -> bool:
+    """Whether it is an IP address of this host."""
+    import socket
+
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return bool(address)  # the empty one stands for all of them
+
+
 def own_address(urls: tuple[str, ...]) -> str:
     """The IP address by which this host reaches the first of the addresses. Raises errors.UsageError."""
     import socket

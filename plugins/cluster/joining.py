@@ -9,7 +9,7 @@ import os
 import time
 
 from minipaas_lib import api
-from plugins.cluster import certificates, checks, clock, delivery, head, image, members, moving, record, upgrade
+from plugins.cluster import certificates, checks, clock, delivery, head, heads, image, members, moving, record, upgrade
 
 AGENT, ROUTER = upgrade.AGENT, upgrade.ROUTER
 UNITS = ((ROUTER, ["node:router"]), (AGENT, ["node:agent", "--serve"]))
@@ -114,6 +114,16 @@ def forget() -> None:
     api.forget_engines()
 
 
+def choices(found: "api.cluster.ClusterSettings", base: str, address: str) -> tuple[str, str]:
+    """What the image of nodes is made from, and where nodes reach this host: as said now, or before, or as is usual."""
+    begun, store = record.read(record.JOINING), api.open_cluster(found)
+    base = base or begun.get("base") or upgrade.base(store) or image.BASE
+    if not address:
+        known = begun.get("address") or str(heads.known(store).get(api.caller.host(), {}).get("address", ""))
+        address = known if delivery.is_ours(known) else delivery.own_address(found.etcd)
+    return base, address
+
+
 def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: str) -> None:
     """All that comes before the apps: owner, certificates, image, units. Nothing of this host is changed."""
     import secrets
@@ -121,7 +131,7 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     store = api.open_cluster(found)
     if not os.path.exists(api.cluster.path()):
         known = record.read(record.JOINING).get("id") or secrets.token_hex(8)
-        record.write(record.JOINING, found, id=known)
+        record.write(record.JOINING, found, id=known, base=base, address=address)
         with contextlib.suppress(api.errors.Conflict):
             api.documents.write(store, record.OWNER, {"id": known, "host": api.caller.host()}, "")
         if other := _other_owner(store):
@@ -134,7 +144,7 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     api.output.info(name)
     api.output.step("Bringing it to " + _named(machines.members()))
     delivery.bring(machines, name, address)
-    upgrade.note(store, name)
+    upgrade.note(store, name, base)
     api.output.step("Starting a router and an agent on every node")
     fresh = not os.path.exists(api.cluster.path()) and not any(machines.outcomes(unit) for unit, _ in UNITS)
     for unit, words in UNITS:

@@ -11,7 +11,7 @@ from minipaas_lib import api
 from plugins.cluster import members
 from plugins.cluster.image import CURRENT
 
-IMAGE = "cluster/image.toml"  # name: the image that nodes are to run; done: the ids of the machines that do
+IMAGE = "cluster/image.toml"  # name: the image that nodes are to run, made from base; done: the ids of the machines that do
 UNIT = "minipaas-upgrade"
 LIMIT = 120.0  # seconds that one node may take
 ROUTER, AGENT = "minipaas-router", "minipaas-agent"
@@ -27,11 +27,16 @@ runs {AGENT} || systemctl restart {AGENT}; \
 until runs {AGENT}; do sleep 0.2; done"""
 
 
-def note(store, name: str) -> None:
+def note(store, name: str, base: str) -> None:
     """Note which image the nodes are to run. None of them does yet, unless it is what they had to run before."""
     known = _noted(store)
     if known.get("name") != name:
-        api.documents.write(store, IMAGE, {"name": name, "done": []})
+        api.documents.write(store, IMAGE, {"name": name, "base": base, "done": []})
+
+
+def base(store) -> str:
+    """What the image that nodes are to run was made from; empty before there is one."""
+    return str(_noted(store).get("base", ""))
 
 
 def wanted(store) -> str:

@@ -252,7 +252,7 @@ def test_the_host_joins_and_goes_on_where_it_was_killed(load, init, cluster):
     refused = run("cluster:init", "--check", "--etcd", cluster.nodes[0].etcd.replace("2379", "2999"), ok=False)
     assert refused.returncode == 1 and "0 of 1 members serve" in refused.stderr
     killed_at("is up", *init)
-    run(*init)
+    run("cluster:init")
     found = status()
     assert found["wrong"] == [] and found["moving"] == ""
     assert [node["name"] for node in found["nodes"]] == ["node1", "node2", "node3"]

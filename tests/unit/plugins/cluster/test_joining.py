@@ -1,5 +1,10 @@
+import pytest
+
+from minipaas_lib import api
 from minipaas_lib.cluster_settings import ClusterSettings
-from plugins.cluster import joining
+from plugins.cluster import delivery, heads, joining, record, upgrade
+
+FOUND = ClusterSettings(("http://127.0.0.1:2379",))
 
 
 def test_ports_that_processes_of_apps_are_kept_from():
@@ -7,3 +12,28 @@ def test_ports_that_processes_of_apps_are_kept_from():
     assert joining.ports_of(found) == (2379, 2380, 4001, 7001, 7390, 7391, 12379, 49153, 50000)
     behind = ClusterSettings(("https://etcd.example.org:443", "http://etcd.example.org"), fleet="unix:///run/fleet.sock")
     assert joining.ports_of(behind) == tuple(sorted(joining.INNER)), "the web stays open to apps"
+
+
+@pytest.fixture
+def store(world, monkeypatch):
+    """What stands for etcd: the host's own folder."""
+    monkeypatch.setattr(api, "open_cluster", lambda found: api.store(), raising=False)
+    return api.store()
+
+
+def test_what_was_said_to_init_need_not_be_said_again(store):
+    assert joining.choices(FOUND, "", "") == ("debian:12-slim", "127.0.0.1"), "as is usual"
+    assert joining.choices(FOUND, "mine:1", "10.0.0.9") == ("mine:1", "10.0.0.9")
+    record.write(record.JOINING, FOUND, id="x", base="mine:1", address="127.0.0.2")
+    assert joining.choices(FOUND, "", "") == ("mine:1", "127.0.0.2"), "it was interrupted"
+    record.remove(record.JOINING)
+    upgrade.note(store, "minipaas-node:1", "mine:2")
+    heads.register(store, "127.0.0.3")
+    assert joining.choices(FOUND, "", "") == ("mine:2", "127.0.0.3"), "it was done"
+    assert joining.choices(FOUND, "mine:3", "127.0.0.4") == ("mine:3", "127.0.0.4")
+
+
+@pytest.mark.parametrize("known", ["192.0.2.77", "", "no address", "::ffff:192.0.2.77"])
+def test_an_address_that_this_host_no_longer_has_is_found_anew(store, known):
+    heads.register(store, known)
+    assert not delivery.is_ours(known) and joining.choices(FOUND, "", "")[1] == "127.0.0.1"

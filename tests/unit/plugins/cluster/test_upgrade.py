@@ -42,18 +42,18 @@ def store(world):
 
 
 def test_nodes_that_run_it_are_left_alone(store):
-    upgrade.note(store, "minipaas-node:1")
+    upgrade.note(store, "minipaas-node:1", "debian:1")
     upgrade.done(store, IDS)
-    upgrade.note(store, "minipaas-node:1")
+    upgrade.note(store, "minipaas-node:1", "debian:1")
     machines = Machines()
     upgrade.roll(store, machines)
     assert machines.ran == [] and upgrade.behind(store, NODES) == [] and upgrade.wanted(store) == "minipaas-node:1"
 
 
 def test_a_new_image_comes_to_one_node_after_the_other(store):
-    upgrade.note(store, "minipaas-node:1")
+    upgrade.note(store, "minipaas-node:1", "debian:1")
     upgrade.done(store, IDS)
-    upgrade.note(store, "minipaas-node:2")
+    upgrade.note(store, "minipaas-node:2", "debian:2")
     assert upgrade.behind(store, NODES) == NODES
     machines = Machines()
     upgrade.roll(store, machines)
@@ -61,7 +61,7 @@ def test_a_new_image_comes_to_one_node_after_the_other(store):
 
 
 def test_a_node_that_fails_ends_it_and_the_next_command_goes_on_there(store):
-    upgrade.note(store, "minipaas-node:1")
+    upgrade.note(store, "minipaas-node:1", "debian:1")
     machines = Machines(failing=(IDS[1],))
     with pytest.raises(errors.Unavailable, match="node2 does not run this minipaas"):
         upgrade.roll(store, machines)
@@ -73,7 +73,7 @@ def test_a_node_that_fails_ends_it_and_the_next_command_goes_on_there(store):
 
 
 def test_a_node_that_takes_too_long_is_named(store, monkeypatch):
-    upgrade.note(store, "minipaas-node:1")
+    upgrade.note(store, "minipaas-node:1", "debian:1")
     machines = Machines()
     machines.outcomes = lambda name: {}
     monkeypatch.setattr(upgrade, "LIMIT", 0)
