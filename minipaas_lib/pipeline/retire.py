@@ -10,6 +10,7 @@ from minipaas_lib.store import documents, open_store
 
 LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
 PATIENCE = 600  # seconds that a process which cannot be stopped is tried again, and a store that does not answer
+AT_ONCE = 16  # processes stopped at the same time: one that ignores its signal takes its whole time to stop
 DRAIN = 30  # seconds an old process may finish its requests in, unless the app says otherwise
 
 
@@ -89,17 +90,17 @@ def _work(app: str) -> None:
         with open_store().lock(f"retire/{app}", locks.holder()) as lock:
             while present := _read(app):
                 lock.check()
-                name, deadline = min(present.items(), key=lambda item: item[1])
-                if deadline <= time.time():
+                soonest, now = min(present.values()), time.time()
+                if due := [name for name, deadline in present.items() if deadline <= now]:
                     try:
-                        finish(app, name)
+                        finish(app, *due)
                     except errors.Unavailable:  # docker restarts; the next command goes on where we give up
-                        if time.time() > deadline + PATIENCE:
+                        if time.time() > soonest + PATIENCE:
                             return
                         time.sleep(LOOK_AGAIN)
                 else:
                     trial.look(app)
-                    time.sleep(max(0.0, min(LOOK_AGAIN, deadline - time.time())))
+                    time.sleep(max(0.0, min(LOOK_AGAIN, soonest - time.time())))
             trial.end_with_drain(app)
             forget_renamed(app)
 
@@ -112,20 +113,30 @@ def forget_renamed(app: str) -> None:
             open_store().delete(path(app), revision)
 
 
-def finish(app: str, name: str) -> None:
-    """Stop the retiring process `name` now and forget it."""
+def finish(app: str, *names: str) -> None:
+    """Stop the retiring processes of these names now and forget them.
+
+    Raises what the first failure raised, when all the others have stopped and are forgotten.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
     scheduler = engines.scheduler()
-    for process in scheduler.processes(app):
-        if process.name == name:
-            scheduler.stop(process)
+    there = {process.name: process for process in scheduler.processes(app) if process.name in names}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        stopping = {name: pool.submit(scheduler.stop, process) for name, process in there.items()}
+    failures = {name: error for name, outcome in stopping.items() if (error := outcome.exception())}
     with contextlib.suppress(errors.NotFound):  # the app itself may have gone meanwhile
-        documents.edit(open_store(), path(app), lambda document: document.pop(name, None))
+        documents.edit(
+            open_store(), path(app), lambda document: [document.pop(name, None) for name in names if name not in failures]
+        )
+    for error in failures.values():
+        raise error
 
 
 def forget(app: str) -> None:
     """Stop all retiring processes of the app at once."""
-    for name in waiting(app):
-        finish(app, name)
+    if names := waiting(app):
+        finish(app, *names)
 
 
 def _read(app: str) -> dict[str, int]:

@@ -351,6 +351,39 @@ def test_retiring_waits_and_then_stops(blog, clock):
     assert stopped == ["blog_v1.worker.1", "blog_v1.web.1"], "what takes no requests need not wait"
 
 
+def test_processes_that_take_long_to_stop_do_so_at_the_same_time(blog, clock, monkeypatch):
+    change.change("blog", "scale", scale(web=3))
+    change.change("blog", "config", set_config("1"))
+    stop, at_once = blog.scheduler.stop, threading.Barrier(3)
+
+    def slow(process, timeout=None):
+        if process.process_type == "web":
+            at_once.wait(20)
+        stop(process, timeout)
+
+    monkeypatch.setattr(blog.scheduler, "stop", slow)
+    retire.run("blog")
+    assert not at_once.broken and retire.waiting("blog") == set()
+    assert sorted(blog.scheduler.names()) == [f"blog_v3.web.{n}" for n in (1, 2, 3)] + ["blog_v3.worker.1"]
+
+
+def test_one_that_cannot_be_stopped_stands_in_no_others_way(blog, clock, monkeypatch):
+    change.change("blog", "config", set_config("1"))
+    stop = blog.scheduler.stop
+
+    def away(process, timeout=None):
+        if process.process_type == "worker" and clock[0] < 1_000_040:
+            raise errors.Unavailable("docker does not answer")
+        stop(process, timeout)
+
+    monkeypatch.setattr(blog.scheduler, "stop", away)
+    with pytest.raises(errors.Unavailable, match="docker"):
+        retire.finish("blog", "blog_v1.web.1", "blog_v1.worker.1")
+    assert retire.waiting("blog") == {"blog_v1.worker.1"} and "blog_v1.web.1" not in blog.scheduler.names()
+    retire.run("blog")
+    assert retire.waiting("blog") == set() and clock[0] == pytest.approx(1_000_040, abs=2)
+
+
 def test_what_a_drain_took_during_a_failed_deploy_is_not_missed(blog, clock, monkeypatch, capsys):
     change.change("blog", "config", set_config("1"))
     start = blog.scheduler.start
