@@ -84,7 +84,14 @@ def text(node: str, members: dict[str, str], metadata: dict[str, str]) -> str:
     if not re.fullmatch(NAME, node):
         raise api.errors.UsageError(f"{api.names.safe(node)} cannot be the name of a node", "--node node1")
     said = ",".join(f"{key}={value}" for key, value in {"node": node, **metadata}.items())
-    return _HEAD.format(node=node, etcd=_etcd(node, members), metadata=said, ttl=AGENT_TTL)
+    # Its own first, and the others for when that one is away: fleet on this node goes on without it.
+    asked = ",".join(dict.fromkeys(["http://127.0.0.1:2379", *map(_client, members.values())]))
+    return _HEAD.format(node=node, etcd=_etcd(node, members), asked=asked, metadata=said, ttl=AGENT_TTL)
+
+
+def _client(peer: str) -> str:
+    """Where the member of that peer URL answers clients."""
+    return re.sub(r"(:[0-9]+)?/?$", ":2379", peer, count=1)
 
 
 def _etcd(node: str, members: dict[str, str]) -> str:
@@ -97,7 +104,7 @@ def _etcd(node: str, members: dict[str, str]) -> str:
             'initial-cluster-state: "new"',
             f'initial-advertise-peer-urls: "{peer}"',
             f'listen-peer-urls: "{peer}"',
-            f'advertise-client-urls: "{peer.removesuffix("2380")}2379"',
+            f'advertise-client-urls: "{_client(peer)}"',
         ]
     else:
         lines += ['proxy: "on"']
@@ -117,7 +124,7 @@ coreos:
     public-ip: "$private_ipv4"
     metadata: "{metadata}"
     agent-ttl: "{ttl}"
-    etcd-servers: "http://127.0.0.1:2379"
+    etcd-servers: "{asked}"
     etcd-request-timeout: 3
   update:
     reboot-strategy: "etcd-lock"

@@ -9,7 +9,7 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.node import door, following, publishing, routing, sweeping, turning
+from plugins.node import door, following, publishing, reaching, routing, sweeping, turning
 
 PAUSE = 1.0  # seconds after a failure
 FULL_LOOK = 180.0  # seconds between two looks at all containers: docker's events tell what changes between
@@ -44,6 +44,7 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
             gevent.spawn(again, "watching the processes", lambda: watch(store, api.service.FOLDER, stale, told)),
             gevent.spawn(again, "settling who runs what", lambda: _settle(publisher, told)),
             gevent.spawn(again, "following the routes", lambda: follow(follower, stale)),
+            gevent.spawn(again, "reaching other nodes", lambda: reach(follower, stale)),
             gevent.spawn(again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
             gevent.spawn(again, "turning logs over", _turn_over),
             gevent.spawn(again, "catching up on images", _catch_up),
@@ -161,6 +162,16 @@ def watch(store, folder: str, *stale: Event) -> None:
         while newer is None:
             newer = store.watch(folder, token)
         token = newer
+
+
+def reach(follower: following.Follower, stale: Event) -> None:
+    """Have the follower look again when other backends are out of reach than before."""
+    while True:
+        lost = reaching.lost(follower.candidates(), reaching.silent, accepts)
+        if lost != follower.lost:
+            follower.lost = lost
+            stale.set()
+        gevent.sleep(RENEWAL)
 
 
 def follow(follower: following.Follower, stale: Event) -> None:

@@ -16,7 +16,8 @@ class Follower:
     """Keeps `router` in step with the routes in the store, and says there how far it came.
 
     `accepts` tries to connect to a backend. A route that is broken, or that the router refuses, stays as it was and
-    stops no other.
+    stops no other. `lost` are the backends that are out of reach, as the agent finds from time to time: whatever is told
+    of them, they get no requests while their app has others.
     """
 
     def __init__(
@@ -26,7 +27,9 @@ class Follower:
         self._applied: dict[str, api.Route] = {}
         self._state: dict[str, str] = {}  # app -> digest of the document that is applied
         self._refused: dict[str, str] = {}  # app -> digest and reason
-        self._known: dict[str, api.Backend] = {}  # by process
+        self.lost: frozenset[api.Backend] = frozenset()
+        self._known: dict[str, api.Backend] = {}  # by process, of those that a route names
+        self._told: frozenset[api.Backend] = frozenset()
         self._probed: dict[api.Backend, tuple[float, bool]] = {}
         self._routes = Parsed(lambda path, text: routing.from_document(_app(path), tomllib.loads(text)))
         self._services = Parsed(_process)
@@ -37,9 +40,11 @@ class Follower:
         """Apply what has changed. Raises errors.Unavailable when the store or the router does not answer."""
         documents = texts(self._store, routing.FOLDER)
         running = processes(self._store, self._services)
+        self._told = frozenset(one.backend for one in running.values() if one.state == "running" and one.address)
+        running = {name: one for name, one in running.items() if one.backend not in self.lost}
         self._routes.keep(documents)
-        for path, text in documents.items():
-            self._follow(path, text, running)
+        named = {name for path, text in documents.items() for name in self._follow(path, text, running)}
+        self._known = {name: known for name, known in self._known.items() if name in named}
         wanted = {_app(path) for path in documents}
         for app in set(self._router.routes()) - wanted:
             self._router.remove(app)
@@ -48,10 +53,16 @@ class Follower:
         self._refused = {app: said for app, said in self._refused.items() if app in wanted}
         self._tell()
 
-    def _follow(self, path: str, text: str, running: dict[str, "api.Process"]) -> None:
-        app = _app(path)
+    def candidates(self) -> "frozenset[api.Backend]":
+        """All backends that requests may go to, if they can be reached."""
+        return self._told | frozenset(self._known.values())
+
+    def _follow(self, path: str, text: str, running: dict[str, "api.Process"]) -> list[str]:
+        """The processes that the route names; none where it cannot be read."""
+        app, names = _app(path), []
         try:
             route = self._routes.of(path, text)
+            names = [one.process for one in route.backends]
             found = routing.backends(list(route.backends), running, self._known, self._probe)
             self._known |= {one.process: one for one in found if one.process}
             route = routing.with_backends(route, found)
@@ -67,8 +78,11 @@ class Follower:
             if self._refused.get(app) != f"{routing.digest(text)} {said}":
                 api.output.warn(f"{app} is routed as before: {said}")
             self._refused[app] = f"{routing.digest(text)} {said}"
+        return names
 
     def _probe(self, backend: "api.Backend") -> bool:
+        if backend in self.lost:
+            return False
         at, found = self._probed.get(backend, (-PROBE_AGAIN, False))
         if self._clock() - at >= PROBE_AGAIN:
             found = self._accepts(backend)

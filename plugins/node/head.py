@@ -52,6 +52,7 @@ def _follow(found: "api.cluster.ClusterSettings") -> bool:
         gevent.spawn(agent.again, "watching the routes", lambda: agent.watch(store, routing.FOLDER, stale)),
         gevent.spawn(agent.again, "watching the processes", lambda: agent.watch(store, api.service.FOLDER, stale)),
         gevent.spawn(agent.again, "following the routes", lambda: agent.follow(follower, stale)),
+        gevent.spawn(agent.again, "reaching the nodes", lambda: agent.reach(follower, stale)),
         gevent.spawn(agent.again, "lending commits", lambda: _lend(store)),
         gevent.spawn(agent.again, "watching the releases", lambda: _catch_up(store, "apps")),
         gevent.spawn(agent.again, "watching the keys", lambda: _catch_up(store, "users", "--keys")),

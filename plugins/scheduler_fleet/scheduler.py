@@ -14,7 +14,9 @@ from collections.abc import Collection
 from minipaas_lib import api
 from plugins.scheduler_fleet import client, handover, images, machines, nodes, poller, units
 
-PLACED = 20.0  # seconds until fleet must have found a machine for a unit: its engine looks every two
+# Seconds until fleet must have found a machine for a unit. Its engine looks every two; but a machine that has just been
+# lost is given units, too, until it counts as lost: after fleet's TTL, which cluster:cloud-config sets to 60.
+PLACED = 75.0
 SETTLED = 8.0  # seconds until a failure that fleet tells of is one of this start: its agents act every five
 LINGER = 30.0  # ... and until "failed" is: a machine's last word of a former unit of the name, fleet's TTL long
 STARTED = 300.0  # seconds until the agent of that machine must tell of the process

@@ -152,9 +152,15 @@ class Cluster:
         docker("unpause", self.node(name).container)
 
     def cut_off(self, name: str, what: str = "all") -> None:
-        """Drop what goes between a node and the network: "all", or only "etcd" (to and from the other members)."""
+        """Drop what goes between a node and the network: "all", only "etcd" (to and from the other members), or only
+        "web" (new connections to the node, but those to etcd, fleet and the agent).
+        """
         self.heal(name)
         node = self.node(name)
+        if what == "web":
+            match = ["-p", "tcp", "--syn", "-m", "multiport", "!", "--dports", f"{ETCD_PORTS},{FLEET_PORT},7390"]
+            node.exec("iptables", "-w", "-t", "raw", "-A", "PREROUTING", "-i", "eth0", *match, "-j", "DROP")
+            return
         ports = [[]]
         if what == "etcd":
             ports = [["-p", "tcp", "-m", "multiport", end, ETCD_PORTS] for end in ("--dports", "--sports")]
@@ -246,7 +252,7 @@ class Cluster:
             "ADDRESS": node.address,
             "CLUSTER": "mpc-" + self.name,
             "MEMBERS": ",".join(f"{other.name}=http://{other.address}:2380" for other in self.nodes),
-            "FLEET_ETCD_SERVERS": '["http://127.0.0.1:2379"]',
+            "FLEET_ETCD_SERVERS": ",".join(["http://127.0.0.1:2379", *(other.etcd for other in self.nodes)]),
             "FLEET_ETCD_REQUEST_TIMEOUT": "3",
             "FLEET_PUBLIC_IP": node.address,
             "FLEET_METADATA": metadata,

@@ -276,6 +276,35 @@ def test_a_node_is_cut_off_from_etcd_and_comes_back(cluster, started):
     assert load.total > 10 and not load.failed and len(load.cut) <= 2
 
 
+def test_a_node_out_of_reach_slows_no_request_down_for_long(cluster, started):
+    """Its processes are still told of, as those of a node that has just been lost; a try to connect takes two seconds."""
+    process = started[0]
+    node = cluster.node(process.node)
+    others = [one for one in cluster.nodes if one is not node]
+
+    def led_to() -> list[bool]:
+        [(_, port)] = process.backend.ports
+        conf = ("docker", "exec", ROUTER, "cat", "/var/lib/minipaas/nginx/live/blog.conf")
+        return [f"{process.address}:{port}" in one.exec(*conf) for one in others]
+
+    until("all to lead there", lambda: led_to() == [True, True])
+    with Load(others) as load:
+        began = time.monotonic()
+        cluster.cut_off(node.name, "web")
+        try:
+            until("none to lead there", lambda: led_to() == [False, False], 30)
+            print(f"not led there after {time.monotonic() - began:.1f} s")
+            time.sleep(1.5)  # nginx's former workers end
+            before = load.total
+            time.sleep(3)
+            assert load.total - before > 50, "no request waits"
+            assert api.scheduler().refresh(process).started == process.started, "it was told of all the while"
+        finally:
+            cluster.heal(node.name)
+        until("all to lead there again", lambda: led_to() == [True, True], 30)
+    assert load.total > 10 and not load.failed and not load.cut
+
+
 def test_etcd_loses_its_quorum_for_a_while(cluster, started):
     with Load(cluster.nodes) as load:
         for node in cluster.nodes[:2]:

@@ -31,6 +31,13 @@ def test_a_member_keeps_etcd():
     }
 
 
+def test_members_of_an_etcd_whose_peers_use_other_ports():
+    coreos = read("a", {"a": "http://10.0.0.1:7001", "b": "http://[fd00::2]:2381/", "c": "http://etcd.example.org"})["coreos"]
+    assert coreos["etcd2"]["advertise-client-urls"] == "http://10.0.0.1:2379"
+    asked = "http://127.0.0.1:2379,http://10.0.0.1:2379,http://[fd00::2]:2379,http://etcd.example.org:2379"
+    assert coreos["fleet"]["etcd-servers"] == asked
+
+
 def test_any_other_node_asks_the_members_through_a_proxy():
     etcd = read("node4")["coreos"]["etcd2"]
     assert etcd["proxy"] == "on" and etcd["initial-cluster"] == CLUSTER
@@ -42,6 +49,8 @@ def test_what_every_node_starts():
     assert found["hostname"] == "node1"
     assert found["coreos"]["fleet"]["metadata"] == "node=node1,disk=ssd"
     assert found["coreos"]["fleet"]["agent-ttl"] == "60s"
+    asked = "http://127.0.0.1:2379,http://10.0.0.1:2379,http://10.0.0.2:2379,http://10.0.0.3:2379"
+    assert found["coreos"]["fleet"]["etcd-servers"] == asked, "one member of etcd that is away is no loss"
     units = {unit["name"]: unit for unit in found["coreos"]["units"]}
     assert list(units) == ["docker.service", "etcd2.service", "fleet.socket", "fleet.service"]
     assert all(unit["command"] == "start" and unit["enable"] is True for unit in units.values())

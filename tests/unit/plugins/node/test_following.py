@@ -116,6 +116,39 @@ def test_a_broken_route_stays_as_it_was_and_stops_no_other(store, table, followe
     assert "blog is routed as before" in said and capsys.readouterr().err == "", "it is said once"
 
 
+def test_a_process_out_of_reach_gets_no_requests_while_there_are_others(store, table, follower):
+    """Its node tells of it for a minute more, and a try to connect would take its time from each request."""
+    far = dataclasses.replace(PROCESS, name="blog_v3.web.2", index=2, address="10.0.0.2", node="node2")
+    publishing.Publisher(store, Docker(far), "node2", Clock()).look()
+    put(store, both := dataclasses.replace(ONE, backends=(PROCESS.backend, far.backend)))
+    follower.look()
+    assert table.table["blog"] == both and follower.candidates() == {PROCESS.backend, far.backend}
+    follower.lost = frozenset([far.backend])
+    follower.look()
+    assert table.table["blog"].backends == (PROCESS.backend,) and far.backend in follower.candidates()
+    store.delete(f"{api.service.FOLDER}/blog/{far.name}")  # what was told of it expires: it is not waited for
+    follower.look()
+    assert table.table["blog"].backends == (PROCESS.backend,) and far.backend in follower.candidates()
+    follower.lost = frozenset([far.backend, PROCESS.backend])
+    follower.look()
+    assert table.table["blog"] == both, "the last ones are kept"
+    follower.lost = frozenset()
+    publishing.Publisher(store, Docker(far), "node2", Clock()).look()
+    follower.look()
+    assert table.table["blog"] == both, "it is back"
+
+
+def test_what_no_route_names_is_forgotten(store, table, follower):
+    put(store, ONE)
+    follower.look()
+    store.delete(f"{api.service.FOLDER}/blog/{PROCESS.name}")
+    follower.look()
+    assert follower.candidates() == {PROCESS.backend}
+    put(store, dataclasses.replace(ONE, generation="v9", backends=()))
+    follower.look()
+    assert follower.candidates() == frozenset()
+
+
 def test_signs_of_life(store, table):
     clock = Clock()
     follower = following.Follower(store, table, "node1", lambda backend: False, clock)
