@@ -267,9 +267,23 @@ def test_a_node_that_is_shut_down_in_order_gives_its_units_away_first(cluster, f
         cluster.boot(node.name)
 
 
-def test_a_node_without_its_etcd_says_so_and_another_answers(cluster, fleet):
+def test_a_node_whose_member_of_etcd_is_away_asks_the_others(cluster, fleet):
     node = cluster.nodes[0]
     alone = Fleet(node.fleet)
+    node.exec("systemctl", "stop", "etcd.service")
+    try:
+        assert alone.submit("a.service", SLEEP, INACTIVE) is True
+        time.sleep(15)  # longer than its TTL
+        assert len(alone.machines()) == len(fleet.machines()) == 3, "nobody misses it"
+    finally:
+        node.exec("systemctl", "start", "etcd.service")
+        cluster.wait_ready()
+
+
+def test_a_node_that_reaches_no_etcd_says_so_and_another_answers(cluster, fleet):
+    node = cluster.nodes[0]
+    alone = Fleet(node.fleet)
+    cluster.cut_off(node.name, "etcd")
     node.exec("systemctl", "stop", "etcd.service")
     try:
         for call in (alone.machines, alone.units, lambda: alone.submit("a.service", SLEEP, INACTIVE)):
@@ -277,6 +291,7 @@ def test_a_node_without_its_etcd_says_so_and_another_answers(cluster, fleet):
                 call()
         assert fleet.submit("a.service", SLEEP, INACTIVE) is True
     finally:
+        cluster.heal(node.name)
         node.exec("systemctl", "start", "etcd.service")
         cluster.wait_ready()
 
