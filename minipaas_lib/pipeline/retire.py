@@ -125,10 +125,9 @@ def finish(app: str, *names: str) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         stopping = {name: pool.submit(scheduler.stop, process) for name, process in there.items()}
     failures = {name: error for name, outcome in stopping.items() if (error := outcome.exception())}
+    gone = set(names) - failures.keys()
     with contextlib.suppress(errors.NotFound):  # the app itself may have gone meanwhile
-        documents.edit(
-            open_store(), path(app), lambda document: [document.pop(name, None) for name in names if name not in failures]
-        )
+        documents.edit(open_store(), path(app), lambda document: [document.pop(name, None) for name in gone])
     for error in failures.values():
         raise error
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, store
-from minipaas_lib.pipeline import apps, change, engines, journal, lifecycle, locks, recover, releases, retire, trash
+from minipaas_lib.pipeline import apps, change, engines, journal, lifecycle, recover, releases, retire
 from minipaas_lib.store import documents
 
 WEB_AND_WORKER = {"web": "serve", "worker": "work"}
@@ -330,99 +330,6 @@ def test_restore_routes_to_what_runs_even_if_not_all_starts(blog):
     assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1"]
 
 
-# -- retiring ------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def clock(monkeypatch):
-    """Time that passes when somebody sleeps."""
-    now = [1_000_000.0]
-    monkeypatch.setattr(retire.time, "time", lambda: now[0])
-    monkeypatch.setattr(retire.time, "sleep", lambda seconds: now.__setitem__(0, now[0] + seconds))
-    return now
-
-
-def test_retiring_waits_and_then_stops(blog, clock):
-    change.change("blog", "config", set_config("1"))
-    retire.run("blog")
-    assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"] and retire.waiting("blog") == set()
-    assert clock[0] == pytest.approx(1_000_000 + 30, abs=2)
-    stopped = [name for method, name in blog.scheduler.calls if method == "stop"]
-    assert stopped == ["blog_v1.worker.1", "blog_v1.web.1"], "what takes no requests need not wait"
-
-
-def test_processes_that_take_long_to_stop_do_so_at_the_same_time(blog, clock, monkeypatch):
-    change.change("blog", "scale", scale(web=3))
-    change.change("blog", "config", set_config("1"))
-    stop, at_once = blog.scheduler.stop, threading.Barrier(3)
-
-    def slow(process, timeout=None):
-        if process.process_type == "web":
-            at_once.wait(20)
-        stop(process, timeout)
-
-    monkeypatch.setattr(blog.scheduler, "stop", slow)
-    retire.run("blog")
-    assert not at_once.broken and retire.waiting("blog") == set()
-    assert sorted(blog.scheduler.names()) == [f"blog_v3.web.{n}" for n in (1, 2, 3)] + ["blog_v3.worker.1"]
-
-
-def test_one_that_cannot_be_stopped_stands_in_no_others_way(blog, clock, monkeypatch):
-    change.change("blog", "config", set_config("1"))
-    stop = blog.scheduler.stop
-
-    def away(process, timeout=None):
-        if process.process_type == "worker" and clock[0] < 1_000_040:
-            raise errors.Unavailable("docker does not answer")
-        stop(process, timeout)
-
-    monkeypatch.setattr(blog.scheduler, "stop", away)
-    with pytest.raises(errors.Unavailable, match="docker"):
-        retire.finish("blog", "blog_v1.web.1", "blog_v1.worker.1")
-    assert retire.waiting("blog") == {"blog_v1.worker.1"} and "blog_v1.web.1" not in blog.scheduler.names()
-    retire.run("blog")
-    assert retire.waiting("blog") == set() and clock[0] == pytest.approx(1_000_040, abs=2)
-
-
-def test_what_a_drain_took_during_a_failed_deploy_is_not_missed(blog, clock, monkeypatch, capsys):
-    change.change("blog", "config", set_config("1"))
-    start = blog.scheduler.start
-
-    def after_the_drain(spec):
-        retire.run("blog")
-        return start(spec)
-
-    monkeypatch.setattr(blog.scheduler, "start", after_the_drain)
-    blog.scheduler.crashing = {"web"}
-    with pytest.raises(errors.DeployFailed):
-        change.change("blog", "config", set_config("2"))
-    said = capsys.readouterr().err
-    assert "v2 is still live" in said and "again" not in said
-    assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"]
-
-
-def test_one_retires_at_a_time(blog):
-    change.change("blog", "config", set_config("1"))
-    with store.open_store().lock("retire/blog", locks.holder()):
-        retire.run("blog")
-    assert retire.waiting("blog") == {"blog_v1.web.1", "blog_v1.worker.1"}
-
-
-def test_the_next_command_goes_on_retiring(blog):
-    change.change("blog", "config", set_config("1"))
-    blog.spawned.clear()
-    with locks.app_lock("blog"):
-        assert blog.spawned == ["blog"]
-
-
-def test_retiring_of_a_destroyed_app_ends(blog, clock):
-    change.change("blog", "config", set_config("1"))
-    trash.destroy("blog", now=True)
-    retire.run("blog")
-    retire.finish("blog", "blog_v1.web.1")
-    assert store.open_store().list("apps") == []
-
-
 def fail_to_sync(monkeypatch, path: str, times: int = 1) -> list:
     """A disk that gives EIO after the document at `path` has its new name."""
     kept, left = store.open_store(), [None] * times
@@ -460,33 +367,3 @@ def test_a_disk_that_fails_before_the_release_is_named_live(blog, monkeypatch):
         change.change("blog", "config", set_config("2"))
     assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1 and app_text() == before
     assert releases.load("blog", 2).status == "failed" and journal.unfinished("blog") is None
-
-
-@pytest.mark.parametrize("silent", [1, 40])
-def test_retiring_goes_on_when_the_store_answers_again(blog, clock, monkeypatch, silent):
-    """Nobody else would: the command that noted the processes is over."""
-    change.change("blog", "config", set_config("1"))
-    read, left = retire._read, [silent]
-
-    def silent_for_a_while(app):
-        if clock[0] > 1_000_010 and left[0]:
-            left[0] -= 1
-            raise errors.Unavailable("etcd does not answer")
-        return read(app)
-
-    monkeypatch.setattr(retire, "_read", silent_for_a_while)
-    retire.run("blog")
-    assert left == [0] and retire.waiting("blog") == set()
-    assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"]
-
-
-def test_retiring_ends_where_the_store_stays_away(blog, clock, monkeypatch):
-    change.change("blog", "config", set_config("1"))
-
-    def silent(app):
-        raise errors.Unavailable("etcd does not answer")
-
-    monkeypatch.setattr(retire, "_read", silent)
-    with pytest.raises(errors.Unavailable):
-        retire.run("blog")
-    assert clock[0] == pytest.approx(1_000_000 + retire.PATIENCE, abs=3)
