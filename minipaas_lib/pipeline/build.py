@@ -6,9 +6,10 @@ from minipaas_lib import errors, names, output
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build
-from minipaas_lib.pipeline import apps, journal
+from minipaas_lib.pipeline import apps, journal, postmortem
 from minipaas_lib.pipeline import context as trees
 
+BEFORE, AFTER = "before anything was built", "after the build"  # what fails then, fails not "while building"
 
 def build_image(app: App, context: str, commit: str, number: int) -> Build:
     """Let the first builder that can make an image of the context."""
@@ -19,10 +20,12 @@ def build_image(app: App, context: str, commit: str, number: int) -> Build:
     output.info(f"builder {builder}: {why.strip()}")
     journal.add(app.name, builder=builder)
     manager.call("before_build", app=app, context=context, commit=commit)
-    build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
+    with postmortem.phase("while building"):
+        build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
     if build is None:
         raise errors.BuildFailed(f"no plugin builds with {builder}", "plugin:list")
-    manager.call("after_build", app=app, build=build, commit=commit)
+    with postmortem.phase(AFTER):
+        manager.call("after_build", app=app, build=build, commit=commit)
     for note in build.notes:
         output.info(note)
     return build

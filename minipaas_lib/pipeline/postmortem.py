@@ -50,6 +50,11 @@ def advice(process: Process, seen: Diagnosis) -> str:
         return "let the app listen on 0.0.0.0"
     if seen.state == "running" and ports:
         return f"let the app listen on $PORT, or: config:set {process.app} PORT={ports[0]}"
+    if seen.state == "running" and process.port and not seen.error:
+        return (
+            f"does it serve no requests? Then call its type worker in the Procfile (and: ps:scale {process.app} worker=1), or: "
+            f"checks:skip {process.app} {process.process_type}; what it printed: logs:failed {process.app}"
+        )
     return f"logs:failed {process.app}"
 
 

@@ -73,7 +73,7 @@ def deploy_commit(
         journal.begin(name, "rollout", release=number, previous=previous, commit=commit, reason=reason, branch=branch)
         begun = time.monotonic()
         try:
-            with postmortem.phase("while building"):
+            with postmortem.phase(build.BEFORE):
                 with journal.step(name, "keep the commit"):
                     repository.keep_commit(name, commit, number)
                 app, release = build_release(change.edited(present, edit), live, number, commit, reason)
@@ -105,21 +105,22 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         seconds = max(round(time.monotonic() - begun, 1), 0.1)  # 0 is no build at all
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    tasks = of_build(commands, about)
-    commands.pop("release", None)
-    made = Build(made.image, made.builder, commands or made.commands, made.port, made.notes)
-    if not made.commands:
-        raise errors.BuildFailed("the image has no command and there is no Procfile", "add CMD to the Dockerfile, or a Procfile with: web: <command>")
-    if live is None and about:
-        app = adopt_app_json(app, about)
-    app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
-    checks = {kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()}
-    release = compose.release_of(app, number, made, commit, tasks, reason, checks)
-    release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
-    manager.call("before_release", app=app, release=release)
-    with journal.step(app.name, "write the release"):
-        releases.write(release)
-    return app, release
+    with postmortem.phase(build.AFTER):
+        tasks = of_build(commands, about)
+        commands.pop("release", None)
+        made = Build(made.image, made.builder, commands or made.commands, made.port, made.notes)
+        if not made.commands:
+            raise errors.BuildFailed("the image has no command and there is no Procfile", "add CMD to the Dockerfile, or a Procfile with: web: <command>")
+        if live is None and about:
+            app = adopt_app_json(app, about)
+        app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
+        checks = {kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()}
+        release = compose.release_of(app, number, made, commit, tasks, reason, checks)
+        release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
+        manager.call("before_release", app=app, release=release)
+        with journal.step(app.name, "write the release"):
+            releases.write(release)
+        return app, release
 
 
 def parse(context: str, name: str, parser, absent):

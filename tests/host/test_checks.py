@@ -89,7 +89,7 @@ def test_a_command_is_run_inside_and_a_crash_ends_the_wait_at_once(host, app, re
 def test_what_app_json_gets_wrong_is_said_before_the_build(host, app, repo):
     repo.commit(app__json=checks(web=[{"path": "no-slash"}]))
     refused = repo.push(ok=False)
-    said_once(refused.stderr, "app.json: healthchecks.web[0].path must start with /", "v1 failed while building; nothing was live before")
+    said_once(refused.stderr, "app.json: healthchecks.web[0].path must start with /", "v1 failed before anything was built; nothing was live before")
 
 
 def test_skip_does_not_wait_and_disable_stops_first_and_says_so(host, app, repo):

@@ -23,6 +23,7 @@ CASES = [
     (seen("exited", 137), "for want of memory", "logs:failed blog"),
     (seen(error="exec: no such file"), "web could not run: exec: no such file", "logs:failed blog"),
     (seen(), "web does not listen on port 5000", "logs:failed blog"),
+    (seen(), "web does not listen on port 5000", "call its type worker in the Procfile (and: ps:scale blog worker=1), or: checks:skip blog web"),
     (seen(listening=[("0.0.0.0", 3000)]), "web listens on port 3000, but PORT is 5000", "config:set blog PORT=3000"),
     (seen(listening=[("127.0.0.1", 5000)]), "web listens on 127.0.0.1:5000 only", "let the app listen on 0.0.0.0"),
     (seen(listening=[("::1", 5000), ("127.0.0.53", 5000)]), "listens on 127.0.0.1:5000 only", "0.0.0.0"),
