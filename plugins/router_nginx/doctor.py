@@ -1,7 +1,6 @@
 """Look for what is broken in nginx, in the order in which a request meets it."""
 
 import os
-import stat
 
 from minipaas_lib import api
 from plugins.router_nginx import files
@@ -17,7 +16,7 @@ _FILES_BESIDE = 200
 def host_findings(host: nginx.Host) -> list["api.Finding"]:
     """The parts of nginx that all apps share. What is behind a broken part is not looked at."""
     findings = []
-    for look in (_binary, _include, _pages, _valid, _running, _open_files):
+    for look in (_binary, _include, _valid, _running, _open_files):
         findings.append(look(host))
         if not findings[-1].ok:
             break
@@ -59,38 +58,6 @@ def _include(host: nginx.Host) -> "api.Finding":
     if not files.read(main):
         return api.Finding("nginx: include", False, f"{main} is empty or missing", _INSTALL)
     return api.Finding("nginx: include", True, f"nginx reads {main}")
-
-
-def _pages(host: nginx.Host) -> "api.Finding":
-    """nginx's workers read the pages as www-data, so others must be able to."""
-    folder = os.path.join(host.place.folder, "pages")
-    for path in _parents(folder):
-        if not _others_may(path, stat.S_IXOTH):
-            return api.Finding(
-                "nginx: pages", False, f"nginx's workers may not enter {path}", f"as root: chmod o+x {path}"
-            )
-    for name in ("404.html", "502.html", "503.html"):
-        path = os.path.join(folder, name)
-        if not _others_may(path, stat.S_IROTH):
-            return api.Finding(
-                "nginx: pages", False, f"nginx's workers may not read {path}", f"as root: chmod o+r {path}"
-            )
-    return api.Finding("nginx: pages", True, "the error pages are readable")
-
-
-def _parents(path: str) -> list[str]:
-    found = []
-    while path not in ("/", ""):
-        found.insert(0, path)
-        path = os.path.dirname(path)
-    return found
-
-
-def _others_may(path: str, bit: int) -> bool:
-    try:
-        return bool(os.stat(path).st_mode & bit)
-    except OSError:
-        return False
 
 
 def _valid(host: nginx.Host) -> "api.Finding":

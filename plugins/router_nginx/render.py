@@ -6,20 +6,21 @@ import zlib
 from typing import NamedTuple
 
 from minipaas_lib import api
-from plugins.router_nginx import allowed, settings, syntax, template
+from plugins.router_nginx import allowed, pages, settings, syntax, template
 
 PROOF_DOMAIN = ".route.minipaas.invalid"  # what nginx is asked for the proof of an app's route (RFC 6761: nobody's)
 GENERATION = "[A-Za-z0-9._-]{1,128}"
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
 _HEAD = "# minipaas app={app} generation={generation} ports={ports}\n"
+NO_FOLDER = "/nonexistent/minipaas"  # never made
 _NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, ports:set\n\n"
 
 
 class Place(NamedTuple):
     """Where nginx's things are, and where it listens."""
 
-    folder: str  # ours: main.conf, live/, pages/
+    folder: str  # ours: main.conf, live/
     logs: str
     port: int = 80  # the one that every host answers on
     ipv6: bool = True
@@ -64,14 +65,41 @@ def custom(route: "api.Route", values: dict) -> str:
 
 
 def _with_ours(directive: syntax.Directive, values: dict) -> syntax.Directive:
-    """A server block with the app's log files and our error pages, which a template cannot name itself."""
+    """A server block with the app's log files and our error pages, which a template cannot name itself.
+
+    Its `root` is a folder that is not there: where a location names nothing that answers, nginx looks for a file, and
+    no path leads through that folder to one, whatever a rewrite makes of it.
+    """
     if directive.name != "server":
         return directive
-    pages = (_made("internal"), _made("alias", values["pages"] + "/"), _made("default_type", "text/html"))
-    ours = [_made("error_log", values["error_log"]), _made("location", "^~", "/.minipaas-pages/", block=pages)]
+    page = (
+        _made("internal"), _made("default_type", "text/html"), _made("add_header", "Cache-Control", "no-store", "always"),
+        _made("return", "404", "$minipaas_page"),
+    )  # fmt: skip
+    ours = [
+        _made("root", NO_FOLDER),
+        _made("error_log", values["error_log"]),
+        _made("location", "^~", "/.minipaas-pages/", block=page),
+    ]
     if all(inner.name != "access_log" for inner in directive.block):
         ours.append(_made("access_log", values["access_log"], "minipaas"))
-    return directive._replace(block=(*ours, *directive.block))
+    return directive._replace(block=(*ours, *directive.block, *_error_pages(directive.block)))
+
+
+def _error_pages(block: tuple) -> list[syntax.Directive]:
+    """What nginx itself has to say, after what the template says of it; not where it has nginx replace the app's answers."""
+    if any(inner.name == "proxy_intercept_errors" and inner.arguments == ("on",) for inner in _all(block)):
+        return []
+    return [
+        _made("error_page", *pages.OF_APPS.split(), "/.minipaas-pages/"),
+        _made("error_page", "494", "=400", "/.minipaas-pages/"),
+    ]
+
+
+def _all(block: tuple):
+    for directive in block:
+        yield directive
+        yield from _all(directive.block or ())
 
 
 def _made(name: str, *arguments: str, block: tuple | None = None) -> syntax.Directive:
@@ -87,7 +115,7 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
     hash_sizes = [f"{name} {size}" for name, size in sizes.items() if name not in set_elsewhere]
     values = {
         "addresses": place.listens(place.port),
-        "pages": f"{place.folder}/pages",
+        "pages": {status: page(status) for status in pages.PAGES},
         "live": live,
         "hash_sizes": hash_sizes,
     }
@@ -96,7 +124,13 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
 
 def port_file(port: int, place: Place) -> str:
     """The file that answers unknown hosts on a further port."""
-    return _jinja("port.conf.j2", {"port": port, "addresses": place.listens(port), "pages": f"{place.folder}/pages"})
+    return _jinja("port.conf.j2", {"port": port, "addresses": place.listens(port)})
+
+
+def page(status: int) -> str:
+    """The page of a status as one word of nginx's configuration."""
+    title, text = pages.PAGES[status]
+    return syntax.quote(_jinja("page.html.j2", {"title": title, "text": text}))
 
 
 def server_address(address: str, port: int) -> str:
@@ -164,7 +198,7 @@ def _values(route: "api.Route", place: Place) -> dict:
         "settings": settings.complete(route.settings),
         "access_log": f"{place.logs}/{route.app}-access.log",
         "error_log": f"{place.logs}/{route.app}-error.log",
-        "pages": f"{place.folder}/pages",
+        "page_statuses_of_apps": pages.OF_APPS,
         "proof_name": route.app + PROOF_DOMAIN,
         "proof_addresses": place.listens(place.port),
     }

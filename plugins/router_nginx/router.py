@@ -78,18 +78,14 @@ class NginxRouter:
             self._rehearsed = shape(text, route)
 
     def install(self) -> None:
-        """Write main.conf and the pages where they differ. The installer reloads nginx."""
-        for folder in (self.host.place.folder, self.host.live, os.path.join(self.host.place.folder, "pages")):
+        """Write main.conf where it differs. The installer reloads nginx."""
+        for folder in (self.host.place.folder, self.host.live):
             if not os.path.isdir(folder):
                 os.makedirs(folder)
                 os.chmod(folder, 0o755)
-        wanted = {"main.conf": self.main_file(self.host.live).encode()}
-        for name in ("404.html", "502.html", "503.html"):
-            wanted[f"pages/{name}"] = api.paths.resource(f"nginx/pages/{name}")
-        for name, content in wanted.items():
-            path = os.path.join(self.host.place.folder, name)
-            if (files.read(path) or "").encode() != content:
-                files.write(path, content, 0o644)  # nginx's workers read the pages as www-data
+        path, content = os.path.join(self.host.place.folder, "main.conf"), self.main_file(self.host.live)
+        if files.read(path) != content:
+            files.write(path, content, 0o644)
 
     def main_file(self, live: str) -> str:
         return render.main_file(self.host.place, live, self._set_elsewhere())

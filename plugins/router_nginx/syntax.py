@@ -38,7 +38,7 @@ def dump(tree, indent: str = "") -> str:
     """The text of directives; parse() of it gives the same tree, lines aside."""
     lines = []
     for directive in tree:
-        head = indent + " ".join(_quote(word) for word in (directive.name, *directive.arguments))
+        head = indent + " ".join(quote(word) for word in (directive.name, *directive.arguments))
         if directive.block is None:
             lines.append(head + ";\n")
         else:
@@ -46,7 +46,8 @@ def dump(tree, indent: str = "") -> str:
     return "".join(lines)
 
 
-def _quote(word: str) -> str:
+def quote(word: str) -> str:
+    """A word as nginx reads it back. Variables stay variables."""
     if _PLAIN.fullmatch(word):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

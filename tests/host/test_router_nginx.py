@@ -76,6 +76,8 @@ class App(http.server.BaseHTTPRequestHandler):
                 self.connection.sendall(data)
             self.close_connection = True
             return
+        if self.path == "/silent":
+            time.sleep(1)
         status = 502 if self.path == "/own-502" else 200
         body = (self.server.said + "\n" + str(self.headers)).encode()
         self.send_response(status)
@@ -229,6 +231,40 @@ def test_the_app_sees_who_asked(app):
     assert "X-Forwarded-For: 6.6.6.6, 127.0.0.1\n" in body
     assert "X-Forwarded-Proto: https\n" in body
     assert "X-Forwarded-Port: 443\n" in body
+
+
+def raw(port: int, request: bytes) -> str:
+    """All that nginx answers to these bytes until it closes the connection, or pauses."""
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+        connection.sendall(request)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        while part := connection.recv(65536):
+            answer += part
+    return answer.decode(errors="replace")
+
+
+@pytest.mark.parametrize("host", ["blog.example.org", "nobody.example.org"])
+def test_what_nginx_refuses_has_a_page_of_ours(app, host):
+    app.router.apply(app.route(settings={"client-max-body-size": "1k"}))
+    head = f"Host: {host}\r\n"
+    for status, request, words in (
+        ("400 Bad Request", "GET / HTTP/1.1\r\nno header\r\n" + head, "cannot be understood"),
+        ("400 Bad Request", "bad line\r\n", "cannot be understood"),
+        ("400 Bad Request", "GET / HTTP/1.1\r\n" + head + "X: " + "x" * 9000 + "\r\n", "cannot be understood"),
+        ("400 Bad Request", "GET / HTTP/1.1\r\nX: " + "x" * 9000 + "\r\n" + head, "cannot be understood"),
+        ("413 Request Entity", "POST / HTTP/1.1\r\n" + head + "Content-Length: 9000000\r\n", "too large"),
+        ("414 Request-URI", "GET /" + "x" * 9000 + " HTTP/1.1\r\n" + head, "address is too long"),
+    ):
+        answer = raw(app.port, (request + "\r\n").encode())
+        assert answer.startswith("HTTP/1.1 " + status) and words in answer, (request[:40], answer[:300])
+        assert "text/html" in answer.partition("\r\n\r\n")[0] and "nginx" not in answer.partition("\r\n\r\n")[2]
+
+
+def test_an_app_that_is_slow_gets_the_504_page(app):
+    app.router.apply(app.route(settings={"proxy-read-timeout": "200ms"}))
+    status, _, body = app.get("blog.example.org", "/silent")
+    assert status == 504 and "takes too long" in body
 
 
 def test_an_app_without_processes_gets_the_503_page(app):
@@ -491,9 +527,6 @@ def test_doctor_names_the_first_broken_link_and_the_fix(app):
     assert first_bad().fix.endswith("ps:restore blog")
     app.router.apply(app.route())
 
-    os.chmod(f"{app.host.place.folder}/pages/404.html", 0o600)
-    assert first_bad().part == "nginx: pages"
-    os.chmod(f"{app.host.place.folder}/pages/404.html", 0o644)
     app.stop()
     assert first_bad().part == "nginx: daemon"
     app.start()

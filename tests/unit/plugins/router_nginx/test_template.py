@@ -43,7 +43,8 @@ def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
     assert "server_tokens off" not in made.partition("# What `minipaas` asks")[0]
     assert "access_log /var/log/nginx/blog-access.log minipaas;" in made
     assert "error_log /var/log/nginx/blog-error.log;" in made
-    assert "alias /var/lib/minipaas/nginx/pages/;" in made
+    assert "return 404 $minipaas_page;" in made and "error_page 400 413" in made
+    assert "root /nonexistent/minipaas;" in made
     assert "server_name blog.route.minipaas.invalid;" in made
 
 
