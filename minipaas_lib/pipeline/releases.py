@@ -1,6 +1,7 @@
 """The releases of an app in the store, and which one is live."""
 
 import dataclasses
+import re
 from collections.abc import Iterator
 
 from minipaas_lib import errors, output
@@ -117,7 +118,7 @@ def live(app: str) -> Release | None:
         text = open_store().read(f"apps/{app}/live").text
     except errors.NotFound:
         return None
-    if not text.strip().isdigit():
+    if not re.fullmatch("[0-9]{1,9}", text.strip()):
         raise errors.BadConfig(f"apps/{app}/live in the store holds no release number", "write the number of the release that serves there")
     return load(app, int(text))
 

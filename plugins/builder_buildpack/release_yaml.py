@@ -19,13 +19,13 @@ def parse(data: bytes) -> dict[str, dict[str, str] | list[str]]:
     if len(data) > SIZE_LIMIT:
         raise api.errors.InvalidFile("bin/release printed more than 64 KiB", "correct the buildpack")
     try:
-        lines = data.decode("utf-8-sig").splitlines()
+        lines = re.split("\r\n|\n|\r", data.decode("utf-8-sig"))  # YAML's line breaks, and no others
     except UnicodeDecodeError:
         raise api.errors.InvalidFile("bin/release printed what is not UTF-8", "correct the buildpack") from None
     found: dict[str, dict[str, str] | list[str]] = {}
     top, inner = "", None  # the top-level key we are below, and the indentation there
     for number, line in enumerate(lines, 1):
-        line = line.rstrip()
+        line = line.rstrip(" \t")
         text = line.lstrip(" ")
         if not text or text.startswith("#") or line in ("---", "...", "--- {}", "{}"):
             continue
@@ -66,7 +66,7 @@ def _item(found: dict, top: str, text: str, number: int) -> None:
     if text.startswith("- "):
         if here and isinstance(here, dict):
             raise _wrong(number, "a list item in a map")
-        found[top] = [*here, _scalar(text[2:].strip(), number)]
+        found[top] = [*here, _scalar(text[2:].strip(" \t"), number)]
         return
     if isinstance(here, list):
         raise _wrong(number, "a map entry in a list")
@@ -80,7 +80,7 @@ def _pair(text: str, number: int) -> tuple[str, str]:
     found = re.fullmatch(_KEY, text)
     if not found:
         raise _wrong(number, "it is no `key: value`")
-    return _scalar(found["key"], number), _without_comment((found["value"] or "").strip())
+    return _scalar(found["key"], number), _without_comment((found["value"] or "").strip(" \t"))
 
 
 def _without_comment(value: str) -> str:
@@ -102,7 +102,7 @@ def _scalar(value: str, number: int) -> str:
     elif quote and (quote in _NOT_PLAIN or re.search(r":(\s|$)", value)):
         text = None
     else:
-        text = re.split(r"[ \t]#", value, maxsplit=1)[0].rstrip()
+        text = re.split(r"[ \t]#", value, maxsplit=1)[0].rstrip(" \t")
     if text is None or re.search("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", text):
         raise _wrong(number, "it is not plain text on one line")
     return text

@@ -121,7 +121,7 @@ def with_user(passwd: bytes, group: bytes) -> dict[str, bytes]:
         ("passwd", passwd, b"app:x:%s:%s:app:/app:/bin/sh\n" % (uid, uid)),
         ("group", group, b"app:x:%s:\n" % uid),
     ):
-        rows = [row.split(b":") for row in data.splitlines()]
+        rows = [row.split(b":") for row in data.split(b"\n")]
         if not any(len(row) > 2 and row[2] == uid for row in rows):
             found[name] = data + (b"" if not data or data.endswith(b"\n") else b"\n") + line
     return found

@@ -12,11 +12,12 @@ from collections.abc import Callable
 
 from minipaas_lib import api
 from plugins.builder_dockerfile import client as clients
-from plugins.builder_dockerfile import foreign, progress, settings
-from plugins.builder_dockerfile.job import Job, ca_file, check, command_line, environment, hider, image_file
+from plugins.builder_dockerfile import foreign, frontend, progress, settings
+from plugins.builder_dockerfile.job import Job, ca_file, check, command_line, dockerfile, environment, hider, image_file
 
 _STOP_TIMEOUT = 10  # seconds the client has to cancel the build
 _PENDING_LIMIT = 64 * 1024  # bytes of a line that has no end yet
+_IGNORE_LIMIT = 1 << 20  # bytes of a .dockerignore
 _DOWN = re.compile(
     "cannot connect to the docker daemon|error during connect|permission denied while trying to connect", re.IGNORECASE
 )
@@ -33,6 +34,7 @@ def build(job: Job) -> "api.Build":
     watch.before()
     scratch = _scratch(job)
     try:
+        _fill(scratch, client, job)
         image_id = _run(client, job, scratch, watch)
         config = (foreign.inspect(client, image_id) or {}).get("Config")
         if config is None:
@@ -49,12 +51,12 @@ def build(job: Job) -> "api.Build":
 def _run(client: clients.Client, job: Job, scratch: str, watch: foreign.Watch) -> str:
     """Let the docker client build; the ID of the image."""
     words = progress.BuildKitProgress() if client.buildkit else progress.ClassicProgress()
-    hide = hider(job)
+    hide, shift, name = hider(job), job.source.shift, os.path.basename(job.path)
 
     def feed(line: str) -> None:
-        line = progress.clean(hide(line))
         if client.buildkit:
             watch.line(line)
+        line = frontend.counted_back(progress.clean(hide(line)), shift, name)
         for shown in words.feed(line):
             api.output.info(shown)
 
@@ -70,11 +72,21 @@ def _scratch(job: Job) -> str:
     It is not beside the context: what is there may be of the repository.
     """
     os.makedirs(api.paths.work(), mode=0o700, exist_ok=True)
-    scratch = tempfile.mkdtemp(prefix=f"{job.app}.v{job.number}.", dir=api.paths.work())
+    return tempfile.mkdtemp(prefix=f"{job.app}.v{job.number}.", dir=api.paths.work())
+
+
+def _fill(scratch: str, client: clients.Client, job: Job) -> None:
+    """Write what the client is to read beside the context."""
+    files = {dockerfile(scratch, job): job.source.content}
     if job.ca:
-        with open(os.open(ca_file(scratch), os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="ascii") as file:
-            file.write(job.ca)
-    return scratch
+        files[ca_file(scratch)] = job.ca.encode("ascii")
+    if client.buildkit:  # it looks for this one beside the Dockerfile, before it takes the .dockerignore of the context
+        ignored = api.repository.read_file(job.context, job.path + ".dockerignore", _IGNORE_LIMIT)
+        files |= {} if ignored is None else {dockerfile(scratch, job) + ".dockerignore": ignored}
+    os.mkdir(os.path.dirname(dockerfile(scratch, job)), 0o700)
+    for path, data in files.items():
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
 
 
 def stream(

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from minipaas_lib import api
-from plugins.builder_dockerfile import sources
+from plugins.builder_dockerfile import frontend, sources
 from plugins.builder_dockerfile.client import Client
 from plugins.builder_dockerfile.job import Job
 
@@ -26,12 +26,7 @@ class Watch:
 
     def before(self) -> None:
         """Raises errors.BuildFailed for another app's image, and for a frontend that is not docker's."""
-        if sources.is_json(self._job.text):
-            raise api.errors.BuildFailed("the Dockerfile is a JSON document", "begin it with FROM")
-        for frontend in sources.frontends(self._job.text):
-            if not sources.is_docker_frontend(frontend):
-                said = f"the Dockerfile is to be read by {api.names.safe(frontend)}, and only docker/dockerfile may do that"
-                raise api.errors.BuildFailed(said, "remove the line # syntax=..., or: # syntax=docker/dockerfile:1")
+        _check_frontend(self._job.source.syntax)
         named = sources.references(self._job.text, self._job.args)
         if len(named) > _MOST:
             raise api.errors.BuildFailed(
@@ -41,7 +36,7 @@ class Watch:
             self._look("$" not in reference and reference, reference)
 
     def line(self, line: str) -> None:
-        """A line of BuildKit's output. Raises errors.BuildFailed as before()."""
+        """A line of BuildKit's output, with nothing hidden or cut yet. Raises errors.BuildFailed as before()."""
         if found := _TAKES_UP.match(line):
             self._look(found[1], found[1])
 
@@ -84,6 +79,17 @@ class Watch:
     @property
     def _app(self):
         return api.app(self._job.app)
+
+
+def _check_frontend(syntax: str) -> None:
+    """Raises errors.BuildFailed for a program that may not read a Dockerfile here."""
+    hint = "write instead, or remove it: # syntax=docker/dockerfile:1"
+    if syntax and not frontend.is_dockers(syntax):
+        said = f"the Dockerfile is to be read by {api.names.safe(syntax)}, and only docker/dockerfile or a tag of it may do that"
+        raise api.errors.BuildFailed(said, hint)
+    if syntax and not frontend.is_recent(syntax):
+        said = f"the Dockerfile is to be read by {api.names.safe(syntax)}, which does not keep the cache mounts of apps apart"
+        raise api.errors.BuildFailed(said, hint)
 
 
 def inspect(client: Client, reference: str) -> dict | None:

@@ -40,7 +40,7 @@ def build_image(app, builder, context, commit, release):
             f"there is no {api.names.safe(path)[1:-1]} in commit {commit[:10]}",
             f"commit it, or: builder-dockerfile:set {app.name} dockerfile-path <path>",
         )
-    return build.build(job.job_of(app, context, commit, release, text.decode("utf-8", "replace")))
+    return build.build(job.job_of(app, context, commit, release, text))
 
 
 @api.hookimpl

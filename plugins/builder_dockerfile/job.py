@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass, field
 
 from minipaas_lib import api
-from plugins.builder_dockerfile import settings
+from plugins.builder_dockerfile import frontend, namespace, settings
 from plugins.builder_dockerfile.client import Client
 
 CA_SECRET = "minipaas-ca"
@@ -23,7 +23,8 @@ class Job:
     commit: str
     context: str  # the folder
     path: str = settings.DEFAULT_PATH  # of the Dockerfile in it
-    text: str = ""  # the Dockerfile's
+    dockerfile: bytes = b""  # what it holds
+    namespace: str = ""  # of its cache mounts
     target: str = ""  # the stage; empty: the last
     args: dict[str, str] = field(default_factory=dict, repr=False)
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
@@ -36,8 +37,17 @@ class Job:
     def tag(self) -> str:
         return f"minipaas/{self.app}:v{self.number}"
 
+    @property
+    def text(self) -> str:
+        return self.dockerfile.decode("utf-8", "replace")
 
-def job_of(app, context: str, commit: str, number: int, text: str) -> Job:
+    @property
+    def source(self) -> frontend.Source:
+        """The Dockerfile as docker gets it."""
+        return frontend.guarded(self.dockerfile)
+
+
+def job_of(app, context: str, commit: str, number: int, dockerfile: bytes) -> Job:
     """The build that an app's settings ask for. Raises errors.BuildFailed for a secret that its config has not."""
     config, more = api.merged_config(app), api.build_settings(app)
     absent = [name for name in settings.secrets(app) if name not in config]
@@ -47,9 +57,9 @@ def job_of(app, context: str, commit: str, number: int, text: str) -> Job:
             said, f"config:set {app.name} {absent[0]}=..., or: builder-dockerfile:set {app.name} secrets"
         )
     args = {name: value for name, value in more["environment"].items() if not settings.steers(name)}
-    args |= {name: config[name] for name in settings.build_args(app) if name in config}
+    args |= {name: config[name] for name in settings.build_args(app) if name in config and not settings.steers(name)}
     return Job(
-        app=app.name, number=number, commit=commit, context=context, path=settings.dockerfile_path(app), text=text,
+        app=app.name, number=number, commit=commit, context=context, path=settings.dockerfile_path(app), dockerfile=dockerfile, namespace=namespace.of(app),
         target=settings.target(app), args=args, secrets={name: config[name] for name in settings.secrets(app)},
         ca=more["ca"], no_cache=settings.no_cache(app), timeout=settings.timeout(app),
         docker_config=api.call("docker_config", app=app) or "",
@@ -78,13 +88,15 @@ def command_line(client: Client, job: Job, scratch: str) -> list[str]:
     """
     command = [client.path, *(["--config", job.docker_config] if job.docker_config else []), "build"]
     command += ["--progress=plain"] if client.buildkit else ["--force-rm"]
-    command += ["--tag", job.tag, "--iidfile", image_file(scratch), "--file", os.path.join(job.context, job.path)]
+    command += ["--tag", job.tag, "--iidfile", image_file(scratch), "--file", dockerfile(scratch, job)]
     command += ["--label", f"minipaas.app={job.app}", "--label", f"minipaas.commit={job.commit}"]
     command += ["--target", job.target] if job.target else []
     command += ["--no-cache"] if job.no_cache else []
     for name in sorted(job.args):
         command += ["--build-arg", name]
     if client.buildkit:
+        command += ["--build-arg", f"BUILDKIT_CACHE_MOUNT_NS={job.namespace}"]
+        command += ["--build-arg", f"BUILDKIT_SYNTAX={job.source.syntax}"] if job.source.syntax else []
         for index, name in enumerate(sorted(job.secrets)):
             command += ["--secret", f"id={name},env={_SECRET_VARIABLE}{index}"]
         command += ["--secret", f"id={CA_SECRET},src={ca_file(scratch)}"] if job.ca else []
@@ -110,7 +122,7 @@ def environment(client: Client, job: Job) -> dict[str, str]:
 
 def hider(job: Job):
     """A function str -> str that hides secrets in a line of output, and passwords of proxies and registries."""
-    words = {line.strip() for value in job.secrets.values() for line in value.splitlines()}
+    words = {line.strip() for value in job.secrets.values() for line in value.split("\n")}
     for value in job.args.values():
         words |= set(re.findall(r"//([^/@\s]+)@", value))
     found = sorted((word for word in words if len(word) >= _SHORTEST_HIDDEN), key=len, reverse=True)
@@ -123,6 +135,11 @@ def hider(job: Job):
 def image_file(scratch: str) -> str:
     """Where the docker client writes the ID of the image."""
     return os.path.join(scratch, "image")
+
+
+def dockerfile(scratch: str, job: Job) -> str:
+    """Where the Dockerfile lies that docker reads. Its name is the repository's: docker's messages repeat that."""
+    return os.path.join(scratch, "dockerfile", os.path.basename(job.path))
 
 
 def ca_file(scratch: str) -> str:

@@ -1,43 +1,19 @@
 """Which images a Dockerfile builds on. Pure.
 
 Parsers of Dockerfiles differ (how lines continue, here-documents, quotes), so a text is read in every way that one of
-them may: what is found too much harms nobody, because it only matters where it is another app's image.
+them may: what is found too much harms nobody, because it only matters where it is another app's image. Words end at what Go
+takes for a space (unicode.IsSpace); Python's own split() and strip() know more of them.
 """
 
 import re
 
-_DIRECTIVE = re.compile(r"[ \t]*(?:#|//)[ \t]*syntax[ \t]*=[ \t]*(\S+)", re.IGNORECASE)
+_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
 _VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-+])([^}$]*))?\}|(\w+))")
 # The line continues: of docker up to 20.10, and of later ones, where an escaped escape is none.
 _CONTINUES = [
     re.compile(start + escape + r"[ \t]*$") for escape in (r"\\", "`") for start in ("", f"(?:^|[^{escape}])")
 ]
 _LONGEST = 2000  # characters of a reference; values that double each other would fill the memory
-
-
-def frontends(text: str) -> list[str]:
-    """The images that are to read the Dockerfile: `# syntax=docker/dockerfile:1` among the comments at its top."""
-    found = []
-    for line in text.lstrip("\ufeff").splitlines():
-        if line.strip() and not line.lstrip().startswith(("#", "//")):
-            break
-        if match := _DIRECTIVE.match(line):
-            found.append(match[1])
-    return found
-
-
-def is_json(text: str) -> bool:
-    """Whether it is a JSON document, which BuildKit lets name a frontend too, and no Dockerfile is."""
-    return text.lstrip("\ufeff \t\r\n").startswith("{")
-
-
-def is_docker_frontend(reference: str) -> bool:
-    """Whether it is docker's own, which can do what a Dockerfile says and nothing else."""
-    return bool(
-        re.fullmatch(
-            r"(?:(?:index\.)?docker\.io/)?docker/dockerfile(?:-upstream)?(?:[:@][A-Za-z0-9.:@_-]+)?", reference
-        )
-    )
 
 
 def references(text: str, arguments: dict[str, str]) -> list[str]:
@@ -65,7 +41,7 @@ def _joined(lines: list[str], continues: re.Pattern) -> list[str]:
     found: list[str] = []
     pending: list[str] | None = None
     for line in lines:
-        if line.lstrip().startswith("#") or (pending is not None and not line.strip()):
+        if line.lstrip(_SPACES).startswith("#") or (pending is not None and not line.strip(_SPACES)):
             continue
         pending = [] if pending is None else pending
         if continues.search(line):
@@ -84,16 +60,16 @@ def _of_view(lines: list[str], arguments: dict[str, str]) -> list[str]:
     for line in lines:
         word, _, rest = _bare(line).partition(" ")
         while word == "onbuild":
-            word, _, rest = rest.strip().partition(" ")
+            word, _, rest = rest.partition(" ")
             word = word.lower()
         if word == "arg" and not began:
-            for piece in rest.split():
+            for piece in _words(rest):
                 name, given, value = piece.partition("=")
                 if name in arguments or given:
                     known[name] = arguments.get(name, _filled(value, known))
         elif word == "from":
             began = True
-            words = [piece for piece in rest.split() if not piece.startswith("--")]
+            words = [piece for piece in _words(rest) if not piece.startswith("--")]
             if words and (image := _filled(words[0], known)).lower() not in stages | {"scratch"}:
                 found.append(image)
             if len(words) > 2 and words[1].lower() == "as":
@@ -108,7 +84,7 @@ def _of_view(lines: list[str], arguments: dict[str, str]) -> list[str]:
 def _flags(rest: str) -> list[str]:
     """The images of --from=... and of --mount=...,from=... at the beginning of an instruction's arguments."""
     found = []
-    for word in rest.split():
+    for word in _words(rest):
         if not word.startswith("--"):
             break
         key, _, value = word[2:].partition("=")
@@ -116,13 +92,17 @@ def _flags(rest: str) -> list[str]:
             found.append(value)
         elif key.lower() == "mount":
             fields = (field.partition("=") for field in value.split(","))
-            found += [named for name, _, named in fields if name.strip().lower() == "from"]
+            found += [named for name, _, named in fields if name.strip(_SPACES).lower() == "from"]
     return [image for image in found if image]
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(" ") if word]
 
 
 def _bare(line: str) -> str:
     """The line without quotes and escapes, its first word in lower case, one kind of space."""
-    plain = re.sub(r"""["'\\`]""", "", re.sub(r"[\s\0]+", " ", line)).strip()
+    plain = re.sub(r"""["'\\`]""", "", re.sub(f"[{_SPACES}\0]+", " ", line)).strip(" ")
     word, space, rest = plain.partition(" ")
     return word.lower() + space + rest
 

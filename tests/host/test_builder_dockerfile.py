@@ -185,3 +185,58 @@ def test_this_host_builds_with_buildkit_though_a_newer_client_comes_first_on_pat
     assert client.find().buildkit or all(
         not client._can_buildkit(path) for path in client.candidates(os.environ["PATH"])
     )
+
+
+EVIL = ["#\fsyntax=evil.invalid/x", "#\u2028syntax=evil.invalid/x", "#\x1csyntax=evil.invalid/x", "#\vsyntax\v=\vevil.invalid/x", "// syntax=evil.invalid/x"]
+
+
+@pytest.mark.parametrize("line", EVIL)
+def test_no_line_has_another_program_read_the_dockerfile(context, line):
+    """BuildKit would ask evil.invalid for it, and fail for that."""
+    dockerfile = line + "\n" + HEAD + 'CMD ["/bin/busybox"]\n'
+    if line.startswith("//"):
+        with pytest.raises(errors.BuildFailed, match="dockerfile parse error line 1: unknown instruction: //"):
+            run_build(context, dockerfile)
+        return
+    assert run_build(context, dockerfile).commands == {"web": ""}
+
+
+def test_dockers_frontend_is_taken_where_it_is_asked_for(context):
+    """There is no registry here: that it is asked for shows in how the build fails."""
+    with pytest.raises(errors.BuildFailed, match="docker/dockerfile:1"):
+        run_build(context, "# syntax=docker/dockerfile:1\n" + HEAD)
+
+
+def test_an_escape_directive_counts_and_errors_name_the_lines_of_the_repository(context):
+    assert run_build(context, "# escape=`\nFROM `\nscratch\nCOPY busybox `\n/bin/busybox\nCMD [\"/bin/busybox\"]\n").commands
+    with pytest.raises(errors.BuildFailed, match="dockerfile parse error line 4: unknown instruction: FORM"):
+        run_build(context, "# escape=`\n" + HEAD + "FORM x\n", 2)
+
+
+def test_classic_builds_have_the_same_dockerfile(context, monkeypatch):
+    monkeypatch.setattr(client, "find", lambda: client.Client(CLIENT, False))
+    with pytest.raises(errors.BuildFailed, match="parse error line 3: unknown instruction: FORM"):
+        run_build(context, HEAD + "FORM x\n")
+    with pytest.raises(errors.BuildFailed, match="failed to parse Dockerfile: ENV must have two arguments"):
+        run_build(context, HEAD + "ENV a\n")
+
+
+def test_a_dockerignore_of_the_dockerfile_counts_and_copies_of_it_are_the_repositorys(context):
+    (context / "kept").write_text("kept")
+    (context / "left-out").write_text("x")
+    (context / "Dockerfile.dockerignore").write_text("left-out\n")
+    text = "FROM scratch\nCOPY . /\nCMD [\"/busybox\", \"cat\", \"/Dockerfile\", \"/left-out\"]\n"
+    made = run_build(context, text)
+    ran = docker("run", "--rm", "--network=none", made.image)
+    assert ran.stdout == text and "/left-out" in ran.stderr
+
+
+def test_no_app_reads_or_poisons_the_cache_mount_of_another(context, capsys):
+    step = 'RUN --mount=type=cache,id=pip,target=/cache ["/bin/busybox", "sh", "-c", "/bin/busybox cat /cache/*; /bin/busybox echo {0} >/cache/{0}"]\n'
+    for number, (name, word) in enumerate([("cache-a", "of-a"), ("cache-b", "of-b"), ("cache-a", "again")], 1):
+        app = api.App(name, {"created": name})
+        run_build(context, HEAD + step.format(word) + 'CMD ["/bin/busybox"]\n', number, app)
+        docker("image", "rm", "-f", f"minipaas/{name}:v{number}")
+        said = capsys.readouterr().err
+        printed = [line.strip() for line in said.splitlines() if line.strip() in ("of-a", "of-b", "again")]
+        assert printed == (["of-a"] if word == "again" else []), said

@@ -368,3 +368,10 @@ def test_a_release_that_hangs_is_ended_and_named(tmp_path):
     code, said, reason = driven(tmp_path, detect="echo Slow", compile="echo compiled", release="sleep 300")
     assert code == 1 and "-----> Slow app detected (https://example.org/pack.git)\ncompiled\n" in said
     assert reason == "bin/release of https://example.org/pack.git failed or took more than 1 seconds"
+
+
+def test_only_line_breaks_of_yaml_end_a_line():
+    """Python's splitlines() knows more of them, and a command may hold those."""
+    said = "default_process_types:\r\n  web: a\u2028b\x85c\r  worker: d\u2003\n".encode()
+    assert release_yaml.parse(said) == {"default_process_types": {"web": "a\u2028b\x85c", "worker": "d\u2003"}}
+    assert upload.with_user(b"x:x:1\rapp:x:32767:\n", b"g:x:32767:\n").keys() == {"passwd"}

@@ -81,7 +81,7 @@ def test_candidates_are_absolute_and_each_once(tmp_path):
 
 
 DOCKER, CLASSIC = client.Client("/usr/bin/docker", True), client.Client("/usr/bin/docker", False)
-JOB = job.Job("blog", 3, "abc", "/w/c", "a/Dockerfile", args={"TOKEN": "s3cret"})
+JOB = job.Job("blog", 3, "abc", "/w/c", "a/Dockerfile", args={"TOKEN": "s3cret"}, namespace="of-blog")
 
 
 def test_no_value_of_a_build_argument_stands_in_the_command_line(monkeypatch):
@@ -89,8 +89,8 @@ def test_no_value_of_a_build_argument_stands_in_the_command_line(monkeypatch):
     monkeypatch.setenv("BUILDKIT_PROGRESS", "tty")
     assert job.command_line(DOCKER, JOB, "/w/s") == [
         "/usr/bin/docker", "build", "--progress=plain", "--tag", "minipaas/blog:v3", "--iidfile", "/w/s/image", "--file",
-        "/w/c/a/Dockerfile", "--label", "minipaas.app=blog", "--label", "minipaas.commit=abc", "--build-arg", "TOKEN",
-        "/w/c",
+        "/w/s/dockerfile/Dockerfile", "--label", "minipaas.app=blog", "--label", "minipaas.commit=abc", "--build-arg", "TOKEN",
+        "--build-arg", "BUILDKIT_CACHE_MOUNT_NS=of-blog", "/w/c",
     ]  # fmt: skip
     env = job.environment(DOCKER, JOB)
     assert env["TOKEN"] == "s3cret" and env["DOCKER_BUILDKIT"] == "1"
@@ -125,7 +125,7 @@ def test_without_buildkit_secrets_are_refused_and_the_rest_goes_without(tmp_path
 def test_a_secret_that_the_config_has_not_is_told(tmp_path):
     app = api.App("blog", {"config": {"A": "1"}, "builder-dockerfile": {"secrets": ["A", "B"]}})
     with pytest.raises(errors.BuildFailed, match="blog has no config B"):
-        job.job_of(app, str(tmp_path), "abc", 3, "")
+        job.job_of(app, str(tmp_path), "abc", 3, b"")
 
 
 def test_settings_of_builds_come_beneath_the_apps_own_arguments(monkeypatch):
@@ -133,16 +133,16 @@ def test_settings_of_builds_come_beneath_the_apps_own_arguments(monkeypatch):
         "config": {"HTTP_PROXY": "http://mine:1"}, "builder-dockerfile": {"build-args": ["HTTP_PROXY"]},
         "builder": {"http-proxy": "http://theirs:1", "npm-registry": "https://npm.test/"},
     }  # fmt: skip
-    made = job.job_of(api.App("blog", document), "/w/c", "abc", 3, "")
+    made = job.job_of(api.App("blog", document), "/w/c", "abc", 3, b"")
     assert made.args == {"HTTP_PROXY": "http://mine:1", "http_proxy": "http://theirs:1", "NPM_CONFIG_REGISTRY": "https://npm.test/"}
     monkeypatch.setattr(api, "build_settings", lambda app: {"environment": {"LD_PRELOAD": "x", "A": "1"}, "ca": ""})
-    assert job.job_of(api.App("blog", {}), "/w/c", "abc", 3, "").args == {"A": "1"}
+    assert job.job_of(api.App("blog", {}), "/w/c", "abc", 3, b"").args == {"A": "1"}
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r*"), min_size=6).filter(lambda text: len(text.strip()) >= 6), st.text())
 def test_a_secret_is_hidden_wherever_it_stands(secret, around):
     hide = job.hider(dataclasses.replace(JOB, args={}, secrets={"A": f"{secret}\nsecond-line"}))
-    lines = secret.splitlines()
+    lines = secret.split("\n")
     if len(lines) == 1:
         assert secret.strip() not in hide(around.replace(secret.strip(), "") + secret)
     assert "second-line" not in hide("xsecond-linex")
@@ -235,3 +235,31 @@ def test_a_dockerfile_that_is_a_link_is_refused(tmp_path):
     (tmp_path / "Dockerfile").symlink_to("/etc/passwd")
     with pytest.raises(errors.InvalidFile, match="symbolic link"):
         hooks.detect_builder(api.App("blog"), str(tmp_path))
+
+
+def test_a_secret_is_hidden_whole_whatever_ends_a_line_elsewhere():
+    hide = job.hider(dataclasses.replace(JOB, args={}, secrets={"A": "abc\x1cdef\u2028ghi"}))
+    assert hide("it is abc\x1cdef\u2028ghi") == "it is ***"
+
+
+def test_no_argument_of_a_user_steers_buildkit(monkeypatch):
+    """Not even one that a document of an earlier version names."""
+    document = {"config": {"BUILDKIT_SYNTAX": "evil", "A": "1"}, "builder-dockerfile": {"build-args": ["A", "BUILDKIT_SYNTAX"]}}
+    made = job.job_of(api.App("blog", document), "/w/c", "abc", 3, b"# syntax=docker/dockerfile:1\nFROM x\n")
+    assert made.args == {"A": "1"}
+    command = job.command_line(DOCKER, made, "/w/s")
+    assert "BUILDKIT_SYNTAX=docker/dockerfile:1" in command and "evil" not in " ".join(command)
+    assert not [word for word in job.command_line(CLASSIC, made, "/w/s") if "BUILDKIT" in word]
+
+
+def test_what_buildkit_takes_up_is_looked_at_before_secrets_are_hidden(tmp_path, monkeypatch):
+    """Else a secret of that very name would hide another app's image."""
+    monkeypatch.setattr(client, "find", lambda: DOCKER)
+    seen = []
+    monkeypatch.setattr(build.foreign.Watch, "before", lambda self: None)
+    monkeypatch.setattr(build.foreign.Watch, "line", lambda self, line: seen.append(line))
+    monkeypatch.setattr(build, "stream", lambda command, env, feed, timeout: feed("#3 [internal] load metadata for docker.io/minipaas/victim:v1") or 1)
+    with pytest.raises(errors.BuildFailed):
+        build.build(dataclasses.replace(JOB, context=str(tmp_path), secrets={"A": "minipaas/victim"}))
+    assert seen == ["#3 [internal] load metadata for docker.io/minipaas/victim:v1"]
+    assert os.listdir(api.paths.work()) == []
