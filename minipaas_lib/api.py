@@ -43,6 +43,7 @@ _MODULES = {
     "LogLine": ("bus.engines", "LogLine"),
     "Detached": ("bus.engines", "Detached"),
     "activate": ("vendor", "activate"),
+    "end_with_key": ("admission", "end_with_key"),
     "store": ("store", "open_store"),
     "open_cluster": ("store", "open_cluster"),
     "copy_store": ("store.copy", "copy"),

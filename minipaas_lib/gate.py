@@ -6,15 +6,24 @@ It is on the path of every push and every command, so git is let through before 
 import os
 import sys
 
-from minipaas_lib import paths
+from minipaas_lib import admission, paths
 
 GIT_VERBS = ("git-receive-pack", "git-upload-pack")
 TRANSFERS = ("internal-sftp", "sftp-server", "scp", "rsync", "git-upload-archive")
 
 
-def enter(key: str) -> int:
-    """Run what the client of the SSH key named `key` asked for; does not return for git."""
+def enter(key: str, fingerprint: str = "") -> int:
+    """Run what the client of the SSH key named `key` asked for; does not return for git.
+
+    fingerprint: str, that of the key by which sshd let the client in; empty in lines that an earlier version wrote.
+    """
     os.environ["MINIPAAS_KEY"] = key
+    os.environ["MINIPAAS_FINGERPRINT"] = fingerprint
+    if not admission.is_admitted(key, fingerprint):
+        from minipaas_lib import cli
+
+        error = admission.denied(key)
+        return cli.fail(error.message, error.hint, error.exit_code)
     asked = os.environ.get("SSH_ORIGINAL_COMMAND", "")
     verb, _, rest = asked.strip().partition(" ")
     if verb in GIT_VERBS:

@@ -53,6 +53,17 @@ def plugin_data(plugin: str) -> str:
     return os.path.join(root(), "plugin-data", plugin)
 
 
+def authorized_keys() -> str:
+    """The file in which sshd looks for the keys of paas; empty where that user is missing.
+
+    A scratch world (MINIPAAS_ROOT) has a file of its own, so that no test lets anybody in.
+    """
+    if "MINIPAAS_ROOT" in os.environ:
+        return os.environ.get("MINIPAAS_AUTHORIZED_KEYS") or os.path.join(root(), "ssh", "authorized_keys")
+    home = os.path.expanduser(f"~{PAAS_USER}")
+    return "" if home.startswith("~") else os.path.join(home, ".ssh", "authorized_keys")
+
+
 def program() -> str:
     """The command that git hooks, sshd and cron run: the zipapp installed on this host, or this checkout."""
     return os.environ.get("MINIPAAS_PROGRAM", "/usr/local/bin/minipaas")

@@ -13,6 +13,8 @@ _PIECE = 1 << 16  # bytes
 def show(app: str, number: int, follow: bool) -> None:
     """Print the output of a build, and with `follow` what comes until it ends. Raises FileNotFoundError."""
     with open(ledger.output_path(app, number), "rb") as file:
+        if follow:
+            api.end_with_key()
         rest = b""
         while True:
             goes_on = follow and is_going_on(app, number)  # asked before reading: nothing said meanwhile is missed

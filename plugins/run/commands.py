@@ -39,6 +39,7 @@ _words = click.argument("words", nargs=-1, required=True, metavar="<command>..."
 @_words
 def run(pairs, no_tty, ttl_seconds, app, words):
     spec = _spec(app, words, pairs)
+    api.end_with_key()
     tty = not no_tty and os.isatty(0) and os.isatty(1)
     return api.scheduler().run(spec, interactive=True, tty=tty, ttl=ttl_seconds)
 
@@ -135,6 +136,7 @@ def run_logs(app, name, tail, num):
         raise api.errors.NotFound(f"{app} has no detached one-off process", f"run:detached {app} <command>")
     if tail:
         detached.leave_with_reader()
+        api.end_with_key()
         found = api.scheduler().stream(chosen[-1].process, num)
     else:
         found = api.scheduler().logs([one.process for one in chosen], num)

@@ -265,7 +265,7 @@ class DockerScheduler:
         try:
             words = [*self._launcher(now), *(command or [self._shell(now)])]
             return attached.execute(self.daemon, now.name, words, tty, session)
-        except api.errors.Cancelled:
+        except (api.errors.Cancelled, api.errors.Denied):
             with contextlib.suppress(docker.errors.APIError, api.errors.Unavailable), client.answering():
                 attached.hang_up(self.daemon.connect(), now.id, session)
             raise

@@ -11,37 +11,34 @@ _OURS = 'command="minipaas --key '
 
 
 def location() -> str:
-    """Where sshd looks for the keys of paas. Raises errors.BadConfig.
-
-    A scratch world (MINIPAAS_ROOT) has a file of its own, so that no test lets anybody in.
-    """
-    if "MINIPAAS_ROOT" in os.environ:
-        return os.environ.get("MINIPAAS_AUTHORIZED_KEYS") or os.path.join(api.paths.root(), "ssh", "authorized_keys")
-    home = os.path.expanduser(f"~{api.paths.PAAS_USER}")
-    if home.startswith("~"):
+    """Where sshd looks for the keys of paas. Raises errors.BadConfig."""
+    path = api.paths.authorized_keys()
+    if not path:
         raise api.errors.BadConfig(f"there is no user {api.paths.PAAS_USER} on this host", "sudo ./install.sh")
-    return os.path.join(home, ".ssh", "authorized_keys")
+    return path
 
 
 def line(name: str, key) -> str:
     """The line of one key (see public_key.PublicKey).
 
     `restrict` forbids all that ssh offers beside the command; `pty` is for run and enter. The command has no path:
-    the login shell git-shell finds it in ~/git-shell-commands.
+    the login shell git-shell finds it in ~/git-shell-commands. It names the key itself too, so that a connection that
+    is open already ends with its key (see minipaas_lib.admission).
     """
-    return f'restrict,pty,{_OURS}{name}" {key.line}'
+    return f'restrict,pty,{_OURS}{name} {key.fingerprint}" {key.line}'
 
 
 def render(present: str, keys: list[tuple[str, object]]) -> str:
-    """The file's new text: the lines that are not ours, then one for each (name, key)."""
+    """The file's new text: the lines that are not ours, then one for each (name, key), in the order of the names."""
     others = [text for text in present.split("\n") if text.strip() and _OURS not in text]
-    return "".join(text + "\n" for text in [*others, *(line(name, key) for name, key in keys)])
+    ours = [line(name, key) for name, key in sorted(keys, key=lambda pair: pair[0])]
+    return "".join(text + "\n" for text in [*others, *ours])
 
 
 def is_current(keys: list[tuple[str, object]]) -> bool:
-    """Whether the file says what the store says. Raises OSError."""
-    present = _read(location())
-    return render(present, keys) == present
+    """Whether sshd lets in exactly the keys of the store, in whatever order. Raises OSError."""
+    ours = [text for text in _read(location()).split("\n") if _OURS in text]
+    return sorted(ours) == sorted(line(name, key) for name, key in keys)
 
 
 def write(keys: list[tuple[str, object]]) -> bool:

@@ -58,6 +58,9 @@ def ssh_keys_list(format, name):
 def ssh_keys_remove(name, fingerprint):
     """Take the right to use this host from an SSH key. What it has deployed stays.
 
+    A connection of it that is open can type nothing more, and what follows there ends within a minute: logs -t, run,
+    enter. A deploy that is under way goes on.
+
     \b
     e.g.: ssh-keys:remove anna
           ssh-keys:remove --fingerprint SHA256:UxcR...

@@ -95,10 +95,10 @@ class Host:
         return ["ssh", "-F", "none", "-i", str(self.key), "-p", self.port, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
                 "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", *options]
 
-    def ssh(self, *words: str, input: str = "", ok: bool = True, timeout: float = 240, raw: str | None = None, options=()):
+    def ssh(self, *words: str, input: str = "", ok: bool = True, timeout: float = 240, raw: str | None = None, options=(), encoding: str = "utf-8"):
         """Run one of our commands over ssh, its words quoted for the far side; `raw` is sent as it is."""
         line = raw if raw is not None else " ".join(shlex.quote(word) for word in words)
-        done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input.encode(), capture_output=True, timeout=timeout)
+        done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input.encode(encoding), capture_output=True, timeout=timeout)
         done.stdout, done.stderr = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))  # \r stays \r
         if ok:
             assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"

@@ -62,3 +62,44 @@ def test_a_stranger_gets_nowhere(host, tmp_path):
     command = host.ssh_command()
     command[command.index("-i") + 1] = str(tmp_path / "id")
     assert subprocess.run([*command, "paas@127.0.0.1", "apps:list"], capture_output=True, timeout=30).returncode == 255
+
+
+def test_a_key_that_is_removed_ends_with_what_it_has_open(host, app, repo, tmp_path):
+    """Over a connection that stays open (ControlMaster), where sshd does not look at the key again."""
+    repo.commit(Procfile="web: echo up; exec httpd -f -p $PORT -h /www\n")
+    repo.push()
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "id"], check=True)
+    guest = f"guest-{app}"
+    host.ssh("ssh-keys:add", guest, input=(tmp_path / "id.pub").read_text())
+    command = host.ssh_command("-o", "ControlMaster=auto", "-o", f"ControlPath={tmp_path}/mux", "-o", "ControlPersist=60")
+    command[command.index("-i") + 1] = str(tmp_path / "id")
+
+    def guest_types(line):
+        return subprocess.run([*command, "paas@127.0.0.1", line], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    assert guest_types(f"apps:exists {app}").returncode == 0
+    words = [*command, "paas@127.0.0.1", f"logs -t {app}"]
+    follower = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert "up" in follower.stdout.readline()
+        host.ssh("ssh-keys:remove", guest)
+        for line in (f"apps:exists {app}", f"git-upload-pack '{app}'", f"git-receive-pack '{app}'"):
+            refused = guest_types(line)
+            assert refused.returncode == 77 and f"the key {guest} may not use this host any more" in refused.stderr, refused
+        _, said = follower.communicate(timeout=60)
+        assert follower.returncode == 77 and f"the key {guest} may not use" in said
+    finally:
+        follower.kill()
+        subprocess.run([*command, "-O", "exit", "paas@127.0.0.1"], capture_output=True)
+
+
+def test_a_key_file_of_another_editor(host, tmp_path):
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", tmp_path / "id"], check=True)
+    kind, encoded = (tmp_path / "id.pub").read_text().split()
+    name = "editor-" + encoded[-8:].replace("/", "x").replace("+", "x")
+    refused = host.ssh(raw=f"ssh-keys:add {name}", input=f"{kind} {encoded}", ok=False, encoding="utf-16")
+    assert refused.returncode == 2 and "UTF-16" in refused.stderr
+    host.ssh("ssh-keys:add", name, input=f"\ufeff# at home\r\n{kind}\t {encoded}\r\n")
+    assert host.ssh("ssh-keys:list", name).returncode == 0
+    assert not [line for line in host.ssh("doctor", ok=False).stdout.splitlines() if "ssh keys" in line and "BROKEN" in line]
+    host.ssh("ssh-keys:remove", name)

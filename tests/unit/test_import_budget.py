@@ -80,6 +80,7 @@ def test_git_goes_through_without_click(host, tmp_path):
     repository = host / "repos/blog.git/hooks"
     repository.mkdir(parents=True)
     (repository / "pre-receive").write_text("#!/bin/sh\n")
+    let_in(host, "me")
     code = PROBE.replace("before = set", "import os; os.execvp = lambda *a: None; before = set")
     found = imported(host, "--key", "me", code=code, SSH_ORIGINAL_COMMAND="git-upload-pack 'blog'", PYTHONPATH=f"{HOUSE}:{tmp_path}")
     assert not found & (HEAVY | {"click", "pluggy", "tomllib", "re", "json", "typing", "dataclasses"}), found
@@ -102,10 +103,17 @@ def test_git_goes_through_without_click_where_plugins_are_installed(tmp_path):
     (tmp_path / "minipaas_index.py").write_text(index.generate())
     (tmp_path / "repos/blog.git/hooks").mkdir(parents=True)
     (tmp_path / "repos/blog.git/hooks/pre-receive").write_text("#!/bin/sh\n")
+    let_in(tmp_path, "me")
     code = PROBE.replace("before = set", "import os; os.execvp = lambda *a: None; before = set")
     asked = {"SSH_ORIGINAL_COMMAND": "git-upload-pack 'blog'", "PYTHONPATH": f"{HOUSE}:{tmp_path}"}
     found = imported(tmp_path, "--key", "me", code=code, **asked)
     assert not found & (HEAVY | {"click", "pluggy", "tomllib", "re", "json", "typing", "dataclasses"}), found
+
+
+def let_in(world: Path, key: str) -> None:
+    """As sshd's file of a world names a key."""
+    (world / "ssh").mkdir()
+    (world / "ssh/authorized_keys").write_text(f'restrict,pty,command="minipaas --key {key}" ssh-ed25519 AAAA\n')
 
 
 def add_plugin(world: Path, name: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from minipaas_lib import api, errors
 from minipaas_lib.store import documents, open_store
-from plugins.ssh_keys import authorized_keys, hooks, users
+from plugins.ssh_keys import authorized_keys, hooks, public_key, users
 
 ANNA = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f anna@laptop"
 BERT = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIB8eHRwbGhkYFxYVFBMSERAPDg0MCwoJCAcGBQQDAgEA"
@@ -28,7 +28,10 @@ def text(file):
 def test_add_list_remove(world, file):
     world.ok("ssh-keys:add", "anna", stdin=ANNA + "\n")
     world.ok("ssh-keys:add", "bert", "-", stdin=BERT, key="anna")
-    line = 'restrict,pty,command="minipaas --key {}" {}\n'.format
+
+    def line(name, key):
+        return f'restrict,pty,command="minipaas --key {name} {public_key.parse(key).fingerprint}" {key}\n'
+
     assert text(file) == line("anna", ANNA) + line("bert", BERT)
     assert stat.S_IMODE(os.stat(file).st_mode) == 0o600
     assert os.listdir(os.path.dirname(file)) == ["authorized_keys"]
@@ -166,3 +169,22 @@ def test_users_are_sorted_by_name(world):
     world.ok("ssh-keys:add", "bert", stdin=BERT)
     world.ok("ssh-keys:add", "anna", stdin=ANNA)
     assert [user.name for user in users.all_users()] == ["anna", "bert"]
+
+
+def test_doctor_compares_what_sshd_lets_in_and_not_the_order(world, file):
+    world.ok("ssh-keys:add", "bert", stdin=BERT)
+    world.ok("ssh-keys:add", "anna", stdin=ANNA)
+    assert [finding.ok for finding in hooks.doctor(None)] == [True]
+    with open(file, "a", encoding="utf-8") as opened:
+        opened.write("\n# a person's own\n\n")
+    with open(file, encoding="utf-8") as opened:
+        lines = opened.readlines()
+    with open(file, "w", encoding="utf-8") as opened:
+        opened.writelines(reversed(lines))
+    assert [finding.ok for finding in hooks.doctor(None)] == [True]
+    with open(file, "w", encoding="utf-8") as opened:
+        opened.writelines(line for line in lines if "--key anna" not in line)
+    assert [finding.ok for finding in hooks.doctor(None)] == [False]
+    with open(file, "w", encoding="utf-8") as opened:
+        opened.writelines([*lines, lines[0].replace("anna", "gone")])
+    assert [finding.ok for finding in hooks.doctor(None)] == [False]
