@@ -247,9 +247,12 @@ def read_input(path: str, limit: int) -> str:
     if len(data) > limit:
         raise errors.UsageError(f"{where} holds more than {limit // 1024} KiB", "send less")
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")  # some editors of Windows put a mark of three bytes before the text
     except UnicodeDecodeError:
-        raise errors.UsageError(f"{where} is not UTF-8 text", "send plain text") from None
+        pass
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise errors.UsageError(f"{where} is UTF-16 text, as PowerShell writes it with >", "save it as UTF-8 and send it again")
+    raise errors.UsageError(f"{where} is not UTF-8 text", "send plain text") from None
 
 
 def caller_command() -> str:

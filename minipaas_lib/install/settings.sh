@@ -49,13 +49,16 @@ set_domain() {
 
 public_key() { # the first public key in FILE, without options
     kinds='ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp[0-9]+|sk-[a-z0-9@.-]+'
-    grep -v '^[[:space:]]*#' "$1" | grep -oE "($kinds) AAAA[A-Za-z0-9+/=]+( .*)?$" | head -n 1
+    grep -v '^[[:space:]]*#' "$1" | tr -d '\r' | tr -s '\t ' ' ' | grep -oE "($kinds) AAAA[A-Za-z0-9+/=]+( .*)?$" | head -n 1
 }
 
 check_key_file() {
     [ -r "$1" ] || die "The key file $1 cannot be read."
     ! grep -q 'PRIVATE KEY' "$1" || die "$1 is a private key; it stays with you." "Type: --key $1.pub"
-    ssh-keygen -l -f "$1" >/dev/null 2>&1 || die "$1 holds no SSH public key."
+    case $(od -An -N2 -tx1 "$1") in
+        ' ff fe' | ' fe ff') die "$1 is UTF-16 text, as PowerShell writes it with >." "Save it as UTF-8; then run this again." ;;
+    esac
+    public_key "$1" | ssh-keygen -l -f - >/dev/null 2>&1 || die "$1 holds no SSH public key."
 }
 
 add_key() {

@@ -55,12 +55,13 @@ def parse(text: str) -> PublicKey:
         raise api.errors.UsageError("that is a private key, which nobody else should ever see", _EXAMPLE)
     if "BEGIN SSH2 PUBLIC KEY" in text:
         raise api.errors.UsageError("that public key is in the SSH2 format", "convert it with: ssh-keygen -i -f <file>")
-    lines = [line.strip() for line in re.split("\r\n|\n", text.strip())]
-    if lines == [""]:
+    lines = [line.strip() for line in re.split("\r\n|\n", text)]
+    lines = [line for line in lines if line and not line.startswith("#")]  # as sshd reads them
+    if not lines:
         raise api.errors.UsageError("there is no key on stdin or in the file", _EXAMPLE)
     if len(lines) > 1:
         raise api.errors.UsageError(f"there are {len(lines)} lines, and a public key is one", _EXAMPLE)
-    words = lines[0].split(" ", 2)
+    words = re.split("[ \t]+", lines[0], maxsplit=2)
     if not re.fullmatch("[ -~]*", " ".join(words[:2])):
         raise api.errors.UsageError("that is not an SSH public key", _EXAMPLE)
     return _checked(words[0], words[1] if len(words) > 1 else "", words[2] if len(words) > 2 else "")

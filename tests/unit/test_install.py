@@ -40,6 +40,7 @@ def test_options():
         (f"{KEY} me@laptop\n", f"{KEY} me@laptop"),
         (f'no-pty,command="echo no" {KEY}\n', KEY),
         (f"# {KEY}\n\n{KEY} second\n{KEY} third\n", f"{KEY} second"),
+        ("\ufeff# of Windows\r\n" + KEY.replace(" ", "\t  ") + " me\r\n", f"{KEY} me"),
         ("nothing\n", ""),
     ],
 )

@@ -62,6 +62,9 @@ def test_our_own_names_are_kept():
     [
         ("", {}),
         ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
+        ('A="one\r\ntwo"\r\nB=\'three\r\nfour\'\r\n', {"A": "one\ntwo", "B": "three\nfour"}),
+        ("A='one\r\ntwo'\nB=2\n", {"A": "one\r\ntwo", "B": "2"}),  # not a file of Windows: its \\r is meant
+        ('A="one\\r\\ntwo"\r\n', {"A": "one\r\ntwo"}),
         ("# note\n\n  export A=1\n\texport\tB = two words \n", {"A": "1", "B": "two words"}),
         ("A=x # note\nB=x#y\nC=#z\nD= # note\nE=", {"A": "x", "B": "x#y", "C": "#z", "D": "", "E": ""}),
         ("A='x # y' # note\nB=\"x # y\"\t# note\r\nC=1", {"A": "x # y", "B": "x # y", "C": "1"}),

@@ -74,7 +74,7 @@ BAD = {
     "putty": "PuTTY-User-Key-File-3: ssh-ed25519\n",
     "ssh2": "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n",
     "nul": ED25519.replace(" ", "\0", 1),
-    "tab": ED25519.replace(" ", "\t", 1),
+    "only a comment": "# " + ED25519,
     "escape": "\x1b[31m " + ED25519,
 }
 
@@ -136,3 +136,11 @@ def test_what_ssh_keygen_makes(tmp_path, kind, bits):
     assert key.fingerprint == told.split(" ")[1] and key.comment == "a b"
     with pytest.raises(errors.UsageError, match="private"):
         public_key.parse(file.read_text())
+
+
+@pytest.mark.parametrize("blank", ["\t", "   ", " \t "])
+@pytest.mark.parametrize("around", ["{}", "# mine\r\n\r\n{}\r\n", "\n  {}  \n# the end\n"])
+def test_what_editors_make_of_a_key_file(blank, around):
+    kind, encoded, *_ = ED25519.split(" ")
+    key = public_key.parse(around.format(blank.join([kind, encoded, "anna at home"])))
+    assert key == (kind, encoded, "anna at home")
