@@ -128,9 +128,7 @@ def print_plan(preview, format: str = "stdout") -> None:
 
 
 def print_json(value) -> None:
-    import json
-
-    output.data(json.dumps(value, indent=2, ensure_ascii=False))
+    output.exact(output.to_json(value))
 
 
 def print_list(values: list, format: str = "stdout") -> None:

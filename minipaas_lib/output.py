@@ -6,15 +6,14 @@ A deploy's output is also kept in a file (see `keep`), so that it can be shown a
 
 import contextlib
 import os
+import re
 import sys
 
 from minipaas_lib import errors
 
-# C0 and C1 but the tab, and what changes the direction of text (UAX 9).
-_CONTROLS = {
-    code: f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
-    for code in (*range(9), *range(10, 32), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-}
+# C0 and C1 but the tab, what changes the direction of text or ends a line (UAX 9, UAX 14), and halves of characters.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+_STYLE = re.compile("(\x1b\\[[0-9;:]*m)")  # SGR of ECMA-48: colours and weights
 _kept: list = []
 _deaf = False
 
@@ -26,25 +25,54 @@ def step(text: str) -> None:
 
 def info(text: str) -> None:
     """Continue a step; every line of `text` is indented."""
-    for line in text.splitlines() or [""]:
+    for line in _lines(text):
         _progress("       " + line)
 
 
 def warn(text: str) -> None:
     """A warning or an error; every line of `text` is marked."""
-    for line in text.splitlines() or [""]:
+    for line in _lines(text):
         _progress(" !     " + line)
 
 
-def tame(text: str) -> str:
-    """`text` on one line with what a terminal would obey escaped: an app's words reach who looks after it."""
-    return text if text.isprintable() else text.translate(_CONTROLS)
+def _lines(text: str) -> list[str]:
+    return re.split("\r?\n", text.removesuffix("\n"))
 
 
-def data(text: str) -> None:
-    """A result, on stdout."""
+def tame(text: str, styles: bool = False) -> str:
+    """`text` on one line with what a terminal would obey escaped: an app's or a visitor's words reach an admin.
+
+    With `styles` colours and weights stay.
+    """
+    if text.isprintable():
+        return text
+    if styles:
+        return "".join(part if _STYLE.fullmatch(part) else tame(part) for part in _STYLE.split(text))
+    return _CONTROL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
+def data(text: str, styles: bool = False) -> None:
+    """A result, on stdout: one line or several, each tamed."""
+    exact("\n".join(tame(line, styles) for line in text.split("\n")))
+
+
+def exact(text: str) -> None:
+    """A result that programs read, on stdout as it is: a value, a script. What others wrote goes through data()."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
+
+
+def to_json(value, indent: int | None = 2) -> str:
+    """JSON in which a terminal finds nothing to obey, and a reader the same value."""
+    import json
+
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "\n".join(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
 
 
 def colours() -> bool:

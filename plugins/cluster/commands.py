@@ -233,4 +233,4 @@ def cluster_cloud_config(node, members, metadata):
     from plugins.cluster import cloud_config
 
     chosen = cloud_config.parse_members(members) if members else cloud_config.known_members()
-    api.output.data(cloud_config.text(node, chosen, cloud_config.parse_metadata(metadata)).rstrip("\n"))
+    api.output.exact(cloud_config.text(node, chosen, cloud_config.parse_metadata(metadata)).rstrip("\n"))

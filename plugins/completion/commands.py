@@ -31,7 +31,7 @@ def completion(shell, to, name):
     name = name or ("minipaas" if here else "paas")
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_-]{0,60}", name):
         raise api.errors.UsageError(f"{api.names.safe(name)} cannot be the name of a command", "use letters, digits, _ and -")
-    api.output.data(scripts.script(shell, name, to or "", commands(over_ssh=not here)))
+    api.output.exact(scripts.script(shell, name, to or "", commands(over_ssh=not here)))
 
 
 @api.commands.command("completion:words", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})

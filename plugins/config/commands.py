@@ -124,7 +124,7 @@ def config_get(everyone, merged, quoted, words):
     if name not in config:
         raise api.errors.NotFound(f"{app or 'the global config'} has no {name}", f"config:keys {app or '--global'}")
     value = config[name]
-    api.output.data(formats.to_shell({name: value})[len(name) + 1 : -1] if quoted else value)
+    api.output.exact(formats.to_shell({name: value})[len(name) + 1 : -1] if quoted else value)
 
 
 @api.commands.command("config:keys")
@@ -159,7 +159,7 @@ def config_export(everyone, merged, format, words):
     write = {"env": formats.to_env_lines, "shell": formats.to_shell, "json": formats.to_json}[format]
     text = write(config)
     if text:
-        api.output.data(text.removesuffix("\n"))
+        api.output.exact(text.removesuffix("\n"))
 
 
 @api.commands.command("config:set")

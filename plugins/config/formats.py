@@ -217,6 +217,4 @@ def _env_value(value: str) -> str:
 
 def to_json(config: Mapping[str, str]) -> str:
     """One JSON object, indented, with a line end."""
-    import json
-
-    return json.dumps(dict(config), indent=2, ensure_ascii=False) + "\n"
+    return api.output.to_json(dict(config)) + "\n"

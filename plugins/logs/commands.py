@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 
 import click
 
@@ -35,10 +34,9 @@ def logs(tail, num, process, quiet, app):
     if not found:
         raise _none(app, process, everything)
     printer.expect([f"{p.process_type}.{p.index}" for p in found])
-    shown = [printer.text(line) + "\n" for line in api.scheduler().logs(found, num)]
-    sys.stdout.reconfigure(errors="replace")
-    sys.stdout.write("".join(shown))
-    sys.stdout.flush()
+    shown = [printer.text(line) for line in api.scheduler().logs(found, num)]
+    if shown:
+        api.output.data("\n".join(shown), styles=True)
 
 
 def _none(app: str, process: str | None, everything: list) -> "api.errors.NotFound":
@@ -58,14 +56,12 @@ def _follow(app: str, num: int, kind: str | None, index: int | None, printer: li
     main = gevent.getcurrent()
     api.end_with_key()
     gevent.signal_handler(signal.SIGINT, main.throw, KeyboardInterrupt)  # else it ends whichever greenlet runs just now
-    sys.stdout.reconfigure(errors="replace")
     present = [p for p in api.scheduler().processes(app) if kind in (None, p.process_type)]
     printer.expect([f"{p.process_type}.{p.index}" for p in present])
     watch = gevent.spawn(_leave_with_reader, main)
     try:
         for line in api.scheduler().follow(app, num, kind, index):
-            sys.stdout.write(printer.text(line) + "\n")
-            sys.stdout.flush()
+            api.output.data(printer.text(line), styles=True)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     finally:
@@ -120,5 +116,4 @@ def _last_failed(app: str) -> str | None:
 def _print_file(path: str) -> None:
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
-            sys.stdout.write(line)
-    sys.stdout.flush()
+            api.output.data(line.rstrip("\n"))

@@ -4,7 +4,6 @@ import re
 
 from minipaas_lib import api
 
-_STYLE = re.compile("(\x1b\\[[0-9;:]*m)")  # SGR of ECMA-48: colours and weights, which stay
 COLOURS = (36, 33, 32, 35, 34, 96, 93, 92, 95, 94)  # ANSI foregrounds that read on dark and on light
 
 
@@ -23,7 +22,7 @@ class Printer:
 
     def text(self, line: "api.LogLine") -> str:
         """The line to print; only the text itself when quiet."""
-        text = tame(line.text)
+        text = api.output.tame(line.text, styles=True)
         if self.quiet:
             return text
         name = f"{line.process.process_type}.{line.process.index}"
@@ -34,13 +33,6 @@ class Printer:
             # The reset at the end keeps one process's colours off the next one's lines.
             return f"\x1b[{colour}m{head}\x1b[0m {text}\x1b[0m"
         return f"{head} {text}"
-
-
-def tame(text: str) -> str:
-    """An app's own words with its colours, and with all else escaped that would steer the reader's terminal."""
-    if text.isprintable():
-        return text
-    return "".join(part if _STYLE.fullmatch(part) else api.output.tame(part) for part in _STYLE.split(text))
 
 
 def seconds(time: str) -> str:

@@ -232,7 +232,7 @@ def plugin_test(source, limit, format):
 
     def say(ok, what, said):
         if format == "stdout":
-            api.output.data(api.output.tame(f"{'ok  ' if ok else 'FAIL'}  {what}{': ' + said if said else ''}"))
+            api.output.data(f"{'ok  ' if ok else 'FAIL'}  {what}{': ' + said if said else ''}")
 
     run = kit.Kit(limit, say)
     try:

@@ -104,7 +104,7 @@ def releases_diff(app, va, vb, format):
         return
     api.output.data(f"=====> {app} {old.name} -> {new.name}")
     for line in show.compare_lines(old, new):
-        api.output.data("       " + api.output.tame(line))
+        api.output.data("       " + line)
 
 
 @api.commands.command("releases:rollback")
@@ -155,7 +155,7 @@ def releases_output(app, vn):
     try:
         with open(show.output_path(release), encoding="utf-8", errors="replace") as file:
             for line in file:
-                api.output.data(api.output.tame(line.rstrip("\n")))
+                api.output.data(line.rstrip("\n"))
     except FileNotFoundError:
         raise api.errors.NotFound(
             f"the output of {release.name} of {app} is not kept any more", f"releases:set {app} keep <more>"

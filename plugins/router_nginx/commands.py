@@ -102,6 +102,7 @@ def _logs_command(kind: str, summary: str):
     )
     @api.commands.app_argument
     def logs(tail, lines, app):
+        from plugins.router_nginx import logs as app_logs
         from plugins.router_nginx.host import this_host
 
         api.app(app)
@@ -110,8 +111,7 @@ def _logs_command(kind: str, summary: str):
             if os.path.exists(path):
                 raise api.errors.Unavailable(f"{path} cannot be read", "as root: usermod --append --groups adm paas")
             raise api.errors.NotFound(f"there is no {kind} log of {app} yet", f"is it deployed? ps:report {app}")
-        follow = ["-F"] if tail else []
-        os.execv("/usr/bin/tail", ["tail", "-n", str(lines), *follow, "--", path])
+        app_logs.show(path, lines, tail)
 
     return logs
 

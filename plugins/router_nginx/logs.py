@@ -1,10 +1,50 @@
-"""The logs of apps, which nginx makes as root: a helper that install.sh puts there removes them."""
+"""The logs of apps: what stands in them is shown, and a helper that install.sh puts there removes them.
+
+nginx makes them as root.
+"""
 
 import os
 
 from minipaas_lib import api
 
+_PIECE = 1 << 16  # bytes
 _HELPER = "/usr/local/lib/minipaas/remove-logs"
+
+
+def show(path: str, lines: int, follow: bool) -> None:
+    """Print the last `lines` lines of a log, and with `follow` new ones until the reader goes.
+
+    A visitor's words stand in them (Referer, User-Agent), so each line is tamed.
+    """
+    import subprocess
+
+    words = ["/usr/bin/tail", "-n", str(lines), *(["-F"] if follow else []), "--", path]
+    if follow:
+        api.end_with_key()
+    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tail:
+        try:
+            rest = b""
+            while piece := _read(tail.stdout.fileno()):
+                *whole, rest = (rest + piece).split(b"\n")
+                if whole:
+                    api.output.data(b"\n".join(whole).decode("utf-8", "replace"))
+            if rest:
+                api.output.data(rest.decode("utf-8", "replace"))
+        finally:
+            tail.terminate()
+
+
+def _read(descriptor: int) -> bytes:
+    """What can be read; nothing at the end, and once nobody reads our stdout any more."""
+    import select
+
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    poll.register(1, 0)  # POLLERR and POLLHUP are always told
+    ready = dict(poll.poll())
+    if ready.get(1, 0) & (select.POLLERR | select.POLLHUP):
+        return b""
+    return os.read(descriptor, _PIECE)
 
 
 def remove(app: str) -> None:

@@ -1,7 +1,6 @@
 """The command run, and run:*: one-off processes that outlive their command."""
 
 import os
-import sys
 
 import click
 
@@ -140,7 +139,5 @@ def run_logs(app, name, tail, num):
         found = api.scheduler().stream(chosen[-1].process, num)
     else:
         found = api.scheduler().logs([one.process for one in chosen], num)
-    sys.stdout.reconfigure(errors="replace")
     for line in found:
-        sys.stdout.write(detached.text(line, named=len(chosen) > 1 and not tail) + "\n")
-        sys.stdout.flush()
+        api.output.data(detached.text(line, named=len(chosen) > 1 and not tail))

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -65,20 +67,30 @@ def test_refused(blog, monkeypatch, words, said):
     assert said in blog.refused(*words)
 
 
-def test_logs_are_shown_by_tail(blog, monkeypatch):
+def test_logs_are_shown_and_what_a_visitor_wrote_steers_no_terminal(blog, monkeypatch):
     here = host.this_host()
     monkeypatch.setattr(host, "this_host", lambda: here._replace(place=here.place._replace(logs=blog.root)))
     path = os.path.join(blog.root, "blog-error.log")
-    with open(path, "w", encoding="utf-8"):
-        pass
-    called = []
-    monkeypatch.setattr(os, "execv", lambda program, argv: called.append((program, argv)))
-    blog.ok("nginx:error-logs", "blog")
-    blog.ok("nginx:error-logs", "-t", "-n", "5", "blog")
-    assert called == [
-        ("/usr/bin/tail", ["tail", "-n", "20", "--", path]),
-        ("/usr/bin/tail", ["tail", "-n", "5", "-F", "--", path]),
-    ]
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("first\nreferrer: \x1b]0;owned\x07\x9b\u061c\nlast, not ended")
+    assert blog.ok("nginx:error-logs", "blog") == r"""first
+referrer: \x1b]0;owned\x07\x9b\u061c
+last, not ended
+"""
+    assert blog.ok("nginx:error-logs", "-n", "1", "blog") == "last, not ended\n"
+
+
+def test_a_log_that_is_followed_ends_with_its_reader(blog, tmp_path):
+    path = tmp_path / "blog-error.log"
+    path.write_text("first\n")
+    program = f"import sys; from plugins.router_nginx import logs; logs.show({str(path)!r}, 5, True)"
+    follower = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert follower.stdout.readline() == "first\n"
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("sec\x1b[2Jond\n")
+    assert follower.stdout.readline() == "sec\\x1b[2Jond\n"
+    follower.stdout.close()
+    assert follower.wait(30) == 0
 
 
 def test_installed_writes_main_conf_once(world):
