@@ -6,7 +6,6 @@ from minipaas_lib import api
 from plugins.config import change, formats
 
 
-
 def _complete(ctx, param, incomplete):
     """The app, then the names of its variables."""
     words = [word for word in ctx.params.get("words") or () if not word.startswith("-")]

@@ -7,7 +7,6 @@ import click
 from minipaas_lib import api
 
 
-
 def _complete(ctx, param, incomplete):
     from click.shell_completion import CompletionItem
 
