@@ -11,16 +11,20 @@ def last(daemon: client.Daemon, process: "api.Process", lines: int | None) -> li
     """The last `lines` lines (None: all) of a process, oldest first; none of one that is gone."""
     import docker.errors
 
+    if lines == 0:
+        return []
+    pieces = None if lines is None else lines + 1
     with client.answering():
         try:
-            frames = daemon.connect().logs(
-                process.id or process.name,
-                stream=True,
-                follow=False,
-                timestamps=True,
-                tail="all" if lines is None else lines,
-            )
-            return [api.LogLine(process, time, text) for time, text in streams.lines(frames)]
+            while True:
+                frames = list(_kept(daemon.connect(), process, pieces))
+                whole = [api.LogLine(process, time, text) for time, text in streams.lines(frames)]
+                # Docker counts the pieces of a long line as lines, so the first of these may be the rest of one.
+                if pieces is None or len(frames) < pieces:
+                    return whole if lines is None else whole[-lines:]
+                if len(whole) > lines:
+                    return whole[-lines:]
+                pieces *= 4
         except docker.errors.NotFound:
             return []
         except docker.errors.APIError as error:
@@ -30,20 +34,26 @@ def last(daemon: client.Daemon, process: "api.Process", lines: int | None) -> li
             ) from error
 
 
+def _kept(docker_api, process: "api.Process", pieces: int | None):
+    """What docker has kept of a process, or the last so many pieces of it."""
+    tail = "all" if pieces is None else pieces
+    return docker_api.logs(process.id or process.name, stream=True, follow=False, timestamps=True, tail=tail)
+
+
+def _history(daemon: client.Daemon, process: "api.Process", lines: int | None) -> tuple[list["api.LogLine"], str]:
+    """The last lines of a process, and the time of the very last, after which new ones come; empty where there is none."""
+    present = last(daemon, process, lines or (None if lines is None else 1))
+    return present if lines != 0 else [], present[-1].time if present else ""
+
+
 def stream(daemon: client.Daemon, process: "api.Process", lines: int | None) -> Iterator["api.LogLine"]:
     """The last lines of a process, then new ones as they come, until it ends; none of one that is gone."""
     import docker.errors
 
-    docker_api = daemon.new()
-    docker_api.timeout = None
-    try:
-        with client.answering(), contextlib.suppress(docker.errors.NotFound):
-            tail = "all" if lines is None else lines
-            frames = docker_api.logs(process.id or process.name, stream=True, follow=True, timestamps=True, tail=tail)
-            for time, text in streams.lines(frames):
-                yield api.LogLine(process, time, text)
-    finally:
-        docker_api.close()
+    history, after = _history(daemon, process, lines)
+    yield from history
+    with client.answering(), contextlib.suppress(docker.errors.NotFound):
+        yield from _new_lines(daemon, process, after)
 
 
 def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bool]) -> Iterator["api.LogLine"]:
@@ -81,8 +91,10 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
     started = _starts(scheduler.daemon, app)
     try:
         present = [process for process in scheduler.processes(app) if wanted(process)]
-        history = [line for process in present for line in last(scheduler.daemon, process, lines)]
-        seen |= {line.process.id: line.time for line in history}
+        history = []
+        for process in present:
+            own, seen[process.id] = _history(scheduler.daemon, process, lines)
+            history += own
         yield from sorted(history, key=lambda line: line.time)
         for process in present:
             attend(process)
@@ -128,7 +140,7 @@ def _new_lines(daemon: client.Daemon, process: "api.Process", after: str) -> Ite
 
 def _endless(docker_api, process: "api.Process", since: dict):
     docker_api.timeout = None  # an app may be silent for days
-    return docker_api.logs(process.id, stream=True, follow=True, timestamps=True, **since)
+    return docker_api.logs(process.id or process.name, stream=True, follow=True, timestamps=True, **since)
 
 
 def _seconds(time: str) -> int:

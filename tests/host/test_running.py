@@ -207,3 +207,18 @@ def test_a_deploy_leaves_them_and_a_destroy_does_not(host, running):
     assert listed(host, running)[name]["state"] == "running"
     subprocess.run(["/usr/local/bin/minipaas", "apps:destroy", running, "--force"], check=True, capture_output=True, timeout=120)
     assert not docker("ps", "-aq", "--filter", f"label=minipaas.run={running}").split()
+
+
+def test_long_lines_are_whole_and_no_history_is_none(host, app, repo):
+    repo.commit(Procfile="web: head -c 40000 /dev/zero | tr '\\0' x; echo; exec httpd -f -v -p $PORT -h /www\n")
+    repo.push()
+    assert host.ssh("logs", "-q", "-n", "1000", app).stdout.startswith("x" * 40000 + "\n")
+    follower = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"logs -t -q -n 0 {app}"], stdout=subprocess.PIPE, text=True)
+    seen = []
+    threading.Thread(target=lambda: [seen.append(line) for line in follower.stdout], daemon=True).start()
+    try:
+        wait_for(lambda: host.get(host.url_host(app))[0] == 200 and seen, 20)
+    finally:
+        follower.kill()
+        follower.wait()
+    assert not any("xxx" in line for line in seen) and "200" in seen[0]
