@@ -6,13 +6,14 @@ import zlib
 from typing import NamedTuple
 
 from minipaas_lib import api
-from plugins.router_nginx import allowed, pages, settings, syntax, template
+from plugins.router_nginx import allowed, headers, pages, settings, syntax, template
 
 PROOF_DOMAIN = ".route.minipaas.invalid"  # what nginx is asked for the proof of an app's route (RFC 6761: nobody's)
 GENERATION = "[A-Za-z0-9._-]{1,128}"
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
 _HEAD = "# minipaas app={app} generation={generation} ports={ports}\n"
+HEADER_FILES = {False: "headers.conf", True: "headers-trusted.conf"}
 NO_FOLDER = "/nonexistent/minipaas"  # never made
 _NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, ports:set\n\n"
 
@@ -36,7 +37,7 @@ def app_file(route: "api.Route", place: Place) -> str:
     head = _HEAD.format(app=route.app, generation=route.generation, ports=",".join(map(str, ports)))
     values = _values(route, place)
     if route.template and route.backends and values["settings"]["custom-template"] == "on":
-        body = custom(route, values)
+        body = _jinja("trust.conf.j2", values) + custom(route, values)
     else:
         body = _jinja("app.conf.j2", values)
     text = head + _NOTE + body
@@ -65,7 +66,7 @@ def custom(route: "api.Route", values: dict) -> str:
 
 
 def _with_ours(directive: syntax.Directive, values: dict) -> syntax.Directive:
-    """A server block with the app's log files and our error pages, which a template cannot name itself.
+    """A server block with the app's log files, our error pages, and what we tell an app of a request.
 
     Its `root` is a folder that is not there: where a location names nothing that answers, nginx looks for a file, and
     no path leads through that folder to one, whatever a rewrite makes of it.
@@ -73,21 +74,45 @@ def _with_ours(directive: syntax.Directive, values: dict) -> syntax.Directive:
     if directive.name != "server":
         return directive
     page = (
-        _made("internal"), _made("default_type", "text/html"), _made("add_header", "Cache-Control", "no-store", "always"),
+        _made("internal"),
+        _made("default_type", "text/html"),
+        _made("add_header", "Cache-Control", "no-store", "always"),
         _made("return", "404", "$minipaas_page"),
-    )  # fmt: skip
+    )
     ours = [
+        *(_made(*line.split()) for line in values["real_address"]),
         _made("root", NO_FOLDER),
         _made("error_log", values["error_log"]),
         _made("location", "^~", "/.minipaas-pages/", block=page),
     ]
     if all(inner.name != "access_log" for inner in directive.block):
         ours.append(_made("access_log", values["access_log"], "minipaas"))
-    return directive._replace(block=(*ours, *directive.block, *_error_pages(directive.block)))
+    block = _with_headers(directive.block, values, True)
+    return directive._replace(block=(*ours, *block, *_error_pages(directive.block)))
+
+
+def _with_headers(block: tuple, values: dict, always: bool) -> tuple:
+    """A block with the headers that we give each request, but for those that it names itself; so within its blocks.
+
+    Where a block names none, nginx takes those of the block around it, so only the outermost (`always`) needs ours.
+    """
+    inside = [
+        inner if inner.block is None else inner._replace(block=_with_headers(inner.block, values, False))
+        for inner in block
+    ]
+    named = {inner.arguments[0].lower() for inner in block if inner.name == "proxy_set_header"}
+    if named or always:
+        missing = {name: value for name, value in values["request_headers"].items() if name.lower() not in named}
+        inside += [_made("proxy_set_header", name, value) for name, value in missing.items()]
+        inside.append(_made("include", values["foreign_headers"]))
+    return tuple(inside)
 
 
 def _error_pages(block: tuple) -> list[syntax.Directive]:
-    """What nginx itself has to say, after what the template says of it; not where it has nginx replace the app's answers."""
+    """What nginx itself has to say, after what the template says of it.
+
+    Not where the template has nginx replace the app's answers: those would be ours, too.
+    """
     if any(inner.name == "proxy_intercept_errors" and inner.arguments == ("on",) for inner in _all(block)):
         return []
     return [
@@ -109,12 +134,16 @@ def _made(name: str, *arguments: str, block: tuple | None = None) -> syntax.Dire
 def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
     """main.conf. live: the folder of the apps' files; set_elsewhere: hash sizes that the host's own files set."""
     sizes = {
-        "server_names_hash_bucket_size": 512,
+        "server_names_hash_bucket_size": 512,  # a name may have 253 characters
         "server_names_hash_max_size": 16384,
-    }  # a name may have 253 characters
+        "variables_hash_bucket_size": 128,
+        "variables_hash_max_size": 2048,
+    }
     hash_sizes = [f"{name} {size}" for name, size in sizes.items() if name not in set_elsewhere]
     values = {
         "addresses": place.listens(place.port),
+        "foreign": headers.FOREIGN,
+        "variable": headers.variable,
         "pages": {status: page(status) for status in pages.PAGES},
         "live": live,
         "hash_sizes": hash_sizes,
@@ -125,6 +154,16 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
 def port_file(port: int, place: Place) -> str:
     """The file that answers unknown hosts on a further port."""
     return _jinja("port.conf.j2", {"port": port, "addresses": place.listens(port)})
+
+
+def header_files(underscores: bool) -> dict[str, str]:
+    """The files of foreign headers, by name: one for apps that believe no proxy, one for those that do.
+
+    underscores: whether nginx lets headers with `_` in their names through.
+    """
+    values = {"foreign": headers.FOREIGN, "variable": headers.variable}
+    values["look_alikes"] = headers.look_alikes() if underscores else []
+    return {name: _jinja("headers.conf.j2", values | {"trusted": trusted}) for trusted, name in HEADER_FILES.items()}
 
 
 def page(status: int) -> str:
@@ -190,12 +229,28 @@ def _values(route: "api.Route", place: Place) -> dict:
          "addresses": place.listens(listener.host_port)}
         for listener in sorted(route.listeners, key=lambda listener: listener.host_port) if route.domains
     ]  # fmt: skip
+    chosen = settings.complete(route.settings)
+    trusted = chosen["trusted-proxy"] != "off"
+    proxies = settings.proxies(chosen["trusted-proxy"])
+    trusted_variable = "$minipaas_trusted_" + route.app.replace("-", "_")
+    real_address = []
+    if trusted:
+        real_address = [f"set_real_ip_from {network}" for network in proxies or settings.EVERYBODY]
+        real_address += ["real_ip_header X-Forwarded-For", f"real_ip_recursive {'on' if proxies else 'off'}"]
+    if proxies:
+        real_address.append(f"set $minipaas_trusted {trusted_variable}")
     return {
         "app": route.app,
         "domains": sorted(set(route.domains)),
         "upstreams": upstreams,
         "listeners": listeners,
-        "settings": settings.complete(route.settings),
+        "settings": chosen,
+        "websocket_timeout": settings.websocket_timeout(chosen),
+        "request_headers": headers.of_requests(trusted),
+        "foreign_headers": f"{place.folder}/{HEADER_FILES[trusted]}",
+        "real_address": real_address,
+        "proxies": proxies,
+        "trusted_variable": trusted_variable,
         "access_log": f"{place.logs}/{route.app}-access.log",
         "error_log": f"{place.logs}/{route.app}-error.log",
         "page_statuses_of_apps": pages.OF_APPS,

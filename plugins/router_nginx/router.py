@@ -11,7 +11,7 @@ from plugins.router_nginx import host as nginx
 
 _PATIENCE = 60.0  # seconds that one change waits for another's
 _PROOF = 10.0  # seconds that nginx has to serve a change
-_SET_ELSEWHERE = r"^[ \t]*(server_names_hash_(?:bucket|max)_size)\b"
+_SET_ELSEWHERE = r"^[ \t]*((?:server_names|variables)_hash_(?:bucket|max)_size)\b"
 _INSTALL = "as root: minipaas install"
 
 
@@ -78,14 +78,16 @@ class NginxRouter:
             self._rehearsed = shape(text, route)
 
     def install(self) -> None:
-        """Write main.conf where it differs. The installer reloads nginx."""
+        """Write the files that all apps share where they differ. The installer reloads nginx."""
         for folder in (self.host.place.folder, self.host.live):
             if not os.path.isdir(folder):
                 os.makedirs(folder)
                 os.chmod(folder, 0o755)
-        path, content = os.path.join(self.host.place.folder, "main.conf"), self.main_file(self.host.live)
-        if files.read(path) != content:
-            files.write(path, content, 0o644)
+        wanted = render.header_files(False) | {"main.conf": self.main_file(self.host.live)}
+        for name, content in wanted.items():
+            path = os.path.join(self.host.place.folder, name)
+            if files.read(path) != content:
+                files.write(path, content, 0o644)
 
     def main_file(self, live: str) -> str:
         return render.main_file(self.host.place, live, self._set_elsewhere())

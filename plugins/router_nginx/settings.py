@@ -36,8 +36,15 @@ PROPERTIES = {
     "proxy-request-buffering": Property("on", _SWITCH, "off", "Whether a body is read whole before the app gets it"),
     "proxy-send-timeout": Property("60s", _TIME, "120s", "The longest pause of the app that reads a request"),
     "send-timeout": Property("60s", _TIME, "60s", "The longest pause of a client that reads an answer"),
-    "trusted-proxy": Property("off", _SWITCH, "on", "Whether X-Forwarded-* of a proxy before this host are passed on"),
-}
+    "trusted-proxy": Property(
+        "off", f"{_SWITCH}|[0-9a-f.:/,]{{2,2000}}", "10.0.0.0/8,192.0.2.7",
+        "The addresses of proxies whose X-Forwarded-* are believed; on for whoever connects"
+    ),
+    "websocket-timeout": Property("1h", _TIME, "24h", "How long an upgraded connection may be idle"),
+}  # fmt: skip
+EVERYBODY = ("0.0.0.0/0", "::/0")
+_NETWORKS = 64
+_MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 DEFAULTS = {name: about.default for name, about in PROPERTIES.items()}
 
@@ -50,11 +57,44 @@ def check(name: str, value: str) -> str:
             f"there is no nginx property {api.names.safe(name)}", "one of: " + " ".join(sorted(PROPERTIES))
         )
     kept = value.lower()
-    if about.pattern == _SWITCH:
+    if about.pattern.startswith(_SWITCH):
         kept = _SWITCH_WORDS.get(kept, kept)
+    if name == "trusted-proxy" and kept not in ("on", "off"):
+        kept = _networks(kept)
     if not re.fullmatch(about.pattern, kept):
         raise api.errors.UsageError(f"{api.names.safe(value)} is not a value of {name}", f"try: {name} {about.example}")
     return kept
+
+
+def _networks(text: str) -> str:
+    """The addresses and networks of a list, each once, as nginx has them; empty for what is no such list."""
+    import ipaddress
+
+    words = re.split(r"[,\s]+", text.strip(", "))[: _NETWORKS + 1]
+    try:
+        networks = [ipaddress.ip_network(word, strict=False) for word in words]
+    except ValueError:
+        return ""
+    found = {str(one if one.num_addresses > 1 else one.network_address) for one in networks}
+    return ",".join(sorted(found)) if len(words) <= _NETWORKS else ""
+
+
+def proxies(trusted_proxy: str) -> list[str]:
+    """The networks that the property names; none where it is on or off."""
+    return [] if trusted_proxy in ("on", "off") else trusted_proxy.split(",")
+
+
+def websocket_timeout(complete: dict[str, str]) -> str:
+    """How long an upgraded connection may be idle: not shorter than the pause of an answer, unless somebody chose so."""
+    chosen, of_answers = complete["websocket-timeout"], complete["proxy-read-timeout"]
+    if chosen == DEFAULTS["websocket-timeout"] and _milliseconds(of_answers) > _milliseconds(chosen):
+        return of_answers
+    return chosen
+
+
+def _milliseconds(time: str) -> int:
+    found = re.fullmatch("([0-9]+)(ms|s|m|h)?", time)
+    return int(found[1]) * _MILLISECONDS[found[2] or "s"]
 
 
 def complete(chosen: dict) -> dict[str, str]:

@@ -182,6 +182,15 @@ def app(world):
         yield world
 
 
+def raw(port: int, request: bytes) -> str:
+    """What nginx answers to these bytes: the first line, the headers and the body."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(request)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{answer.msg}\r\n\r\n{answer.read().decode(errors='replace')}"
+
+
 def test_unknown_hosts_get_our_404_page(world):
     for headers in ({}, {"X-Forwarded-Host": "x"}):
         status, head, body = world.get("nobody.example.org", "/any", **headers)
@@ -222,26 +231,105 @@ def test_the_app_sees_who_asked(app):
     assert "X-Request-Start: t=" in body
     assert "evil" not in body
     assert "6.6.6.6" not in body
-    app.router.apply(app.route(generation="v2", settings={"trusted-proxy": "on"}))
-    body = app.get(
-        "blog.example.org",
-        "/",
-        **{"X-Forwarded-For": "6.6.6.6", "X-Forwarded-Proto": "https", "X-Forwarded-Port": "443"},
-    )[2]
-    assert "X-Forwarded-For: 6.6.6.6, 127.0.0.1\n" in body
-    assert "X-Forwarded-Proto: https\n" in body
-    assert "X-Forwarded-Port: 443\n" in body
 
 
-def raw(port: int, request: bytes) -> str:
-    """All that nginx answers to these bytes until it closes the connection, or pauses."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
-        connection.sendall(request)
-        connection.shutdown(socket.SHUT_WR)
-        answer = b""
-        while part := connection.recv(65536):
-            answer += part
-    return answer.decode(errors="replace")
+def sent(world, *lines: str, first="GET / HTTP/1.1") -> dict[str, str]:
+    """The headers, in lower case, that the app got for a request of these lines."""
+    answer = raw(world.port, ("\r\n".join([first, *lines, "Connection: close"]) + "\r\n\r\n").encode())
+    assert answer.startswith("HTTP/1.1 200"), answer[:300]
+    pairs = [line.partition(": ") for line in answer.partition("\r\n\r\n")[2].split("\n")[1:] if line]
+    names = [name.lower() for name, _, _ in pairs]
+    assert len(set(names)) == len(names), pairs
+    return {name.lower(): value for name, _, value in pairs}
+
+
+def test_the_app_sees_the_name_that_the_request_was_sent_to(app):
+    app.router.apply(app.route(domains=("blog.example.org", "*.example.net")))
+    for first, host, seen in (
+        ("GET http://blog.example.org/ HTTP/1.1", "evil.example.org", "blog.example.org"),
+        ("GET http://blog.example.org:99/ HTTP/1.1", "evil.example.org:8443", "blog.example.org:8443"),
+        ("GET / HTTP/1.1", "Blog.Example.org", "blog.example.org"),
+        ("GET / HTTP/1.1", "blog.example.org.:8080", "blog.example.org:8080"),
+        ("GET / HTTP/1.1", "a.example.net:65535", "a.example.net:65535"),
+        ("GET / HTTP/1.1", "blog.example.org:", "blog.example.org"),
+        ("GET / HTTP/1.1", "blog.example.org:123456", "blog.example.org"),
+        ("GET / HTTP/1.1", "blog.example.org:80@evil", "blog.example.org"),
+        ("GET / HTTP/1.1", "blog.example.org:x:8080", "blog.example.org"),
+    ):
+        got = sent(app, "Host: " + host, "X-Forwarded-Host: evil", first=first)
+        assert (got["host"], got["x-forwarded-host"]) == (seen, seen), (first, host)
+
+
+def test_what_only_a_proxy_may_say_is_dropped(app):
+    from plugins.router_nginx import headers
+
+    said = [f"{name}: evil" for name in headers.FOREIGN] + ["Proxy: evil", "X-Real-IP: evil", "X-Request-Start: evil"]
+    for path in ({}, {"settings": {"trusted-proxy": "192.0.2.7,2001:db8::/32"}}):
+        app.router.apply(app.route(generation="v" + str(len(path)), **path))
+        got = sent(app, "Host: blog.example.org", *said, "X-Forwarded-For: 6.6.6.6", "X-Forwarded-Proto: https")
+        assert "evil" not in str(got) and got["x-forwarded-for"] == got["x-real-ip"] == "127.0.0.1"
+        assert (got["x-forwarded-proto"], got["x-forwarded-port"]) == ("http", str(app.port))
+    app.router.apply(app.route(generation="v3", settings={"trusted-proxy": "127.0.0.0/8,192.0.2.7"}))
+    got = sent(app, "Host: blog.example.org", *said)
+    assert {name: got[name.lower()] for name in headers.FOREIGN} == dict.fromkeys(headers.FOREIGN, "evil")
+    assert "proxy" not in got
+
+
+def test_a_trusted_proxy_is_believed(app):
+    def seen(*lines):
+        got = sent(app, "Host: blog.example.org:8080", *lines)
+        return [got["x-forwarded-" + name] for name in ("proto", "port", "host")] + [got["x-forwarded-for"], got["x-real-ip"]]
+
+    port, host = str(app.port), "blog.example.org:8080"
+    app.router.apply(app.route(settings={"trusted-proxy": "on"}))
+    for lines, told in (
+        ((), ["http", port, host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Proto: https",), ["https", "443", host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Proto: HTTPS , http",), ["https", "443", host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Proto: http,https",), ["http", port, host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Proto: wss",), ["https", "443", host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Proto: httpsx", "X-Forwarded-Port: 0"), ["http", port, host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Proto: https", "X-Forwarded-Port: 8443, 80"), ["https", "8443", host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Host: a.example.org:444, b",), ["http", port, "a.example.org:444", "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Host: [::1]:444",), ["http", port, "[::1]:444", "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-Host: a/b",), ["http", port, host, "127.0.0.1", "127.0.0.1"]),
+        (("X-Forwarded-For: 6.6.6.6, 192.0.2.9",), ["http", port, host, "6.6.6.6, 192.0.2.9, 127.0.0.1", "192.0.2.9"]),
+    ):
+        assert seen(*lines) == told, lines
+    app.router.apply(app.route(generation="v2", settings={"trusted-proxy": "127.0.0.1,192.0.2.0/24"}))
+    got = seen("X-Forwarded-For: 6.6.6.6, 203.0.113.5, 192.0.2.9", "X-Forwarded-Proto: https")
+    assert got == ["https", "443", host, "6.6.6.6, 203.0.113.5, 192.0.2.9, 127.0.0.1", "203.0.113.5"]
+    deadline = time.monotonic() + 5
+    while "\n203.0.113.5 - " not in (log := (files.read(f"{app.folder}/logs/blog-access.log") or "")):  # after the answer
+        assert time.monotonic() < deadline, log
+        time.sleep(0.02)
+
+
+def test_http_2_in_the_clear_is_not_passed_on(app):
+    app.router.apply(app.route())
+    got = sent(app, "Host: blog.example.org", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAAP__")
+    assert "upgrade" not in got and got.get("connection", "") != "upgrade"
+
+
+def test_an_idle_websocket_stays_while_a_silent_answer_ends(app):
+    app.router.apply(app.route(settings={"proxy-read-timeout": "200ms"}))
+    with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
+        connection.sendall(b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        assert b" 101 " in connection.recv(4096)
+        assert app.get("blog.example.org", "/silent")[0] == 504, "which takes longer than the limit of answers"
+        connection.sendall(b"ping")
+        assert connection.recv(100) == b"ping"
+    app.router.apply(app.route(generation="v2", settings={"websocket-timeout": "200ms"}))
+    with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
+        connection.sendall(b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        assert b" 101 " in connection.recv(4096) and connection.recv(100) == b""
+    assert app.get("blog.example.org", "/silent")[0] == 200
+
+
+def test_a_websocket_to_an_app_that_is_down_gets_the_502_page(world):
+    world.router.apply(world.route())
+    status, _, body = world.get("blog.example.org", "/ws", Upgrade="websocket", Connection="Upgrade")
+    assert status == 502 and "This app does not answer" in body
 
 
 @pytest.mark.parametrize("host", ["blog.example.org", "nobody.example.org"])
@@ -258,7 +346,7 @@ def test_what_nginx_refuses_has_a_page_of_ours(app, host):
     ):
         answer = raw(app.port, (request + "\r\n").encode())
         assert answer.startswith("HTTP/1.1 " + status) and words in answer, (request[:40], answer[:300])
-        assert "text/html" in answer.partition("\r\n\r\n")[0] and "nginx" not in answer.partition("\r\n\r\n")[2]
+        assert "text/html" in answer and "<center>nginx" not in answer
 
 
 def test_an_app_that_is_slow_gets_the_504_page(app):

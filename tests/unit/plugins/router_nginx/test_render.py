@@ -1,6 +1,7 @@
 """What nginx's files say for a route, and that no field of a route can say more."""
 
 import dataclasses
+import os
 import re
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api
-from plugins.router_nginx import files, pages, render, router, syntax
+from plugins.router_nginx import files, headers, pages, render, router, syntax
 
 PLACE = render.Place(folder="/var/lib/minipaas/nginx", logs="/var/log/nginx")
 ROUTE = api.Route(
@@ -59,15 +60,52 @@ def test_the_server_has_the_domains_sorted_on_both_families():
 
 
 def test_requests_are_proxied_with_our_headers_in_http_1_1():
-    headers = dict(find(tree(ROUTE), "server", "location", "proxy_set_header"))
-    assert headers["Host"] == "$http_host"
-    assert headers["X-Forwarded-For"] == "$remote_addr"
-    assert headers["Connection"] == "$minipaas_connection"
-    assert headers["Forwarded"] == headers["Proxy"] == ""
-    assert find(tree(ROUTE), "server", "location", "proxy_http_version") == [("1.1",)]
-    assert find(tree(ROUTE), "server", "location", "proxy_pass") == [("http://minipaas_blog_5000",)]
-    trusting = dict(find(tree(changed(settings={"trusted-proxy": "on"})), "server", "location", "proxy_set_header"))
-    assert trusting["X-Forwarded-For"] == "$proxy_add_x_forwarded_for"
+    sent = dict(find(tree(ROUTE), "server", "proxy_set_header"))
+    assert sent["Host"] == sent["X-Forwarded-Host"] == "$minipaas_http_host"
+    assert sent["X-Forwarded-For"] == "$remote_addr"
+    assert sent["Connection"] == "$minipaas_connection"
+    assert sent["Proxy"] == ""
+    assert find(tree(ROUTE), "server", "include") == [("/var/lib/minipaas/nginx/headers.conf",)]
+    assert find(tree(ROUTE), "server", "proxy_http_version") == [("1.1",)]
+    assert find(tree(ROUTE), "server", "location", "proxy_pass") == [("http://minipaas_blog_5000",)] * 2
+
+
+@pytest.mark.parametrize(("value", "recursive", "networks"), [
+    ("on", "off", ["0.0.0.0/0", "::/0"]), ("10.0.0.0/8,192.0.2.7", "on", ["10.0.0.0/8", "192.0.2.7"]),
+])  # fmt: skip
+def test_a_proxy_is_believed_if_it_is_one_of_those_named(value, recursive, networks):
+    made = tree(changed(app="my-blog", settings={"trusted-proxy": value}))
+    assert dict(find(made, "server", "proxy_set_header"))["X-Forwarded-For"] == "$minipaas_forwarded_for"
+    assert find(made, "server", "include") == [("/var/lib/minipaas/nginx/headers-trusted.conf",)]
+    assert [words[0] for words in find(made, "server", "set_real_ip_from")] == networks
+    assert find(made, "server", "real_ip_recursive") == [(recursive,)]
+    geo = [one for one in made if one.name == "geo"]
+    if value == "on":
+        assert geo == [] and find(made, "server", "set") == []
+    else:
+        assert find(made, "server", "set") == [("$minipaas_trusted", "$minipaas_trusted_my_blog")]
+        assert geo[0].arguments == ("$realip_remote_addr", "$minipaas_trusted_my_blog")
+        assert [inner.name for inner in geo[0].block] == ["default", *networks]
+
+
+def test_the_docs_name_every_header_that_is_dropped():
+    with open(os.path.join(os.path.dirname(__file__), "../../../../docs/operations.md"), encoding="utf-8") as file:
+        text = file.read()
+    assert [name for name in ("Proxy", *headers.FOREIGN) if f"`{name}`" not in text] == []
+
+
+def test_what_others_say_of_a_request_is_dropped_or_told():
+    files_ = render.header_files(False)
+    dropped, told = (dict(find(syntax.parse(text), "proxy_set_header")) for text in files_.values())
+    assert list(dropped) == list(told) == list(headers.FOREIGN) and set(dropped.values()) == {""}
+    assert told["X-Forwarded-Ssl"] == "$minipaas_told_x_forwarded_ssl"
+    main = render.main_file(PLACE, "/x/live", set())
+    for name in headers.FOREIGN:
+        assert f"map $minipaas_trusted {headers.variable(name)} " in main
+    with_underscores = dict(find(syntax.parse(render.header_files(True)["headers-trusted.conf"]), "proxy_set_header"))
+    for name in ("X_Forwarded_For", "X-Forwarded_For", "X_Real_IP", "Content_Length", "X_Forwarded_Preferred-Username"):
+        assert with_underscores[name] == ""
+    assert len({name.lower() for name in with_underscores}) == len(with_underscores)
 
 
 def test_settings_reach_their_directives():
@@ -76,20 +114,18 @@ def test_settings_reach_their_directives():
     made = tree(changed(settings=chosen))
     assert find(made, "server", "client_max_body_size") == [("100m",)]
     assert find(made, "server", "gzip") == [("off",)]
-    assert find(made, "server", "location", "proxy_read_timeout") == [("2h",)]
-    assert find(made, "server", "location", "proxy_buffering") == [("off",)]
+    assert find(made, "server", "proxy_read_timeout") == [("2h",)]
+    assert find(made, "server", "proxy_buffering") == [("off",)]
     assert find(made, "server", "access_log") == [("off",), ("off",)]
-    assert find(made, "server", "location", "proxy_buffers") == [("8", str(16 * 1024 + 17))], "no round size"
+    assert find(made, "server", "proxy_buffers") == [("8", str(16 * 1024 + 17))], "no round size"
 
 
 def test_each_host_port_gets_a_server_and_leads_to_its_container_port():
     route = changed(listeners=(api.Listener("http", 8080, 9000), api.Listener("http", 80, 5000)))
     servers = [one for one in tree(route) if one.name == "server"]
     assert [find([one], "server", "listen")[0] for one in servers] == [("80",), ("8080",), ("80",)]
-    assert find(servers, "server", "location", "proxy_pass") == [
-        ("http://minipaas_blog_5000",),
-        ("http://minipaas_blog_9000",),
-    ]
+    led = [{words[0] for words in find([one], "server", "location", "proxy_pass")} for one in servers]
+    assert led == [{"http://minipaas_blog_5000"}, {"http://minipaas_blog_9000"}, set()]
     assert files.ports_of(render.app_file(route, PLACE)) == {80, 8080}
 
 

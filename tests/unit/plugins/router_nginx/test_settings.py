@@ -28,6 +28,10 @@ def test_the_default_and_the_example_are_values(name):
         ("gzip", "TRUE", "on"),
         ("keepalive", "0", "0"),
         ("proxy-buffer-size", "512k", "512k"),
+        ("trusted-proxy", "Yes", "on"),
+        ("trusted-proxy", "192.0.2.7, 10.1.2.3/8 192.0.2.7/32", "10.0.0.0/8,192.0.2.7"),
+        ("trusted-proxy", "2001:DB8::1,2001:db8::/32", "2001:db8::/32,2001:db8::1"),
+        ("websocket-timeout", "24h", "24h"),
     ],
 )
 def test_values_are_kept_in_one_form(name, typed, kept):
@@ -51,6 +55,13 @@ def test_values_are_kept_in_one_form(name, typed, kept):
         ("gzip", "maybe"),
         ("access-log", "/etc/passwd"),
         ("gzip", ""),
+        ("trusted-proxy", "proxy.example.org"),
+        ("trusted-proxy", "10.0.0.0/33"),
+        ("trusted-proxy", "10.0.0.1; root /"),
+        ("trusted-proxy", "fe80::1%eth0"),
+        ("trusted-proxy", ","),
+        ("trusted-proxy", ",".join(f"10.0.0.{number}" for number in range(65))),
+        ("trusted-proxy", "unix:"),
     ],
 )
 def test_other_values_are_refused_with_an_example(name, value):
@@ -74,7 +85,21 @@ def test_no_value_that_passes_means_more_to_nginx_than_a_word(name, value):
         kept = settings.check(name, value)
     except api.errors.UsageError:
         return
-    assert re.fullmatch("[a-z0-9]+", kept)
+    assert re.fullmatch("[a-z0-9]+" if name != "trusted-proxy" else "[a-z0-9.:/,]+", kept)
+
+
+@given(st.lists(st.ip_addresses().map(str).filter(lambda text: "%" not in text), min_size=1, max_size=5))
+def test_a_list_of_addresses_is_kept_in_one_form(addresses):
+    kept = settings.check("trusted-proxy", ", ".join(addresses))
+    assert settings.check("trusted-proxy", kept) == kept and set(settings.proxies(kept)) == set(addresses)
+
+
+@pytest.mark.parametrize(("chosen", "timeout"), [
+    ({}, "1h"), ({"proxy-read-timeout": "5m"}, "1h"), ({"proxy-read-timeout": "2h"}, "2h"),
+    ({"proxy-read-timeout": "2h", "websocket-timeout": "30s"}, "30s"), ({"websocket-timeout": "5m"}, "5m"),
+])  # fmt: skip
+def test_an_upgraded_connection_may_be_idle_no_shorter_than_an_answer(chosen, timeout):
+    assert settings.websocket_timeout(settings.complete(chosen)) == timeout
 
 
 def test_stored_values_are_checked_again():

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from minipaas_lib import api
-from plugins.router_nginx import render, template
+from plugins.router_nginx import render, syntax, template
 
 PLACE = render.Place(folder="/var/lib/minipaas/nginx", logs="/var/log/nginx")
 TEMPLATE = """
@@ -46,6 +46,25 @@ def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
     assert "return 404 $minipaas_page;" in made and "error_page 400 413" in made
     assert "root /nonexistent/minipaas;" in made
     assert "server_name blog.route.minipaas.invalid;" in made
+
+
+def test_what_a_template_does_not_say_of_a_request_we_do():
+    text = TEMPLATE.replace("location / {", """location /own {
+        proxy_set_header host example.org; proxy_set_header X-Team blue; proxy_pass http://{{ listener.upstream }};
+      }
+      location / {""")
+    made = render.app_file(route(text), PLACE)
+    server = next(one for one in syntax.parse(made) if one.name == "server")
+    by_place = {one.arguments: one.block for one in server.block if one.name == "location"} | {(): server.block}
+
+    def sent(place):
+        return {one.arguments[0].lower(): one.arguments[1] for one in by_place[place] if one.name == "proxy_set_header"}
+
+    assert sent(())["host"] == "$minipaas_http_host" and sent(())["x-forwarded-for"] == "$remote_addr"
+    assert sent(("/own",))["host"] == "example.org" and sent(("/own",))["x-team"] == "blue"
+    assert sent(("/own",))["x-forwarded-for"] == "$remote_addr" and sent(("/",)) == {}
+    for place in ((), ("/own",)):
+        assert [one.arguments for one in by_place[place] if one.name == "include"] == [(f"{PLACE.folder}/headers.conf",)]
 
 
 def test_without_permission_or_processes_ours_is_used():

@@ -1,0 +1,63 @@
+"""The headers in which a request tells an app who asked, for what, and how: what nginx sees, or what a proxy before it says."""
+
+import itertools
+
+_ALWAYS = {
+    "Host": "$minipaas_http_host",
+    "X-Real-IP": "$remote_addr",
+    "X-Request-Start": "t=${msec}",
+    "Proxy": "",  # CGI makes HTTP_PROXY of it (httpoxy)
+}
+_SEEN = {
+    "X-Forwarded-For": "$remote_addr",
+    "X-Forwarded-Proto": "$scheme",
+    "X-Forwarded-Port": "$server_port",
+    "X-Forwarded-Host": "$minipaas_http_host",
+}
+_TOLD = {
+    "X-Forwarded-For": "$minipaas_forwarded_for",
+    "X-Forwarded-Proto": "$minipaas_proto",
+    "X-Forwarded-Port": "$minipaas_port",
+    "X-Forwarded-Host": "$minipaas_host",
+}
+# What proxies say beside these, and apps, frameworks and their middleware believe.
+FOREIGN = (
+    "CF-Connecting-IP", "CF-Connecting-IPv6", "CF-Visitor", "Client-IP", "Fastly-Client-IP", "Fastly-SSL", "Forwarded",
+    "Forwarded-For", "Front-End-Https", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Forwarded",
+    "X-Forwarded-Access-Token", "X-Forwarded-By", "X-Forwarded-Client-Cert", "X-Forwarded-Email", "X-Forwarded-Groups",
+    "X-Forwarded-Method", "X-Forwarded-Path", "X-Forwarded-Preferred-Username", "X-Forwarded-Prefix",
+    "X-Forwarded-Protocol", "X-Forwarded-Scheme", "X-Forwarded-Server", "X-Forwarded-Ssl",
+    "X-Forwarded-Tls-Client-Cert", "X-Forwarded-Uri", "X-Forwarded-Url", "X-Forwarded-User", "X-Host",
+    "X-HTTP-Host-Override", "X-Original-Forwarded-For", "X-Original-Host", "X-Original-Method", "X-Original-Proto",
+    "X-Original-Remote-Addr", "X-Original-Scheme", "X-Original-URI", "X-Original-URL", "X-Proxyuser-Ip",
+    "X-Real-Scheme", "X-Remote-Addr", "X-Remote-IP", "X-Rewrite-URL", "X-Scheme", "X-Sendfile-Type", "X-Accel-Mapping",
+    "X-URL-Scheme",
+)  # fmt: skip
+# Of these too the form with `_` is dropped: CGI, WSGI and Rack take both for one.
+_PLAIN = ("Content-Length", "Content-Type", "Path-Info", "Remote-User", "Script-Name", "Transfer-Encoding", "X-Request-Start")
+
+
+def of_requests(trusted: bool) -> dict[str, str]:
+    """The headers that every app gets: name to value. trusted: a proxy before this host is believed."""
+    return _ALWAYS | (_TOLD if trusted else _SEEN)
+
+
+def variable(name: str) -> str:
+    """The variable that holds a foreign header of a request where its sender is trusted; else it is empty."""
+    return "$minipaas_told_" + name.lower().replace("-", "_")
+
+
+def with_underscores(names) -> list[str]:
+    """All ways to write these with `_` for some of the `-`, but for the ways that they are themselves."""
+    found = []
+    for name in names:
+        words = name.split("-")
+        for marks in itertools.product("-_", repeat=len(words) - 1):
+            if "_" in marks:
+                found.append("".join(itertools.chain(*zip(words, (*marks, ""), strict=True))))
+    return found
+
+
+def look_alikes() -> list[str]:
+    """The forms with `_` of all headers that are ours or foreign, for hosts that let headers with `_` through."""
+    return with_underscores([*_ALWAYS, *_SEEN, *FOREIGN, *_PLAIN])
