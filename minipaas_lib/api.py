@@ -26,6 +26,7 @@ _MODULES = {
     "app_json": "model.app_json",
     "entries": "model.entries",
     "image": "model.image",
+    "labels": "model.labels",
     "repository": "pipeline.repository",
     "remotes": "pipeline.remotes",
     "service": "model.service",

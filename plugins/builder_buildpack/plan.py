@@ -3,6 +3,8 @@
 import json
 import re
 
+from minipaas_lib import api
+
 UID = 32767  # of the app's user in build and run containers, and of its group; Heroku's images leave it free
 USER = f"{UID}:{UID}"
 HERE = "/minipaas"
@@ -12,8 +14,8 @@ BUILD = f"{HERE}/build"  # a volume: buildpacks, config and settings stay out of
 CACHE = f"{HERE}/cache"  # a volume of the app's own
 PIDS_LIMIT = 4096
 CPU_SHARES = 256  # a quarter of what a running app gets where both want all
-BUILD_LABEL = "minipaas.buildpack-build"
-OWNER_LABEL = "minipaas.owner"
+BUILD_LABEL = api.labels.BUILD
+OWNER_LABEL = api.labels.OWNER
 CACHE_LABEL = "minipaas.buildpack-cache"
 
 
@@ -48,7 +50,8 @@ def create(app: str, image: str, stack: str, owner: str, memory: int) -> list[st
         "--network",
         "bridge",
     ]
-    words += ["--label", f"{BUILD_LABEL}={app}", "--label", f"{OWNER_LABEL}={owner}", "--label", "minipaas.app="]
+    for name, value in api.labels.complete({BUILD_LABEL: app, OWNER_LABEL: owner}).items():
+        words += ["--label", f"{name}={value}"]
     words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--log-driver", "none"]
     words += ["--pids-limit", str(PIDS_LIMIT), "--cpu-shares", str(CPU_SHARES), "--no-healthcheck"]
     words += ["--memory", str(memory), "--memory-swap", str(memory)] if memory else []
@@ -60,10 +63,9 @@ def create(app: str, image: str, stack: str, owner: str, memory: int) -> list[st
 
 def commit(app: str, commit: str, number: int, packs: list[str], variables: dict[str, str]) -> list[str]:
     """`docker commit` of the build container: the image, complete and named in one step."""
-    labels = {
-        "minipaas.app": app, "minipaas.commit": commit, "minipaas.builder": "buildpack",
-        "minipaas.buildpacks": " ".join(packs), "minipaas.launcher": LAUNCHER, BUILD_LABEL: "", OWNER_LABEL: "",
-    }  # fmt: skip
+    known = api.labels
+    own = {known.APP: app, known.COMMIT: commit, known.LAUNCHER: LAUNCHER, known.BUILDER: "buildpack"}
+    labels = known.complete(own | {known.BUILDPACKS: " ".join(packs)})
     changes = [f"LABEL {quoted(name)}={quoted(value)}" for name, value in labels.items()]
     changes += [f"ENV {name}={quoted(value)}" for name, value in sorted(variables.items())]
     changes += [f"ENTRYPOINT {json.dumps([LAUNCHER])}", 'CMD ["/bin/sh"]', "WORKDIR /app", f"USER {USER}"]

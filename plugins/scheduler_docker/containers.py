@@ -7,18 +7,18 @@ import re
 
 from minipaas_lib import api
 
-APP = "minipaas.app"
-RELEASE = "minipaas.release"
-PROCESS = "minipaas.process"
-INDEX = "minipaas.index"
-PORT = "minipaas.port"
-RESTART = "minipaas.restart"
-RUN = "minipaas.run"  # a one-off container carries this, with the app's name, and an empty APP
-NODE = "minipaas.node"  # a process that a cluster runs here carries this; those of this host alone do not
-OWNER = "minipaas.owner"  # ... and this, see owner.me
-DETACHED = "minipaas.detached"  # a one-off that nobody waits for carries this too, with its number,
-UNTIL = "minipaas.until"  # ... and this, when it is to end: seconds since 1970, 0 is never
-LAUNCHER = "minipaas.launcher"  # of an image: the program that its entry point starts commands with
+APP = api.labels.APP
+RELEASE = api.labels.RELEASE
+PROCESS = api.labels.PROCESS
+INDEX = api.labels.INDEX
+PORT = api.labels.PORT
+RESTART = api.labels.RESTART
+RUN = api.labels.RUN
+NODE = api.labels.NODE
+OWNER = api.labels.OWNER
+DETACHED = api.labels.DETACHED
+UNTIL = api.labels.UNTIL
+LAUNCHER = api.labels.LAUNCHER
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"
@@ -55,8 +55,7 @@ def body(spec: "api.ContainerSpec", network: str, address: str = "", published_a
 
 def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty: bool, owner: str) -> dict:
     """The body of `POST /containers/create` for a one-off container; docker picks its address."""
-    # A container has its image's labels too, and those name the app.
-    made = _body(spec, network, {APP: "", RUN: spec.app, OWNER: owner}, {})
+    made = _body(spec, network, {RUN: spec.app, OWNER: owner}, {})
     made |= {"AttachStdout": True, "AttachStderr": True, "Tty": tty}
     if interactive:
         made |= {"AttachStdin": True, "OpenStdin": True, "StdinOnce": True}
@@ -66,7 +65,7 @@ def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty
 
 def detached_body(spec: "api.ContainerSpec", network: str, number: int, until: int, owner: str) -> dict:
     """As one_off_body, for one that nobody waits for and that stays when it has ended."""
-    labels = {APP: "", RUN: spec.app, OWNER: owner, DETACHED: str(number), UNTIL: str(until), RELEASE: str(spec.release)}
+    labels = {RUN: spec.app, OWNER: owner, DETACHED: str(number), UNTIL: str(until), RELEASE: str(spec.release)}
     return _body(spec, network, labels, {})
 
 
@@ -74,7 +73,7 @@ def _body(spec: "api.ContainerSpec", network: str, labels: dict, endpoint: dict)
     made = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in sorted(spec.environment.items())],
-        "Labels": labels,
+        "Labels": api.labels.complete(labels),
         "StopTimeout": spec.stop_timeout,
         "HostConfig": _host(spec, network),
         "NetworkingConfig": {"EndpointsConfig": {network: endpoint}},

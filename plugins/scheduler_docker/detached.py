@@ -9,7 +9,7 @@ import shlex
 import time
 
 from minipaas_lib import api
-from plugins.scheduler_docker import client, containers, network, owner
+from plugins.scheduler_docker import containers, network, owner
 
 KEPT = 24 * 3600  # seconds that one stays after its end
 _TRIES = 10  # others take numbers too
@@ -105,11 +105,7 @@ def _said(config: dict) -> str:
 
 
 def _listed(scheduler, app: str | None) -> list[dict]:
-    docker_api = scheduler.daemon.connect()
-    label = containers.RUN + (f"={app}" if app else "")
-    with client.answering():
-        listed = docker_api.containers(all=True, filters={"label": [label, containers.DETACHED]})
-    return [item for item in listed if is_detached(item["Labels"]) and not containers.is_process(item["Labels"])]
+    return [item for item in scheduler.one_offs(app) if is_detached(item["Labels"])]
 
 
 def _last(scheduler, app: str) -> int:

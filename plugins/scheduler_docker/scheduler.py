@@ -116,6 +116,16 @@ class DockerScheduler:
 
     def disown(self, processes: list["api.Process"]) -> None:
         for process in processes:
+    def renew_policies(self) -> None:
+        """Give the live processes of an earlier version, which had unless-stopped, the policy of this one.
+
+        Raises errors.Unavailable.
+        """
+        for process in self.processes():
+            answer = self._inspect(process)
+            if answer and answer["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped":
+                self._update(process, containers.restart_policy("always"))
+
             self._update(process, containers.NEVER)
 
     def stop(self, process: "api.Process", timeout: int | None = None) -> None:
@@ -131,12 +141,7 @@ class DockerScheduler:
         self._remove(answer["Id"])
 
     def tidy(self, app: str, every: bool = False) -> None:
-        docker_api = self.daemon.connect()
-        with client.answering():
-            found = docker_api.containers(all=True, filters={"label": f"{containers.RUN}={app}"})
-        for item in found:
-            if containers.is_process(item["Labels"]):  # an image may have that label of its own
-                continue
+        for item in self.one_offs(app):
             if detached.is_detached(item["Labels"]) and not every:
                 self._tidy_detached(item)
             elif every or not owner.alive(item["Labels"].get(containers.OWNER, "")):
@@ -144,6 +149,19 @@ class DockerScheduler:
 
     def _tidy_detached(self, item: dict) -> None:
         answer = self.look(item["Id"])
+    def one_offs(self, app: str | None) -> list[dict]:
+        """What docker's list has of the one-offs of an app, or of all apps."""
+        docker_api, ours = self.daemon.connect(), network.settings().name
+        label = containers.RUN + (f"={app}" if app else "")
+        with client.answering():
+            found = docker_api.containers(all=True, filters={"label": label})
+        # An image may have that label of its own, for a process made by an earlier version or for a step of a build.
+        return [
+            item
+            for item in found
+            if ours in (item["NetworkSettings"]["Networks"] or {}) and not containers.is_process(item["Labels"])
+        ]
+
         if detached.is_overdue(item["Labels"], answer):
             self._halt(item["Id"], answer["Config"].get("StopTimeout") or 10)
         elif detached.is_over(item["Labels"], answer):
@@ -425,8 +443,9 @@ class DockerScheduler:
 
     def _launcher(self, process: "api.Process") -> list[str]:
         """The program that the image starts all commands with, for their environment; none where it has none."""
-        answer = self._inspect(process) or {"Config": {"Labels": None}}
-        found = (answer["Config"]["Labels"] or {}).get(containers.LAUNCHER, "")
+        answer = self._inspect(process)
+        config = self._image_config(answer["Image"]) if answer else {}
+        found = (config.get("Labels") or {}).get(containers.LAUNCHER, "")
         return [found] if found else []
 
     def _shell(self, process: "api.Process") -> str:

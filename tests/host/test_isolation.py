@@ -64,3 +64,25 @@ def test_the_limits_hold_inside(host, app, two):
     assert host.ssh("run", app, "ls", "/var/run/docker.sock", ok=False).returncode != 0
     confined = host.ssh("run", app, "cat", "/proc/self/status").stdout
     assert "NoNewPrivs:\t1" in confined
+
+
+def test_labels_of_an_image_neither_hide_a_process_nor_give_it_to_another_app(host, app, other_app, tmp_path):
+    """As LABEL in a Dockerfile makes them."""
+    forged = {"node": "1", "app": other_app, "run": other_app, "release": "7", "process": "x", "index": "9", "owner": "",
+              "detached": "5", "until": "1", "restart": "no", "launcher": "/bin/false", "buildpack-build": other_app}  # fmt: skip
+    lines = "".join(f'LABEL minipaas.{name}="{value}"\n' for name, value in forged.items())
+    host.ssh("apps:create", other_app)
+    files = web("labelled")
+    Repo(host, tmp_path / "repo", app, **files | {"Dockerfile": files["Dockerfile"] + lines}).push()
+    name = f"{app}_v1.web.1"
+    assert host.ssh("ps:report", app, "--running").stdout == "true\n" and host.containers(app) == [name]
+    assert json.loads(docker("inspect", name))[0]["HostConfig"]["RestartPolicy"]["Name"] in ("always", "no")  # no: on nodes
+    for words in (["run:list", other_app], ["run:list", app]):
+        assert name not in host.ssh(*words).stdout
+    assert host.ssh("run", app, "echo", "done").stdout == "done\n"
+    number = host.ssh("run:detached", app, "sleep", "60").stdout.strip()
+    assert number in host.ssh("run:list", app).stdout and number not in host.ssh("run:list", other_app).stdout
+    host.ssh("run:list", other_app)  # each of them tidies up
+    host.ssh("ps:stop", app)
+    assert host.containers(app, every=True) == [] and host.containers(other_app, every=True) == []
+    assert host.ssh("run:stop", app, number).returncode == 0

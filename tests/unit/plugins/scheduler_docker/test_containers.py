@@ -3,6 +3,7 @@ import json
 import pytest
 
 from minipaas_lib import api, errors
+from minipaas_lib.model import labels
 from minipaas_lib.model.process import ContainerSpec
 from plugins.scheduler_docker import containers
 
@@ -40,7 +41,7 @@ def test_body_of_a_process():
     assert "Entrypoint" not in body
     assert body["Env"] == ["B=x y\n$z", "PORT=5000"]
     assert body["StopTimeout"] == 60
-    assert body["Labels"] == {
+    assert {name: value for name, value in body["Labels"].items() if value} == {
         "minipaas.app": "blog", "minipaas.release": "3", "minipaas.process": "web", "minipaas.index": "1",
         "minipaas.port": "5000", "minipaas.restart": "unless-stopped",
     }  # fmt: skip
@@ -89,8 +90,25 @@ def test_a_process_on_a_node_is_reached_at_published_ports():
 
 def test_one_off_body():
     body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True, owner="b:1:2")
-    # The image's own labels name the app too; said anew here, so that nobody takes it for a process of the app.
-    assert body["Labels"] == {"minipaas.app": "", "minipaas.run": "blog", "minipaas.owner": "b:1:2"}
+@pytest.mark.parametrize(
+    "made",
+    [
+        containers.body(spec(), "minipaas", "10.87.0.2"),
+        containers.body(spec(), "minipaas", published_at="192.0.2.7"),
+        containers.one_off_body(spec(), "minipaas", interactive=False, tty=False, owner="b:1:2"),
+        containers.detached_body(spec(), "minipaas", 1, 0, "b:1:2"),
+    ],
+)
+def test_no_label_of_ours_comes_from_the_image(made):
+    """What docker does with them: the image's, and over them those of the body."""
+    every = [value for name, value in vars(labels).items() if name.isupper() and isinstance(value, str)]
+    assert len(every) > 10 and set(every) <= made["Labels"].keys()
+    hostile = dict.fromkeys(every, "1") | made["Labels"]
+    assert hostile == made["Labels"]
+    assert containers.is_process(hostile) is bool(hostile["minipaas.process"])
+
+
+    assert {name: value for name, value in body["Labels"].items() if value} == {"minipaas.run": "blog", "minipaas.owner": "b:1:2"}
     assert body["HostConfig"]["AutoRemove"] is True
     assert body["Tty"] and body["OpenStdin"] and body["StdinOnce"] and body["AttachStdin"]
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {}}}
