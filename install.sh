@@ -22,6 +22,7 @@ stock_record=$lib/stock-default-disabled
 shell_record=$lib/git-shell-added
 restore_unit=/etc/systemd/system/minipaas-restore.service
 dockerd_log=/var/log/minipaas-dockerd.log
+live_restore=$lib/live-restore
 guard=/run/minipaas-install.lock
 
 domain='' key='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
@@ -69,6 +70,7 @@ work() {
     make_folders
     allow_sudo
     start_docker
+    keep_processes_running
     start_sshd
     check_nginx
     finish_and_switch

@@ -50,6 +50,14 @@ start_docker() {
     changed "started"
 }
 
+# Through a crash of dockerd, a restart, an upgrade of its package. Docker is told, not restarted; see the helper.
+keep_processes_running() {
+    ! put "$live_restore" 0755 <"$here/minipaas_lib/install/live-restore" || changed "installed the helper that sets live-restore"
+    status=0
+    said=$("$live_restore" on) || status=$?
+    case $status in 0) info "$said" ;; 3) changed "$said" ;; *) warn "$said" ;; esac
+}
+
 # Nothing needs it to serve: docker and nginx come up by themselves. It puts right what the reboot cut off.
 restore_at_boot() {
     have_systemd || return 0

@@ -8,6 +8,11 @@ remove_everything() {
     restore_stock_default
     if nginx_runs && nginx -t -q; then reload_nginx; fi
     remove_containers
+    if [ -x "$live_restore" ]; then
+        status=0
+        said=$("$live_restore" off) || status=$?
+        case $status in 0) ;; 3) info "$said" ;; *) warn "$said" ;; esac
+    fi
     step "Removing the program"
     if [ -f "$restore_unit" ]; then
         systemctl disable -q minipaas-restore 2>/dev/null || true

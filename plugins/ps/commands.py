@@ -187,8 +187,10 @@ def ps_set(app, key, value):
     """Set or clear how processes are kept running and stopped.
 
     \b
-    restart-policy: when a process that ended comes back: unless-stopped (the default), always, on-failure,
-                    on-failure:5 (at most 5 times) or no.
+    restart-policy: when a process that ended comes back: always (the default), on-failure, on-failure:5 (at
+                    most 5 times) or no. Only with always does it come back after every reboot and every
+                    restart of docker: with on-failure one that docker stopped, and that ended with exit code
+                    0, stays away until ps:restore. unless-stopped means always.
     stop-timeout:   the seconds between SIGTERM and SIGKILL (30).
 
     Without a value the setting is cleared. Processes that run are replaced by ones with the new setting.

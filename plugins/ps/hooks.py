@@ -22,7 +22,7 @@ def report(app):
         "live": live.name if live else "",
         "processes": sum(live.formation.values()) if live and not app.stopped else 0,
         "running": "false",
-        "ps-restart-policy": table.get("restart-policy", api.ContainerSpec.restart),
+        "ps-restart-policy": str(table.get("restart-policy", api.ContainerSpec.restart)).replace("unless-stopped", "always"),
         "ps-stop-timeout": table.get("stop-timeout", api.ContainerSpec.stop_timeout),
     }
     if live is None:

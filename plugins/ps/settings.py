@@ -11,12 +11,15 @@ POLICIES = "(always|unless-stopped|no|on-failure(:[1-9][0-9]{0,3})?)"
 
 
 def restart_policy(text: str) -> str:
-    """When a process that ended comes back, unchanged. Raises errors.UsageError."""
+    """When a process that ended comes back. Raises errors.UsageError.
+
+    `unless-stopped` is taken for `always`: an app that is stopped has no container that docker could start.
+    """
     if not re.fullmatch(POLICIES, text):
         raise api.errors.UsageError(
-            f"{api.names.safe(text)} is no restart policy", "one of: unless-stopped always on-failure on-failure:5 no"
+            f"{api.names.safe(text)} is no restart policy", "one of: always on-failure on-failure:5 no"
         )
-    return text
+    return text.replace("unless-stopped", "always")
 
 
 def stop_timeout(text: str) -> int:

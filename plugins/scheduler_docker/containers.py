@@ -22,16 +22,21 @@ LAUNCHER = api.labels.LAUNCHER
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"
+TERM = "SIGTERM"
 
 # Docker's states (created, running, paused, restarting, removing, exited, dead) in our words.
 _STATES = {"created": "created", "running": "running", "paused": "running", "restarting": "restarting"}
 _GONE = ("removing",)
 
 
-def body(spec: "api.ContainerSpec", network: str, address: str = "", published_at: str = "") -> dict:
+def body(
+    spec: "api.ContainerSpec", network: str, address: str = "", published_at: str = "", stop_signal: str = TERM
+) -> dict:
     """The body of `POST /containers/create` for a process on `network`, at a fixed address of it.
 
     Or with its ports published at an address of the host, `published_at`: docker picks a port of it for each.
+    `stop_signal` is the image's own, said anew: without one docker takes any `docker kill --signal`, such as a HUP that
+    reopens logs, for a stop, and never again brings the process back after a crash.
     """
     labels = {
         APP: spec.app,
@@ -48,6 +53,7 @@ def body(spec: "api.ContainerSpec", network: str, address: str = "", published_a
         published = {f"{port}/tcp": [{"HostIp": published_at, "HostPort": ""}] for port in spec.ports}
         made["ExposedPorts"] = {name: {} for name in published}
         made["HostConfig"]["PortBindings"] = published
+    made["StopSignal"] = stop_signal
     if spec.healthcheck:
         made["Healthcheck"] = _healthcheck(spec.healthcheck)
     return made
@@ -122,13 +128,18 @@ def arguments(command: str | tuple[str, ...]) -> list[str]:
 
 
 def restart_policy(text: str) -> dict:
-    """Docker's restart policy for a spec's `restart`. Raises errors.BadConfig."""
+    """Docker's restart policy for a spec's `restart`. Raises errors.BadConfig.
+
+    `always` for `unless-stopped`: docker takes its own clean-up after a crash of dockerd, and any `docker kill`, for a
+    stop by hand. An app that is stopped has no container, so there is nothing that it could wrongly start.
+    """
     found = re.fullmatch("(no|always|unless-stopped|on-failure)(?::([0-9]{1,6}))?", text)
     if not found or (found[2] and found[1] != "on-failure"):
         raise api.errors.BadConfig(
-            f"{api.names.safe(text)} is not a restart policy", "one of: unless-stopped, always, on-failure:5, no"
+            f"{api.names.safe(text)} is not a restart policy", "one of: always, on-failure:5, no"
         )
-    return {"Name": found[1], "MaximumRetryCount": int(found[2] or 0)}
+    name = found[1].replace("unless-stopped", "always")
+    return {"Name": name, "MaximumRetryCount": int(found[2] or 0)}
 
 
 def is_process(labels: dict | None) -> bool:

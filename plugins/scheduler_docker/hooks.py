@@ -18,8 +18,10 @@ def scheduler():
 @api.hookimpl
 def installed():
     from plugins.scheduler_docker import network
+    from plugins.scheduler_docker.scheduler import DockerScheduler
 
     network.ensure()
+    DockerScheduler().renew_policies()
 
 
 @api.hookimpl
@@ -35,8 +37,10 @@ def _host() -> list:
     from plugins.scheduler_docker import client, network
 
     with client.answering():
-        version = client.HERE.connect().version()["Version"]
-    return [api.Finding("docker", True, f"docker {version} answers"), _network(network.settings())]
+        about = client.HERE.connect().info()
+    alone = "run on" if about.get("LiveRestoreEnabled") else "stop"
+    said = f"docker {about['ServerVersion']} answers; processes {alone} while it is away"
+    return [api.Finding("docker", True, said), _network(network.settings())]
 
 
 def _network(ours) -> "api.Finding":

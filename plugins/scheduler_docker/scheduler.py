@@ -77,10 +77,11 @@ class DockerScheduler:
         if spec.healthcheck:
             spec = busybox.mounted(spec)
         ours = network.ensure(self.daemon)
+        stop_signal = self._stop_signal(spec.image)
         refused: set[str] = set()
         for _ in range(_ADDRESS_TRIES):
             address = network.reserve(self.daemon, ours, refused)
-            container = self._create(spec.name, containers.body(spec, ours.name, address))
+            container = self._create(spec.name, containers.body(spec, ours.name, address, stop_signal=stop_signal))
             failure = self.begin(container)
             if failure is None:
                 return self._process(container, ours.name)
@@ -102,7 +103,8 @@ class DockerScheduler:
         if spec.healthcheck:
             spec = busybox.mounted(spec)
         ours = network.ensure(self.daemon, record=False)
-        return self._create(spec.name, containers.body(spec, ours.name, published_at=self.published_at))
+        stop_signal = self._stop_signal(spec.image)
+        return self._create(spec.name, containers.body(spec, ours.name, "", self.published_at, stop_signal))
 
     def adopt(self, processes: list["api.Process"]) -> None:
         for process in processes:
@@ -111,11 +113,9 @@ class DockerScheduler:
                 raise api.errors.Unavailable(
                     f"{process.name} is gone, somebody has removed it", f"ps:restart {process.app}"
                 )
-            policy = (answer["Config"]["Labels"] or {}).get(containers.RESTART, "unless-stopped")
+            policy = (answer["Config"]["Labels"] or {}).get(containers.RESTART, api.ContainerSpec.restart)
             self._update(process, containers.restart_policy(policy))
 
-    def disown(self, processes: list["api.Process"]) -> None:
-        for process in processes:
     def renew_policies(self) -> None:
         """Give the live processes of an earlier version, which had unless-stopped, the policy of this one.
 
@@ -126,6 +126,8 @@ class DockerScheduler:
             if answer and answer["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped":
                 self._update(process, containers.restart_policy("always"))
 
+    def disown(self, processes: list["api.Process"]) -> None:
+        for process in processes:
             self._update(process, containers.NEVER)
 
     def stop(self, process: "api.Process", timeout: int | None = None) -> None:
@@ -147,8 +149,6 @@ class DockerScheduler:
             elif every or not owner.alive(item["Labels"].get(containers.OWNER, "")):
                 self._remove(item["Id"])
 
-    def _tidy_detached(self, item: dict) -> None:
-        answer = self.look(item["Id"])
     def one_offs(self, app: str | None) -> list[dict]:
         """What docker's list has of the one-offs of an app, or of all apps."""
         docker_api, ours = self.daemon.connect(), network.settings().name
@@ -162,6 +162,8 @@ class DockerScheduler:
             if ours in (item["NetworkSettings"]["Networks"] or {}) and not containers.is_process(item["Labels"])
         ]
 
+    def _tidy_detached(self, item: dict) -> None:
+        answer = self.look(item["Id"])
         if detached.is_overdue(item["Labels"], answer):
             self._halt(item["Id"], answer["Config"].get("StopTimeout") or 10)
         elif detached.is_over(item["Labels"], answer):
@@ -447,6 +449,19 @@ class DockerScheduler:
         config = self._image_config(answer["Image"]) if answer else {}
         found = (config.get("Labels") or {}).get(containers.LAUNCHER, "")
         return [found] if found else []
+
+    def _stop_signal(self, image: str) -> str:
+        return self._image_config(image).get("StopSignal") or containers.TERM
+
+    def _image_config(self, image: str) -> dict:
+        """What docker says of an image; nothing of one that is gone."""
+        import docker.errors
+
+        with client.answering():
+            try:
+                return self.daemon.connect().inspect_image(image)["Config"] or {}
+            except docker.errors.NotFound:
+                return {}
 
     def _shell(self, process: "api.Process") -> str:
         """bash where the image has it, else sh. Raises errors.Unavailable where it has none."""

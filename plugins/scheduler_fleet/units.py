@@ -178,7 +178,7 @@ def _stop(name: str, timeout: int) -> str:
 def _restart(policy: str) -> str:
     """systemd's Restart= for a process's policy.
 
-    `always` where docker has unless-stopped: with on-failure, a restart of dockerd leaves the process dead.
+    `unless-stopped` means always, as on one host. With on-failure, a restart of dockerd leaves the process dead.
     """
     return {"no": "no", "always": "always", "unless-stopped": "always"}.get(policy, "on-failure")
 
@@ -188,7 +188,7 @@ def _limit(policy: str) -> list[Option]:
     found = re.fullmatch("(no|always|unless-stopped|on-failure)(?::([0-9]{1,6}))?", policy)
     if not found or (found[2] and found[1] != "on-failure"):
         raise api.errors.BadConfig(
-            f"{api.names.safe(policy)} is not a restart policy", "one of: unless-stopped, always, on-failure:5, no"
+            f"{api.names.safe(policy)} is not a restart policy", "one of: always, on-failure:5, no"
         )
     if not int(found[2] or 0):
         return [Option("Unit", "StartLimitIntervalSec", "0")]

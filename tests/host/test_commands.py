@@ -418,7 +418,7 @@ def test_ps_set(host, one):
     host.ssh("ps:set", one, "stop-timeout", "7")
     assert read(host, "ps:report", one)["ps-stop-timeout"] == 7
     host.ssh("ps:set", one, "restart-policy")
-    assert policy() == "unless-stopped:0"
+    assert policy() == "always:0"
 
 
 # ssh-keys:*

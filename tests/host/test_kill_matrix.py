@@ -170,7 +170,7 @@ class Site:
         for one in there:
             kind = one["Config"]["Labels"]["minipaas.process"]
             counts[kind] = counts.get(kind, 0) + 1
-            assert one["State"]["Running"] and one["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped", (where, one["Name"])
+            assert one["State"]["Running"] and one["HostConfig"]["RestartPolicy"]["Name"] == "always", (where, one["Name"])
         assert counts == wanted, (where, names, retiring)
         addresses = [end["IPAddress"] for one in found for end in one["NetworkSettings"]["Networks"].values() if one["State"]["Running"]]
         assert len(set(addresses)) == len(addresses), where

@@ -1,5 +1,6 @@
 """After docker and nginx stopped and started again, as at a reboot, every domain serves its own live app."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -30,6 +31,17 @@ def stop_docker() -> None:
     wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 60)
 
 
+def power_off() -> None:
+    """Stop docker and end all containers, which run on without it, as the end of a machine does."""
+    running = docker("ps", "-q").split()
+    pids = docker("inspect", "-f", "{{.State.Pid}}", *running).split() if running else []
+    stop_docker()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    wait_for(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in pids), 20)
+
+
 def start_docker() -> None:
     if systemd():
         subprocess.run(["systemctl", "start", "docker"], check=True)
@@ -55,7 +67,7 @@ def reboot():
 
     def boot() -> None:
         stop_nginx()
-        stop_docker()
+        power_off()
         start_nginx()
         start_docker()
 
@@ -130,6 +142,7 @@ def test_docker_stopped_gets_one_clear_sentence(host, app, repo, reboot):
             done = host.ssh(*words, ok=False)
             assert done.returncode == 1 and "docker" in done.stderr and "Traceback" not in done.stderr
         assert "unknown: docker" in host.ssh("ps:report", app).stdout
+        assert host.get(name)[0] == 200, "processes run on without docker"
         repo.commit(www___index__html="new")
         pushed = repo.push(ok=False)
         assert pushed.returncode != 0 and "docker" in pushed.stderr

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BUSYBOX_IMAGE, docker, make_base_image, wait_for, word
+from test_reboot import power_off, start_docker
 
 from minipaas_lib import api, errors
 
@@ -139,7 +140,7 @@ def test_a_process_from_start_to_stop(scheduler, world):
     assert scheduler.processes(APP) == [process] == [p for p in scheduler.processes() if p.app == APP]
     scheduler.adopt([process])
     assert scheduler.refresh(process).adopted
-    assert docker("inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}", process.name).strip() == "unless-stopped"
+    assert docker("inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}", process.name).strip() == "always"
     scheduler.disown([process])
     assert not scheduler.refresh(process).adopted
     assert [line.text for line in scheduler.logs([process])] == ["up"]
@@ -493,15 +494,16 @@ def test_follow_goes_on_across_a_deploy_and_a_restart_and_ends_with_its_reader(s
 
 
 @pytest.mark.restarts_docker
-def test_after_a_restart_of_docker_the_adopted_are_back_at_their_addresses(scheduler):
+def test_after_a_reboot_the_adopted_are_back_at_their_addresses(scheduler):
     adopted = [scheduler.start(spec(index=number)) for number in (1, 2, 3)]
-    always = scheduler.start(spec(kind="worker", restart="always"))
+    always = scheduler.start(spec(kind="worker", restart="unless-stopped"))
     pending = scheduler.start(spec(index=4))
     scheduler.adopt([*adopted, always])
     retired = scheduler.start(spec(index=5))
     scheduler.adopt([retired])
     scheduler.disown([retired])
-    restart_docker()
+    power_off()
+    start_docker()
     wait_for(lambda: all(scheduler.refresh(process).state == "running" for process in [*adopted, always]), 60)
     for process in [*adopted, always]:
         now = scheduler.refresh(process)
@@ -513,16 +515,3 @@ def test_after_a_restart_of_docker_the_adopted_are_back_at_their_addresses(sched
         wait_for(lambda address=process.address: answers(address))
     assert scheduler.refresh(pending).state == "exited"
     assert scheduler.refresh(retired).state == "exited"
-
-
-def restart_docker() -> None:
-    if os.path.isdir("/run/systemd/system"):
-        subprocess.run(["systemctl", "restart", "docker"], check=True, timeout=120)
-        return
-    pid = int(Path("/var/run/docker.pid").read_text())
-    command = Path(f"/proc/{pid}/cmdline").read_bytes().decode().rstrip("\0").split("\0")
-    os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not os.path.exists(f"/proc/{pid}"), 60)
-    quiet = subprocess.DEVNULL
-    subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, start_new_session=True)
-    wait_for(lambda: subprocess.run(["/usr/bin/docker", "info"], capture_output=True).returncode == 0, 60, 0.5)

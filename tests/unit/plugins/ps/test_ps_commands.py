@@ -155,7 +155,7 @@ def test_report(world, blog, monkeypatch):
     world.ok("ps:scale", "blog", "worker=1")
     report = json.loads(world.ok("ps:report", "blog", "--format", "json"))
     assert report == {
-        "deployed": True, "live": "v2", "processes": 2, "running": "true", "ps-restart-policy": "unless-stopped",
+        "deployed": True, "live": "v2", "processes": 2, "running": "true", "ps-restart-policy": "always",
         "ps-stop-timeout": 30, "status-web-1": "running (blog_v1.web.1)", "status-worker-1": "running (blog_v1.worker.1)",
     }  # fmt: skip
     blog.scheduler.set("blog_v1.worker.1", state="exited", exit_code=3)
@@ -189,7 +189,13 @@ def test_set(world, blog):
     assert releases.live("blog").reason == "set: stop-timeout=60"
     world.ok("ps:set", "blog", "restart-policy")
     world.ok("ps:set", "blog", "stop-timeout", "")
-    assert blog.scheduler.specs["blog_v5.web.1"].restart == "unless-stopped" and apps.load("blog").table("ps") == {}
+    assert blog.scheduler.specs["blog_v5.web.1"].restart == "always" and apps.load("blog").table("ps") == {}
+
+
+def test_unless_stopped_means_always(world, blog):
+    assert "restart-policy of blog is always" in world("ps:set", "blog", "restart-policy", "unless-stopped").err
+    apps.edit("blog", lambda document: document.update(ps={"restart-policy": "unless-stopped"}))  # of an earlier version
+    assert world.ok("ps:report", "blog", "--ps-restart-policy") == "always\n"
 
 
 @pytest.mark.parametrize(

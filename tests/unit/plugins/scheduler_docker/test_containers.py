@@ -43,8 +43,10 @@ def test_body_of_a_process():
     assert body["StopTimeout"] == 60
     assert {name: value for name, value in body["Labels"].items() if value} == {
         "minipaas.app": "blog", "minipaas.release": "3", "minipaas.process": "web", "minipaas.index": "1",
-        "minipaas.port": "5000", "minipaas.restart": "unless-stopped",
+        "minipaas.port": "5000", "minipaas.restart": "always",
     }  # fmt: skip
+    assert body["StopSignal"] == "SIGTERM"
+    assert containers.body(spec(), "minipaas", stop_signal="SIGQUIT")["StopSignal"] == "SIGQUIT"
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {"IPAMConfig": {"IPv4Address": "10.87.0.2"}}}}
 
 
@@ -88,8 +90,6 @@ def test_a_process_on_a_node_is_reached_at_published_ports():
     assert containers.process(there, "minipaas").backend == api.Backend("192.0.2.7", (), process.name)
 
 
-def test_one_off_body():
-    body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True, owner="b:1:2")
 @pytest.mark.parametrize(
     "made",
     [
@@ -108,6 +108,8 @@ def test_no_label_of_ours_comes_from_the_image(made):
     assert containers.is_process(hostile) is bool(hostile["minipaas.process"])
 
 
+def test_one_off_body():
+    body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True, owner="b:1:2")
     assert {name: value for name, value in body["Labels"].items() if value} == {"minipaas.run": "blog", "minipaas.owner": "b:1:2"}
     assert body["HostConfig"]["AutoRemove"] is True
     assert body["Tty"] and body["OpenStdin"] and body["StdinOnce"] and body["AttachStdin"]
@@ -117,7 +119,7 @@ def test_no_label_of_ours_comes_from_the_image(made):
 
 @pytest.mark.parametrize(
     ("text", "name", "count"),
-    [("no", "no", 0), ("always", "always", 0), ("unless-stopped", "unless-stopped", 0), ("on-failure", "on-failure", 0),
+    [("no", "no", 0), ("always", "always", 0), ("unless-stopped", "always", 0), ("on-failure", "on-failure", 0),
      ("on-failure:7", "on-failure", 7)],
 )  # fmt: skip
 def test_restart_policy(text, name, count):
