@@ -1,9 +1,9 @@
 """Commands for the processes of apps."""
 
 import click
-from minipaas_lib import api
 
-from plugins.ps import hooks, several, settings
+from minipaas_lib import api
+from plugins.ps import hooks, settings, several
 
 ps_report = api.commands.report_command("ps", hooks.report, "Report the processes of an app.")
 

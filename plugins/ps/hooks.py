@@ -1,7 +1,6 @@
 """Where the settings of processes meet a release, and a report."""
 
 from minipaas_lib import api
-
 from plugins.ps import settings
 
 
