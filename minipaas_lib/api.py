@@ -94,6 +94,7 @@ _MODULES = {
     "deploy_commit": ("pipeline.receive", "deploy_commit"),
     "limits": ("pipeline.limits", "limits"),
     "receive": ("pipeline.receive", "pre_receive"),
+    "push_destination": ("pipeline.first_push", "destination"),
     "stop": ("pipeline.lifecycle", "stop"),
     "start": ("pipeline.lifecycle", "start"),
     "trash": "pipeline.trash",

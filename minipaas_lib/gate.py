@@ -39,9 +39,10 @@ def git(key: str, verb: str, argument: str) -> int:
     if not (plain(name) and ready and authorized(key, verb, name)):
         from minipaas_lib import cli
 
-        status = cli.guard(lambda: prepare(key, verb, name))
-        if status:
+        prepared: list[str] = []
+        if status := cli.guard(lambda: prepared.append(prepare(key, verb, name)) or 0):
             return status
+        repository = prepared[0]
     os.environ["MINIPAAS_APP"] = name
     program = os.environ.get("MINIPAAS_GIT_SHELL", "git-shell")
     os.execvp(program, [program, "-c", f"{verb} '{repository}'"])
@@ -57,22 +58,23 @@ def is_shared() -> bool:
     return os.path.exists(os.path.join(paths.root(), "cluster.toml"))
 
 
-def prepare(key: str, verb: str, name: str) -> int:
-    """The slow road: a name to refuse, an app to create on its first push, or a plugin that decides."""
+def prepare(key: str, verb: str, name: str) -> str:
+    """The slow road: a name to refuse, the first push to one, or a plugin that decides. Returns git's repository."""
     from minipaas_lib import names
     from minipaas_lib.bus import manager
     from minipaas_lib.pipeline import apps, repository
 
     name = names.app_name(name)
     manager.call("authorize", key=key, command=verb, app=name)
-    if verb == "git-receive-pack":
-        apps.ensure(name)
-    else:
-        apps.load(name)
-    repository.create(name)
+    if verb == "git-receive-pack" and not apps.exists(name):
+        from minipaas_lib.pipeline import first_push
+
+        return first_push.prepare(name)
+    app = apps.load(name)
+    folder = repository.create(name)
     if is_shared():
-        manager.call("before_git", app=apps.load(name))
-    return 0
+        manager.call("before_git", app=app)
+    return folder
 
 
 def authorized(key: str, verb: str, name: str) -> bool:

@@ -24,6 +24,11 @@ def repository(app: str) -> str:
     return os.path.join(root(), "repos", app + ".git")
 
 
+def first_pushes() -> str:
+    """Repositories of pushes to names that no app has, for as long as each of them lasts."""
+    return os.path.join(root(), "first-pushes")
+
+
 def output(app: str) -> str:
     """The folder of kept build and deploy output of an app."""
     return os.path.join(root(), "output", app)

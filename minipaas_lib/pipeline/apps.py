@@ -23,6 +23,11 @@ def names() -> list[str]:
     return [name for name in store.children("apps") if store.exists(document_path(name))]
 
 
+def exists(name: str) -> bool:
+    """Whether there is an app of that name."""
+    return open_store().exists(document_path(name))
+
+
 def is_gone(name: str, error: errors.MinipaasError) -> bool:
     """Whether what failed with `error` did because the app was destroyed or renamed meanwhile."""
     return isinstance(error, errors.NotFound) and not open_store().exists(document_path(name))
@@ -67,14 +72,25 @@ def create(name: str, wishes: dict | None = None) -> App:
 
     Raises errors.UsageError when there is one of that name.
     """
+    app = write(name, wishes)
+    tell_created(app)
+    return app
+
+
+def write(name: str, wishes: dict | None = None) -> App:
+    """As create, with the plugins not told yet."""
     app = App(name, {"created": now(), "creator": caller.key()} | (wishes or {}))
     try:
         documents.write(open_store(), document_path(name), app.document, if_revision=ABSENT)
     except errors.Conflict:
         raise errors.UsageError(f"app {name} exists already", f"apps:report {name}") from None
     forget_renamed(name)
-    manager.notify("app_created", app=app)
     return app
+
+
+def tell_created(app: App) -> None:
+    """Tell the plugins that there is a new app."""
+    manager.notify("app_created", app=app)
 
 
 def note_renamed(name: str, new: str) -> None:
@@ -102,19 +118,6 @@ def renamed_to(name: str) -> str:
         if name in seen:
             return ""
         seen.add(name)
-
-
-def ensure(name: str) -> App:
-    """The app, created if need be and if the platform lets a push do that."""
-    try:
-        return load(name)
-    except errors.NotFound:
-        if not platform().get("create-on-push", True) or renamed_to(name):
-            raise
-        try:
-            return create(name)
-        except errors.UsageError:  # somebody else was faster
-            return load(name)
 
 
 def edit(name: str, change: Callable) -> App:

@@ -3,7 +3,18 @@
 from minipaas_lib import errors, output
 from minipaas_lib.model.app import App
 from minipaas_lib.pipeline import (
-    apps, change, engines, interrupt, journal, locks, plan, recover, releases, retire, rollout, trash,
+    apps,
+    change,
+    engines,
+    interrupt,
+    journal,
+    locks,
+    plan,
+    recover,
+    releases,
+    retire,
+    rollout,
+    trash,
 )  # fmt: skip
 from minipaas_lib.store import open_store
 
@@ -65,7 +76,10 @@ def recover_all() -> list[str]:
 
     What cannot be put right now is reported and left to the next command on that app.
     """
+    from minipaas_lib.pipeline import first_push
+
     done = []
+    first_push.tidy()
     for name in open_store().children("apps"):
         try:
             if interrupted(name):

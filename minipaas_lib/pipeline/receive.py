@@ -17,6 +17,7 @@ from minipaas_lib.pipeline import (
     change,
     compose,
     engines,
+    first_push,
     interrupt,
     journal,
     leftovers,
@@ -37,9 +38,16 @@ def pre_receive(name: str, updates: str, branches: list[str]) -> Release | None:
 
     Raises errors.MinipaasError, and then the push is refused.
     """
-    update = repository.choose_update(repository.parse_updates(updates), branches, name)
-    with locks.app_lock(name), interrupt.cancellable():
-        return deploy_commit(name, update.new, "git push", branch=update.branch)
+    first = bool(first_push.repository_of(name))
+    update = repository.choose_update(repository.parse_updates(updates), branches, name, first)
+    created = first and first_push.accept(name, update.new, update.branch)
+    try:
+        with locks.app_lock(name), interrupt.cancellable():
+            return deploy_commit(name, update.new, "git push", branch=update.branch)
+    except BaseException as error:
+        if created and (isinstance(error, errors.Cancelled) or not releases.numbers(name)):
+            first_push.take_back(name)
+        raise
 
 
 def rebuild(name: str) -> Release:

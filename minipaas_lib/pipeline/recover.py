@@ -6,7 +6,19 @@ from minipaas_lib import errors, output
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import FAILED, PENDING, RELEASED, Release
-from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, plan, releases, repository, retire, rollout, trial
+from minipaas_lib.pipeline import (
+    apps,
+    engines,
+    journal,
+    leftovers,
+    locks,
+    plan,
+    releases,
+    repository,
+    retire,
+    rollout,
+    trial,
+)
 
 
 def recover(name: str) -> bool:
@@ -29,10 +41,10 @@ def recover(name: str) -> bool:
 
 def finish(name: str, record: dict) -> None:
     """Finish or undo what a record of the journal tells of."""
-    from minipaas_lib.pipeline import clone, rename
+    from minipaas_lib.pipeline import clone, first_push, rename
 
     known = {
-        "rollout": rollout_of, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back,
+        "rollout": rollout_of, first_push.OPERATION: uncreate, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back,
         "fall back": trial.resume, rename.HERE: rename.resume, rename.THERE: rename.resume_there, clone.CLONE: clone.resume,
     }  # fmt: skip
     known[record.get("operation", "rollout")](name, record)
@@ -157,6 +169,14 @@ def destroy(name: str, record: dict) -> None:
 
     said(name, "Finishing", "apps:destroy")
     trash.take_away(name, record.get("trash", ""))
+
+
+def uncreate(name: str, record: dict) -> None:
+    """A push that was killed while it made the app, before anything of it was built."""
+    from minipaas_lib.pipeline import first_push
+
+    said(name, "Undoing", "the creation")
+    first_push.remove(name)
 
 
 def come_back(name: str, record: dict) -> None:

@@ -11,7 +11,15 @@ import shutil
 from minipaas_lib import errors, output, paths
 from minipaas_lib.pipeline import git, limits, receiving, tree
 from minipaas_lib.pipeline.checkout import checkout
-from minipaas_lib.pipeline.commits import author_line, commit_tree, drop_incoming, fetch_commit, file_of, set_synced, synced
+from minipaas_lib.pipeline.commits import (
+    author_line,
+    commit_tree,
+    drop_incoming,
+    fetch_commit,
+    file_of,
+    set_synced,
+    synced,
+)
 from minipaas_lib.pipeline.context import read_file
 from minipaas_lib.pipeline.quarantine import link_objects
 from minipaas_lib.pipeline.updates import choose_update, parse_updates
@@ -63,15 +71,19 @@ def create(app: str) -> str:
 
     Raises errors.Unavailable when the disk refuses. A kill leaves either no repository or a whole one.
     """
-    folder = paths.repository(app)
     try:
-        if not os.path.isdir(os.path.join(folder, "objects")):
-            _create_new(folder)
-        _put(os.path.join(folder, "config"), config(), 0o600)
-        os.makedirs(os.path.join(folder, "hooks"), mode=0o700, exist_ok=True)
-        _put(os.path.join(folder, "hooks", "pre-receive"), paths.resource("hooks/pre-receive"), 0o700)
+        return create_at(paths.repository(app))
     except OSError as error:
         raise errors.Unavailable(f"the repository of {app} cannot be written: {error.strerror}", "doctor") from None
+
+
+def create_at(folder: str) -> str:
+    """As create, in a folder that may be another than the app's own. Raises OSError."""
+    if not os.path.isdir(os.path.join(folder, "objects")):
+        _create_new(folder)
+    _put(os.path.join(folder, "config"), config(), 0o600)
+    os.makedirs(os.path.join(folder, "hooks"), mode=0o700, exist_ok=True)
+    _put(os.path.join(folder, "hooks", "pre-receive"), paths.resource("hooks/pre-receive"), 0o700)
     return folder
 
 
@@ -90,9 +102,7 @@ def keep_commit(app: str, commit: str, number: int) -> None:
     or a push from a shallow clone that lacks history, errors.Unavailable.
     """
     folder = paths.repository(app)
-    _check_kind(folder, commit)
-    _check_history(folder, commit)
-    tree.check(folder, commit, tree.Budget(limits.limits()), env=_in_quarantine())
+    check_commit(folder, commit)
     quarantine = os.environ.get("GIT_QUARANTINE_PATH", "")
     objects = os.path.realpath(os.path.join(folder, "objects"))
     try:
@@ -101,6 +111,13 @@ def keep_commit(app: str, commit: str, number: int) -> None:
     except OSError as error:
         raise errors.Unavailable(f"the pushed commit cannot be kept: {error.strerror}", "doctor") from None
     git.run([f"--git-dir={folder}", "update-ref", _release_ref(number), commit])
+
+
+def check_commit(folder: str, commit: str) -> None:
+    """Refuse a commit that may not be deployed, as keep_commit does, in the repository `folder`."""
+    _check_kind(folder, commit)
+    _check_history(folder, commit)
+    tree.check(folder, commit, tree.Budget(limits.limits()), env=_in_quarantine())
 
 
 def drop_release(app: str, number: int) -> None:

@@ -41,10 +41,10 @@ def parse_updates(text: str) -> list[Update]:
     return updates
 
 
-def choose_update(updates: list[Update], branches: list[str], app: str) -> Update:
+def choose_update(updates: list[Update], branches: list[str], app: str, new: bool = False) -> Update:
     """The one update to deploy: the only branch of the push, if it is one of `branches`. Tags beside it are fine.
 
-    Raises errors.MinipaasError with what to type instead; the push is then refused as a whole.
+    new: bool, whether there is no such app yet. Raises errors.MinipaasError with what to type instead; the push is then refused as a whole.
     """
     pushed = [update for update in updates if update.branch]
     deploy = branches[0]
@@ -63,19 +63,20 @@ def choose_update(updates: list[Update], branches: list[str], app: str) -> Updat
         raise errors.MinipaasError(
             f"{what} was pushed, and {app} deploys only branches", f"git push <remote> {_source(updates)}:{deploy}"
         )
-    return _deployable(pushed[0], branches, app)
+    return _deployable(pushed[0], branches, app, new)
 
 
-def _deployable(update: Update, branches: list[str], app: str) -> Update:
+def _deployable(update: Update, branches: list[str], app: str, new: bool) -> Update:
     shown = names.safe(update.branch)[1:-1]
     if update.deletes:
         raise errors.MinipaasError(
             f"the branch '{shown}' of {app} cannot be deleted by a push", f"ssh paas@<host> apps:destroy {app}"
         )
     if update.branch not in branches:
+        create = f"apps:create {app}, then: ssh paas@<host> " if new else ""
         raise errors.MinipaasError(
             f"'{shown}' is not deployed by {app}: it deploys {' or '.join(branches)}",
-            f"git push <remote> {shown}:{branches[0]}, or: ssh paas@<host> git:set {app} deploy-branch {shown}",
+            f"git push <remote> {shown}:{branches[0]}, or: ssh paas@<host> {create}git:set {app} deploy-branch {shown}",
         )
     return update
 

@@ -12,7 +12,8 @@ _MESSAGE_LIMIT = 200  # characters
 def apps_create(app):
     """Create an app.
 
-    A first git push to a new name creates the app too, unless apps:set --global create-on-push false was said.
+    The first git push to a new name that brings a branch to deploy creates the app too, unless
+    apps:set --global create-on-push false was said.
 
     \b
     e.g.: apps:create blog

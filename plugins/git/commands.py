@@ -4,8 +4,8 @@ import os
 import sys
 
 import click
-from minipaas_lib import api
 
+from minipaas_lib import api
 from plugins.git import hooks, settings
 
 INPUT_LIMIT = 1 << 20  # characters of git's list of updates that are read
@@ -221,4 +221,4 @@ def git_pre_receive(app):
     """Deploy a push. The hook of the app's repository runs this; git's list of updates comes on stdin."""
     if "GIT_DIR" not in os.environ:
         raise api.errors.UsageError("git runs this command itself, during a push", f"git push paas@<host>:{app} main")
-    api.receive(app, sys.stdin.read(INPUT_LIMIT), settings.deploy_branches(api.app(app)))
+    api.receive(app, sys.stdin.read(INPUT_LIMIT), settings.deploy_branches(api.push_destination(app)))

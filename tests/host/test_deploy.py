@@ -3,9 +3,12 @@
 import json
 import os
 import subprocess
+from pathlib import Path
 
 import pytest
 from conftest import BUSYBOX_IMAGE, Repo, docker, wait_for, web
+
+FIRST_PUSHES = Path("/var/lib/minipaas/first-pushes")
 
 
 def test_a_push_becomes_a_page_and_a_release(host, app, repo):
@@ -27,6 +30,26 @@ def test_a_push_to_an_app_that_does_not_exist_creates_it_and_records_who(host, a
     repo.push()
     assert host.get(host.url_host(app))[0] == 200
     assert host.key_name in host.ssh("apps:report", app).stdout
+
+
+def test_an_app_is_created_by_the_first_push_that_is_accepted(host, app, repo):
+    """A connection that pushes nothing leaves no app; neither is one listed meanwhile."""
+
+    def is_nothing():
+        return app not in host.ssh("apps:list").stdout.split() and not list(FIRST_PUSHES.glob(f"*/{app}.git"))
+
+    repo.git("ls-remote", "--upload-pack=git-receive-pack", "paas")
+    connection = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"git-receive-pack '{app}'"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert connection.stdout.read(4) and len(list(FIRST_PUSHES.glob(f"*/{app}.git"))) == 1
+    assert app not in host.ssh("apps:list").stdout.split() and app not in host.ssh("doctor", ok=False).stdout
+    connection.kill()
+    connection.wait(10)
+    wait_for(is_nothing)
+    said = repo.push().stderr
+    assert f"-----> Created {app}, there was no such app" in said and f"apps:destroy {app}" in said
+    assert host.get(host.url_host(app))[0] == 200
+    wait_for(lambda: not list(FIRST_PUSHES.glob(f"*/{app}.git")))
+    assert repo.git("ls-remote", "paas", "refs/heads/main").stdout.split()[0] == repo.git("rev-parse", "HEAD").stdout.strip()
 
 
 @pytest.mark.serial
@@ -56,7 +79,9 @@ def test_another_branch_is_refused_with_what_to_type(host, app, repo):
     repo.git("checkout", "-q", "-b", "dev")
     refused = repo.push("dev", ok=False)
     assert refused.returncode != 0
-    assert "dev:main" in refused.stderr and f"git:set {app} deploy-branch dev" in refused.stderr
+    assert "dev:main" in refused.stderr and f"apps:create {app}, then: ssh paas@<host> git:set {app} deploy-branch dev" in refused.stderr
+    assert app not in host.ssh("apps:list").stdout.split()
+    host.ssh("apps:create", app)
     host.ssh("git:set", app, "deploy-branch", "dev")
     repo.push("dev")
     assert host.get(host.url_host(app))[0] == 200

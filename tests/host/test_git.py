@@ -134,7 +134,7 @@ def test_hostile_trees_are_refused_and_leave_nothing(host, app, repo, entries):
     refused = repo.push(ok=False)
     assert refused.returncode != 0
     kept = subprocess.run(["git", f"--git-dir={REPOSITORIES / app}.git", "cat-file", "-e", commit], capture_output=True)
-    assert kept.returncode != 0 and releases(host, app) == []
+    assert kept.returncode != 0 and app not in host.ssh("apps:list").stdout.split()
     nothing_left(host, app)
 
 
@@ -222,6 +222,18 @@ def test_a_client_that_hangs_up_during_the_build_leaves_nothing(host, app, repo)
     repo.commit(**web("afterwards"))
     repo.push()
     assert host.get(host.url_host(app)) == (200, "afterwards")
+
+
+def test_a_first_push_that_is_cancelled_leaves_no_app(host, app, repo):
+    repo.commit(**slow_files(47.12, word()))
+    with pushing(repo) as push:
+        wait_for(lambda: is_built(push), 20)
+        assert app in host.ssh("apps:list").stdout.split()
+        hang_up(push)
+    wait_for(lambda: app not in host.ssh("apps:list").stdout.split(), 20)
+    wait_for(lambda: not server_side(app), 15)
+    nothing_left(host, app)
+    assert not (REPOSITORIES / f"{app}.git").exists()
 
 
 def test_a_client_that_hangs_up_while_processes_start_changes_nothing(host, app, repo):

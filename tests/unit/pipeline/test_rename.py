@@ -7,7 +7,19 @@ import pytest
 
 from minipaas_lib import errors, paths, store
 from minipaas_lib.bus import manager
-from minipaas_lib.pipeline import apps, git, journal, lifecycle, locks, releases, rename, repository, retire, trash
+from minipaas_lib.pipeline import (
+    apps,
+    first_push,
+    git,
+    journal,
+    lifecycle,
+    locks,
+    releases,
+    rename,
+    repository,
+    retire,
+    trash,
+)
 from tests.unit.pipeline.test_crash import Mortal
 
 GIT = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t.test", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t.test"}
@@ -213,14 +225,14 @@ def test_what_was_called_so_is_said(blog, world):
     refused = world("config:set", "blog", "A=1")
     assert refused.status == 1 and "app blog is called journal now" in refused.err and "config:set journal" in refused.err
     with pytest.raises(errors.NotFound, match="called journal now"):
-        apps.ensure("blog")
+        first_push.check("blog")
     world.ok("apps:rename", "journal", "diary")
     assert "app blog is called diary now" in world("config", "blog").err
     world.ok("apps:create", "blog")
     assert apps.renamed_to("blog") == "" and releases.coming_number("blog") == 3, "its numbers go on"
     world.ok("apps:destroy", "diary", "--force")
     assert "there is no app" in world("config", "journal").err
-    apps.ensure("journal")
+    first_push.check("journal")
 
 
 def test_there_and_back(blog, world):

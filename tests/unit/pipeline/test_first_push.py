@@ -1,0 +1,222 @@
+"""A push to a name that no app has, from the gate on: real git through the forced command, and a deploy that builds nothing."""
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from minipaas_lib import errors, paths
+from minipaas_lib.pipeline import apps, first_push, journal, lifecycle, locks, repository
+from minipaas_lib.store import open_store, schema
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+PROGRAM = f"""#!{sys.executable}
+import os, signal, sys, time
+sys.path.insert(0, {ROOT!r})
+from minipaas_lib import admission, errors, main
+from minipaas_lib.pipeline import apps, engines, first_push, leftovers, receive, repository
+from tests.fakes import FakeRouter, FakeScheduler
+
+def deploy(name, commit, reason, branch=""):
+    repository.keep_commit(name, commit, 1)
+    end = os.environ.get("TEST_END", "")
+    if end == "cancel":
+        raise errors.Cancelled("cancelled before traffic moved")
+    if end == "fail":
+        from minipaas_lib.pipeline import releases
+        from minipaas_lib.model.release import FAILED, Release
+        releases.write(Release(name, 1, "", "", "", status=FAILED, failure="no"))
+        raise errors.BuildFailed("no")
+    if end == "wait":
+        while os.path.exists(os.environ["TEST_WAIT"]):
+            time.sleep(0.02)
+    repository.follow(name, commit, branch)
+
+receive.deploy_commit = deploy
+admission.is_admitted = lambda *_: True
+leftovers.prune_images = lambda app: None
+engines._engines = {{"scheduler": FakeScheduler(), "router": FakeRouter()}}
+if os.environ.get("TEST_END") == "die":
+    first_push.apps.write = lambda name: os.kill(os.getpid(), signal.SIGKILL)
+if os.environ.get("TEST_END") == "die later":
+    first_push.quarantine.link_objects = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+main.program()
+"""
+SSH = f"""#!{sys.executable}
+import os, sys
+os.environ.update(SSH_ORIGINAL_COMMAND=sys.argv[-1], MINIPAAS_PROGRAM={{program!r}})
+os.execv({{program!r}}, [{{program!r}}, "--key", "anna"])
+"""
+
+
+class Laptop:
+    def __init__(self, folder, ssh):
+        self.folder, self.ssh = folder, ssh
+        subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
+        self.commit("one")
+
+    def git(self, *words, **environment):
+        ours = {"GIT_SSH": str(self.ssh), "GIT_SSH_VARIANT": "simple"} | environment
+        return subprocess.run(["git", *words], cwd=self.folder, env=os.environ | ours, capture_output=True, text=True, timeout=60)
+
+    def commit(self, text):
+        (self.folder / "page").write_text(text)
+        self.git("add", "-A")
+        assert self.git("commit", "-q", "-m", text).returncode == 0
+        return self.head()
+
+    def head(self):
+        return self.git("rev-parse", "HEAD").stdout.strip()
+
+    def push(self, *words, app="flsk", **environment):
+        return self.git("push", f"paas@host:{app}", *(words or ["main"]), **environment)
+
+
+@pytest.fixture(autouse=True)
+def unsigned(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    (tmp_path / "gitconfig").write_text("[user]\nname = Anna\nemail = anna@example.org\n")
+
+
+@pytest.fixture
+def laptop(fake, tmp_path):
+    schema.check(open_store())
+    program, ssh = tmp_path / "program", tmp_path / "ssh"
+    program.write_text(PROGRAM)
+    ssh.write_text(SSH.format(program=str(program)))
+    program.chmod(0o755)
+    ssh.chmod(0o755)
+    return Laptop(tmp_path / "laptop", ssh)
+
+
+def is_clean() -> bool:
+    """Whether nothing is left of a push to a name without an app; what removes it needs a moment."""
+    deadline = time.monotonic() + 10
+    while os.path.isdir(paths.first_pushes()) and os.listdir(paths.first_pushes()):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def is_nothing(name: str = "flsk") -> bool:
+    return is_clean() and apps.names() == [] and not os.path.exists(paths.repository(name)) and open_store().list(f"apps/{name}") == []
+
+
+def test_the_first_push_makes_the_app_and_says_so(laptop):
+    done = laptop.push()
+    assert done.returncode == 0, done.stderr
+    assert "-----> Created flsk, there was no such app" in done.stderr and "apps:destroy flsk" in done.stderr
+    assert apps.names() == ["flsk"] and apps.load("flsk").document["creator"] == "anna"
+    assert repository.head_commit("flsk", ["main"]) == laptop.head() and is_clean()
+    laptop.commit("two")
+    again = laptop.push()
+    assert again.returncode == 0 and "Created" not in again.stderr, again.stderr
+    assert repository.head_commit("flsk", ["main"]) == laptop.head()
+    assert repository.git.succeeds([f"--git-dir={paths.repository('flsk')}", "fsck", "--full", "--strict"])
+    assert journal.read("flsk") == {}
+
+
+def test_an_app_of_a_near_name_is_named(laptop):
+    apps.create("flask")
+    done = laptop.push()
+    assert "did you mean flask? To remove flsk again: ssh paas@<host> apps:destroy flsk" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("ls-remote", "--upload-pack=git-receive-pack", "paas@host:flsk"), ("push", "--dry-run", "paas@host:flsk", "main"),
+     ("push", "paas@host:flsk", "main:dev"), ("push", "paas@host:flsk", "main:refs/tags/v1"), ("push", "paas@host:flsk", ":main")],
+)  # fmt: skip
+def test_what_deploys_nothing_makes_no_app(laptop, words):
+    laptop.git(*words)
+    assert is_nothing()
+
+
+def test_what_to_type_works_where_there_is_no_app(laptop):
+    said = "git push <remote> dev:main, or: ssh paas@<host> apps:create flsk, then: ssh paas@<host> git:set flsk deploy-branch dev"
+    assert said in laptop.push("main:dev").stderr
+
+
+def test_a_commit_that_may_not_be_deployed_makes_no_app(laptop):
+    apps.edit_platform(lambda document: document.update(limits={"entries": 1}))
+    laptop.commit("two")
+    (laptop.folder / "another").write_text("x")
+    laptop.commit("three")
+    done = laptop.push()
+    assert done.returncode and "more than 1 files" in done.stderr and is_nothing()
+
+
+def test_a_cancelled_push_takes_the_app_back_and_a_failed_one_keeps_it(laptop):
+    done = laptop.push(TEST_END="cancel")
+    assert done.returncode and "flsk is removed again: nothing of it was deployed" in done.stderr and is_nothing()
+    done = laptop.push(TEST_END="fail")
+    assert done.returncode and is_clean() and apps.names() == ["flsk"], "its log and its config are needed to mend it"
+    assert laptop.push().returncode == 0 and repository.head_commit("flsk", ["main"]) == laptop.head()
+
+
+def test_a_push_that_is_killed_leaves_no_app(laptop):
+    for end in ("die", "die later"):
+        assert laptop.push(TEST_END=end).returncode
+        assert is_clean()
+        if end == "die later":
+            assert journal.read("flsk")["operation"] == first_push.OPERATION
+        lifecycle.recover_all()
+        assert is_nothing()
+    assert laptop.push().returncode == 0
+
+
+def test_two_first_pushes_at_the_same_time_make_one_app(laptop, tmp_path):
+    second = Laptop(tmp_path / "second", laptop.ssh)
+    second.commit("another")
+    wait = tmp_path / "wait"
+    wait.write_text("")
+    how = {"GIT_SSH": str(laptop.ssh), "GIT_SSH_VARIANT": "simple", "TEST_END": "wait", "TEST_WAIT": str(wait)}
+    first = subprocess.Popen(["git", "push", "paas@host:flsk", "main"], cwd=laptop.folder, env=os.environ | how, stderr=subprocess.PIPE, text=True)
+    while not apps.names() or not locks.held_by("flsk") or journal.read("flsk"):
+        time.sleep(0.02)
+    # What the second one was told when it began: that there is no branch. Here its whole push comes in between.
+    refused = second.push("-f", "main")
+    assert refused.returncode and "flsk is locked by" in refused.stderr
+    wait.unlink()
+    assert first.wait(30) == 0, first.communicate()
+    assert repository.head_commit("flsk", ["main"]) == laptop.head() and is_clean()
+
+
+def test_a_push_that_began_when_there_was_no_app_does_not_overwrite_another(laptop, monkeypatch, tmp_path):
+    assert laptop.push().returncode == 0
+    folder = os.path.join(paths.first_pushes(), "1-a", "flsk.git")
+    repository.create_at(folder)
+    monkeypatch.chdir(folder)
+    assert first_push.repository_of("flsk") == os.path.realpath(folder) and first_push.repository_of("blog") == ""
+    monkeypatch.setattr(repository, "check_commit", lambda *_: None)
+    with pytest.raises(errors.Conflict) as caught:
+        first_push.accept("flsk", "1" * 40, "main")
+    assert caught.value.message.startswith("flsk was created by another push meanwhile")
+
+
+def test_where_a_push_may_create_no_app_it_is_refused_before_anything_comes(laptop):
+    apps.edit_platform(lambda document: document.update({"create-on-push": False}))
+    done = laptop.push()
+    assert done.returncode and "there is no app" in done.stderr and "Created" not in done.stderr and is_nothing()
+
+
+def test_the_old_name_of_an_app_is_not_made_anew(laptop):
+    apps.create("blog")
+    apps.note_renamed("flsk", "blog")
+    done = laptop.push()
+    assert done.returncode and "app flsk is called blog now" in done.stderr and apps.names() == ["blog"] and is_clean()
+
+
+def test_leftovers_go_and_what_is_in_use_stays(world, monkeypatch):
+    monkeypatch.setattr("minipaas_lib.pipeline.background.spawn", lambda work: None)
+    folder = os.path.dirname(first_push.prepare("flsk"))
+    left = os.path.join(paths.first_pushes(), "1-b")
+    os.makedirs(os.path.join(left, "blog.git"))
+    first_push.tidy()
+    assert os.path.exists(folder) and not os.path.exists(left)
+    assert apps.names() == [] and world("apps:list").out.find("flsk") < 0
