@@ -12,6 +12,7 @@ _MODULES = {
     "paths": "paths",
     "output": "output",
     "caller": "caller",
+    "authority": "bus.authority",
     "cluster": "cluster_settings",
     "commands": "commands",
     "index": "bus.index",

@@ -2,9 +2,10 @@
 
 import importlib
 import os
+import re
 import sys
 
-from minipaas_lib import caller, errors, output
+from minipaas_lib import caller, errors, output, words
 from minipaas_lib.bus import index
 
 HELP_WORDS = ("help", "--help", "-h")
@@ -18,7 +19,7 @@ def run(argv: list[str]) -> int:
 def meant(argv: list[str]) -> tuple[str, list[str]]:
     """The command and the arguments that a command line means: the many ways to ask for help are one."""
     commands = index.load().commands
-    name, *arguments = argv or ["help"]
+    name, *arguments = words.command_first(argv) or ["help"]
     if name == "--version":
         return "version", arguments
     if name in HELP_WORDS:
@@ -50,14 +51,42 @@ def dispatch(name: str, arguments: list[str]) -> int:
         schema.check(open_store())
     command = load(name, entry.plugin)
     caller.set_command(name)
-    # A plugin's program that is being asked may use commands itself; nobody can say so over ssh.
-    if "authorize" in index.load().hooks and not entry.unasked and os.environ.get("MINIPAAS_HOOK") != "authorize":
-        from minipaas_lib.bus import manager
+    return invoke(command, name, arguments, entry.plugin in index.load().installed)
 
-        app = next((word for word in arguments if not word.startswith("-")), "")
-        manager.call("authorize", key=caller.key(), command=name, app=app)
-    result = command.main(arguments, prog_name=name, standalone_mode=False)
+
+def invoke(command, name: str, arguments: list[str], foreign: bool) -> int:
+    """Parse the arguments, let plugins refuse the command on each app that it is about, and run it.
+
+    Of a `foreign` command, whose author may not have marked what names an app, each word that is an app's name is one.
+    """
+    import click
+
+    from minipaas_lib import commands
+
+    with command.make_context(name, list(arguments)) as ctx:
+        if foreign:
+            ask_for_words(ctx, arguments)
+        commands.ask_for_the_rest(ctx)
+        try:
+            result = command.invoke(ctx)
+        except EOFError:
+            raise click.Abort from None
     return result if isinstance(result, int) else 0
+
+
+def ask_for_words(ctx, arguments: list[str]) -> None:
+    """Let plugins refuse a command on the apps among its words, also as --to=blog, -tblog and blog,shop."""
+    from minipaas_lib import commands
+    from minipaas_lib.bus import authority
+
+    if not authority.is_asked(ctx.info_name):
+        return
+    from minipaas_lib.pipeline import apps
+
+    pieces = {piece for word in arguments for piece in (word[2:], *re.split("[=,:@/ ]", word))}
+    for name in apps.names():
+        if name in pieces:
+            commands.ask(ctx, name)
 
 
 def load(name: str, plugin: str):

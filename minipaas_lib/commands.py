@@ -1,24 +1,103 @@
 """What commands are made of: click commands with our arguments, options and ways to print."""
 
+import re
 import sys
+from collections.abc import Callable
 
 import click
 
 from minipaas_lib import errors, names, output
+from minipaas_lib.bus import authority
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class AppName(click.ParamType):
-    """The name of an app, checked before it goes anywhere."""
+    """The name of an app, checked before it goes anywhere; the plugins are asked at once whether the caller may."""
 
     name = "app"
 
     def convert(self, value, param, ctx):
-        return names.app_name(value)
+        more = [other for other in ctx.command.params if isinstance(other, click.Argument)][1:] if ctx else []
+        if more and isinstance(param, AppArgument) and self.is_forgotten(value):
+            word = value if re.fullmatch("[^=]*=[0-9]{1,4}", value) else re.sub("=.*", "=...", value, flags=re.DOTALL)
+            hint = f"{ctx.info_name} <app> {word}" if word.isprintable() else f"{ctx.info_name} --help"
+            raise errors.UsageError(f"no app is named before {names.safe(word)}", hint)
+        ask(ctx, names.app_name(value))
+        return value
+
+    def is_forgotten(self, value: str) -> bool:
+        """Whether the word in the app's place is what should come after it: web=1, example.org, http:80:5000, NAME."""
+        return bool(re.search("[=:./*]", value) or re.fullmatch("[A-Z][A-Z0-9]*_[A-Z0-9_]*|-", value))
 
     def shell_complete(self, ctx, param, incomplete):
         return complete_apps(ctx, param, incomplete)
+
+
+class NewAppName(AppName):
+    """The name of an app that need not exist: any word is taken for one."""
+
+    def is_forgotten(self, value: str) -> bool:
+        return False
+
+
+def ask(ctx: click.Context | None, app: str) -> None:
+    """Let plugins refuse the command of a context on an app; each app is asked for once. Raises what they refuse with."""
+    asked = asked_for(ctx)
+    if app not in asked:
+        authority.require(ctx.find_root().info_name or "" if ctx else caller_command(), app)
+        asked.add(app)
+
+
+def asked_for(ctx: click.Context | None) -> set[str]:
+    """The apps that plugins have been asked for, of a context's command."""
+    return ctx.meta.setdefault(__name__ + ".asked", set()) if ctx else set()
+
+
+def ask_for_the_rest(ctx: click.Context) -> None:
+    """What is left to ask when all is parsed: "" where no app was named, and every app where that means all of them."""
+    if asked_for(ctx):
+        return
+    ask(ctx, "")
+    parameters = ctx.command.params
+    if getattr(ctx.command, "every", False) or any(getattr(parameter, "every", False) for parameter in parameters):
+        ask_for_all(ctx)
+
+
+def ask_for_all(ctx: click.Context) -> None:
+    """Ask for every app there is."""
+    if authority.is_asked(ctx.find_root().info_name or ""):
+        from minipaas_lib.pipeline import apps
+
+        for name in apps.names():
+            ask(ctx, name)
+
+
+class AppArgument(click.Argument):
+    """The app a command is about: a word in its place, or `-a <app>` anywhere.
+
+    `every`: that none is named means all apps. `present`: whether the words typed begin with an app, told from what
+    the parser found; they do where it is None.
+    """
+
+    def __init__(self, *arguments, every: bool = False, present: Callable[[dict], bool] | None = None, **settings) -> None:
+        super().__init__(*arguments, **settings)
+        self.every, self.present = every, present
+
+    def add_to_parser(self, parser, ctx):
+        if self.nargs == -1 or _NAMED not in ctx.meta:
+            super().add_to_parser(parser, ctx)
+
+    def consume_value(self, ctx, opts):
+        if named := ctx.meta.get(_NAMED):
+            words = opts.get(self.name)
+            value = (*(words if isinstance(words, (list, tuple)) else ()), named) if self.nargs == -1 else named
+            return super().consume_value(ctx, {**opts, self.name: value})
+        return super().consume_value(ctx, opts)
+
+
+_NAMED = __name__ + ".named"  # in a context's meta: the app of -a, or None where no app is among the words
+_APP_OPTION = "app_option"
 
 
 def complete_apps(ctx, param, incomplete: str) -> list:
@@ -58,12 +137,68 @@ def complete_processes(suffix: str = "", indexes: bool = False):
 
 
 class Command(click.Command):
-    """A click command whose --wait never takes the next word for its seconds: they come as --wait=SECONDS."""
+    """A click command of ours.
+
+    One that has an AppArgument takes the app as `-a <app>` and `--app <app>` too. Its --wait never takes the next word
+    for its seconds: they come as --wait=SECONDS. `every`: it is about all apps, though none is named.
+    """
+
+    def __init__(self, *arguments, every: bool = False, **settings) -> None:
+        super().__init__(*arguments, **settings)
+        self.every = every
+        self.app_argument = next((p for p in self.params if isinstance(p, AppArgument)), None)
+        taken = {spelling for parameter in self.params for spelling in parameter.opts}
+        free = [spelling for spelling in ("-a", "--app") if spelling not in taken]
+        if self.app_argument and free:
+            self.params.append(click.Option([*free, _APP_OPTION], multiple=True, hidden=True, expose_value=False))
 
     def parse_args(self, ctx, args):
         if any("--wait" in parameter.opts for parameter in self.params):
             args = ["--wait=600" if word == "--wait" else word for word in args]
+        if self.app_argument:
+            self._look_for_app(ctx, self.app_argument, list(args))
         return super().parse_args(ctx, args)
+
+    def _look_for_app(self, ctx, argument: AppArgument, args: list[str]) -> None:
+        """Note the app of -a, or that none is among the words. Raises errors.UsageError where two are named."""
+        if not argument.present and not any(re.match("-[^-]*a|--app", word) for word in args):
+            return
+        try:
+            found = self.make_parser(ctx).parse_args(args)[0]
+        except click.UsageError:
+            if ctx.resilient_parsing:
+                return
+            raise
+        named = list(dict.fromkeys(found.get(_APP_OPTION) or ()))
+        if len(named) > 1:
+            raise errors.UsageError(f"two apps are named: {names.safe(named[0])} and {names.safe(named[1])}", "name one of them")
+        if named:
+            self._refuse_twice(argument, found, named[0])
+            ctx.meta[_NAMED] = named[0]
+        elif argument.present and not argument.present(found):
+            ctx.meta[_NAMED] = None
+
+    def _refuse_twice(self, argument: AppArgument, found: dict, named: str) -> None:
+        if found.get("everyone"):
+            raise errors.UsageError(f"-a {names.safe(named)} and --global exclude each other", "name the app, or say --global")
+        # A last argument of many words would take the app for one of its own.
+        many = any(isinstance(p, click.Argument) and p.nargs == -1 and p.type is not click.UNPROCESSED for p in self.params)
+        if many and argument.nargs == 1 and found.get(argument.name) == named:
+            raise errors.UsageError(f"the app {names.safe(named)} is named twice", "leave one of them out")
+
+
+def app_in_its_place(ctx: click.Context, args: list[str]) -> list[str]:
+    """The words that a command was given, options first, with the app of -a in its place among the others."""
+    if not ctx.meta.get(_NAMED):
+        return args
+    flags, words = [], []
+    for parameter in ctx.command.params:
+        value = ctx.params.get(parameter.name)
+        if isinstance(parameter, click.Argument):
+            words += value if isinstance(value, (list, tuple)) else [] if value is None else [value]
+        elif value:
+            flags.append(parameter.opts[0] if value is True else f"{parameter.opts[0]}={value}")
+    return [*flags, *(["--"] if any(word.startswith("-") for word in words) else []), *words]
 
 
 def command(name: str, **settings):
@@ -80,12 +215,44 @@ def command(name: str, **settings):
 
 def app_argument(function):
     """The argument `<app>`."""
-    return click.argument("app", type=AppName(), metavar="<app>")(function)
+    return click.argument("app", cls=AppArgument, type=AppName(), metavar="<app>")(function)
+
+
+def new_app_argument(function):
+    """The argument `<app>` of a command for an app that need not exist."""
+    return click.argument("app", cls=AppArgument, type=NewAppName(), metavar="<app>")(function)
 
 
 def optional_app_argument(function):
-    """The argument `[<app>]`; None when it is not given."""
-    return click.argument("app", type=AppName(), metavar="[<app>]", required=False)(function)
+    """The argument `[<app>]`; None when it is not given, which means all apps."""
+    return click.argument("app", cls=AppArgument, every=True, type=AppName(), metavar="[<app>]", required=False)(function)
+
+
+def target_argument(help: str):  # noqa: A002 - as click calls it
+    """Decorator: the arguments `<app>|--global`, one of which is needed; `app` is None for --global, explained by `help`."""
+
+    def needed(ctx, param, value):
+        if value is None and not ctx.meta.get(_GLOBAL) and not ctx.resilient_parsing:
+            raise errors.UsageError("no app is given", f"{ctx.info_name} <app>, or --global: {ctx.info_name} --help")
+        return value
+
+    def note(ctx, param, value):
+        ctx.meta[_GLOBAL] = value
+
+    def decorate(function):
+        app = click.argument(
+            "app", cls=AppArgument, every=True, present=lambda found: not found.get("everyone"), callback=needed,
+            type=AppName(), metavar="<app>|--global", required=False,
+        )  # fmt: skip
+        everyone = click.option(
+            "--global", "everyone", is_flag=True, is_eager=True, expose_value=False, callback=note, help=help
+        )
+        return everyone(app(function))
+
+    return decorate
+
+
+_GLOBAL = __name__ + ".global"  # in a context's meta: whether --global was said
 
 
 def format_option(function):
@@ -180,6 +347,39 @@ def flag_value(rows: dict, flag: str):
     return rows[key]
 
 
+class ReportWord(AppName):
+    """A word of a report: `--<key>`, or an app."""
+
+    def convert(self, value, param, ctx):
+        return value if value.startswith("--") else super().convert(value, param, ctx)
+
+
+def report_words(function):
+    """The arguments `[<app>] [--<key>]` of a report; see chosen_report. Needs ignore_unknown_options."""
+    return click.argument(
+        "words", cls=AppArgument, every=True, type=ReportWord(), nargs=-1, metavar="[<app>] [--<key>]"
+    )(function)
+
+
+def chosen_report(words: tuple[str, ...]) -> tuple[str, str]:
+    """The app and the flag among the words of a report, each "" for none. Raises errors.UsageError."""
+    flags = [word for word in words if word.startswith("--")]
+    chosen = [word for word in words if not word.startswith("--")]
+    if len(flags) > 1 or len(chosen) > 1:
+        raise errors.UsageError("a report takes one app and one flag at most", f"{caller_command()} --help")
+    return "".join(chosen), "".join(flags)
+
+
+def print_reports(found: dict[str, dict], app: str, flag: str, title: str, format: str) -> None:
+    """The reports of several apps by name, or of the one that `app` names; with a flag only its value."""
+    if format == "json":
+        values = {name: flag_value(rows, flag) if flag else rows for name, rows in found.items()}
+        print_json(values[app] if app else values)
+        return
+    for name, rows in found.items():
+        print_report(f"{name} {title}", rows, flag or None)
+
+
 def report_command(noun: str, rows, summary: str, everywhere=None):
     """The command `<noun>:report [<app>|--global] [--<key>] [--format json]`.
 
@@ -191,24 +391,22 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
              context_settings=settings)
     @click.option("--global", "everyone", is_flag=True, hidden=everywhere is None, help="Report the global settings")
     @format_option
-    @click.argument("words", nargs=-1, metavar="[<app>] [--<key>]", shell_complete=complete_apps)
+    @report_words
     def report(everyone, format, words):
         from minipaas_lib.pipeline import apps
 
-        flags = [word for word in words if word.startswith("--")]
-        chosen = [names.app_name(word) for word in words if not word.startswith("--")]
-        if len(flags) > 1 or len(chosen) > 1:
-            raise errors.UsageError("a report takes one app and one flag at most", f"{noun}:report --help")
-        if everyone and everywhere:
-            found = {"--global": everywhere()}
+        app, flag = chosen_report(words)
+        if everyone and not everywhere:
+            raise errors.UsageError(f"{noun} has no settings for all apps", f"{noun}:report <app>")
+        if everyone and app:
+            raise errors.UsageError("a report is of one app or of --global", f"{noun}:report {app}")
+        if everyone:
+            app, found = "--global" if flag else "", {"--global": everywhere()}
+        elif app:
+            found = {app: rows(apps.load(app))}
         else:
-            found = {chosen[0]: rows(apps.load(chosen[0]))} if chosen else apps.of_each(lambda name: rows(apps.load(name)))
-        if format == "json":
-            whole = found[chosen[0]] if chosen else found
-            print_json(flag_value(whole, flags[0]) if flags and chosen else whole)
-            return
-        for name, table in found.items():
-            print_report(f"{name} {noun} information", table, flags[0] if flags else None)
+            found = apps.of_each(lambda name: rows(apps.load(name)))
+        print_reports(found, app, flag, f"{noun} information", format)
 
     return report
 

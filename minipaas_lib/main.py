@@ -51,6 +51,9 @@ def stays_root(argv: list[str]) -> bool:
 
 def run(argv: list[str]) -> int:
     """Run a command line that has been let in."""
+    from minipaas_lib import words
+
+    argv = words.command_first(argv)
     if needs_gevent(argv):
         # Before anything else is imported: a patch after ssl or urllib3 came in does not reach them.
         from minipaas_lib import vendor

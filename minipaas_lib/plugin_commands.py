@@ -61,8 +61,10 @@ def of_program(name: str, plugin: str, entry):
 
     class Program(commands.Command):
         def parse_args(self, ctx, args):
-            words[:] = [word for word in args if word != "--trace"]
-            return super().parse_args(ctx, args)
+            typed = list(args)  # the parser empties it
+            rest = super().parse_args(ctx, args)
+            words[:] = [word for word in commands.app_in_its_place(ctx, typed) if word != "--trace"]
+            return rest
 
     def run(**parsed):
         from minipaas_lib.bus import executables
@@ -96,13 +98,13 @@ def _offers(values: list[str]):
 def _argument(spelling: str, values: dict[str, list[str]]) -> click.Argument:
     """`<app>`, `[<app>]`, `<value>...` or `[<value>...]`; one that is called app must be an app's name."""
     word = spelling.strip("[]").removesuffix("...").strip("<>")
-    kind = commands.AppName() if word == "app" else None
     many = spelling.strip("[]").endswith("...")
     required = not spelling.startswith("[")
     settings = {"shell_complete": _offers(values[word])} if word in values else {}
-    return click.Argument(
-        [word.replace("-", "_")], type=kind, nargs=-1 if many else 1, required=required, metavar=spelling, **settings
-    )
+    settings |= {"nargs": -1 if many else 1, "required": required, "metavar": spelling}
+    if word == "app":
+        return commands.AppArgument([word], type=commands.AppName(), every=not required, **settings)
+    return click.Argument([word.replace("-", "_")], **settings)
 
 
 def _option(spelling: str, text: str, values: dict[str, list[str]]) -> click.Option:

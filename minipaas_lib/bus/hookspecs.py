@@ -294,8 +294,12 @@ def router():
 def authorize(key, command, app):
     """May this key do that?
 
-    key: str, the SSH key's name; command: str, such as "config:set" or "git-receive-pack"; app: str, or "" for a
-    command without an app. Raise errors.Denied to refuse.
+    key: str, the SSH key's name; command: str, such as "config:set" or "git-receive-pack"; app: str, or "". Raise
+    errors.Denied to refuse. Asked once for each app that the command is about, wherever it was typed (both names of
+    apps:rename and apps:clone, -a <app>), when the words are parsed and before anything is read or changed; with "" for
+    a command that names no app. One that means all of them (--all, --global, doctor, a report without an app) is asked
+    for with "" and then for every app there is. Of a command of a plugin from elsewhere also each word that is an app's
+    name is asked for. completion:words is asked for as the command that is being completed.
     """
 
 

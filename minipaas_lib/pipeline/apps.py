@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from minipaas_lib import caller, errors
 from minipaas_lib import names as naming
-from minipaas_lib.bus import manager
+from minipaas_lib.bus import authority, manager
 from minipaas_lib.model.app import App
 from minipaas_lib.store import documents, open_store
 from minipaas_lib.store.contract import ABSENT
@@ -57,13 +57,15 @@ def missing(name: str) -> errors.NotFound:
     """The error for an app that does not exist, or has another name now."""
     import difflib
 
-    if now_called := renamed_to(name):
-        typed = caller.command()
+    typed = caller.command()
+    now_called = renamed_to(name)
+    if now_called and authority.allows(typed or "git-upload-pack", now_called):
         git = not typed or typed.startswith("git:pre-")
         hint = f"git remote set-url paas paas@<host>:{now_called}" if git else f"{typed} {now_called}"
         return errors.NotFound(f"app {name} is called {now_called} now", hint)
     near = difflib.get_close_matches(name, names(), 1)
-    hint = (f"did you mean {near[0]}? If not: " if near else "") + f"apps:create {name}"
+    shown = near and authority.allows(typed or "git-upload-pack", near[0])  # an app that the key may not touch is not named to it
+    hint = (f"did you mean {near[0]}? If not: " if shown else "") + f"apps:create {name}"
     return errors.NotFound(f"there is no app {naming.safe(name)}", hint)
 
 

@@ -8,7 +8,7 @@ _MESSAGE_LIMIT = 200  # characters
 
 
 @api.commands.command("apps:create")
-@api.commands.app_argument
+@api.commands.new_app_argument
 def apps_create(app):
     """Create an app.
 
@@ -72,8 +72,8 @@ def apps_destroy(app, force, now):
 @api.commands.command("apps:rename")
 @click.option("--skip-deploy", is_flag=True, help="Stop it, and start nothing under the new name")
 @api.commands.wait_option
-@click.argument("old", type=api.commands.AppName(), metavar="<old>")
-@click.argument("new", type=api.commands.AppName(), metavar="<new>")
+@click.argument("old", cls=api.commands.AppArgument, type=api.commands.AppName(), metavar="<old>")
+@click.argument("new", type=api.commands.NewAppName(), metavar="<new>")
 def apps_rename(old, new, skip_deploy):
     """Give an app another name. It serves all the while.
 
@@ -94,8 +94,8 @@ def apps_rename(old, new, skip_deploy):
 @click.option("--skip-deploy", is_flag=True, help="Make the app, and start nothing")
 @click.option("--ignore-existing", is_flag=True, help="Do nothing where there is an app of the new name already")
 @api.commands.wait_option
-@click.argument("old", type=api.commands.AppName(), metavar="<old>")
-@click.argument("new", type=api.commands.AppName(), metavar="<new>")
+@click.argument("old", cls=api.commands.AppArgument, type=api.commands.AppName(), metavar="<old>")
+@click.argument("new", type=api.commands.NewAppName(), metavar="<new>")
 def apps_clone(old, new, skip_deploy, ignore_existing):
     """Make a new app of another's config, formation, settings and repository, and run what that one runs.
 
@@ -127,9 +127,18 @@ def apps_trash(format):
     api.commands.print_table(api.trash.entries(), format)
 
 
+class _Trashed(api.commands.NewAppName):
+    """An app in the trash: `blog`, or `blog.1` where there are several of a name."""
+
+    def convert(self, value, param, ctx):
+        name, dot, number = value.rpartition(".")
+        super().convert(name if dot and number.isdigit() else value, param, ctx)
+        return value
+
+
 @api.commands.command("apps:restore")
 @api.commands.wait_option
-@click.argument("app", metavar="<app>")
+@click.argument("app", cls=api.commands.AppArgument, type=_Trashed(), metavar="<app>")
 def apps_restore(app):
     """Bring a destroyed app back from the trash and start it, if it ran.
 
@@ -254,7 +263,7 @@ def apps_locked(app):
 _SETTINGS = {"create-on-push": {"true": True, "false": False}}
 
 
-@api.commands.command("apps:set")
+@api.commands.command("apps:set", every=True)
 @click.option("--global", "everyone", is_flag=True, help="For all apps, and those to come")
 @click.argument("key", metavar="<key>")
 @click.argument("value", metavar="[<value>]", default="")

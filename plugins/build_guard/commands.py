@@ -7,9 +7,10 @@ from plugins.build_guard import room, settings
 
 
 @api.commands.command("guard:set")
-@click.option("--global", "everyone", is_flag=True, help="Set it for all apps")
-@click.argument("words", nargs=-1, metavar="[<app>] <key> [<value>]")
-def guard_set(everyone, words):
+@api.commands.target_argument("Set it for all apps")
+@click.argument("key", metavar="<key>")
+@click.argument("text", metavar="[<value>]", default="")
+def guard_set(app, key, text):
     """Set or clear what must be free before a build, and how much memory builds may use.
 
     Unless it is set, what must be free is what the app's last build took and some more. Without a value a setting is
@@ -28,11 +29,6 @@ def guard_set(everyone, words):
           guard:set --global build-memory 512m
           guard:set blog min-free-disk
     """
-    rest = list(words)
-    app = None if everyone else api.names.app_name(rest.pop(0) if rest else "")
-    if not 1 <= len(rest) <= 2:
-        raise api.errors.UsageError("guard:set takes a key and a value", "guard:set --help")
-    key, text = rest[0], rest[1] if len(rest) > 1 else ""
     value = settings.parse(key, text) if text or key not in settings.PROPERTIES else None
     if app and key in settings.EVERYWHERE:
         raise api.errors.UsageError(f"{key} is one for all apps", f"guard:set --global {key} {text}".rstrip())

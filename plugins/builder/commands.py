@@ -8,9 +8,10 @@ from plugins.builder import authority, settings
 
 @api.commands.command("builder:set")
 @api.commands.wait_option
-@click.option("--global", "everyone", is_flag=True, help="Set it for all apps that say nothing else")
-@click.argument("words", nargs=-1, metavar="[<app>] <property> [<value>]")
-def builder_set(everyone, words):
+@api.commands.target_argument("Set it for all apps that say nothing else")
+@click.argument("property", metavar="<property>")
+@click.argument("text", metavar="[<value>]", default="")
+def builder_set(app, property, text):
     """Set or clear how apps are built; the next build goes by it.
 
     \b
@@ -33,11 +34,7 @@ def builder_set(everyone, words):
           builder:set --global ca-file - < company.pem
           builder:set blog selected
     """
-    rest = list(words)
-    app = "" if everyone else api.names.app_name(rest.pop(0) if rest else "")
-    if not 1 <= len(rest) <= 2:
-        raise api.errors.UsageError("builder:set takes a property and a value", "builder:set --help")
-    key, text = settings.known(rest[0]), rest[1] if len(rest) > 1 else ""
+    app, key = app or "", settings.known(property)
     if key == settings.CA:
         _set_authority(app, text)
         shown = text and f"set from {'stdin' if text == '-' else api.names.safe(text)}"

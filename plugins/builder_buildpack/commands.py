@@ -151,9 +151,10 @@ def buildpacks_detect(branch, app):
 
 @api.commands.command("buildpacks:set-property")
 @api.commands.wait_option
-@click.option("--global", "everyone", is_flag=True, help="For all apps")
-@click.argument("words", nargs=-1, required=True, metavar="[<app>] <property> [<value>]")
-def buildpacks_set_property(everyone, words):
+@api.commands.target_argument("For all apps")
+@click.argument("name", metavar="<property>")
+@click.argument("value", metavar="[<value>]", default="")
+def buildpacks_set_property(app, name, value):
     """Set or clear a property of an app's buildpacks, or of all apps'.
 
     \b
@@ -167,13 +168,6 @@ def buildpacks_set_property(everyone, words):
     """
     from plugins.builder_buildpack import settings
 
-    app = None if everyone else api.names.app_name(words[0])
-    rest = words if everyone else words[1:]
-    if len(rest) not in (1, 2):
-        raise api.errors.UsageError(
-            "a property is missing, or there is a word too many", "buildpacks:set-property --help"
-        )
-    name, value = rest[0], rest[1] if len(rest) == 2 else ""
     wanted = settings.parse(name, value) if value or name not in settings.PROPERTIES else None
     if name == "local-folder" and (app or api.caller.key() != "root"):
         raise api.errors.Denied(

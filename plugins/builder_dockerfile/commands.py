@@ -8,9 +8,10 @@ from plugins.builder_dockerfile import settings
 
 @api.commands.command("builder-dockerfile:set")
 @api.commands.wait_option
-@click.option("--global", "everyone", is_flag=True, help="Set it for all apps that say nothing else")
-@click.argument("words", nargs=-1, metavar="[<app>] <property> [<value>]")
-def builder_dockerfile_set(everyone, words):
+@api.commands.target_argument("Set it for all apps that say nothing else")
+@click.argument("property", metavar="<property>")
+@click.argument("value", metavar="[<value>]", default="")
+def builder_dockerfile_set(app, property, value):
     """Set or clear how the Dockerfile of an app is built; the next build uses it.
 
     \b
@@ -33,15 +34,10 @@ def builder_dockerfile_set(everyone, words):
           builder-dockerfile:set blog build-args
           builder-dockerfile:set --global timeout 1h
     """
-    rest = list(words)
-    app = "" if everyone else api.names.app_name(rest.pop(0) if rest else "")
-    if not 1 <= len(rest) <= 2:
-        raise api.errors.UsageError("builder-dockerfile:set takes a property and a value", "builder-dockerfile:set --help")
-    property, value = rest[0], rest[1] if len(rest) > 1 else ""
     if property not in settings.PROPERTIES:
         settings.parse(property, value)
     wanted = settings.parse(property, value) if value else None
-    if everyone and property not in settings.FOR_ALL:
+    if app is None and property not in settings.FOR_ALL:
         said = f"{property} is set for one app: it names what is in its own Dockerfile and config"
         raise api.errors.UsageError(said, f"builder-dockerfile:set <app> {property} <value>")
 

@@ -1,8 +1,8 @@
 """Set, run and report how an app is checked."""
 
 import click
-from minipaas_lib import api
 
+from minipaas_lib import api
 from plugins.checks import hooks, settings
 
 checks_report = api.commands.report_command("checks", hooks.report, "Report how an app is checked.", hooks.everywhere)
@@ -10,9 +10,10 @@ checks_report = api.commands.report_command("checks", hooks.report, "Report how 
 
 @api.commands.command("checks:set")
 @api.commands.wait_option
-@click.option("--global", "everyone", is_flag=True, help="For all apps that have no value of their own")
-@click.argument("words", nargs=-1, required=True, metavar="<app>|--global <key> [<value>]")
-def checks_set(everyone, words):
+@api.commands.target_argument("For all apps that have no value of their own")
+@click.argument("key", metavar="<key>")
+@click.argument("value", metavar="[<value>]", default="")
+def checks_set(app, key, value):
     """Set or clear how an app is checked.
 
     wait-to-retire: the seconds that an old web process may finish its requests in once traffic has moved on (30).
@@ -22,14 +23,10 @@ def checks_set(everyone, words):
     e.g.: checks:set blog wait-to-retire 60
           checks:set --global wait-to-retire 120
     """
-    app = None if everyone else api.names.app_name(words[0])
-    rest = words if everyone else words[1:]
-    key, value = (*rest, "", "")[:2]
-    target = app or "--global"
-    if len(rest) not in (1, 2) or key not in settings.SETTINGS:
+    if key not in settings.SETTINGS:
         raise api.errors.UsageError(
-            f"there is no {api.names.safe(key)} to set" if len(rest) <= 2 else "that is one word too many",
-            f"checks:set {target} {' or '.join(settings.SETTINGS)} <value>",
+            f"there is no {api.names.safe(key)} to set",
+            f"checks:set {app or '--global'} {' or '.join(settings.SETTINGS)} <value>",
         )
     wanted = settings.SETTINGS[key](value) if value else None
 

@@ -7,55 +7,34 @@ from plugins.config import change, formats
 
 
 def _complete(ctx, param, incomplete):
-    """The app, then the names of its variables."""
-    words = [word for word in ctx.params.get("words") or () if not word.startswith("-")]
-    if not words:
-        return api.commands.complete_apps(ctx, param, incomplete)
+    """The names of the app's variables."""
     from click.shell_completion import CompletionItem
 
-    suffix = "=" if ctx.info_name == "config:set" else ""
-    return [CompletionItem(name + suffix) for name in sorted(api.app(words[0]).config) if name.startswith(incomplete)]
+    app, suffix = ctx.params.get("app"), "=" if ctx.info_name == "config:set" else ""
+    names = sorted(api.app(app).config) if app else []
+    return [CompletionItem(name + suffix) for name in names if name.startswith(incomplete)]
 
 
-_global = click.option("--global", "everyone", is_flag=True, help="The config of all apps, beneath their own")
+_target = api.commands.target_argument("The config of all apps, beneath their own")
 _merged = click.option("--merged", is_flag=True, help="With the global config; the app's own wins")
 _no_restart = click.option("--no-restart", is_flag=True, help="Wait for the next release; what runs stays as it is")
-_words = click.argument("words", nargs=-1, metavar="<app>|--global ...", shell_complete=_complete)
-_one = click.argument("words", nargs=-1, metavar="<app>|--global", shell_complete=_complete)
+_names = click.argument("words", nargs=-1, required=True, metavar="NAME ...", shell_complete=_complete)
 
 
-def _target(everyone: bool, words: tuple) -> tuple[str | None, list[str]]:
-    """The app that was named, or None for --global, and the words after it."""
-    if everyone:
-        return None, list(words)
-    if not words:
-        raise api.errors.UsageError("no app is given", f"{api.caller.command()} <app>, or --global")
-    return api.app(api.names.app_name(words[0])).name, list(words[1:])
-
-
-def _plans_one(everyone: bool, plan: bool) -> None:
-    if everyone and plan:
+def _plans_one(app: str | None, plan: bool) -> None:
+    if plan and app is None:
         raise api.errors.UsageError("--plan shows one app, not --global", f"{api.caller.command()} <app> ... --plan")
 
 
-def _only_target(everyone: bool, words: tuple) -> str | None:
-    """As _target, for commands that take nothing more."""
-    app, rest = _target(everyone, words)
-    if rest:
-        raise api.errors.UsageError(
-            f"there is a word too much: {api.names.safe(rest[0])}", f"{api.caller.command()} --help"
-        )
-    return app
-
-
 def _found(app: str | None, merged: bool) -> dict[str, str]:
-    """The config to show, sorted by name."""
+    """The config to show, sorted by name. Raises errors.NotFound."""
+    if merged and not app:
+        raise api.errors.UsageError("the global config alone cannot be --merged", f"{api.caller.command()} <app> --merged")
     config = api.merged_config(api.app(app)) if app and merged else change.present(app)
     return dict(sorted(config.items()))
 
 
-def _show(everyone: bool, merged: bool, format: str, words: tuple) -> None:
-    app = _only_target(everyone, words)
+def _show(app: str | None, merged: bool, format: str) -> None:
     config = _found(app, merged)
     if format == "json":
         api.commands.print_json(config)
@@ -74,25 +53,23 @@ def _quoted(value: str) -> str:
 
 
 @api.commands.command("config")
-@_global
+@_target
 @_merged
 @api.commands.format_option
-@_one
-def config(everyone, merged, format, words):
+def config(app, merged, format):
     """Print the config of an app; the same as config:show.
 
     \b
     e.g.: config blog
     """
-    _show(everyone, merged, format, words)
+    _show(app, merged, format)
 
 
 @api.commands.command("config:show")
-@_global
+@_target
 @_merged
 @api.commands.format_option
-@_one
-def config_show(everyone, merged, format, words):
+def config_show(app, merged, format):
     """Print the config of an app, or the global one.
 
     \b
@@ -100,25 +77,22 @@ def config_show(everyone, merged, format, words):
           config:show blog --merged --format json
           config:show --global
     """
-    _show(everyone, merged, format, words)
+    _show(app, merged, format)
 
 
 @api.commands.command("config:get")
-@_global
+@_target
 @_merged
 @click.option("--quoted", is_flag=True, help="Print the value in quotes for sh")
-@_words
-def config_get(everyone, merged, quoted, words):
+@click.argument("name", metavar="NAME", shell_complete=_complete)
+def config_get(app, merged, quoted, name):
     """Print the value of one config variable; exit 1 where there is none.
 
     \b
     e.g.: config:get blog DATABASE_URL
           config:get --global TZ
     """
-    app, rest = _target(everyone, words)
-    if len(rest) != 1:
-        raise api.errors.UsageError("config:get takes one name", f"config:get {app or '--global'} NAME")
-    name = api.names.config_name(rest[0])
+    name = api.names.config_name(name)
     config = _found(app, merged)
     if name not in config:
         raise api.errors.NotFound(f"{app or 'the global config'} has no {name}", f"config:keys {app or '--global'}")
@@ -127,34 +101,32 @@ def config_get(everyone, merged, quoted, words):
 
 
 @api.commands.command("config:keys")
-@_global
+@_target
 @_merged
 @api.commands.format_option
-@_one
-def config_keys(everyone, merged, format, words):
+def config_keys(app, merged, format):
     """List the names of an app's config variables.
 
     \b
     e.g.: config:keys blog
     """
-    api.commands.print_list(list(_found(_only_target(everyone, words), merged)), format)
+    api.commands.print_list(list(_found(app, merged)), format)
 
 
 @api.commands.command("config:export")
-@_global
+@_target
 @_merged
 @click.option(
     "--format", "format", type=click.Choice(["env", "shell", "json"]), default="env", help="env, shell or json"
 )
-@_one
-def config_export(everyone, merged, format, words):
+def config_export(app, merged, format):
     """Print the config as .env lines, as shell assignments or as JSON; config:import reads each of them back.
 
     \b
     e.g.: config:export blog
           config:export blog --format json
     """
-    config = _found(_only_target(everyone, words), merged)
+    config = _found(app, merged)
     write = {"env": formats.to_env_lines, "shell": formats.to_shell, "json": formats.to_json}[format]
     text = write(config)
     if text:
@@ -162,13 +134,13 @@ def config_export(everyone, merged, format, words):
 
 
 @api.commands.command("config:set")
-@_global
+@_target
 @click.option("--encoded", is_flag=True, help="The values are base64")
 @_no_restart
 @api.commands.plan_option
 @api.commands.wait_option
-@click.argument("words", nargs=-1, metavar="<app>|--global NAME=value ... | -", shell_complete=_complete)
-def config_set(everyone, encoded, no_restart, plan, words):
+@click.argument("words", nargs=-1, metavar="NAME=value ... | -", shell_complete=_complete)
+def config_set(app, encoded, no_restart, plan, words):
     """Set config variables, and restart what runs with them.
 
     A single - reads NAME=value lines or a JSON object from stdin, which keeps secrets off every command line. Over
@@ -180,36 +152,33 @@ def config_set(everyone, encoded, no_restart, plan, words):
           ssh paas@<host> config:set blog - < .env
           config:set blog TZ=UTC --plan
     """
-    _plans_one(everyone, plan)
-    app, rest = _target(everyone, words)
-    if rest == ["-"]:
+    _plans_one(app, plan)
+    change.present(app)  # before stdin is read
+    if words == ("-",):
         pairs = formats.parse_env(api.commands.read_input("-", formats.TEXT_LIMIT))
         if not pairs:
             raise api.errors.UsageError("stdin holds no NAME=value lines", "write each line as NAME=value")
     else:
-        pairs = formats.parse_pairs(rest, app or "--global")
+        pairs = formats.parse_pairs(list(words), app or "--global")
     if encoded:
         pairs = formats.decode(pairs)
     change.apply(app, change.present(app) | pairs, restart=not no_restart, plan=plan)
 
 
 @api.commands.command("config:unset")
-@_global
+@_target
 @_no_restart
 @api.commands.plan_option
 @api.commands.wait_option
-@click.argument("words", nargs=-1, metavar="<app>|--global NAME ...", shell_complete=_complete)
-def config_unset(everyone, no_restart, plan, words):
+@_names
+def config_unset(app, no_restart, plan, words):
     """Remove config variables, and restart what runs without them.
 
     \b
     e.g.: config:unset blog LOG
     """
-    _plans_one(everyone, plan)
-    app, rest = _target(everyone, words)
-    if not rest:
-        raise api.errors.UsageError("no name is given", f"config:unset {app or '--global'} NAME")
-    gone = {api.names.config_name(name) for name in rest}
+    _plans_one(app, plan)
+    gone = {api.names.config_name(name) for name in words}
     present = change.present(app)
     for name in sorted(gone - present.keys()):
         api.output.info(f"{app or 'the global config'} has no {name}")
@@ -218,22 +187,20 @@ def config_unset(everyone, no_restart, plan, words):
 
 
 @api.commands.command("config:import")
-@_global
+@_target
 @click.option("--replace", is_flag=True, help="Remove the variables that are not in the input")
 @_no_restart
 @api.commands.wait_option
-@click.argument("words", nargs=-1, metavar="<app>|--global [FILE|-]", shell_complete=_complete)
-def config_import(everyone, replace, no_restart, words):
+@click.argument("file", default="-", metavar="[FILE|-]")
+def config_import(app, file, replace, no_restart):
     """Set config variables from a file or stdin: NAME=value lines (with `export ` or not) or a JSON object.
 
     \b
     e.g.: ssh paas@<host> config:import blog < .env
           minipaas config:import blog /root/blog.env --replace
     """
-    app, rest = _target(everyone, words)
-    if len(rest) > 1:
-        raise api.errors.UsageError("config:import takes one file", f"config:import {app or '--global'} .env")
-    pairs = formats.parse_env(api.commands.read_input(rest[0] if rest else "-", formats.TEXT_LIMIT))
+    change.present(app)  # before stdin is read
+    pairs = formats.parse_env(api.commands.read_input(file, formats.TEXT_LIMIT))
     if not pairs:
         raise api.errors.UsageError(
             "the input holds no NAME=value lines", f"config:clear {app or '--global'} removes all"
@@ -242,14 +209,13 @@ def config_import(everyone, replace, no_restart, words):
 
 
 @api.commands.command("config:clear")
-@_global
+@_target
 @_no_restart
 @api.commands.wait_option
-@_one
-def config_clear(everyone, no_restart, words):
+def config_clear(app, no_restart):
     """Remove all config variables of an app, or all global ones.
 
     \b
     e.g.: config:clear blog
     """
-    change.apply(_only_target(everyone, words), {}, restart=not no_restart)
+    change.apply(app, {}, restart=not no_restart)

@@ -9,7 +9,7 @@ from minipaas_lib import api
 ORDER = ("docker", "network", "nginx", "include", "pages", "store", "sshd", "authorized_keys", "git-shell", "program", "disk")
 
 
-@api.commands.command("doctor")
+@api.commands.command("doctor", every=True)
 @click.option("--fix", is_flag=True, help="First put right what killed commands left half done, and remove what runs for no app")
 @api.commands.format_option
 def doctor(format, fix):

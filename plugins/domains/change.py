@@ -76,6 +76,8 @@ def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
     taken = owners.owner(wanted, app, everywhere) if wanted else None
     if taken:
         name, other = taken
+        if not api.authority.allows(api.caller.command(), other):
+            raise api.errors.UsageError(f"{shown([name])} belongs to an app that this key may not touch", f"domains:report {app}")
         raise api.errors.UsageError(f"{shown([name])} belongs to app {other}", f"domains:remove {other} {name}")
 
 

@@ -127,7 +127,7 @@ domains_report = api.commands.report_command(
 )
 
 
-@api.commands.command("domains:add-global")
+@api.commands.command("domains:add-global", every=True)
 @api.commands.wait_option
 @_domains
 def domains_add_global(domains):
@@ -142,7 +142,7 @@ def domains_add_global(domains):
     change.apply_global(lambda present: [*present, *new])
 
 
-@api.commands.command("domains:remove-global")
+@api.commands.command("domains:remove-global", every=True)
 @api.commands.wait_option
 @_domains
 def domains_remove_global(domains):
@@ -166,7 +166,7 @@ def domains_remove_global(domains):
     change.apply_global(remove)
 
 
-@api.commands.command("domains:set-global")
+@api.commands.command("domains:set-global", every=True)
 @api.commands.wait_option
 @_domains
 def domains_set_global(domains):
@@ -181,7 +181,7 @@ def domains_set_global(domains):
     change.apply_global(lambda present: new)
 
 
-@api.commands.command("domains:clear-global")
+@api.commands.command("domains:clear-global", every=True)
 @api.commands.wait_option
 def domains_clear_global():
     """Remove all global domains: apps keep only the domains they were given. All apps are routed anew.

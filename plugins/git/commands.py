@@ -17,9 +17,10 @@ git_report = api.commands.report_command(
 
 @api.commands.command("git:set")
 @api.commands.wait_option
-@click.option("--global", "everyone", is_flag=True, help="Set it for all apps")
-@click.argument("words", nargs=-1, metavar="[<app>] <key> [<value>]")
-def git_set(everyone, words):
+@api.commands.target_argument("Set it for all apps")
+@click.argument("key", metavar="<key>")
+@click.argument("value", metavar="[<value>]", default="")
+def git_set(app, key, value):
     """Set or clear how an app is deployed with git.
 
     \b
@@ -39,12 +40,7 @@ def git_set(everyone, words):
           git:set blog rev-env-var COMMIT
           git:set --global max-size 500m
     """
-    rest = list(words)
-    app = None if everyone else api.names.app_name(rest.pop(0) if rest else "")
-    if not 1 <= len(rest) <= 2:
-        raise api.errors.UsageError("git:set takes a key and a value", "git:set --help")
-    key, value = rest[0], rest[1] if len(rest) > 1 else ""
-    if everyone:
+    if app is None:
         set_limit(key, value)
     else:
         set_of_app(app, key, value)

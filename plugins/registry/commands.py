@@ -16,11 +16,28 @@ registry_report = api.commands.report_command(
 )
 
 
+def _app_before(count: int):
+    """Decorator: the argument `[<app>]` before `count` others; a password on stdin counts as one of those."""
+    places = ("app", "server", "user", "password")
+
+    def present(found: dict) -> bool:
+        given = sum(isinstance(found.get(place), str) for place in places) + bool(found.get("password_stdin"))
+        return given > count
+
+    return click.argument(
+        "app", cls=api.commands.AppArgument, every=True, present=present, type=api.commands.AppName(),
+        metavar="[<app>]", required=False,
+    )  # fmt: skip
+
+
 @api.commands.command("registry:login")
 @click.option("--global", "everyone", is_flag=True, help="For all apps")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin")
-@click.argument("words", nargs=-1, metavar="[<app>] <server> <username> [<password>]")
-def registry_login(everyone, password_stdin, words):
+@_app_before(3)
+@click.argument("server", metavar="<server>")
+@click.argument("user", metavar="<username>")
+@click.argument("password", metavar="[<password>]", required=False)
+def registry_login(everyone, password_stdin, app, server, user, password):
     """Give docker the credentials of a registry, for an app or for all apps.
 
     They are tried at once, and kept in a file that only paas can read. A password that is typed as an argument is in
@@ -30,49 +47,47 @@ def registry_login(everyone, password_stdin, words):
     e.g.: registry:login --password-stdin blog ghcr.io anna < token
           registry:login --global --password-stdin registry.example.org:5000 anna < token
     """
-    count = len(words) + (1 if password_stdin else 0)
-    if count not in (3, 4) or (everyone and count == 4):
+    if (password is None) != password_stdin or (everyone and app):
         raise api.errors.UsageError("registry:login takes a server, a user and a password", "registry:login --help")
-    rest = list(words)
-    app = api.names.app_name(rest.pop(0)) if count == 4 else ""
     if app:
         api.app(app)
-    server, user = settings.server(rest[0]), rest[1]
+    app, server = app or "", settings.server(server)
     if not user or user.startswith("-") or not user.isprintable() or len(user) > 255:
         raise api.errors.UsageError(f"{api.names.safe(user)} cannot be a user's name", "registry:login --help")
-    password = sys.stdin.buffer.read(PASSWORD_LIMIT + 1).rstrip(b"\r\n") if password_stdin else rest[2].encode()
-    if not password or len(password) > PASSWORD_LIMIT:
+    secret = sys.stdin.buffer.read(PASSWORD_LIMIT + 1).rstrip(b"\r\n") if password_stdin else password.encode()
+    if not secret or len(secret) > PASSWORD_LIMIT:
         raise api.errors.UsageError("the password is empty, or longer than 64 KiB", "registry:login --password-stdin ... < file")
     from plugins.registry import credentials
 
-    credentials.login(server, user, password, app)
+    credentials.login(server, user, secret, app)
     api.output.step(f"{app or 'all apps'}: logged in to {server} as {user}")
 
 
 @api.commands.command("registry:logout")
 @click.option("--global", "everyone", is_flag=True, help="For all apps")
-@click.argument("words", nargs=-1, metavar="[<app>] <server>")
-def registry_logout(everyone, words):
+@_app_before(1)
+@click.argument("server", metavar="<server>")
+def registry_logout(everyone, app, server):
     """Forget the credentials of a registry.
 
     \b
     e.g.: registry:logout blog ghcr.io
           registry:logout --global ghcr.io
     """
-    if len(words) not in (1, 2) or (everyone and len(words) == 2):
+    if everyone and app:
         raise api.errors.UsageError("registry:logout takes an app and a server", "registry:logout --help")
-    app = api.names.app_name(words[0]) if len(words) == 2 else ""
     from plugins.registry import credentials
 
-    credentials.logout(settings.server(words[-1]), app)
-    api.output.step(f"{app or 'all apps'}: logged out of {words[-1]}")
+    credentials.logout(settings.server(server), app or "")
+    api.output.step(f"{app or 'all apps'}: logged out of {server}")
 
 
 @api.commands.command("registry:set")
 @api.commands.wait_option
-@click.option("--global", "everyone", is_flag=True, help="Set it for all apps that say nothing else")
-@click.argument("words", nargs=-1, metavar="[<app>] <property> [<value>]")
-def registry_set(everyone, words):
+@api.commands.target_argument("Set it for all apps that say nothing else")
+@click.argument("key", metavar="<property>")
+@click.argument("text", metavar="[<value>]", default="")
+def registry_set(app, key, text):
     """Set or clear to which registry the images of releases go; it holds from the next release on.
 
     \b
@@ -86,13 +101,8 @@ def registry_set(everyone, words):
           registry:set blog image-repo anna/blog
           registry:set --global push-on-release true
     """
-    rest = list(words)
-    app = "" if everyone else api.names.app_name(rest.pop(0) if rest else "")
-    if not 1 <= len(rest) <= 2:
-        raise api.errors.UsageError("registry:set takes a property and a value", "registry:set --help")
-    key, text = rest[0], rest[1] if len(rest) > 1 else ""
     value = settings.parse(key, text) if text or key not in settings.PROPERTIES else None
-    if everyone and key == "image-repo":
+    if app is None and key == "image-repo":
         raise api.errors.UsageError("two apps cannot share an image-repo", "registry:set <app> image-repo <path>")
 
     def change(document):

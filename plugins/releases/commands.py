@@ -186,9 +186,10 @@ def releases_prune(app):
 
 
 @api.commands.command("releases:set")
-@click.option("--global", "everyone", is_flag=True, help="For all apps that have no number of their own")
-@click.argument("words", nargs=-1, metavar="<app>|--global keep [<number>]")
-def releases_set(everyone, words):
+@api.commands.target_argument("For all apps that have no number of their own")
+@click.argument("key", metavar="keep")
+@click.argument("number", metavar="[<number>]", default="")
+def releases_set(app, key, number):
     """Set or clear how many releases are kept: that many of those that were live (10).
 
     \b
@@ -196,16 +197,15 @@ def releases_set(everyone, words):
           releases:set --global keep 5
           releases:set blog keep
     """
-    app, rest = (None, words) if everyone else (words[0] if words else "", words[1:])
-    if len(rest) == 1:
-        rest = rest[0].split("=", 1)  # keep=20 says the same
-    if app == "" or not 0 < len(rest) < 3 or rest[0] != "keep":
+    if not number:
+        key, _, number = key.partition("=")  # keep=20 says the same
+    if key != "keep":
         raise api.errors.UsageError("say for which app, and how many releases to keep", "releases:set <app> keep 10")
-    value = settings.parse_keep(rest[1]) if len(rest) == 2 and rest[1] else None
+    value = settings.parse_keep(number) if number else None
     if app is None:
         api.edit_platform(lambda document: settings.write(document, value))
     else:
-        api.edit_app(api.names.app_name(app), lambda document: settings.write(document, value))
+        api.edit_app(app, lambda document: settings.write(document, value))
     shown = f"is {value}" if value else "is cleared"
     api.output.step(f"keep of {'all apps' if app is None else app} {shown}")
 

@@ -79,8 +79,11 @@ EXPECTED = {
     "route_context": [({}, {"domains": ["sample.staging.example.org"]})],
     "route_changed": [({}, Said("warming 1 domains of sample")), ({"route": None}, Said("purged the cache of sample"))],
     "authorize": [
-        ({"key": "ci-1", "command": "config:set"}, Refused("the key ci-1 may only push")),
-        ({"key": "ci-1", "command": "git-receive-pack"}, None), ({"key": "anna"}, None),
+        ({"key": "ci-blog", "command": "config:set", "app": "blog"}, Refused("the key ci-blog may only push")),
+        ({"key": "ci-blog", "command": "git-receive-pack", "app": "blog"}, None),
+        ({"key": "anna", "command": "config:set", "app": "mail"}, Refused("the key anna may not config:set mail")),
+        ({"key": "anna", "command": "apps:list", "app": ""}, Refused("the key anna may not apps:list")),
+        ({"key": "anna", "command": "help", "app": ""}, None), ({"key": "paul", "command": "apps:list", "app": ""}, None),
     ],
     "before_git": [({}, None), ({"app": app(closed=True)}, Refused("the repository of sample is closed"))],
     "report": [({}, {"example-deploys": 0})],
