@@ -74,3 +74,8 @@ class Cancelled(MinipaasError):
 
 class PluginFailed(MinipaasError):
     """A plugin from elsewhere crashed, hung or answered what its hook does not return."""
+
+
+def words(error: BaseException) -> str:
+    """What an error of any kind says, for a sentence of ours; its kind where it says nothing."""
+    return error.message if isinstance(error, MinipaasError) else (str(error) or type(error).__name__)

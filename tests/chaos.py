@@ -106,6 +106,7 @@ class ChaosRouter(FakeRouter):
     def __init__(self, weather: Weather) -> None:
         super().__init__()
         self.apply = weather.exposed("apply", self.apply, errors.Unavailable("nginx does not answer"), after=False)
+        self.check = weather.exposed("check", self.check, errors.Unavailable("nginx does not answer"), after=False)
         self.remove = weather.exposed("remove", self.remove, errors.Unavailable("nginx does not answer"), after=False)
 
 

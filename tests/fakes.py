@@ -157,13 +157,22 @@ class FakeRouter(Broken):
     def __init__(self) -> None:
         super().__init__()
         self.table: dict[str, Route] = {}
+        self.asked: list[Route] = []
 
     def apply(self, route):
         self._call("apply", route.app)
         self.table[route.app] = route
 
-    def warm(self, route=None):
-        self._call("warm", route.generation if route else "")
+    def check(self, route=None):
+        self._call("check", route.app if route else "")
+        if route:
+            self.asked.append(route)
+
+    def placed(self, app):
+        return self.table[app].generation if app in self.table else ""
+
+    def warm(self):
+        self._call("warm", "")
 
     def remove(self, app):
         self._call("remove", app)

@@ -118,7 +118,7 @@ class Scheduler(Protocol):
 
 
 class Router(Protocol):
-    """Sends requests to processes."""
+    """Sends requests to processes. One without check() and placed() is taken to agree, and to keep what it was told last."""
 
     def apply(self, route: Route) -> None:
         """Put a route in place of the app's present one in one atomic change, and prove that it serves.
@@ -126,6 +126,16 @@ class Router(Protocol):
         Raises errors.Unavailable when the router cannot be reloaded, errors.BadConfig when it refuses the route; in
         both cases the former route is still in place.
         """
+
+    def check(self, route: Route | None = None) -> None:
+        """Raise what apply() would raise for the route, as far as that can be told before; nothing is changed by it.
+
+        Asked before anything is started, with stand-ins for addresses that are not known yet. Without a route: whether
+        the router takes changes at all, which costs next to nothing.
+        """
+
+    def placed(self, app: str) -> str:
+        """The generation of the route that is in place, or an empty string: it answers as soon as the router runs."""
 
     def remove(self, app: str) -> None:
         """Take the app's route away. None there is fine."""
@@ -136,9 +146,5 @@ class Router(Protocol):
     def routes(self) -> list[str]:
         """The apps that have a route, sorted."""
 
-    def warm(self, route: Route | None = None) -> None:
-        """Do ahead what apply() will need, while a build or the start of processes keeps the command waiting.
-
-        `route` is the one to come, but with other addresses of new processes: they are not known yet. What it raises is
-        not heard: apply() says it.
-        """
+    def warm(self) -> None:
+        """Do ahead what check() and apply() will need, while a build keeps the command waiting. What it raises is not heard."""

@@ -7,7 +7,7 @@ from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, compose, interrupt, journal, locks, merge, releases, rollout
+from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, merge, releases, rollout
 from minipaas_lib.store import documents, open_store
 
 
@@ -38,6 +38,8 @@ def change_locked(
     if not force and not compose.differs(release, live):
         write(app, base)
         return None
+    if release.routing.get("enabled", True):
+        engines.check_route()
     release = numbered(release)
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
         begin(app, release, live)

@@ -8,7 +8,17 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline import (
-    apps, change, compose, interrupt, journal, locks, releases, rename, repository, repository_copy, rollout,
+    apps,
+    change,
+    compose,
+    interrupt,
+    journal,
+    locks,
+    releases,
+    rename,
+    repository,
+    repository_copy,
+    rollout,
 )  # fmt: skip
 from minipaas_lib.pipeline.urls import urls
 from minipaas_lib.store import open_store
@@ -85,13 +95,17 @@ def roll_out(app: App, live: Release) -> None:
     release = compose.release_of(app, number, live.build, live.commit, live.tasks, f"clone of {live.app}", live.healthchecks)
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
         change.begin(app, release, None)
-        if repository.has_commit(name, live.commit):
-            with journal.step(name, "keep the commit"):
-                repository.keep_commit(name, live.commit, number)
-        rollout.roll_out(app, release, None)
+        rollout.roll_out(app, release, None, settle=lambda: keep_commit(release))
         output.step(f"{name} {release.name} is live: {release.reason}")
         for url in urls(release):
             output.info(url)
+
+
+def keep_commit(release: Release) -> None:
+    """Have the copy's repository keep the commit of its release, where the original's had it."""
+    if repository.has_commit(release.app, release.commit):
+        with journal.step(release.app, "keep the commit"):
+            repository.keep_commit(release.app, release.commit, release.number)
 
 
 def resume(name: str, record: dict) -> None:

@@ -27,9 +27,24 @@ def preload() -> None:
     _beside(lambda: (scheduler().warm(), router().warm()))
 
 
-def warm_router(route: Route | None) -> None:
-    """Have the router get ready for the route to come, while the scheduler starts processes."""
-    _beside(lambda: router().warm(route))
+def check_route(route: Route | None = None) -> None:
+    """Ask the router before anything is started. One that is of a plugin made before it could be asked, agrees."""
+    check = getattr(router(), "check", None)
+    if check:
+        check(route)
+
+
+def ask_router(route: Route | None) -> Callable[[], None]:
+    """Begin to ask the router whether it would take the route to come, while the scheduler is asked what runs.
+
+    Returns the function that waits for the answer, and raises it where it is no.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(1)
+    asked = pool.submit(check_route, route)
+    pool.shutdown(wait=False)
+    return asked.result
 
 
 def _beside(load: Callable[[], object]) -> None:

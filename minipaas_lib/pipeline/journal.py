@@ -55,6 +55,12 @@ def read(app: str) -> dict:
         return {}
 
 
+def note_failure(app: str, error: BaseException) -> None:
+    """A command ends with an error: where it leaves something undone, nobody is to think that it was killed."""
+    with contextlib.suppress(Exception):  # it is only about words
+        add(app, failed=errors.words(error))
+
+
 def unfinished(app: str) -> int | None:
     """The release of a rollout that has neither gone live nor been undone, or None."""
     return read(app).get("release")

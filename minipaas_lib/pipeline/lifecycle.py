@@ -29,10 +29,13 @@ def create(name: str) -> App:
 def stop(name: str) -> None:
     """Stop all processes of the app until it is started again, also over reboots. Its domains answer 503."""
     with locks.app_lock(name):
+        live = releases.live(name)
+        if live:  # its processes go only once nothing leads to their addresses
+            engines.check_route(rollout.route_of(apps.load(name), live, []))
         journal.begin(name, "stop")
         with journal.step(name, "note that it is stopped"):
             app = apps.edit(name, lambda document: document.update(stopped=True))
-        if live := releases.live(name):
+        if live:
             recover.halt(app, live)
         journal.end(name)
 
@@ -68,6 +71,8 @@ def interrupted(name: str) -> str:
     if not record or locks.held_by(name):
         return ""
     at = journal.last_step(name)
+    if failed := record.get("failed"):
+        return "a command failed, and not all that it began is undone yet" + (f" ({at}: {failed})" if at else f" ({failed})")
     return "a command was killed" + (f" ({at})" if at else "")
 
 

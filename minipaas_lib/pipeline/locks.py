@@ -32,11 +32,15 @@ def app_lock(name: str, frozen_too: bool = False):
 @contextlib.contextmanager
 def name_lock(name: str):
     """As app_lock, whether there is an app of that name or not."""
-    from minipaas_lib.pipeline import recover
+    from minipaas_lib.pipeline import journal, recover
 
     with bare_lock(name, patience):
         recover.recover(name)
-        yield
+        try:
+            yield
+        except BaseException as error:
+            journal.note_failure(name, error)
+            raise
 
 
 @contextlib.contextmanager

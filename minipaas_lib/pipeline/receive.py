@@ -75,6 +75,8 @@ def deploy_commit(
         output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
         repository.follow(name, commit, branch)
         return live
+    if live is None or live.routing.get("enabled", True):
+        engines.check_route()  # sooner than after a long build
     number = releases.next_number(name)
     with output.keep(f"{paths.output(name)}/v{number}.log"):
         previous = live.number if live else 0
@@ -147,7 +149,7 @@ def adopt_app_json(app: App, about: app_json.AppJson) -> App:
 
 def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException, seconds: float) -> None:
     """A build that failed has used its number up: it stays in the list."""
-    said = error.message if isinstance(error, errors.MinipaasError) else type(error).__name__
+    said = errors.words(error)
     failed = Release(
         app.name, number, "", apps.now(), apps.now(), key=caller.key(), reason=reason, status=FAILED, failure=said,
         author=repository.author(app.name, commit), commit=commit, wishes=app.wishes,

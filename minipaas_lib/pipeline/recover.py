@@ -200,15 +200,11 @@ def restore(name: str) -> None:
         waiting = retire.waiting(name)
         present = sweep(name, live, waiting)
         steps = plan.make_plan(live, present, waiting)
-        started: list = []
         try:
             if steps.start:
                 trial.end(name)  # what starts anew now has not crashed
-            started = rollout.start_all(engines.scheduler(), app, live, list(steps.start))
-        finally:  # what runs is routed to, even where not all could be started
-            with journal.step(name, "adopt and route"):
-                engines.scheduler().adopt([*steps.keep, *started])
-                rollout.switch(app, live, [*steps.keep, *started])
+            rollout.start_missing(app, live, steps)
+        finally:
             sweep(name, live, waiting)
             journal.end(name)
         if live.status != RELEASED:

@@ -18,7 +18,19 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import PENDING, RELEASED, Release
 from minipaas_lib.pipeline import (
-    apps, compose, engines, interrupt, journal, locks, plan, postmortem, releases, repository, repository_copy, retire, rollout,
+    apps,
+    compose,
+    engines,
+    interrupt,
+    journal,
+    locks,
+    plan,
+    postmortem,
+    releases,
+    repository,
+    repository_copy,
+    retire,
+    rollout,
 )  # fmt: skip
 from minipaas_lib.pipeline.urls import urls
 from minipaas_lib.store import documents, open_store
@@ -98,6 +110,7 @@ def start(app: App, live: Release, renamed: App, release: Release, former: Relea
     """Start the processes under the new name beside the old ones, and route to them too."""
     scheduler = engines.scheduler()
     with postmortem.phase("before anything started"):
+        engines.check_route(rollout.route_to_come(renamed, release))
         manager.call("before_deploy", app=renamed, release=release, previous=former)
     keep = list(plan.make_plan(live, scheduler.processes(app.name), retire.waiting(app.name)).keep)
     rollout.stop_first(scheduler, app, release, set(live.formation), live, keep)  # only where checks:disable asks for it
@@ -115,8 +128,8 @@ def take_back(old: str, new: str, error: BaseException) -> None:
     try:
         undo(old, new, journal.read(new))
         still = f"{old} is as it was"
-    except errors.MinipaasError as another:
-        still = f"not all could be undone yet ({another.message}); the next command on {old} will"
+    except Exception as another:
+        still = f"not all could be undone yet ({errors.words(another)}); the next command on {old} will"
     postmortem.report(f"the renaming of {old}", error, still)
 
 

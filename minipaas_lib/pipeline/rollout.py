@@ -14,7 +14,19 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import FAILED, RELEASED, Release
 from minipaas_lib.model.route import Backend, Route, make_route, stand_ins
-from minipaas_lib.pipeline import engines, interrupt, journal, plan, postmortem, readiness, releases, repository, retire, tasks, trial
+from minipaas_lib.pipeline import (
+    engines,
+    interrupt,
+    journal,
+    plan,
+    postmortem,
+    readiness,
+    releases,
+    repository,
+    retire,
+    tasks,
+    trial,
+)
 
 DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
 AT_ONCE = 4  # processes started at the same time, where the scheduler names no other number
@@ -29,17 +41,17 @@ def roll_out(app: App, release: Release, previous: Release | None, settle: Calla
     before: set[str] | None = None
     moved = False
     try:
+        takes_route = engines.ask_router(route_to_come(app, release))
         scheduler = engines.scheduler()
         present = scheduler.processes(app.name)
         before = {process.name for process in present}
         steps = plan.make_plan(release, present, retire.waiting(app.name))
         with postmortem.phase("before anything started"):
+            takes_route()
             manager.call("before_deploy", app=app, release=release, previous=previous)
             tasks.before_start(scheduler, release)
             manager.call("release_task", app=app, release=release)
         old = list(steps.retire)
-        if steps.start:
-            engines.warm_router(route_to_come(app, release, steps))
         started = start_all(scheduler, app, release, list(steps.start), previous, old)
         with postmortem.phase("while moving traffic"):
             with journal.step(app.name, "have the processes come back after a crash"):
@@ -68,12 +80,14 @@ def start_all(
     specs: list[ContainerSpec],
     previous: Release | None = None,
     old: list[Process] | None = None,
+    started: list[Process] | None = None,
 ) -> list[Process]:
     """Start and check all new processes, web first, and return them. The first that fails ends it for all.
 
-    Of the `old` processes, those of types that checks:disable names stop first and leave the list.
+    Of the `old` processes, those of types that checks:disable names stop first and leave the list. In the list
+    `started`, where one is given, a caller finds those that came up before one failed.
     """
-    started: list[Process] = []
+    started = [] if started is None else started
     given_up = threading.Event()
 
     def start(spec: ContainerSpec) -> None:
@@ -154,10 +168,9 @@ def route_of(app: App, release: Release, backends: list[Backend]) -> Route | Non
     return make_route(app.name, release.name, release.routing, release.port, backends)
 
 
-def route_to_come(app: App, release: Release, steps: plan.Plan) -> Route | None:
-    """The route that the plan leads to, with stand-ins for the addresses of what has not started yet."""
-    kept = [process.backend for process in steps.keep if process.process_type == "web"]
-    return route_of(app, release, kept + stand_ins(sum(spec.process_type == "web" for spec in steps.start)))
+def route_to_come(app: App, release: Release) -> Route | None:
+    """The route that the release leads to, with stand-ins for the addresses, which are not known yet."""
+    return route_of(app, release, stand_ins(release.formation.get("web", 0)))
 
 
 def go_on(app: App, release: Release, previous: Release | None, old: list[Process]) -> Release:
@@ -192,13 +205,13 @@ def undo(
     `before` names the processes there were when it began; None: nothing was begun.
     """
     back = False
-    reason = error.message if isinstance(error, errors.MinipaasError) else (str(error) or type(error).__name__)
+    reason = errors.words(error)
     with contextlib.suppress(errors.MinipaasError):  # what comes now may fail too, and then this reason would be lost
         release = releases.finish(release, FAILED, reason)
     try:
         present = [] if before is None else engines.scheduler().processes(app.name)
         if moved:
-            route_back(app, previous, [process for process in present if process.name in before])
+            route_back(app, release, previous, [process for process in present if process.name in before])
         for process in present:
             if process.name not in before:
                 engines.scheduler().stop(process, timeout=5)
@@ -206,8 +219,8 @@ def undo(
         if release.status != FAILED:
             release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
-    except errors.MinipaasError as another:
-        output.warn(f"not all of {release.name} could be removed yet ({another.message}); the next command on {app.name} will")
+    except Exception as another:  # whatever a plugin raises: the first error is the one to tell
+        output.warn(f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on {app.name} will")
     still = f"{previous.name} is {'live again' if back else 'still live'}" if previous else "nothing was live before"
     postmortem.report(release.name, error, still)
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
@@ -228,16 +241,41 @@ def bring_back_stopped(app: App, previous: Release | None, before: set[str], pre
 def bring_back(app: App, previous: Release) -> None:
     """Start what is missing of a release that was live, and route to it. What starts anew has not crashed."""
     trial.end(app.name)
-    scheduler = engines.scheduler()
-    steps = plan.make_plan(previous, scheduler.processes(app.name), retire.waiting(app.name))
-    started = start_all(scheduler, app, previous, list(steps.start))
-    scheduler.adopt([*steps.keep, *started])
-    switch(app, previous, [*steps.keep, *started])
+    start_missing(app, previous, plan.make_plan(previous, engines.scheduler().processes(app.name), retire.waiting(app.name)))
 
 
-def route_back(app: App, previous: Release | None, present: list[Process]) -> None:
-    """Send traffic where it went before, to those of the processes that are `present`."""
-    if previous is None:
-        engines.router().remove(app.name)
-        return
-    switch(app, previous, list(plan.make_plan(previous, present, retire.waiting(app.name)).keep))
+def start_missing(app: App, release: Release, steps: plan.Plan) -> None:
+    """Start what a release that was live misses. What comes up is routed to, and what does not is removed again.
+
+    Raises what the first failure raised.
+    """
+    scheduler, started = engines.scheduler(), []
+    try:
+        start_all(scheduler, app, release, list(steps.start), started=started)
+    finally:
+        try:
+            with journal.step(app.name, "adopt and route"):
+                scheduler.adopt([*steps.keep, *started])
+                switch(app, release, [*steps.keep, *started])
+        finally:
+            failed = {spec.name for spec in steps.start} - {process.name for process in started}
+            for process in scheduler.processes(app.name) if failed else ():
+                if process.name in failed:
+                    scheduler.stop(process, timeout=5)
+
+
+def route_back(app: App, release: Release, previous: Release | None, present: list[Process]) -> None:
+    """Send traffic where it went before `release`, to those of the processes that are `present`.
+
+    Raises errors.MinipaasError only where requests may still go to processes of `release`: a router that is not there
+    just now has the former route in place already, if it never took the new one.
+    """
+    try:
+        if previous is None:
+            engines.router().remove(app.name)
+        else:
+            switch(app, previous, list(plan.make_plan(previous, present, retire.waiting(app.name)).keep))
+    except errors.MinipaasError:
+        placed = getattr(engines.router(), "placed", None)
+        if placed is None or placed(app.name) == release.name:
+            raise

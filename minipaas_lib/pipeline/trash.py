@@ -71,6 +71,11 @@ def destroy(name: str, now: bool = False) -> str:
         taken = [number_of(identity) for identity in entries_of(name)]
         identity = "" if now else f"{name}.{max(taken, default=0) + 1}"
         journal.begin(name, "destroy", trash=identity)
+        try:
+            engines.router().remove(name)
+        except errors.MinipaasError:  # nothing is changed yet: the next command on the app must not destroy it
+            journal.end(name)
+            raise
         take_away(name, identity)
     purge_expired()
     return identity
@@ -116,6 +121,7 @@ def restore(text: str) -> App:
         raise errors.UsageError(f"there is an app {name} again", f"apps:destroy {name} first, which is kept in the trash too")
     with locks.name_lock(name):
         manager.call("before_restore", app=_app_of(identity))
+        engines.check_route()
         journal.begin(name, "return", trash=identity)
         put_back(name, identity)
     return apps.load(name)

@@ -363,9 +363,9 @@ class Cluster:
         where = ", ".join(f"{url} ({reasons[url]})" if url in reasons else url for url in sorted(self._urls))
         reached = any("request timed out" in reason or "leader" in reason for reason in reasons.values())
         what = "has no quorum" if reached or _silent_minority(reasons, len(self._urls)) else "does not answer"
-        after = f"whether {unknown} shows when it answers again" if unknown else "nothing was changed"
+        after = f"; whether {unknown} shows when it answers again" if unknown else ""
         return errors.Unavailable(
-            f"etcd {what} at {where}: sites keep serving; {after}",
+            f"etcd {what} at {where}: sites keep serving{after}",
             "start etcd again on most of its machines, then repeat the command",
         )
 

@@ -43,8 +43,14 @@ class HeadRouter:
     def routes(self) -> list[str]:
         return (self.local if self._moving else self._every).routes()
 
-    def warm(self, route: "api.Route | None" = None) -> None:
-        self.local.warm(route if self._moving else None)
+    def check(self, route: "api.Route | None" = None) -> None:
+        (self.local if self._moving else self._every).check(route)
+
+    def placed(self, app: str) -> str:
+        return (self.local if self._moving else self._every).placed(app)
+
+    def warm(self) -> None:
+        self.local.warm()
 
     def __getattr__(self, name: str):
         return getattr(self._every, name)

@@ -45,7 +45,15 @@ class EveryRouter:
     def routes(self) -> list[str]:
         return [name.removesuffix(".toml") for name in self._store.children(routing.FOLDER)]
 
-    def warm(self, route: "api.Route | None" = None) -> None:
+    def check(self, route: "api.Route | None" = None) -> None:
+        if not self.routers():
+            raise api.errors.Unavailable("no router of the cluster is alive, so nothing was changed", "cluster:status")
+
+    def placed(self, app: str) -> str:
+        text = self._text(routing.path(app))
+        return routing.from_document(app, tomllib.loads(text)).generation if text is not None else ""
+
+    def warm(self) -> None:
         """Nothing is loaded here: the agents have it all."""
 
     def routers(self) -> dict[str, dict]:

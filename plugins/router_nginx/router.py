@@ -31,7 +31,7 @@ class NginxRouter:
             proof = render.proof_of(text)
             if former == text and nginx.ask_proof(self.host, route.app) == proof:
                 return
-            self._check_runs()
+            self._check_runs(f"the route of {route.app} stays as it was")
             if former == text:  # killed between rename and reload
                 self._take_up({}, route.app, proof)
                 return
@@ -65,17 +65,24 @@ class NginxRouter:
     def routes(self) -> list[str]:
         return files.apps(self.host)
 
-    def warm(self, route: "api.Route | None" = None) -> None:
-        """Load the template library, and test ahead what nginx would get but for the addresses of new processes."""
-        self.main_file(self.host.live)
-        if route is None:
-            return
-        text = render.app_file(route, self.host.place)
-        ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
-        contents = {files.port_path(self.host, port): render.port_file(port, self.host.place) for port in ports}
+    def check(self, route: "api.Route | None" = None) -> None:
         with self._lock():
+            self._check_runs("nothing was changed")
+            if route is None:
+                return
+            text = render.app_file(route, self.host.place)
+            ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
+            self._check_ports_free(ports)
+            contents = {files.port_path(self.host, port): render.port_file(port, self.host.place) for port in ports}
             self._check_shadow(route.app, contents | {files.app_path(self.host, route.app): text})
             self._rehearsed = shape(text, route)
+
+    def placed(self, app: str) -> str:
+        return files.generation_of(files.read(files.app_path(self.host, app)) or "")
+
+    def warm(self) -> None:
+        """Load the template library."""
+        self.main_file(self.host.live)
 
     def install(self) -> None:
         """Write the files that all apps share where they differ. The installer reloads nginx."""
@@ -107,7 +114,7 @@ class NginxRouter:
     def reload(self) -> None:
         """Have nginx read its files again. Raises errors.Unavailable with what it has against them."""
         with self._lock():
-            self._check_runs()
+            self._check_runs("it cannot reload anything")
             said = nginx.reload(self.host)
             if said:
                 raise api.errors.Unavailable(f"nginx does not reload: {self._named(said)}", "nginx:validate-config")
@@ -141,12 +148,12 @@ class NginxRouter:
                     time.sleep(0.02)
             yield
 
-    def _check_runs(self) -> None:
+    def _check_runs(self, so: str) -> None:
         if not os.path.exists(self.host.include):
             raise api.errors.BadConfig(f"{self.host.include} is missing, so nginx does not read our files", _INSTALL)
         if not nginx.pid(self.host):
             raise api.errors.Unavailable(
-                "nginx is not running, so nothing was changed", "as root: systemctl start nginx"
+                f"nginx is not running, so {so}", "as root: systemctl start nginx"
             )
 
     def _check_ports_free(self, ports: set[int]) -> None:
@@ -197,7 +204,7 @@ class NginxRouter:
             self._write(changes)
             said = nginx.reload(self.host)
             said = said or nginx.wait_for_proof(self.host, app, proof, workers, _PROOF, position)
-        except (api.errors.MinipaasError, KeyboardInterrupt):
+        except BaseException:
             self._put_back(former)
             raise
         if said:

@@ -411,10 +411,10 @@ def test_a_kill_between_rename_and_reload_is_finished_by_the_next_apply(app):
     assert app.router.applied("blog") == "v2"
 
 
-def test_what_was_tested_while_processes_started_is_not_tested_again(app, monkeypatch):
+def test_what_was_tested_before_processes_started_is_not_tested_again(app, monkeypatch):
     asked, test = [], nginx_host.test
     monkeypatch.setattr(nginx_host, "test", lambda host: asked.append(1) or test(host))
-    app.router.warm(app.route(addresses=("198.18.0.1",)))
+    app.router.check(app.route(addresses=("198.18.0.1",)))
     assert len(asked) == 1 and app.live() == {}
     app.router.apply(app.route())
     assert len(asked) == 1 and app.get("blog.example.org")[0] == 200
@@ -422,10 +422,10 @@ def test_what_was_tested_while_processes_started_is_not_tested_again(app, monkey
     assert len(asked) == 2, "another route than the rehearsed"
 
 
-def test_what_was_refused_while_processes_started_is_refused_again(app):
+def test_what_was_refused_before_processes_started_is_refused_again(app):
     app.router.apply(app.route())
     bad = app.route(generation="v2", template="server { nonsense; }", settings={"custom-template": "on"})
-    for call in (app.router.warm, app.router.apply):
+    for call in (app.router.check, app.router.apply):
         with pytest.raises(api.errors.BadConfig):
             call(bad)
     assert app.router.applied("blog") == "v1"

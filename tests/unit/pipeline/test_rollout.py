@@ -7,7 +7,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, store
-from minipaas_lib.pipeline import apps, change, engines, journal, lifecycle, recover, releases, retire
+from minipaas_lib.pipeline import apps, change, journal, lifecycle, recover, releases, retire
 from minipaas_lib.store import documents
 
 WEB_AND_WORKER = {"web": "serve", "worker": "work"}
@@ -53,15 +53,29 @@ def test_web_starts_before_others(blog):
     assert started == ["blog_v1.web.1", "blog_v1.worker.1"]
 
 
-def test_the_router_rehearses_the_route_to_come(blog, monkeypatch):
-    heard = []
-    monkeypatch.setattr(engines, "warm_router", heard.append)
+def test_the_router_is_asked_for_the_route_to_come_before_anything_starts(blog):
+    blog.router.asked.clear()
+    begun = len(blog.scheduler.calls)
+    blog.router.breaks["check"] = errors.Unavailable("nginx is not running, so nothing was changed")
+    numbers = [release.number for release in releases.all_of("blog")]
+    with pytest.raises(errors.Unavailable, match="nothing was changed"):
+        change.change("blog", "scale", scale(web=3))
+    assert [release.number for release in releases.all_of("blog")] == numbers, "no release is spent on it"
+    assert "start" not in [method for method, _ in blog.scheduler.calls[begun:]] and journal.unfinished("blog") is None
     change.change("blog", "scale", scale(web=3))
-    change.change("blog", "domains", lambda document: document.setdefault("formation", {}).update(web=2))
-    (coming,) = heard  # nothing starts in the second
-    kept = releases.load("blog", 2)
-    assert coming.generation == kept.name and len(coming.backends) == 3
-    assert sum(backend.address.startswith("198.18.") for backend in coming.backends) == 2
+    (coming,) = blog.router.asked
+    assert coming.generation == "v2" and [one.address for one in coming.backends] == ["198.18.0.1", "198.18.0.2", "198.18.0.3"]
+
+
+@pytest.mark.parametrize("what", ["task", "hook"])
+def test_a_router_that_refuses_is_heard_before_any_task_of_the_release(world, fake, what):
+    world.ok("apps:create", "blog")
+    fake.deploy("blog")
+    fake.router.breaks["check"] = errors.BadConfig("nginx refuses the route of blog")
+    with pytest.raises(errors.BadConfig):
+        fake.deploy("blog", tasks={"release": "migrate"})
+    assert not [call for call in fake.scheduler.calls if call[0] == "task"]
+    assert fake.scheduler.names() == ["blog_v1.web.1"] and releases.load("blog", 2).status == "failed"
 
 
 def test_first_deploy_that_fails_leaves_nothing(world, fake):
@@ -232,15 +246,98 @@ def test_a_router_that_stays_away_is_put_right_by_the_next_command(blog):
     blog.router.apply = gone
     with pytest.raises(errors.Unavailable):
         change.change("blog", "config", set_config("1"))
-    assert journal.unfinished("blog") == 2
-    assert releases.load("blog", 2).failure == "nginx is gone"
+    assert journal.read("blog") == {} and blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"]
+    assert releases.load("blog", 2).failure == "nginx is gone" and lifecycle.interrupted("blog") == ""
     with pytest.raises(errors.Unavailable):
         change.change("blog", "restart", force=True)
     blog.router.apply = apply
-    assert change.change("blog", "restart", force=True).number == 3
-    assert blog.routed("blog") == ["blog_v3.web.1"] and releases.load("blog", 2).status == "failed"
+    assert change.change("blog", "restart", force=True).number == 4
+    assert blog.routed("blog") == ["blog_v4.web.1"] and releases.load("blog", 2).status == "failed"
     assert app_text() == before
-    assert set(blog.scheduler.adopted()) == {"blog_v3.web.1", "blog_v3.worker.1"}
+    assert set(blog.scheduler.adopted()) == {"blog_v4.web.1", "blog_v4.worker.1"}
+
+
+def test_processes_that_requests_may_still_go_to_are_not_stopped(blog, monkeypatch):
+    """The router took the new route, and then neither the store nor the router answers."""
+
+    def no_disk(release):
+        blog.router.apply = blog.router.remove = gone
+        raise errors.Unavailable("no space left on device")
+
+    def gone(route):
+        raise errors.Unavailable("nginx is gone")
+
+    apply, remove = blog.router.apply, blog.router.remove
+    with monkeypatch.context() as patch:
+        patch.setattr(releases, "set_live", no_disk)
+        with pytest.raises(errors.Unavailable, match="no space"):
+            change.change("blog", "config", set_config("1"))
+    assert blog.routed("blog") == ["blog_v2.web.1"] and "blog_v1.web.1" in blog.scheduler.names()
+    assert "a command failed, and not all that it began is undone yet" in lifecycle.interrupted("blog")
+    assert "no space left on device" in lifecycle.interrupted("blog")
+    blog.router.apply, blog.router.remove = apply, remove
+    recover.restore("blog")
+    assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), RuntimeError("a plugin's fault"), errors.Cancelled("hung up")])
+@pytest.mark.parametrize("where", ["start", "adopt", "apply", "check_process"])
+def test_whatever_raises_after_the_start_is_cleaned_up(blog, monkeypatch, error, where):
+    from minipaas_lib.bus import manager
+
+    names, real = blog.scheduler.names(), manager.call
+    if where == "check_process":
+
+        def call(hook, **given):
+            if hook == "check_process":
+                raise error
+            return real(hook, **given)
+
+        monkeypatch.setattr(manager, "call", call)
+    else:
+        (blog.router if where == "apply" else blog.scheduler).breaks[where] = error
+    with pytest.raises(type(error)):
+        change.change("blog", "config", set_config("1"))
+    assert blog.scheduler.names() == names and blog.routed("blog") == ["blog_v1.web.1"]
+    assert journal.read("blog") == {} and releases.load("blog", 2).status == "failed"
+
+
+def test_stop_without_a_router_changes_nothing(blog):
+    blog.router.breaks["check"] = errors.Unavailable("nginx is not running, so nothing was changed")
+    with pytest.raises(errors.Unavailable, match="nothing was changed"):
+        lifecycle.stop("blog")
+    assert not apps.load("blog").stopped and journal.read("blog") == {}
+    assert blog.routed("blog") == ["blog_v1.web.1"]
+
+
+def test_a_destroy_that_cannot_take_the_route_away_destroys_nothing_later_either(blog):
+    from minipaas_lib.pipeline import trash
+
+    blog.router.breaks["remove"] = errors.Unavailable("nginx refuses this host's configuration")
+    with pytest.raises(errors.Unavailable):
+        trash.destroy("blog")
+    assert journal.read("blog") == {} and blog.routed("blog") == ["blog_v1.web.1"]
+    assert change.change("blog", "restart", force=True).number == 2
+
+
+def test_what_comes_up_of_what_was_missing_serves_and_the_rest_goes(blog):
+    change.change("blog", "scale", scale(web=2))
+    blog.scheduler.containers.clear()
+    blog.scheduler.crashing = {"worker"}
+    with pytest.raises(errors.DeployFailed):
+        recover.restore("blog")
+    assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"] == blog.scheduler.names() == blog.scheduler.adopted()
+    assert journal.read("blog") == {}
+
+
+def test_restore_without_a_router_starts_what_is_missing_and_leaves_no_journal(blog):
+    blog.scheduler.containers.clear()
+    blog.router.breaks["apply"] = errors.Unavailable("nginx is not running, so the route of blog stays as it was")
+    with pytest.raises(errors.Unavailable):
+        recover.restore("blog")
+    assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.worker.1"] and lifecycle.interrupted("blog") == ""
+    recover.restore("blog")
+    assert blog.routed("blog") == ["blog_v1.web.1"]
 
 
 def test_what_others_changed_meanwhile_stays(blog):

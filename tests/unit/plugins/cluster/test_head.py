@@ -35,8 +35,14 @@ class Router:
     def applied(self, app):
         return self.table[app].generation if app in self.table else ""
 
-    def warm(self, route=None):
-        self.warmed = route
+    def check(self, route=None):
+        self.checked = route
+
+    def placed(self, app):
+        return self.applied(app)
+
+    def warm(self):
+        self.warmed = True
 
 
 class Scheduler:
