@@ -25,7 +25,7 @@ dockerd_log=/var/log/minipaas-dockerd.log
 live_restore=$lib/live-restore
 guard=/run/minipaas-install.lock
 
-domain='' key='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
+domain='' key='' host_name='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
 
 usage() {
     cat <<'END'
@@ -34,6 +34,7 @@ Usage: sudo ./install.sh [options]          from a copied folder
 
   --domain DOMAIN  apps answer at <app>.DOMAIN (default: this host's full name, else <ip>.sslip.io)
   --key FILE       an SSH public key that may use the platform
+  --host NAME      the name or address by which people reach this host; hints show it
   --demo           push a sample app over ssh and fetch its page through nginx
   --uninstall      stop every app and remove minipaas; the apps' data stays
   --purge          with --uninstall: remove the apps' data, their images and the user paas too
@@ -63,7 +64,9 @@ work() {
         return
     fi
     [ -z "$key" ] || check_key_file "$key"
-    check_system
+    check_host
+    ask_for_a_key
+    exec </dev/null # what was pasted after the command is the shell's, not apt's or docker's
     install_packages
     build_zipapp
     make_user
@@ -72,7 +75,6 @@ work() {
     start_docker
     keep_processes_running
     start_sshd
-    check_nginx
     finish_and_switch
     restore_at_boot
     set_up_nginx
@@ -87,9 +89,9 @@ work() {
 options() {
     while [ $# -gt 0 ]; do
         case $1 in
-            --domain | --key | --from-zipapp)
+            --domain | --key | --host | --from-zipapp)
                 [ $# -ge 2 ] && [ -n "$2" ] || { warn "$1 needs a value."; usage >&2; exit 2; }
-                case $1 in --domain) domain=$2 ;; --key) key=$2 ;; *) zipapp=$2 ;; esac
+                case $1 in --domain) domain=$2 ;; --key) key=$2 ;; --host) host_name=$2 ;; *) zipapp=$2 ;; esac
                 shift
                 ;;
             --demo) demo=yes ;;
@@ -101,6 +103,7 @@ options() {
         esac
         shift
     done
+    case $host_name in *[!A-Za-z0-9.:-]*) warn "$host_name is no name or address of a host."; exit 2 ;; esac
     [ "$purge" = no ] || [ "$uninstall" = yes ] || { warn "--purge goes with --uninstall."; exit 2; }
 }
 
@@ -131,21 +134,7 @@ put() {
 
 # ---- the host
 
-check_system() {
-    id=unknown version=
-    if [ -r /etc/os-release ]; then
-        id=$(. /etc/os-release && echo "${ID:-unknown}")
-        version=$(. /etc/os-release && echo "${VERSION_ID:-}")
-    fi
-    case $id-$version in
-        debian-12 | debian-13 | ubuntu-24.04) ;;
-        *) warn "minipaas is tested on Debian 12 and 13 and Ubuntu 24.04; this is $id $version, going on." ;;
-    esac
-    command -v apt-get >/dev/null || die "minipaas needs apt-get to install docker, nginx and git."
-}
-
-install_packages() {
-    step "Packages"
+missing_packages() {
     missing=
     [ -x /usr/sbin/nginx ] || missing="$missing nginx"
     [ -x /usr/sbin/sshd ] || missing="$missing openssh-server"
@@ -156,13 +145,19 @@ install_packages() {
     command -v dockerd >/dev/null || missing="$missing docker.io"
     [ -x /usr/sbin/logrotate ] || missing="$missing logrotate" # nginx's package has the rule for it
     [ -e /bin/busybox ] || missing="$missing busybox-static" # liveness checks run with it inside containers
+    echo "$missing"
+}
+
+install_packages() {
+    step "Packages"
+    missing=$(missing_packages)
     if [ -n "$missing" ]; then
         changed "installing$missing"
         apt_install $missing
     else
         info "all there"
     fi
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || # it was not there to be asked before
         die "minipaas needs Python 3.11 or newer as $python."
 }
 
@@ -171,7 +166,9 @@ apt_install() {
     log=$scratch/apt.log
     DEBIAN_FRONTEND=noninteractive
     export DEBIAN_FRONTEND
-    apt-get -q update >"$log" 2>&1 || { cat "$log" >&2; die "apt-get update failed; its reason is above."; }
+    # A new host is often busy with its own first updates: wait for their lock.
+    apt-get -q -o DPkg::Lock::Timeout=300 update >"$log" 2>&1 ||
+        { cat "$log" >&2; die "apt-get update failed; its reason is above. Nothing was changed." "Mend it, see that apt-get update goes well, then run this again."; }
     case " $* " in
         *" docker.io "*) # newer releases split these off, and recommended packages are not installed
             for extra in docker-cli docker-buildx; do
@@ -179,8 +176,10 @@ apt_install() {
             done
             ;;
     esac
-    apt-get -q -y --no-install-recommends install "$@" >"$log" 2>&1 ||
-        { tail -n 20 "$log" >&2; die "apt-get could not install: $*"; }
+    apt-get -q -s --no-install-recommends install "$@" >"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; die "apt-get cannot install $*; its reason is above." "Type: apt-get install $*"; }
+    apt-get -q -y -o DPkg::Lock::Timeout=300 --no-install-recommends install "$@" >"$log" 2>&1 ||
+        { tail -n 20 "$log" >&2; die "apt-get could not install $*" "Type: dpkg --configure -a; apt-get install $*"; }
 }
 
 # ---- the program
@@ -230,11 +229,7 @@ finish_and_switch() {
 make_user() {
     step "User $user"
     if id "$user" >/dev/null 2>&1; then
-        case $(getent passwd "$user" | cut -d: -f6-7) in
-            "$home:/usr/bin/git-shell") info "exists" ;;
-            *) die "There is a user $user that minipaas did not make." \
-                "Rename it, or give it the home $home and the shell /usr/bin/git-shell; then run this again." ;;
-        esac
+        info "exists"
     else
         getent group "$user" >/dev/null || groupadd "$user"
         useradd --gid "$user" --home-dir "$home" --no-create-home --shell /usr/bin/git-shell --comment minipaas "$user"
@@ -274,18 +269,10 @@ make_folders() {
     [ "$(stat -c '%a %U %G' "$root" 2>/dev/null || true)" = "1771 root $user" ] || install -d -m 1771 -o root -g "$user" "$root"
     for name in state repos locks output cache work plugin-data; do own 0700 "$root/$name"; done
     for name in nginx runtime; do own 0755 "$root/$name"; done
-    own_plugins
+    ! foreign_plugins || die "$root/plugins is not root's, and was a moment ago."
+    [ "$(stat -c %a "$root/plugins" 2>/dev/null || true)" = 755 ] || install -d -m 0755 -o root -g root "$root/plugins"
     # nginx fails on an include that is missing; the router fills it in
     [ -f "$root/nginx/main.conf" ] || install -m 0644 -o "$user" -g "$user" /dev/null "$root/nginx/main.conf"
-}
-
-# What paas runs as code, paas cannot change. A folder that was not root's is not made so: who knows what is in it.
-own_plugins() {
-    if [ -L "$root/plugins" ] || { [ -e "$root/plugins" ] && [ "$(stat -c %U "$root/plugins")" != root ]; }; then
-        die "$root/plugins is not root's, and what lies in it would run on this host." \
-            "Look into it; then type: chown -R root:root $root/plugins or, to do without it: rm -rf $root/plugins"
-    fi
-    [ "$(stat -c %a "$root/plugins" 2>/dev/null || true)" = 755 ] || install -d -m 0755 -o root -g root "$root/plugins"
 }
 
 allow_sudo() {
@@ -294,7 +281,8 @@ allow_sudo() {
     ! put "$lib/build-memory" 0755 <"$here/minipaas_lib/install/build-memory" || changed "installed the helper that caps builds"
     ! put "$lib/remove-logs" 0755 <"$here/minipaas_lib/install/remove-logs" || changed "installed the helper that removes an app's logs"
     cat >"$scratch/sudoers" <<END
-# minipaas tests and reloads nginx, caps the memory of builds, removes the logs of apps, and does nothing else as root.
+# minipaas tests and reloads nginx, caps the memory of builds, removes the logs of apps, reads the rules of the
+# firewall, and does nothing else as root.
 # Logs that nginx makes at a test belong to the group adm, as Debian's own.
 Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
     /usr/sbin/nginx -t -q -c $root/nginx/shadow/nginx.conf, \\
@@ -303,7 +291,12 @@ Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
     /usr/bin/systemctl start nginx, \\
     $lib/build-memory cgroupfs [0-9]*, \\
     $lib/build-memory systemd [0-9]*, \\
-    $lib/remove-logs [a-z0-9]*
+    $lib/remove-logs [a-z0-9]*, \\
+    /usr/sbin/nft -j list ruleset, \\
+    /usr/sbin/iptables-nft-save "", \\
+    /usr/sbin/iptables-legacy-save "", \\
+    /usr/sbin/ip6tables-nft-save "", \\
+    /usr/sbin/ip6tables-legacy-save ""
 $user ALL=(root:adm) NOPASSWD: MINIPAAS
 END
     visudo -c -q -f "$scratch/sudoers" || die "sudo does not accept minipaas's rule on this host."
@@ -312,7 +305,7 @@ END
     else
         install -m 0440 "$scratch/sudoers" "$sudoers.new~" # sudo skips names with ~ or . until the rename
         mv -f "$sudoers.new~" "$sudoers"
-        changed "$user may test and reload nginx and cap the memory of builds"
+        changed "$user may test and reload nginx, cap the memory of builds and read the firewall's rules"
     fi
     for place in "$root"/state/apps/*/; do # older versions let everybody read them
         for log in "/var/log/nginx/$(basename "$place")"-access.log "/var/log/nginx/$(basename "$place")"-error.log; do
@@ -328,12 +321,6 @@ restore_apps() {
     "$link" ps:restore || warn "Not every app is back; the sentence above says why."
 }
 
-last_words() {
-    step "Ready"
-    info "ssh $user@<this host> apps:create blog"
-    info "git remote add paas $user@<this host>:blog && git push paas main"
-}
-
-for part in alone daemons nginx settings demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
+for part in alone preconditions daemons nginx settings ready demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
 
 main "$@"

@@ -13,6 +13,7 @@ _MODULES = {
     "output": "output",
     "caller": "caller",
     "authority": "bus.authority",
+    "firewall": "firewall",
     "cluster": "cluster_settings",
     "commands": "commands",
     "index": "bus.index",

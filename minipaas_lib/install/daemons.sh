@@ -94,13 +94,4 @@ start_sshd() {
         wait_for 20 sshd_runs || die "sshd does not answer on port $(ssh_port)." "Type: sshd -t"
         changed "started on port $(ssh_port)"
     fi
-    settings=$(sshd -T -C "user=$user,host=localhost,addr=127.0.0.1" 2>/dev/null | tr '[:upper:]' '[:lower:]')
-    case $settings in
-        *"pubkeyauthentication no"*) warn "sshd_config has PubkeyAuthentication no: nobody can push." ;;
-    esac
-    allowed=$(echo "$settings" | sed -n 's/^allowusers //p' | tr '\n' ' ')
-    case " $allowed" in
-        " " | *" $user "*) ;;
-        *) warn "sshd_config has AllowUsers without $user: nobody can push." ;;
-    esac
 }

@@ -7,17 +7,18 @@ is_stock_default() { # Debian's own file, unchanged since it was installed
     [ -n "$known" ] && [ "$(md5sum "$stock_file" | cut -d' ' -f1)" = "$known" ]
 }
 
+# What an earlier administrator set up, looked at before the first change.
 check_nginx() {
-    make_scratch
     nginx -T >"$scratch/nginx" 2>"$scratch/nginx-errors" || {
         cat "$scratch/nginx-errors" >&2
-        die "nginx's configuration has the error above; minipaas leaves it to you." "Mend it, then run this again."
+        fault "nginx's configuration has the error above; minipaas leaves it to you." "nginx -t, and mend what it says"
+        return
     }
-    others=$(default_servers <"$scratch/nginx" | grep -v "^$root/" | sort -u)
-    if is_stock_default; then others=$(echo "$others" | grep -vxF "$stock_link" || true); fi
-    others=$(echo "$others" | tr '\n' ' ')
-    [ -z "${others% }" ] || die "${others% } already claims default_server on port 80, which minipaas needs." \
-        "Take the word default_server out of it, or disable that site; then run this again."
+    for file in $(default_servers <"$scratch/nginx" | grep -v "^$root/" | sort -u); do
+        if [ "$file" = "$stock_link" ] && is_stock_default; then continue; fi
+        fault "$file already claims default_server on port 80, which minipaas needs." \
+            "sed -i.before 's/ default_server//' $file && nginx -t && systemctl reload nginx"
+    done
 }
 
 default_servers() { # from the output of nginx -T: the files that claim default_server on port 80 of every address
@@ -31,6 +32,7 @@ reload_nginx() { nginx -s reload 2>/dev/null || die "nginx cannot be reloaded." 
 set_up_nginx() {
     step "nginx"
     reload=no added=
+    nginx -T >"$scratch/nginx" 2>/dev/null || true
     # First, so that a kill here leaves a configuration that nginx accepts.
     if is_stock_default; then
         readlink "$stock_link" >"$stock_record"

@@ -3,6 +3,7 @@
 
 remove_everything() {
     ask_before_removing
+    exec </dev/null
     step "Taking minipaas out of nginx"
     rm -f "$include" "$main_include"
     restore_stock_default

@@ -1,30 +1,58 @@
 # shellcheck shell=sh
 # Part of install.sh: the global domain and the first key.
 
+# default_domain: the host's full name where that leads here from the internet, else a name of sslip.io for its address.
 default_domain() {
-    "$python" -IS - <<'END'
+    "$python" -ISB - "$here" <<'END'
 import ipaddress
 import re
 import socket
+import sys
+
+sys.path.insert(0, sys.argv[1])
+from minipaas_lib import address
 
 name = socket.getfqdn().lower().rstrip(".")
-address = "127.0.0.1"
-try:  # the address that a packet to the internet would come from; connecting a UDP socket sends none
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.connect(("1.1.1.1", 53))
-        address = probe.getsockname()[0]
-except OSError:
-    pass
 try:
     resolved = ipaddress.ip_address(socket.getaddrinfo(name, None)[0][4][0])
-    usable = "." in name and not resolved.is_loopback and re.fullmatch(r"[a-z0-9.-]+\.[a-z][a-z0-9-]+", name)
+    usable = resolved.is_global and re.fullmatch(r"([a-z0-9-]+\.)+[a-z][a-z0-9-]+", name)
 except (OSError, ValueError):
     usable = False
-if usable and name != "localhost.localdomain":
-    print(name)
-else:
-    print(f"{address}.sslip.io")
+own = address.own_address() or "127.0.0.1"
+dashed = ipaddress.ip_address(own).exploded.replace(":", "-") if ":" in own else own  # no name may end in a dash
+print(name if usable else f"{dashed}.sslip.io")
 END
+}
+
+# reach_of DOMAIN: `loopback` or `private` where its name says an address that the internet does not reach.
+reach_of() {
+    "$python" -IS - "$1" <<'END'
+import ipaddress
+import sys
+
+name = sys.argv[1].removesuffix(".sslip.io").removesuffix(".nip.io")
+for text in (name, name.replace("-", "."), name.replace("-", ":")):
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        continue
+    print("loopback" if address.is_loopback else "" if address.is_global else "private")
+    break
+END
+}
+
+say_who_reaches() { # say_who_reaches DOMAIN, where nobody chose it
+    case $(reach_of "$1") in
+        loopback)
+            warn "This host has no route to the internet, so its apps answer at <app>.$1, which leads each machine to itself."
+            warn "    Once others can reach it, type: minipaas domains:set-global <your domain>"
+            ;;
+        private)
+            warn "Apps answer at <app>.$1, a private address: only this host's own network reaches it."
+            warn "    With a public address in front of it type: minipaas domains:set-global <public address>.sslip.io"
+            warn "    or, better, a domain of yours that leads there (--domain says it to install.sh)."
+            ;;
+    esac
 }
 
 global_domains() { "$link" domains:report --global --domains-global-vhosts 2>/dev/null || true; }
@@ -45,6 +73,10 @@ set_domain() {
         quietly "$link" domains:set-global "$wanted" || die "The domain $wanted was not accepted."
         changed "apps answer at http://<app>.$wanted"
     fi
+    [ -n "$domain" ] || say_who_reaches "$wanted"
+    if [ -n "$host_name" ] && echo "$host_name" | put "$root/host-name" 0644; then
+        changed "hints name this host $host_name"
+    fi
 }
 
 public_key() { # the first public key in FILE, without options
@@ -61,18 +93,39 @@ check_key_file() {
     public_key "$1" | ssh-keygen -l -f - >/dev/null 2>&1 || die "$1 holds no SSH public key."
 }
 
+# Lines that somebody pasted after the command wait for the shell; none of them is an answer.
+nothing_pasted() {
+    perl -e 'vec($r = "", 0, 1) = 1; exit(select($r, undef, undef, 0) ? 1 : 0)'
+}
+
+# A file of keys of root, or of the person behind sudo; nothing where there is none.
+offered_keys() {
+    person=$(getent passwd "${SUDO_USER:-root}" | cut -d: -f6)
+    for file in "$person/.ssh/authorized_keys" /root/.ssh/authorized_keys; do
+        if [ -s "$file" ] && [ -n "$(public_key "$file")" ]; then echo "$file" && return; fi
+    done
+}
+
+has_keys() { grep -qs . "$home/.ssh/authorized_keys"; }
+
+# The one question comes before the first change; what follows needs nobody.
+ask_for_a_key() {
+    [ -z "$key" ] && ! has_keys && [ -t 0 ] || return 0
+    offered=$(offered_keys)
+    [ -n "$offered" ] && nothing_pasted || return 0
+    printf '       Let the first key of %s use minipaas? [Y/n] ' "$offered"
+    read -r answer || answer=n
+    case $answer in '' | [Yy] | [Yy][Ee][Ss]) key=$offered ;; esac
+}
+
 add_key() {
     step "SSH keys"
     if [ -n "$key" ]; then
         add_key_of "$key"
-    elif grep -q . "$home/.ssh/authorized_keys"; then
+    elif has_keys; then
         info "$(grep -c . "$home/.ssh/authorized_keys") in place"
-    elif [ -t 0 ] && [ -s /root/.ssh/authorized_keys ] && [ -n "$(public_key /root/.ssh/authorized_keys)" ]; then
-        printf '       Let the first key of /root/.ssh/authorized_keys use minipaas? [Y/n] '
-        read -r answer || answer=n
-        case $answer in '' | [Yy]*) add_key_of /root/.ssh/authorized_keys ;; *) say_how_to_add_a_key ;; esac
     else
-        say_how_to_add_a_key
+        info "none yet"
     fi
 }
 
@@ -100,9 +153,4 @@ add_key_of() {
     done
     quietly "$link" ssh-keys:add "$name" "$scratch/key.pub" || die "The key was not added."
     changed "added $name ($print)"
-}
-
-say_how_to_add_a_key() {
-    info "none yet; nobody can push. From your own machine type:"
-    info "cat ~/.ssh/id_ed25519.pub | ssh root@<this host> minipaas ssh-keys:add admin -"
 }

@@ -6,7 +6,7 @@ import click
 
 from minipaas_lib import api
 
-ORDER = ("docker", "network", "nginx", "include", "pages", "store", "sshd", "authorized_keys", "git-shell", "program", "disk")
+ORDER = ("docker", "network", "firewall", "nginx", "include", "pages", "store", "sshd", "authorized_keys", "git-shell", "program", "disk")
 
 
 @api.commands.command("doctor", every=True)

@@ -9,6 +9,7 @@ from minipaas_lib import api
 
 GIT_SHELL = "/usr/bin/git-shell"
 SSHD_CONFIG = "/etc/ssh"
+HTTP = 80
 LISTENING = "0A"  # in /proc/net/tcp (proc(5), include/net/tcp_states.h)
 LEAST_BYTES = 500 << 20
 LEAST_SHARE = 0.05
@@ -16,8 +17,8 @@ DOCKER_FOLDER = "/var/lib/docker"
 
 
 def findings() -> list:
-    """Findings about store, sshd, keys, git-shell, the program and the disk."""
-    found = [store(), sshd(), program()]
+    """Findings about store, firewall, sshd, keys, git-shell, the program and the disk."""
+    found = [store(), firewall(), sshd(), program()]
     try:
         user = pwd.getpwnam(api.paths.PAAS_USER)
     except KeyError:
@@ -58,6 +59,21 @@ def sshd() -> "api.Finding":
     if silent:
         return api.Finding("sshd", False, f"nothing listens on port {silent[0]}", "sudo service ssh start")
     return api.Finding("sshd", True, "listens on port " + ", ".join(map(str, ports)))
+
+
+def firewall() -> "api.Finding":
+    """Do strangers come in to nginx and sshd? Ports that apps map are looked at with these apps."""
+    ports = [*configured_ports(SSHD_CONFIG), HTTP]
+    try:
+        barriers = api.firewall.barriers(ports)
+    except api.firewall.Unreadable as error:
+        return api.Finding("firewall", True, f"not looked at: {error}; to look as root type: sudo minipaas doctor")
+    closed = [barrier for barrier in barriers if barrier.nobody]
+    if closed:
+        return api.Finding("firewall", False, "; ".join(barrier.said for barrier in closed), "as root: " + "; ".join(dict.fromkeys(barrier.fix for barrier in closed)))
+    if barriers:
+        return api.Finding("firewall", True, "; ".join(barrier.said for barrier in barriers))
+    return api.Finding("firewall", True, f"this host's own lets everybody in on port {', '.join(map(str, ports))}")
 
 
 def configured_ports(folder: str) -> list[int]:

@@ -3,7 +3,7 @@
 import click
 
 from minipaas_lib import api
-from plugins.ports import mapping, state
+from plugins.ports import hooks, mapping, state
 
 _mappings = click.argument("words", nargs=-1, required=True, metavar="<scheme:host-port:container-port>...")
 
@@ -92,4 +92,8 @@ def _change(app: str, reason: str, change) -> None:
 
 
 def _tell(app: str) -> None:
-    api.output.step(f"ports of {app}: " + " ".join(str(one) for one in state.effective(api.app(app))))
+    mappings = state.effective(api.app(app))
+    api.output.step(f"ports of {app}: " + " ".join(map(str, mappings)))
+    for barrier in hooks.barriers([one.host_port for one in mappings]):
+        api.output.warn(barrier.said)
+        api.output.info(f"to let them in, as root: {barrier.fix}")

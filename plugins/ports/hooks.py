@@ -1,4 +1,4 @@
-"""The listeners of an app's route, where somebody mapped ports."""
+"""The listeners of an app's route, where somebody mapped ports, and whether strangers come to them."""
 
 from minipaas_lib import api
 from plugins.ports import state
@@ -13,3 +13,18 @@ def route_context(app):
 @api.hookimpl
 def report(app):
     return state.rows(app)
+
+
+@api.hookimpl
+def doctor(app):
+    mapped = [mapping.host_port for mapping in state.chosen(app)] if app else []
+    found = barriers(mapped)
+    return [api.Finding(f"app {app.name}: ports", not b.nobody, b.said, f"as root: {b.fix}") for b in found] or None
+
+
+def barriers(ports: list[int]) -> list:
+    """What this host's firewall does to those who come to the ports; nothing where that cannot be seen."""
+    try:
+        return api.firewall.barriers(ports) if ports else []
+    except api.firewall.Unreadable:
+        return []

@@ -5,7 +5,9 @@ import fcntl
 import os
 import pwd
 import shutil
+import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -61,6 +63,56 @@ def test_plugins_that_were_not_roots_are_not_made_so(host):
     finally:
         shutil.chown(PLUGINS, "root", "root")
     install()
+
+
+def test_a_port_that_another_server_has_is_named_before_anything_is_changed(host):
+    subprocess.run(["systemctl", "stop", "nginx"] if Path("/run/systemd/system").is_dir() else ["nginx", "-s", "quit"], check=True)
+    places = [ROOT, Path("/etc/sudoers.d/minipaas"), Path(MINIPAAS)]
+    before = [path.stat().st_mtime_ns for path in places]
+    try:
+        with bind(80):
+            refused = install(ok=False)
+            after = [path.stat().st_mtime_ns for path in places]
+    finally:
+        install()
+    assert refused.returncode == 1 and f"(pid {os.getpid()}) listens on port 80" in refused.stderr
+    assert "Type: " in refused.stderr and "Nothing was changed" in refused.stderr and "Packages" not in refused.stdout
+    assert before == after
+
+
+def bind(port: int) -> socket.socket:
+    """Listen there as soon as who had it has let go."""
+    for _ in range(100):
+        with contextlib.suppress(OSError):
+            return socket.create_server(("", port))
+        time.sleep(0.05)
+    raise AssertionError(f"port {port} does not become free")
+
+
+def test_lines_pasted_after_the_command_are_left_to_the_shell(host):
+    master, slave = os.openpty()
+    try:
+        os.write(master, b"y\nssh paas@host apps:list\n")
+        shell = f"{INSTALL} >/dev/null 2>&1 || exit; read -r first; read -r second; echo \"$first|$second\""
+        done = subprocess.run(["sh", "-c", shell], stdin=slave, capture_output=True, text=True, timeout=300)
+        assert done.stdout == "y|ssh paas@host apps:list\n"
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
+def test_a_firewall_that_lets_nobody_in_is_said_over_ssh(host, app):
+    host.ssh("apps:create", app)
+    rule = ["INPUT", "-p", "tcp", "--dport", "8099", "-j", "DROP"]
+    subprocess.run(["iptables", "-I", *rule], check=True)
+    try:
+        said = host.ssh("ports:add", app, "http:8099:5000").stderr
+        assert "lets nobody in on port 8099" in said and "as root: " in said
+        found = host.ssh("doctor", ok=False).stdout
+        assert f"BROKEN  app {app}: ports" in found and "ok      firewall" in found
+    finally:
+        subprocess.run(["iptables", "-D", *rule], check=True)
+    assert "lets nobody in" not in host.ssh("ports:set", app, "http:8099:5000").stderr
 
 
 def test_two_at_once_are_one_too_many(host):

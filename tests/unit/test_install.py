@@ -2,13 +2,14 @@
 
 import os
 import signal
+import socket
 import subprocess
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minipaas_lib import names
+from minipaas_lib import firewall, names
 
 FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 PARTS = sorted(os.listdir(os.path.join(FOLDER, "minipaas_lib", "install")))
@@ -123,7 +124,7 @@ def test_who_claims_default_server(line, claims):
 
 
 def test_default_domain_is_a_name():
-    name = sh("python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; default_domain").stdout.strip()
+    name = sh("here=. python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; default_domain").stdout.strip()
     assert "." in name and not set(name) & set(" /:;")
 
 
@@ -159,3 +160,140 @@ def test_the_user_goes_once_its_last_process_has_ended(tmp_path, busy, said):
     """
     assert said in sh(script, str(tmp_path), str(busy)).stdout
     assert not (tmp_path / "home").exists() and not (tmp_path / "root").exists()
+
+
+@pytest.mark.parametrize(
+    ("domain", "reach"),
+    [
+        ("127.0.0.1.sslip.io", "loopback"),
+        ("127-0-0-1.nip.io", "loopback"),
+        ("10.0.0.4.sslip.io", "private"),
+        ("172.18.0.8.sslip.io", "private"),
+        ("100.64.3.4.sslip.io", "private"),  # a provider's own translation (RFC 6598)
+        ("fd00-0000-0000-0000-0000-0000-0000-0001.sslip.io", "private"),
+        ("2a01-04f8-0000-0000-0000-0000-0000-0001.sslip.io", ""),
+        ("8.8.8.8.sslip.io", ""),
+        ("example.com", ""),
+        ("sslip.io", ""),
+    ],
+)
+def test_a_domain_that_few_reach_is_known(domain, reach):
+    assert sh('python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; reach_of "$1"', domain).stdout.strip() == reach
+
+
+PRECONDITIONS = """
+here=. root=$1/root lib=$1/lib link=$1/link user=paas home=/home/paas python=/usr/bin/python3
+warn() { echo "$1"; }
+have_systemd() { return 1; }
+. ./minipaas_lib/install/preconditions.sh
+"""
+SOCKET = "   {number}: {address}:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0 100 0 0 10 0\n"
+
+
+def test_who_listens_is_read_from_the_kernels_table(tmp_path):
+    table = tmp_path / "tcp"
+    rows = [("00000000", 80, 11), ("0100007F", 80, 12), ("0" * 24 + "01000000", 80, 13), ("0" * 32, 80, 14), ("00000000", 8080, 15)]
+    table.write_text("  sl  local_address\n" + "".join(SOCKET.format(number=i, address=a, port=p, inode=n) for i, (a, p, n) in enumerate(rows)))
+    script = PRECONDITIONS + f'listeners 80 "{table}"; echo; listeners 81 "{table}"'
+    assert sh(script, str(tmp_path)).stdout.split() == ["11", "12", "13", "14"]  # nginx wants every address
+
+
+def test_who_has_a_port_is_named_with_the_command_that_ends_it(tmp_path):
+    with socket.create_server(("", 0)) as listening:
+        port, name = listening.getsockname()[1], open("/proc/self/comm").read().strip()
+        said = sh(PRECONDITIONS + f'taken {port} nginx; echo; taken {port} "x {name}"', str(tmp_path)).stdout
+    sentence, end = said.strip().split("\t")
+    assert sentence == f"{name} (pid {os.getpid()}) listens on port {port}"
+    assert end == f"kill {os.getpid()}" or end.startswith("systemctl disable --now ")
+
+
+@pytest.mark.parametrize(
+    ("name", "line", "taken"),
+    [
+        ("apache2", "Listen 80", True),
+        ("apache2", "  Listen [::]:80", True),
+        ("apache2", "Listen 8080", False),
+        ("apache2", "# Listen 80", False),
+        ("lighttpd", "server.port                 = 80", True),
+        ("lighttpd", "server.port = 8080", False),
+        ("caddy", ":80 {", True),
+        ("caddy", "http://x.example:8080 {", False),
+        ("haproxy", "    bind *:80", True),
+        ("haproxy", "    bind 127.0.0.1:8080", False),
+        ("varnish", "ExecStart=/usr/sbin/varnishd -a :80 -f x", True),
+        ("varnish", "ExecStart=/usr/sbin/varnishd -a :6081 -f x", False),
+    ],
+)
+def test_a_server_that_would_take_port_80_at_boot(tmp_path, name, line, taken):
+    (tmp_path / "conf").write_text(line + "\n")
+    script = PRECONDITIONS + """
+        have_systemd() { return 0; }
+        systemctl() { case "$1 $2 ${3:-}" in "is-enabled $wanted "*) echo enabled ;; *) return 1 ;; esac; }
+        wanted=$2
+        web_servers=$(echo "$web_servers" | awk -v w="$2" -v f="$3" '$1 == w { $2 = f; print }')
+        check_servers_at_boot
+        """
+    said = sh(script, str(tmp_path), name, str(tmp_path / "conf")).stdout
+    assert ("takes port 80" in said and f"systemctl disable {name}" in said) == taken
+
+
+def test_every_fault_is_said_before_anything_is_changed(tmp_path):
+    (tmp_path / "link").write_text("")
+    (tmp_path / "root").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "root" / "plugins").symlink_to(tmp_path / "elsewhere")
+    said = sh(PRECONDITIONS + 'check_folders; room "$root" 999999999 "a test"; echo "$faults faults"', str(tmp_path)).stdout
+    assert f"mv {tmp_path}/link {tmp_path}/link.before" in said and "chown -R root:root" in said
+    assert "a test needs 999999999 MB" in said and "Type: df -h" in said and "3 faults" in said
+
+
+@pytest.mark.parametrize(
+    ("patterns", "names", "fits"),
+    [("paas", "paas", True), ("anna bert", "paas", False), ("pa*", "paas", True), ("paas@10.0.0.*", "paas", True),
+     ("docker", "paas docker adm", True), ("sudo", "paas docker", False), ("*", "paas", True), ("p?as", "paas", True)],
+)  # fmt: skip
+def test_patterns_of_sshd(patterns, names, fits):
+    script = '. ./minipaas_lib/install/ready.sh; names_user "$1" $2'
+    assert (subprocess.run(["/bin/sh", "-uc", script, "sh", patterns, names], cwd=FOLDER).returncode == 0) == fits
+
+
+@pytest.mark.parametrize(("keys", "closed", "ready"), [("key", "", True), ("", "", False), ("key", "port 80 is closed\tufw allow 80/tcp", False)])
+def test_ready_is_said_where_somebody_can_push(tmp_path, keys, closed, ready):
+    script = """
+        user=paas home=$1 here=. scratch=$1 python=/usr/bin/python3 tab=$(printf '\t') answer=$3 keys=$2
+        step() { echo "-----> $1"; }
+        info() { echo "$1"; }
+        warn() { echo "$1"; }
+        . ./minipaas_lib/install/ready.sh
+        has_keys() { [ -n "$keys" ]; }
+        sshd_setting() { :; }
+        ssh_port_wanted() { echo 22; }
+        closed_ports() { [ -z "$answer" ] || echo "$answer"; }
+        last_words
+        """
+    said = sh(script, str(tmp_path), keys, closed).stdout
+    assert ("-----> Ready" in said) == ready and ("not ready yet" in said) != ready
+    assert ("ssh-keys:add admin -" in said) == (not keys) and ("ufw allow 80/tcp" in said) == bool(closed)
+    assert "<host>" not in said
+
+
+def test_no_pasted_line_is_an_answer(tmp_path):
+    master, slave = os.openpty()
+    script = '. ./minipaas_lib/install/settings.sh; nothing_pasted && echo asks || echo "goes on"; read -r line; echo "shell: $line"'
+    for typed, expected in ((b"git push\n", "goes on\nshell: git push\n"), (b"", "asks\nshell: later\n")):
+        os.write(master, typed)
+        child = subprocess.Popen(["/bin/sh", "-euc", script], cwd=FOLDER, stdin=slave, stdout=subprocess.PIPE, text=True)
+        first = child.stdout.readline()
+        if not typed:
+            os.write(master, b"later\n")
+        assert first + child.stdout.read() == expected and child.wait(10) == 0
+    os.close(master)
+    os.close(slave)
+
+
+def test_sudo_lets_paas_read_the_rules_of_the_firewall_and_no_more():
+    with open(os.path.join(FOLDER, "install.sh")) as file:
+        text = file.read()
+    for command in firewall.COMMANDS:
+        line = " ".join(command) if command[1:] else f'{command[0]} ""'  # "" is sudo's word for: no argument
+        assert f"    {line}, \\\\\n" in text or f"    {line}\n" in text, line

@@ -134,3 +134,27 @@ def test_program(tmp_path, monkeypatch):
 def test_disk(free, blocks, inodes, ok):
     status = SimpleNamespace(f_bavail=free, f_blocks=blocks, f_frsize=1 << 20, f_files=1000, f_favail=inodes)
     assert host.disk("/", status).ok is ok
+
+
+@pytest.mark.parametrize(
+    ("barriers", "ok", "said", "fix"),
+    [
+        ([], True, "lets everybody in", ""),
+        ([(80, True, "", "ufw")], False, "the firewall (ufw) lets nobody in on port 80", "as root: open 80"),
+        ([(22, False, "ipv4", "nftables")], True, "lets only some in on port 22 over IPv4", ""),
+    ],
+)
+def test_a_firewall_that_lets_nobody_in_is_broken(monkeypatch, barriers, ok, said, fix):
+    made = [api.firewall.Barrier(*barrier, f"open {barrier[0]}") for barrier in barriers]
+    monkeypatch.setattr(api.firewall, "barriers", lambda ports: made)
+    finding = host.firewall()
+    assert (finding.ok, finding.fix) == (ok, fix) and said in finding.said
+
+
+def test_rules_that_cannot_be_read_are_no_fault(monkeypatch):
+    def refuse(ports):
+        raise api.firewall.Unreadable("only root may read the rules")
+
+    monkeypatch.setattr(api.firewall, "barriers", refuse)
+    finding = host.firewall()
+    assert finding.ok and "sudo minipaas doctor" in finding.said

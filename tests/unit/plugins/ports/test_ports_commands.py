@@ -79,3 +79,18 @@ def test_a_hand_edited_document_is_answered_with_a_way_out(blog):
 )
 def test_help_has_an_example(world, command):
     assert f"e.g.: {command} blog" in world.ok(command, "--help")
+
+
+def test_a_port_that_the_firewall_closes_is_said(blog, monkeypatch):
+    asked = []
+
+    def barriers(ports):
+        asked.append(ports)
+        return [api.firewall.Barrier(port, True, "", "ufw", f"ufw allow {port}/tcp") for port in ports if port == 8080]
+
+    monkeypatch.setattr(api.firewall, "barriers", barriers)
+    result = blog("ports:add", "blog", "http:8080:5000")
+    assert result.status == 0 and "lets nobody in on port 8080" in result.err and "as root: ufw allow 8080/tcp" in result.err
+    assert asked == [[80, 8080]]
+    findings = api.call("doctor", app=api.app("blog"))
+    assert [f.part for found in findings for f in found if not f.ok] == ["app blog: ports"]

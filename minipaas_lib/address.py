@@ -1,0 +1,126 @@
+"""At which address this host is reached: hints say `<host>`, and who reads one gets a line that can be pasted.
+
+OpenSSH tells a command in SSH_CONNECTION the client's address and port, then the server's (ssh(1), ENVIRONMENT).
+"""
+
+import os
+import re
+from typing import NamedTuple
+
+from minipaas_lib import paths
+
+SSHD_CONFIG = "/etc/ssh"
+_PLACE = re.compile(r"(?P<ssh>\bssh (?P<options>-t )?)?(?P<user>[a-z]+)@<host>(?::(?P<app><app>|[a-z0-9][a-z0-9-]*))?")
+NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9a-fA-F:]{2,39}")
+
+
+class Address(NamedTuple):
+    host: str
+    port: int = 22
+
+
+def name_file() -> str:
+    """Where install.sh --host notes by which name people reach this host."""
+    return os.path.join(paths.root(), "host-name")
+
+
+def reached() -> "Address | None":
+    """The host as the caller reaches it; None where nothing here can tell, as behind an address translation."""
+    came_by = _of_connection(os.environ.get("SSH_CONNECTION", ""))
+    port = came_by[1].port if came_by else ssh_ports()[0]
+    if name := _set_name():
+        return Address(name, port)
+    if came_by:
+        client, server = came_by
+        return None if _is_translated(client, server.host) else server
+    return Address(_own(), port)
+
+
+def fill(text: str) -> str:
+    """The text with `<user>@<host>` as it can be typed: with the port, and brackets where ssh or git wants them."""
+    if "@<host>" not in text:
+        return text
+    address = reached()
+    return _PLACE.sub(lambda found: _filled(found, address), text) if address else text
+
+
+def _filled(found: "re.Match[str]", address: Address) -> str:
+    bracketed = f"[{address.host}]" if ":" in address.host else address.host
+    if found["app"]:
+        if address.port != 22:
+            return f"ssh://{found['user']}@{bracketed}:{address.port}/{found['app']}"
+        return f"{found['user']}@{bracketed}:{found['app']}"
+    if found["ssh"] is None:
+        return f"{found['user']}@{bracketed}"
+    option = "" if address.port == 22 else f"-p {address.port} "
+    return f"ssh {found['options'] or ''}{option}{found['user']}@{address.host}"  # ssh takes no brackets here
+
+
+def ssh_ports(folder: str = SSHD_CONFIG) -> list[int]:
+    """The ports of sshd_config and the files it includes by Debian's default; 22 where none is said."""
+    extra = os.path.join(folder, "sshd_config.d")
+    names = sorted(os.listdir(extra)) if os.path.isdir(extra) else []
+    files = [os.path.join(folder, "sshd_config"), *(os.path.join(extra, name) for name in names if name.endswith(".conf"))]
+    words = [line.split() for file in files for line in _text(file).split("\n")]
+    return [int(line[1]) for line in words if len(line) == 2 and line[0].lower() == "port" and line[1].isdigit()] or [22]
+
+
+def _of_connection(text: str) -> "tuple[str, Address] | None":
+    """The client's address and the server's address and port."""
+    words = text.split(" ")
+    if len(words) != 4 or not NAME.fullmatch(words[2]) or not words[3].isdigit():
+        return None
+    return words[0], Address(words[2].removeprefix("::ffff:"), int(words[3]))
+
+
+def _is_translated(client: str, server: str) -> bool:
+    """Whether somebody of the internet came to a private address: then another one leads here, which is not known."""
+    import ipaddress
+
+    try:
+        there, here = ipaddress.ip_address(client.partition("%")[0]), ipaddress.ip_address(server.partition("%")[0])
+    except ValueError:
+        return False
+    return there.is_global and not here.is_global
+
+
+def _set_name() -> str:
+    name = _text(name_file()).strip()
+    return name if NAME.fullmatch(name) else ""
+
+
+def _own() -> str:
+    """This host's full name if that leads to an address of its own that others reach, else the address itself."""
+    import socket
+
+    name = socket.getfqdn().lower().rstrip(".")
+    if "." in name and NAME.fullmatch(name) and not name.startswith("localhost."):
+        try:
+            resolved = str(socket.getaddrinfo(name, None)[0][4][0])
+        except OSError:
+            resolved = "127."
+        if not resolved.startswith("127.") and resolved != "::1":
+            return name
+    return own_address() or os.uname().nodename
+
+
+def own_address() -> str:
+    """The address that a packet to the internet would come from, IPv4 first; empty without a route. Nothing is sent."""
+    import socket
+
+    for family, anywhere in ((socket.AF_INET, "1.1.1.1"), (socket.AF_INET6, "2606:4700:4700::1111")):
+        try:
+            with socket.socket(family, socket.SOCK_DGRAM) as probe:
+                probe.connect((anywhere, 53))
+                return str(probe.getsockname()[0])
+        except OSError:
+            continue
+    return ""
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
