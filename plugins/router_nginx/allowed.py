@@ -2,7 +2,8 @@
 
 The result of a template is trusted no more than the template: nginx reads its configuration as root. So the rule is a
 list of what may be there. Nothing in it reads or writes a file of the host, loads code, reaches any address but the
-app's own processes, or takes a request that is not for the app's own domains and ports.
+app's own processes, takes a request that is not for the app's own domains and ports, or defines what other servers of
+this nginx use.
 """
 
 import re
@@ -13,9 +14,13 @@ from plugins.router_nginx.syntax import Directive
 _WORD = r"[^\x00-\x1f]{0,4096}"
 _NUMBER = "[0-9]{1,7}"
 _SIZE = "[0-9]{1,6}[kKmM]?"
+_BUFFER = "[0-9]{1,6}|[0-9]{1,3}[kK]|1[mM]"  # of memory, for each request
 _TIME = "[0-9]{1,6}(ms|s|m|h|d)?"
 _SWITCH = "on|off"
-_VARIABLE = r"\$(?!minipaas_)[a-z_][a-z0-9_]{0,63}"
+# All servers of one nginx share the names of variables, and who defines one defines it for all: nothing of ours, and
+# nothing that nginx makes of requests and answers.
+_TAKEN = "minipaas_|(upstream_|sent_)?(http_|cookie_|trailer_)|arg_"
+_VARIABLE = rf"\$(?!{_TAKEN})[a-z_][a-z0-9_]{{0,63}}"
 _URI = r"[/@][^\x00-\x20]{0,1024}"
 _HEADER = "[A-Za-z0-9_-]{1,128}"
 _CIDR = r"[0-9A-Fa-f:.]{2,45}(/[0-9]{1,3})?|all"
@@ -32,7 +37,7 @@ _COMMON = {
     "auth_request_set": (_VARIABLE, _WORD),
     "charset": ("[A-Za-z0-9_-]{1,40}",),
     "chunked_transfer_encoding": (_SWITCH,),
-    "client_body_buffer_size": (_SIZE,),
+    "client_body_buffer_size": (_BUFFER,),
     "client_body_timeout": (_TIME,),
     "client_max_body_size": ("[0-9]{1,6}[kKmMgG]?",),
     "default_type": ("[a-z0-9.+-]{1,64}/[a-z0-9.+-]{1,64}",),
@@ -51,10 +56,10 @@ _COMMON = {
     "keepalive_timeout": (_TIME, "*" + _TIME),
     "limit_rate": (_SIZE,),
     "limit_rate_after": (_SIZE,),
-    "proxy_buffer_size": (_SIZE,),
+    "proxy_buffer_size": (_BUFFER,),
     "proxy_buffering": (_SWITCH,),
-    "proxy_buffers": ("[0-9]{1,3}", _SIZE),
-    "proxy_busy_buffers_size": (_SIZE,),
+    "proxy_buffers": ("[0-9]{1,2}", _BUFFER),
+    "proxy_busy_buffers_size": (_BUFFER,),
     "proxy_connect_timeout": (_TIME,),
     "proxy_cookie_domain": (_WORD, "*" + _WORD),
     "proxy_cookie_flags": (_WORD, "*" + _WORD),
@@ -107,9 +112,7 @@ _SERVER = {
     **_COMMON,
     **_REWRITES,
     "absolute_redirect": (_SWITCH,),
-    "client_header_timeout": (_TIME,),
     "listen": (_WORD,),
-    "merge_slashes": (_SWITCH,),
     "port_in_redirect": (_SWITCH,),
     "server_name": ("*" + _WORD,),
 }
@@ -144,6 +147,13 @@ _BLOCKS = {
         "limit_except": ("limit_except", ("*" + _METHODS,)),
     },
 }
+# What nginx takes from the default server of the port, whichever server the request turns out to be for.
+_BEFORE_THE_HOST = frozenset(
+    "client_header_buffer_size client_header_timeout connection_pool_size http2 ignore_invalid_headers"
+    " large_client_header_buffers merge_slashes request_pool_size underscores_in_headers".split()
+)
+# PCRE2's three forms of a group with a name, of which nginx makes a variable of all servers; (?<= and (?<! have none.
+_NAMED_GROUP = re.compile(r"\(\?(P?<(?![=!])|P?')")
 _FILE_TEST = re.compile(r"\(?!?-[fdexFDEX]")
 
 
@@ -177,6 +187,10 @@ class _Checker:
                 inside = ""
             else:
                 inside, patterns = _BLOCKS.get(context, {}).get(directive.name, ("", None))
+            if directive.name in _BEFORE_THE_HOST:
+                raise refusal(
+                    directive, f"nginx reads {directive.name} before it knows which app a request is for"
+                )
             if patterns is None:
                 what = "at the top" if context == "top" else f"in {context.replace('-', ' ')}"
                 raise refusal(directive, f"{api.names.safe(directive.name)} is not allowed {what}")
@@ -196,6 +210,9 @@ class _Checker:
             pattern = patterns[min(index, len(patterns) - 1)].removeprefix("*")
             if not re.fullmatch(pattern, argument):
                 raise refusal(directive, f"{directive.name} may not have {api.names.safe(argument)}")
+            if _NAMED_GROUP.search(argument):
+                reason = f"a group with a name in {api.names.safe(argument)} would be a variable of all apps: use $1"
+                raise refusal(directive, reason)
 
     def _upstream(self, directive: Directive) -> None:
         name = directive.arguments[0]

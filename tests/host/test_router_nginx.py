@@ -466,6 +466,51 @@ def test_a_template_of_the_app_is_served_with_the_app_s_logs(app):
         assert "GET /hello" in log.read()
 
 
+def test_no_template_leads_to_a_file_of_the_host(app):
+    secret = f"{app.folder}/secret"
+    app.write(secret, "the words of a file of the host")
+    os.chmod(secret, 0o644)
+    up = "/.." * 12 + secret
+    template = """
+    upstream minipaas_blog_x { server {{ upstreams[0].servers[0] }}; }
+    server { listen {{ listeners[0].addresses[0] }}; server_name {{ domains[0] }};
+      rewrite ^/top UP break;
+      if ($arg_x) { rewrite ^/if-top $arg_x break; }
+      location /rewrite { rewrite ^ UP break; }
+      location /last { rewrite ^ /.minipaas-pagesUP last; }
+      location /if { if ($request_method = GET) { rewrite ^ UP break; } }
+      location /argument { set $to $arg_x; rewrite ^ $to break; }
+      location ~ ^/captured(.*)$ { rewrite ^ $1 break; }
+      location /page { error_page 404 UP; return 404; }
+      location /pages { error_page 404 /.minipaas-pagesUP; return 404; }
+      location /pages-200 { error_page 404 =200 /.minipaas-pages/..UP; return 404; }
+      location /sub { auth_request UP; }
+      location /relative { rewrite ^ ..UP break; }
+      location /plain { }
+      location /app { proxy_pass http://minipaas_blog_x; }
+    }""".replace("UP", up)
+    app.router.apply(app.route(settings={"custom-template": "on"}, template=template))
+    assert app.get("blog.example.org", "/app")[0] == 200
+    places = "top if-top rewrite last if argument captured page pages pages-200 sub relative plain other".split()
+    for place in places:
+        for path in (f"/{place}", f"/{place}?x={up}", f"/{place}{up.replace('.', '%2e')}", f"/{place}%2f..{up}"):
+            status, _, body = app.get("blog.example.org", path)
+            assert "the words" not in body, path
+            assert status in (400, 404, 500, 200) and ("first" not in body), path
+
+
+def test_what_one_template_defines_is_not_what_others_use(app):
+    app.router.apply(app.route(app="shop"))
+    for definition in (
+        "location ~ (?<minipaas_connection>x) { return 404; }", "rewrite (?P<http_upgrade>x) /;", "set $http_upgrade '';",
+    ):  # fmt: skip
+        template = f"""server {{ listen {{{{ listeners[0].addresses[0] }}}}; server_name {{{{ domains[0] }}}}; {definition} }}"""
+        with pytest.raises(api.errors.BadConfig, match="nginx.conf.j2 is refused"):
+            app.router.apply(app.route(settings={"custom-template": "on"}, template=template))
+    got = sent(app, "Host: shop.example.org", "Upgrade: websocket")
+    assert got["connection"] == "upgrade" and got["upgrade"] == "websocket"
+
+
 def test_when_nginx_does_not_run_nothing_changes(app):
     app.router.apply(app.route())
     before = app.live()

@@ -1,6 +1,12 @@
 """What an app's own template may make of nginx's configuration, by many that want more."""
 
+import contextlib
+import re
+import warnings
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from minipaas_lib import api
 from plugins.router_nginx import allowed, syntax
@@ -102,9 +108,49 @@ def test_a_useful_template_passes():
         LOCATION % "image_filter test;", LOCATION % "secure_link x;", LOCATION % "flv;", LOCATION % "mp4;",
         LOCATION % "limit_req zone=x;", LOCATION % "proxy_read_timeout $x;", LOCATION % "if ($a) { root /; }",
         LOCATION % "limit_except GET { proxy_pass http://x; }", LOCATION % "limit_except FOO { deny all; }",
+        # variables of all servers
+        SERVER % "set $minipaas_trusted 1;", SERVER % "set $http_upgrade x;", SERVER % "set $sent_http_x x;",
+        SERVER % "set $arg_x x;", SERVER % "set $upstream_http_x x;", SERVER % "set $cookie_x x;", SERVER % "set ${x} y;",
+        SERVER % "set $Minipaas_connection x;", SERVER % "auth_request_set $http_upgrade x;",
+        SERVER % "auth_request_set $minipaas_connection x;", SERVER % "auth_request_set $upstream_cookie_x x;",
+        SERVER % "location ~ (?<minipaas_connection>.) { return 200; }", SERVER % "location ~ (?<any>.) { return 200; }",
+        SERVER % "location ~* \"(?P<args>.)\" { return 200; }", SERVER % "if ($uri ~ (?'host'.)) { return 200; }",
+        SERVER % "rewrite ^(?<args>.) / last;", SERVER % r"rewrite \\(?<x>.) / last;",
+        LOCATION % "proxy_redirect ~(?<a>.) /;", LOCATION % "proxy_cookie_path ~*(?P<a>.) /;",
+        LOCATION % "if ($http_x ~ \"(?i)(?<a>.)\") { return 200; }", LOCATION % "location ~ (?P'a'.) { return 200; }",
+        # what is read before the server is known, and memory
+        SERVER % "client_header_timeout 5s;", SERVER % "merge_slashes off;", SERVER % "large_client_header_buffers 4 8k;",
+        SERVER % "ignore_invalid_headers off;", SERVER % "client_body_buffer_size 2m;",
+        LOCATION % "proxy_buffer_size 999999m;", LOCATION % "proxy_buffers 100 8k;", LOCATION % "proxy_buffers 8 9999k;",
         LOCATION % "location /x { alias /; }", LOCATION % "gzip_static on;", LOCATION % "default_type;",
     ],
 )  # fmt: skip
 def test_what_wants_more_is_refused_with_its_line(text):
     with pytest.raises(api.errors.BadConfig, match=r"nginx.conf.j2 is refused: .* \(line \d+ of its result\)"):
         check(text)
+
+
+WORDS = st.sampled_from(["(?<", "(?P<", "(?'", "(?", "<", "=", "!", "P", "a", ">", ".", ")", "(", "\\", "[", "]", "'", "minipaas_x"])
+
+
+@given(st.lists(WORDS, max_size=12).map("".join))
+@settings(max_examples=200, deadline=None)
+def test_no_regular_expression_that_passes_has_a_group_with_a_name(text):
+    """By Python's own reading of it, where that can read it at all; its names are PCRE's but for the quotes."""
+    try:
+        check(f"{SERVER % ('rewrite ' + syntax.quote(text) + ' / last;')}")
+    except api.errors.BadConfig:
+        return
+    assert "(?'" not in text
+    for form in (text, text.replace("(?<", "(?P<").replace("(?P<=", "(?<=").replace("(?P<!", "(?<!")):
+        with contextlib.suppress(re.error, RecursionError), warnings.catch_warnings(action="ignore"):
+            assert not re.compile(form).groupindex
+
+
+@given(st.from_regex(r"\$\{?[A-Za-z_]{0,3}(minipaas|http|arg|sent_http|x)_?[a-z]{0,4}\}?", fullmatch=True))
+@settings(max_examples=100, deadline=None)
+def test_no_variable_that_may_be_set_is_one_that_others_use(name):
+    for directive in ("set", "auth_request_set"):
+        with contextlib.suppress(api.errors.BadConfig):
+            check(SERVER % f"{directive} {name} x;")
+            assert not re.match(r"\$(minipaas|http|arg|sent_http|cookie|upstream_http)_", name.lower()) and "{" not in name
