@@ -52,7 +52,7 @@ def test_report(blog):
         (("nginx:set", "blog", "client-max-body-size", "1m; root /"), "is not a value of client-max-body-size"),
         (("nginx:set", "blog", "gzip", "on\n"), "is not a value of gzip"),
         (("nginx:set", "shop", "gzip", "on"), "there is no app"),
-        (("nginx:set", "../x", "gzip", "on"), "cannot be an app"),
+        (("nginx:set", "../x", "gzip", "on"), "no app is named"),
         (("nginx:show-config", "blog"), "blog has no route"),
         (("nginx:show-config", "shop"), "there is no app"),
         (("nginx:access-logs", "shop"), "there is no app"),
