@@ -8,6 +8,7 @@ import importlib
 _MODULES = {
     # name in the api -> module, or (module, name in it)
     "errors": "errors",
+    "folders": "folders",
     "names": "names",
     "paths": "paths",
     "output": "output",
@@ -58,6 +59,7 @@ _MODULES = {
     "app_names": ("pipeline.apps", "names"),
     "app_is_gone": ("pipeline.apps", "is_gone"),
     "of_each_app": ("pipeline.apps", "of_each"),
+    "app_has_failed": ("pipeline.apps", "has_failed"),
     "app": ("pipeline.apps", "load"),
     "renamed_to": ("pipeline.apps", "renamed_to"),
     "create_app": ("pipeline.lifecycle", "create"),

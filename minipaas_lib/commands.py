@@ -396,6 +396,7 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
         from minipaas_lib.pipeline import apps
 
         app, flag = chosen_report(words)
+        failed: list[str] = []
         if everyone and not everywhere:
             raise errors.UsageError(f"{noun} has no settings for all apps", f"{noun}:report <app>")
         if everyone and app:
@@ -405,8 +406,9 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
         elif app:
             found = {app: rows(apps.load(app))}
         else:
-            found = apps.of_each(lambda name: rows(apps.load(name)))
+            found = apps.of_each(lambda name: rows(apps.load(name)), failed)
         print_reports(found, app, flag, f"{noun} information", format)
+        return 1 if failed else 0
 
     return report
 

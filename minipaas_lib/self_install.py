@@ -3,7 +3,7 @@
 import os
 import sys
 
-from minipaas_lib import errors, paths
+from minipaas_lib import errors, folders, paths
 
 
 def run(argv: list[str]) -> int:
@@ -13,7 +13,6 @@ def run(argv: list[str]) -> int:
     errors.UsageError in a checkout, where install.sh itself is at hand.
     """
     import io
-    import shutil
     import subprocess
     import tempfile
     import zipfile
@@ -29,4 +28,4 @@ def run(argv: list[str]) -> int:
         sys.stdout.flush()
         return subprocess.call(["/bin/sh", os.path.join(folder, "install.sh"), "--from-zipapp", zipapp, *argv])
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)

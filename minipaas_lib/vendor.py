@@ -39,7 +39,8 @@ def activate() -> None:
 def _unpack(folder: str) -> None:
     """Unpack vendor.zip to `folder`, which appears whole or not at all. Raises OSError."""
     import fcntl
-    import shutil
+
+    from minipaas_lib import folders
 
     parent, version = os.path.split(folder)
     os.makedirs(parent, mode=0o755, exist_ok=True)
@@ -50,13 +51,13 @@ def _unpack(folder: str) -> None:
             return
         for name in os.listdir(parent):  # we hold the lock, so whoever began these is dead
             if name.startswith(".unpacking-"):
-                shutil.rmtree(os.path.join(parent, name), ignore_errors=True)
+                folders.remove(os.path.join(parent, name))
         temporary = os.path.join(parent, f".unpacking-{version}")
         try:
             _extract(temporary)
             os.rename(temporary, folder)
         except OSError:
-            shutil.rmtree(temporary, ignore_errors=True)  # a full disk gets its space back
+            folders.remove(temporary)  # a full disk gets its space back
             raise
         _prune(parent, keep=version)
     finally:
@@ -83,14 +84,14 @@ def _extract(target: str) -> None:
 
 def _prune(parent: str, keep: str) -> None:
     """Remove old versions, but for the newest one before `keep` and those that a running process has loaded."""
-    import shutil
+    from minipaas_lib import folders
 
     versions = [name for name in os.listdir(parent) if not name.startswith(".") and name != keep]
     versions.sort(key=lambda name: os.stat(os.path.join(parent, name)).st_mtime, reverse=True)
     for name in versions[_KEPT - 1 :]:
         folder = os.path.join(parent, name)
         if not _loaded(folder):
-            shutil.rmtree(folder, ignore_errors=True)
+            folders.remove(folder)
 
 
 def _loaded(folder: str) -> bool:

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable
 
-from minipaas_lib import caller, errors
+from minipaas_lib import caller, errors, output
 from minipaas_lib import names as naming
 from minipaas_lib.bus import authority, manager
 from minipaas_lib.model.app import App
@@ -33,16 +33,40 @@ def is_gone(name: str, error: errors.MinipaasError) -> bool:
     return isinstance(error, errors.NotFound) and not open_store().exists(document_path(name))
 
 
-def of_each(work: Callable[[str], object]) -> dict:
-    """What `work` gives of each app, by name; an app that is destroyed or renamed meanwhile is left out."""
-    found = {}
+def of_each(work: Callable[[str], object], failed: list[str] | None = None) -> dict:
+    """What `work` gives of each app, by name; an app that is destroyed or renamed meanwhile is left out.
+
+    What fails of one app is reported, and the others go on. The names of those that failed are added to `failed`;
+    without it errors.MinipaasError is raised at the end where any did.
+    """
+    found: dict = {}
+    bad: list[str] = []
     for name in names():
         try:
             found[name] = work(name)
-        except errors.NotFound as error:
-            if not is_gone(name, error):
-                raise
+        except Exception as error:
+            if has_failed(name, error):
+                bad.append(name)
+    if failed is not None:
+        failed += bad
+    elif bad:
+        raise errors.MinipaasError(f"{len(bad)} of {len(bad) + len(found)} apps failed: {', '.join(bad)}", "doctor")
     return found
+
+
+def has_failed(name: str, error: Exception) -> bool:
+    """Report what failed of one app among several; False where it is no failure: the app has gone meanwhile.
+
+    Raises what is not about that app alone: errors.Cancelled.
+    """
+    if isinstance(error, errors.Cancelled):
+        raise error
+    if isinstance(error, errors.MinipaasError) and is_gone(name, error):
+        return False
+    output.warn(f"{name}: {manager.describe(error)}")
+    if hint := getattr(error, "hint", ""):
+        output.info(hint)
+    return True
 
 
 def load(name: str) -> App:

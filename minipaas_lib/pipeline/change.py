@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 
-from minipaas_lib import errors, output, paths
+from minipaas_lib import output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
@@ -98,13 +98,8 @@ def change_all(reason: str, restart: bool = True) -> int:
     for name in apps.names():
         try:
             release = change(name, reason, restart=restart)
-        except errors.Cancelled:
-            raise
-        except errors.MinipaasError as error:
-            if apps.is_gone(name, error):
-                continue
-            failed += 1
-            output.warn(f"{name}: {error.message}")
+        except Exception as error:
+            failed += apps.has_failed(name, error)
         else:
             output.info(f"{name}: {release.name + ' is live' if release else 'nothing to do'}")
     return failed

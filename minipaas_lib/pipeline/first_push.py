@@ -8,9 +8,8 @@ the app's own repository. git goes on to move the branch in the one that is abou
 
 import fcntl
 import os
-import shutil
 
-from minipaas_lib import errors, output, paths
+from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.model.app import App
 from minipaas_lib.pipeline import apps, journal, locks, quarantine, releases, repository
 
@@ -169,7 +168,7 @@ def _remove(folder: str, how: int) -> None:
         return
     try:
         fcntl.flock(descriptor, how)
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
     except OSError:
         pass  # in use; or the disk refuses, and the next one tries again
     finally:

@@ -76,10 +76,10 @@ def interrupted(name: str) -> str:
     return "a command was killed" + (f" ({at})" if at else "")
 
 
-def recover_all() -> list[str]:
+def recover_all(failed: list[str] | None = None) -> list[str]:
     """Put right what was interrupted, of all apps, and empty the trash of what has expired; what was done, in words.
 
-    What cannot be put right now is reported and left to the next command on that app.
+    What cannot be put right now is reported and left to the next command on that app; its name is added to `failed`.
     """
     from minipaas_lib.pipeline import first_push
 
@@ -92,8 +92,9 @@ def recover_all() -> list[str]:
                     done.append(f"{name}: what was interrupted is put right")
             elif retire.waiting(name):
                 retire.spawn(name)  # of a renamed app nobody else would
-        except errors.MinipaasError as error:
-            output.warn(f"{name}: {error.message}")
+        except Exception as error:
+            if apps.has_failed(name, error) and failed is not None:
+                failed.append(name)
     return done + [f"{identity} is removed from the trash" for identity in trash.purge_expired()]
 
 

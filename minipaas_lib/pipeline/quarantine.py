@@ -7,7 +7,7 @@ import contextlib
 import os
 import shutil
 
-from minipaas_lib import errors
+from minipaas_lib import errors, folders
 from minipaas_lib.pipeline import git
 
 
@@ -42,7 +42,7 @@ class Quarantine:
 def quarantine(repository: str):
     """A new Quarantine; it is removed at the end, and what was not released with it."""
     place = Quarantine(repository)
-    shutil.rmtree(place.folder, ignore_errors=True)
+    folders.remove(place.folder)
     try:
         os.makedirs(os.path.join(place.folder, "objects", "pack"), mode=0o700)
     except OSError as error:
@@ -50,12 +50,12 @@ def quarantine(repository: str):
     try:
         yield place
     finally:
-        shutil.rmtree(place.folder, ignore_errors=True)
+        folders.remove(place.folder)
 
 
 def link_objects(quarantine: str, objects: str) -> None:
     """Give every object file of the quarantine its final name too. A pack's index comes last: it shows the pack."""
-    for folder, _, files in os.walk(quarantine):
+    for folder, _, files in folders.walk(quarantine):
         part = os.path.relpath(folder, quarantine)
         target = os.path.normpath(os.path.join(objects, part))
         wanted = [name for name in files if part != "." and not name.startswith("tmp_") and not name.endswith(".keep")]

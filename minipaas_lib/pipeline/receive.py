@@ -2,11 +2,10 @@
 
 import dataclasses
 import os
-import shutil
 import time
 from collections.abc import Callable
 
-from minipaas_lib import caller, errors, output, paths
+from minipaas_lib import caller, errors, folders, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model import app_json, procfile
 from minipaas_lib.model.app import App
@@ -114,7 +113,7 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
             made = build.build_image(app, context, commit, number)
         seconds = max(round(time.monotonic() - begun, 1), 0.1)  # 0 is no build at all
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        folders.remove(folder)
     with postmortem.phase(build.AFTER):
         tasks = of_build(commands, about)
         commands.pop("release", None)

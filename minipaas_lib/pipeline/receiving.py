@@ -1,7 +1,8 @@
 """Whether a push is going on in a repository, and what a killed one has left there."""
 
 import os
-import shutil
+
+from minipaas_lib import folders
 
 _LOCKED = ("HEAD.lock", "config.lock", "packed-refs.lock", "packed-refs.new")
 _HERE = ("receive-pack", "update-ref", "git gc", "git-gc")  # what writes to a repository, in a command line
@@ -39,16 +40,13 @@ def tidy(folder: str) -> None:
     stale = [os.path.join(folder, name) for name in _LOCKED if os.path.lexists(os.path.join(folder, name))]
     stale += [os.path.join(folder, name) for name in _names(folder) if ".new-" in name or name.startswith("shallow_")]
     stale += [os.path.join(folder, "hooks", name) for name in _names(os.path.join(folder, "hooks")) if ".new-" in name]
-    for place, _, names in os.walk(os.path.join(folder, "refs")):
+    for place, _, names in folders.walk(os.path.join(folder, "refs")):
         stale += [os.path.join(place, name) for name in names if name.endswith(".lock")]
     objects = os.path.join(folder, "objects")
     stale += [os.path.join(objects, name) for name in _names(objects) if name.startswith("tmp_objdir-")]
     if stale and not receiving(folder):
         for path in stale:
-            if os.path.isdir(path) and not os.path.islink(path):
-                shutil.rmtree(path, ignore_errors=True)
-            elif os.path.lexists(path):
-                os.unlink(path)
+            folders.remove(path)
 
 
 def _names(folder: str) -> list[str]:

@@ -75,7 +75,7 @@ def load(app: str, number: int) -> Release:
 def numbers(app: str) -> list[int]:
     """The numbers of all releases of an app, oldest first."""
     files = (name.removesuffix(".toml") for name in open_store().children(f"apps/{app}/releases"))
-    return sorted(int(name) for name in files if name.isdigit())
+    return sorted(int(name) for name in files if name.isascii() and name.isdigit())
 
 
 def all_of(app: str) -> list[Release]:
@@ -121,6 +121,11 @@ def live(app: str) -> Release | None:
     if not re.fullmatch("[0-9]{1,9}", text.strip()):
         raise errors.BadConfig(f"apps/{app}/live in the store holds no release number", "write the number of the release that serves there")
     return load(app, int(text))
+
+
+def images_named(text: str) -> set[str]:
+    """The IDs of the images that a document names which cannot be parsed."""
+    return set(re.findall("sha256:[0-9a-f]{64}", text))
 
 
 def set_live(release: Release) -> None:

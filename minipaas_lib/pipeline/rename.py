@@ -11,9 +11,8 @@ step can be taken twice.
 import contextlib
 import dataclasses
 import os
-import shutil
 
-from minipaas_lib import errors, output, paths
+from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import PENDING, RELEASED, Release
@@ -141,7 +140,7 @@ def finish(old: str, new: str) -> None:
         hand_over(old, new, record)
         with journal.step(old, "remove what is left under the old name"):
             repository.remove(old)
-            shutil.rmtree(paths.output(old), ignore_errors=True)
+            folders.remove(paths.output(old))
             remove_documents(old)
     app = apps.load(new)
     release = releases.live(new)

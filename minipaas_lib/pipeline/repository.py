@@ -6,9 +6,8 @@ of the git side: what else of it is needed outside is imported here.
 
 import contextlib
 import os
-import shutil
 
-from minipaas_lib import errors, output, paths
+from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.pipeline import git, limits, receiving, tree
 from minipaas_lib.pipeline.checkout import checkout
 from minipaas_lib.pipeline.commits import (
@@ -89,7 +88,7 @@ def create_at(folder: str) -> str:
 
 def remove(app: str) -> None:
     """Remove the app's repository; none is fine."""
-    shutil.rmtree(paths.repository(app), ignore_errors=True)
+    folders.remove(paths.repository(app))
 
 
 def keep_commit(app: str, commit: str, number: int) -> None:
@@ -261,7 +260,7 @@ def commits_between(app: str, old: str, new: str, limit: int = 50) -> list[tuple
 def _create_new(folder: str) -> None:
     os.makedirs(os.path.dirname(folder), mode=0o700, exist_ok=True)
     fresh = f"{folder}.new-{os.getpid()}"
-    shutil.rmtree(fresh, ignore_errors=True)
+    folders.remove(fresh)
     try:
         git.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", fresh])
         _put(os.path.join(fresh, "config"), config(), 0o600)
@@ -269,7 +268,7 @@ def _create_new(folder: str) -> None:
         os.rename(fresh, folder)
         _sync(os.path.dirname(folder))
     except OSError:
-        shutil.rmtree(fresh, ignore_errors=True)
+        folders.remove(fresh)
         if not os.path.isdir(os.path.join(folder, "objects")):  # else another process was faster, and that is fine
             raise
 

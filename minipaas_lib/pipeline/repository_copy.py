@@ -2,9 +2,8 @@
 
 import contextlib
 import os
-import shutil
 
-from minipaas_lib import errors, paths
+from minipaas_lib import errors, folders, paths
 
 _TRIES = 5
 _HIDDEN = "refs/minipaas/"  # the commits of releases (see pipeline.repository)
@@ -22,17 +21,17 @@ def copy(app: str, new: str, with_releases: bool = True) -> None:
     half = target + ".copy"
     try:
         for attempt in range(1, _TRIES + 1):
-            shutil.rmtree(half, ignore_errors=True)
+            folders.remove(half)
             try:
                 _copy_parts(source, half, with_releases)
                 break
             except FileNotFoundError:  # git has packed something meanwhile
                 if attempt == _TRIES:
                     raise
-        shutil.rmtree(target, ignore_errors=True)
+        folders.remove(target)
         os.rename(half, target)
     except OSError as error:
-        shutil.rmtree(half, ignore_errors=True)
+        folders.remove(half)
         raise errors.Unavailable(f"the repository of {app} cannot be copied: {error.strerror}", "doctor") from None
 
 
@@ -50,15 +49,19 @@ def _copy_parts(source: str, half: str, with_releases: bool) -> None:
 
 def _tree(source: str, target: str, put, but: tuple[str, ...] = ()) -> None:
     """Put each file of a folder where it belongs; scratch files of git, and the folders in `but`, are left out."""
-    os.makedirs(target, mode=0o700, exist_ok=True)
-    for entry in os.scandir(source):
-        if entry.name in but or entry.name.startswith("tmp_") or entry.name.endswith((".lock", ".keep")):
-            continue
-        path = os.path.join(target, entry.name)
-        if entry.is_dir(follow_symlinks=False):
-            _tree(entry.path, path, put)
-        elif entry.is_file(follow_symlinks=False):
-            put(entry.path, path)
+    waiting = [(source, target)]
+    while waiting:  # not by recursion: a pushed tag may be a/b/c/... of a thousand levels
+        place, copy_of_it = waiting.pop()
+        os.makedirs(copy_of_it, mode=0o700, exist_ok=True)
+        with os.scandir(place) as entries:
+            for entry in entries:
+                if (place == source and entry.name in but) or entry.name.startswith("tmp_") or entry.name.endswith((".lock", ".keep")):
+                    continue
+                path = os.path.join(copy_of_it, entry.name)
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append((entry.path, path))
+                elif entry.is_file(follow_symlinks=False):
+                    put(entry.path, path)
 
 
 def _copied(source: str, target: str) -> None:

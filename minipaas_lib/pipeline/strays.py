@@ -2,7 +2,7 @@
 
 import re
 
-from minipaas_lib import errors, names, output
+from minipaas_lib import names, output
 from minipaas_lib.model.process import Process
 from minipaas_lib.pipeline import apps, engines, journal, locks, retire
 
@@ -47,8 +47,8 @@ def remove() -> list[str]:
                 for process in processes:
                     engines.scheduler().stop(process)
                 done.append(f"{name}: {words(processes)} of no app removed")
-        except errors.MinipaasError as error:
-            output.warn(f"{name}: {error.message}")
+        except Exception as error:
+            apps.has_failed(name, error)
     return done
 
 

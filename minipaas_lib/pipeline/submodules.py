@@ -4,10 +4,9 @@ import contextlib
 import hashlib
 import os
 import re
-import shutil
 from typing import NamedTuple
 
-from minipaas_lib import errors, names, output
+from minipaas_lib import errors, folders, names, output
 from minipaas_lib.pipeline import git, remotes
 from minipaas_lib.pipeline.checkout import GITLINK, index_of, unpack
 from minipaas_lib.pipeline.context import is_folder
@@ -91,11 +90,11 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
     if not os.path.isdir(os.path.join(clone, "objects")):
         os.makedirs(cache, mode=0o700, exist_ok=True)
         fresh = f"{clone}.new-{os.getpid()}"
-        shutil.rmtree(fresh, ignore_errors=True)
+        folders.remove(fresh)
         git.run(["init", "--quiet", "--bare", "--template=", fresh])
         with contextlib.suppress(OSError):  # another process was faster
             os.rename(fresh, clone)
-        shutil.rmtree(fresh, ignore_errors=True)
+        folders.remove(fresh)
     if _has(clone, module.commit):
         return clone
     output.info(f"fetching the submodule {_shown(module.path)} from {_shown(remotes.without_password(module.url))}")

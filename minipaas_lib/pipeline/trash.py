@@ -7,10 +7,9 @@ as soon as it is here, and its numbers go on where they were.
 import contextlib
 import os
 import re
-import shutil
 import time
 
-from minipaas_lib import errors, names, output, paths
+from minipaas_lib import errors, folders, names, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
@@ -26,10 +25,16 @@ def entries() -> list[dict]:
     found = []
     for file in open_store().children("trash"):
         identity = file.removesuffix(".toml")
-        with contextlib.suppress(errors.NotFound):  # purged by another command meanwhile
+        try:
             record = documents.read(open_store(), path(identity))
             about = {key: record[key] for key in ("app", "destroyed", "by")}
             found.append({"id": identity, **about, "until": _until(record["destroyed"])})
+        except errors.NotFound:
+            continue  # purged by another command meanwhile
+        except errors.BadConfig as error:  # one that was edited by hand is no reason to purge none
+            output.warn(error.message)
+        except (KeyError, TypeError, ValueError):
+            output.warn(f"{path(identity)} does not say what was destroyed, and when")
     return sorted(found, key=lambda entry: (entry["destroyed"], number_of(entry["id"])))
 
 
@@ -59,7 +64,7 @@ def find(text: str) -> str:
 
 def images(app: str) -> set[str]:
     """The images that releases of the trashed apps of that name have."""
-    return {release.image for identity in entries_of(app) for release in _releases(identity)}
+    return {image for identity in entries_of(app) for image in _images(identity)}
 
 
 def destroy(name: str, now: bool = False) -> str:
@@ -101,7 +106,7 @@ def take_away(name: str, identity: str) -> None:
     else:
         with journal.step(name, "remove the repository and the output"):
             for folder in (paths.repository(name), paths.output(name)):
-                shutil.rmtree(folder, ignore_errors=True)
+                folders.remove(folder)
         with journal.step(name, "remove the releases and what plugins keep"):
             with contextlib.suppress(errors.NotFound):  # first: others who look at all apps read the release it names
                 open_store().delete(f"apps/{name}/live")
@@ -152,7 +157,7 @@ def put_back(name: str, identity: str) -> None:
                 rollout.switch(apps.load(name), live, [])
         with journal.step(name, "take it out of the trash"):
             store.delete(path(identity))
-            shutil.rmtree(_folder(identity), ignore_errors=True)
+            folders.remove(_folder(identity))
     journal.end(name)
 
 
@@ -164,7 +169,7 @@ def purge(identity: str) -> None:
             return
         app = _app_of(identity)
         open_store().delete(path(identity))
-        shutil.rmtree(_folder(identity), ignore_errors=True)
+        folders.remove(_folder(identity))
         _end(app)
 
 
@@ -175,8 +180,10 @@ def purge_expired() -> list[str]:
         if entry["until"] <= apps.now():
             try:
                 purge(entry["id"])
-            except errors.MinipaasError as error:
-                output.warn(f"{entry['id']} stays in the trash: {error.message}")
+            except errors.Cancelled:
+                raise
+            except Exception as error:
+                output.warn(f"{entry['id']} stays in the trash: {manager.describe(error)}")
             else:
                 gone.append(entry["id"])
     return gone
@@ -198,22 +205,23 @@ def _app(name: str) -> App:
 
 
 def _app_of(identity: str) -> App:
-    import tomllib
-
+    """Raises errors.NotFound, errors.BadConfig."""
     texts = documents.read(open_store(), path(identity))["documents"]
-    return App(identity.partition(".")[0], tomllib.loads(texts["app.toml"]))
+    return App(identity.partition(".")[0], documents.parse(open_store(), path(identity), texts["app.toml"]))
 
 
-def _releases(identity: str) -> list[Release]:
-    import tomllib
-
+def _images(identity: str) -> set[str]:
+    """The images of a trashed app's releases; of a document that cannot be read all that it names."""
+    store = open_store()
     try:
-        texts = documents.read(open_store(), path(identity))["documents"]
+        whole = store.read(path(identity)).text
+        texts = documents.parse(store, path(identity), whole)["documents"]
+        mine = [text for document, text in texts.items() if document.startswith("releases/")]
+        return {Release.from_document("", documents.parse(store, path(identity), text)).image for text in mine}
     except errors.NotFound:
-        return []
-    name = identity.partition(".")[0]
-    found = [text for document, text in texts.items() if document.startswith("releases/")]
-    return [Release.from_document(name, tomllib.loads(text)) for text in found]
+        return set()
+    except (errors.BadConfig, KeyError, AttributeError):
+        return releases.images_named(whole)
 
 
 def _keep_documents(name: str, identity: str) -> None:
@@ -235,7 +243,7 @@ def _move(source: str, target: str) -> None:
     """Rename a folder; nothing to do where that was done before."""
     if os.path.isdir(source):
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
-        shutil.rmtree(target, ignore_errors=True)
+        folders.remove(target)
         os.rename(source, target)
 
 

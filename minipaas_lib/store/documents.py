@@ -16,7 +16,7 @@ _EDIT_LIMIT = 60  # tries; each lost one means that another writer got on
 
 def read(store: Store, path: str) -> dict:
     """The data of the document at `path`. Raises errors.NotFound, errors.BadConfig with the line."""
-    return _parse(store, path, store.read(path).text)
+    return parse(store, path, store.read(path).text)
 
 
 def write(store: Store, path: str, data: dict, if_revision: str | None = None, ttl: float | None = None) -> str:
@@ -77,7 +77,7 @@ def _changed(store: Store, path: str, old: str, change: Callable) -> tuple[str, 
     tomlkit = _tomlkit()
     from tomlkit.exceptions import ConvertError, TOMLKitError
 
-    _parse(store, path, old)  # the stricter of the two, and it names the line
+    parse(store, path, old)  # the stricter of the two, and it names the line
     try:
         document = tomlkit.parse(old)
     except TOMLKitError as error:
@@ -103,7 +103,8 @@ def _says(text: str, data: dict) -> bool:
         return False
 
 
-def _parse(store: Store, path: str, text: str) -> dict:
+def parse(store: Store, path: str, text: str) -> dict:
+    """The data of a text that is, or was, the document at `path`. Raises errors.BadConfig with the line."""
     import tomllib
 
     try:

@@ -1,7 +1,6 @@
 """Look at a branch of an app's repository as a build of it would."""
 
 import os
-import shutil
 
 from minipaas_lib import api
 from plugins.builder_buildpack import choose
@@ -27,7 +26,7 @@ def choice(app, branch: str | None) -> choose.Choice:
         api.repository.checkout(app.name, commit, folder)
         found = choose.choose(app, folder, api.merged_config(app))
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        api.folders.remove(folder)
     if found is None:
         said = f"no buildpack is for commit {commit[:8]} of {app.name}: there is none of {', '.join(choose.LOOKED_FOR)}"
         raise api.errors.NotFound(said, f"buildpacks:set {app.name} <buildpack>")

@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import selectors
-import shutil
 import subprocess
 import tempfile
 import time
@@ -43,7 +42,7 @@ def build(job: Job) -> "api.Build":
         discard(client, job.tag, scratch)
         raise
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        api.folders.remove(scratch)
     port = api.image.port_of(config, job.text)
     return api.Build(image_id, "dockerfile", api.image.commands_of(config), port, api.image.notes_of(job.app, config, port))
 

@@ -139,25 +139,25 @@ def builds_prune(app, everything, keep):
     if bool(app) == everything or (keep and not everything):
         raise api.errors.UsageError("say which app, or --all", "builds:prune --help")
     budget = pruning.parse_size(keep) if keep else pruning.BUDGET
-    total = 0
+    total, failed = 0, 0
     for name in [app] if app else api.app_names():
         try:
             with api.lock(name, frozen_too=True):
                 removed = pruning.images_of(api.app(name))
-        except api.errors.Locked as error:
+        except Exception as error:
             if app:
                 raise
-            api.output.warn(f"{name} is left alone: {error.message}")
-            continue
-        except api.errors.NotFound as error:
-            if app or not api.app_is_gone(name, error):
-                raise
+            if isinstance(error, api.errors.Locked):
+                api.output.warn(f"{name} is left alone: {error.message}")
+            else:
+                failed += api.app_has_failed(name, error)
             continue
         for image in removed:
             api.output.info(f"removed {image}")
         total += len(removed)
     cache = f", and {pruning.cache(budget)} of build cache" if everything else ""
     api.output.step(f"{total} image{'' if total == 1 else 's'} removed{cache}")
+    return 1 if failed else 0
 
 
 def _shown(row: dict) -> dict:

@@ -63,8 +63,8 @@ def catch_up(keys: bool = True) -> None:
     for name in api.app_names():
         try:
             repositories.catch_up(name)
-        except api.errors.MinipaasError as error:
-            api.output.warn(f"{name}: {error.message}")
+        except Exception as error:
+            api.app_has_failed(name, error)
 
 
 def may_step_out() -> bool:
@@ -125,9 +125,7 @@ def _wait_for_follower() -> None:
 
 def _put_repositories_aside() -> None:
     """An app that is made here later must not find the history of another of its name; nothing is thrown away."""
-    import shutil
-
     folder = os.path.dirname(api.paths.repository("x"))
     if os.path.isdir(folder):
-        shutil.rmtree(folder + ".left", ignore_errors=True)
+        api.folders.remove(folder + ".left")
         os.rename(folder, folder + ".left")

@@ -22,21 +22,27 @@ def doctor(format, fix):
           doctor --fix
           doctor --format json
     """
-    if fix:
-        put_right()
+    failed = put_right() if fix else []
     findings = [*in_order(collect(None)), *of_apps(), *of_no_app()]
     broken = [finding for finding in findings if not finding.ok]
     if format == "json":
         api.commands.print_json([dataclasses.asdict(finding) for finding in findings])
     else:
         show(findings, broken)
-    return 1 if broken else 0
+    return 1 if broken or failed else 0
 
 
-def put_right() -> None:
-    """Finish or undo what was interrupted, and end what runs for no app. What cannot be put right is among the findings."""
-    for said in [*api.recover_all(), *api.strays.remove()] or ["nothing was left half done"]:
+def put_right() -> list[str]:
+    """Finish or undo what was interrupted, and end what runs for no app; the apps of which that failed."""
+    failed: list[str] = []
+    done = api.recover_all(failed)
+    try:
+        done += api.strays.remove()
+    except api.errors.MinipaasError as error:  # docker's own finding says more
+        api.output.warn(f"what runs for no app stays: {error.message}")
+    for said in done or ["nothing was left half done"]:
         api.output.step(said)
+    return failed
 
 
 def show(findings: list, broken: list) -> None:
@@ -98,8 +104,10 @@ def of_apps() -> list:
         try:
             app = api.app(name)
             api.releases(name)
-        except api.errors.MinipaasError as error:
-            if not api.app_is_gone(name, error):
+        except Exception as error:
+            if not isinstance(error, api.errors.MinipaasError):
+                findings.append(api.Finding(f"app {name}", False, f"it cannot be looked at: {type(error).__name__}: {error}", "doctor --trace"))
+            elif not api.app_is_gone(name, error):
                 findings.append(api.Finding(f"app {name}", False, error.message, error.hint))
         else:
             findings += sorted(collect(app), key=lambda finding: "route" in finding.part)  # its processes come first

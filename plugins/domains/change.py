@@ -144,7 +144,7 @@ def tell_all(before: list[str], after: list[str]) -> None:
     for name in api.app_names():
         try:
             app = api.app(name)
+            if owners.wanted(app, before) != owners.wanted(app, after):
+                api.notify("domains_changed", app=app, domains=owners.domains_of(app, after))
         except api.errors.MinipaasError:
             continue  # api.change_all has named it
-        if owners.wanted(app, before) != owners.wanted(app, after):
-            api.notify("domains_changed", app=app, domains=owners.domains_of(app, after))

@@ -1,9 +1,6 @@
 """Where git meets a release, a report and an installation."""
 
-import os
-
 from minipaas_lib import api
-
 from plugins.git import settings
 
 
@@ -42,6 +39,4 @@ def global_report():
 @api.hookimpl
 def installed():
     """Give the repositories of all apps this version's hook and config. An app gets its repository at its first push."""
-    for name in api.app_names():
-        if os.path.isdir(api.paths.repository(name)):
-            api.repository.create(name)
+    settings.renew_repositories()

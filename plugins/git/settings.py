@@ -1,5 +1,6 @@
 """What can be set of git: the table [git] of an app's document, and the limits of the platform."""
 
+import os
 import re
 
 from minipaas_lib import api
@@ -50,3 +51,16 @@ def limit(key: str, text: str) -> int:
         kind = "a size such as 500m or 2g" if known == "size" else "a number"
         raise api.errors.UsageError(f"{key} is {kind}, not {api.names.safe(text)}", f"git:set --global {key} <value>")
     return value
+
+
+def renew_repositories() -> None:
+    """Give the repositories that there are this version's hook and config, and the limits of now.
+
+    Raises errors.MinipaasError when that failed for some, and is done for all others.
+    """
+
+    def renew(name):
+        if os.path.isdir(api.paths.repository(name)):
+            api.repository.create(name)
+
+    api.of_each_app(renew)

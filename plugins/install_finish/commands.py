@@ -10,4 +10,14 @@ def install_finish():
     Repeatable: install.sh calls it after every installation and upgrade.
     """
     api.check_store(api.store())
-    api.call("installed")
+    failed = False
+    for plugin in api.index.load().hooks.get("installed", ()):
+        try:
+            api.call_one("installed", plugin)
+        except Exception as error:  # nginx is set up all the same where one app's repository cannot be written
+            failed = True
+            said = error.message if isinstance(error, api.errors.MinipaasError) else f"{type(error).__name__}: {error}"
+            api.output.warn(f"{plugin}: {said}")
+            if hint := getattr(error, "hint", ""):
+                api.output.info(hint)
+    return 1 if failed else 0

@@ -94,11 +94,13 @@ def logs_failed(everywhere, app):
         if path is None:
             raise api.errors.NotFound(f"no release of {app} has failed", f"logs {app}")
         _print_file(path)
-        return
-    for name, path in api.of_each_app(_last_failed).items():
+        return 0
+    broken: list[str] = []
+    for name, path in api.of_each_app(_last_failed, broken).items():
         if path:
             api.output.data(f"=====> {name} {os.path.basename(path).removesuffix('.log')}")
             _print_file(path)
+    return 1 if broken else 0
 
 
 def _last_failed(app: str) -> str | None:

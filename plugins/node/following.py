@@ -71,7 +71,9 @@ class Follower:
                 self._applied[app] = route
             self._state[app] = routing.digest(text)
             self._refused.pop(app, None)
-        except (api.errors.BadConfig, api.errors.InvalidFile, ValueError) as error:
+        except api.errors.Unavailable:
+            raise
+        except Exception as error:  # whatever one app's document does to its reader, the others are followed
             said = (
                 error.message if isinstance(error, api.errors.MinipaasError) else f"its route cannot be read: {error}"
             )

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 import time
@@ -24,7 +23,7 @@ def install(source: str, committish: str, name: str) -> dict:
         if os.path.lexists(api.installed.folder(name)):
             raise api.errors.UsageError(f"plugin {name} is installed already", f"plugin:update {name}")
         refuse_taken(about)
-        shutil.rmtree(former(name), ignore_errors=True)
+        api.folders.remove(former(name))
         os.rename(folder, api.installed.folder(name))
         finish(lambda: os.rename(api.installed.folder(name), folder))
     return about
@@ -128,13 +127,13 @@ class staging:
     def __enter__(self) -> str:
         for name in os.listdir(self.top):
             if name.startswith(".staging-"):
-                shutil.rmtree(os.path.join(self.top, name), ignore_errors=True)
+                api.folders.remove(os.path.join(self.top, name))
         self.folder = tempfile.mkdtemp(prefix=".staging-", dir=self.top)
         os.chmod(self.folder, 0o755)
         return self.folder
 
     def __exit__(self, *exc) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
+        api.folders.remove(self.folder)
 
 
 def prepare(scratch: str, source: str, committish: str, name: str) -> tuple[dict, str]:
@@ -222,7 +221,7 @@ def vendor(folder: str, scratch: str) -> None:
                 raise api.errors.InvalidFile("there are both requirements.txt and vendor/", "leave one of them out")
             files.copy(target, files.Target(place, files.VENDOR_COUNT_LIMIT, files.VENDOR_SIZE_LIMIT))
     finally:
-        shutil.rmtree(site, ignore_errors=True)
+        api.folders.remove(site)
 
 
 def pip(site: str) -> list[str]:
@@ -299,7 +298,7 @@ def former(name: str) -> str:
 def keep_former(folder: str, name: str) -> None:
     """Move a folder to where undo finds it."""
     os.makedirs(os.path.dirname(former(name)), mode=0o700, exist_ok=True)
-    shutil.rmtree(former(name), ignore_errors=True)
+    api.folders.remove(former(name))
     os.rename(folder, former(name))
 
 

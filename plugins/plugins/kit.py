@@ -41,7 +41,7 @@ class Kit:
         self.about: dict = {}
 
     def remove(self) -> None:
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        api.folders.remove(self.scratch)
 
     def tell(self, ok: bool, what: str, said: str = "") -> bool:
         self.results.append((ok, what, said))

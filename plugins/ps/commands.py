@@ -160,9 +160,11 @@ def ps_restore(app):
 
     if app:
         api.app(app)
-    else:
-        api.recover_all()
-    return several.each(several.Chosen([app] if app else api.app_names(), every=app is None), restore)
+    failed = []
+    if app is None:
+        api.recover_all(failed)
+    status = several.each(several.Chosen([app] if app else api.app_names(), every=app is None), restore)
+    return 1 if failed else status
 
 
 @api.commands.command("ps:inspect")

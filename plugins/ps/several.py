@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import click
+
 from minipaas_lib import api
 
 
@@ -45,15 +46,8 @@ def each(chosen: Chosen, action: Callable[[str], None]) -> int:
             action(name)
         except NothingToDo as error:
             api.output.info(f"{error.message}, nothing to do")
-        except api.errors.Cancelled:
-            raise
-        except api.errors.MinipaasError as error:
-            if api.app_is_gone(name, error):
-                continue
-            failed += 1
-            api.output.warn(f"{name}: {error.message}")
-            if error.hint:
-                api.output.info(error.hint)
+        except Exception as error:
+            failed += api.app_has_failed(name, error)
     if failed:
         api.output.warn(f"{failed} of {len(chosen.names)} apps failed")
     return 1 if failed else 0

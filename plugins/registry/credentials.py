@@ -43,7 +43,7 @@ def logout(server: str, app: str = "") -> None:
 def forget(app: str) -> None:
     """Remove what is kept of an app."""
     for place in (folder(app), _merged(app)):
-        shutil.rmtree(place, ignore_errors=True)
+        api.folders.remove(place)
 
 
 def rename(former: str, app: str) -> None:

@@ -15,18 +15,8 @@ def report(format, words):
           report --format json
     """
     app, flag = api.commands.chosen_report(words)
-    failed = 0
-    found = {}
-    for name in [app] if app else api.app_names():
-        try:
-            found[name] = rows(api.app(name))
-        except api.errors.MinipaasError as error:
-            if app:
-                raise
-            if api.app_is_gone(name, error):
-                continue
-            failed += 1
-            api.output.warn(f"{name}: {error.message}")
+    failed: list[str] = []
+    found = {app: rows(api.app(app))} if app else api.of_each_app(lambda name: rows(api.app(name)), failed)
     api.commands.print_reports(found, app, flag, "report", format)
     return 1 if failed else 0
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 
+from minipaas_lib import api
 from plugins.router_nginx.host import Host
 
 _HEAD = re.compile(rb"# minipaas app=([a-z0-9-]+) generation=(\S+) ports=([0-9,]*)\n")
@@ -95,9 +96,7 @@ def make_shadow(host: Host, main: str, contents: dict[str, str]) -> None:
     reads them all anyway before it does anything. Relative includes start at nginx.conf's folder, so what is beside
     nginx.conf is linked to be beside the shadow's.
     """
-    import shutil
-
-    shutil.rmtree(host.shadow, ignore_errors=True)
+    api.folders.remove(host.shadow)
     for folder in ("", "conf.d", "live"):
         os.makedirs(os.path.join(host.shadow, folder), mode=0o700, exist_ok=True)
     _link_all(host.etc, host.shadow, {"nginx.conf", "conf.d"})

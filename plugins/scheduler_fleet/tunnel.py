@@ -66,13 +66,11 @@ class Tunnels:
 
 def _place() -> str:
     """The folder of all processes' sockets, less what processes left that have ended."""
-    import shutil
-
     place = api.paths.cache("nodes")
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(place):
             if not os.path.exists(f"/proc/{name}"):
-                shutil.rmtree(os.path.join(place, name), ignore_errors=True)
+                api.folders.remove(os.path.join(place, name))
     return place
 
 

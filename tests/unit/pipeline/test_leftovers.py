@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from minipaas_lib import errors, paths
+from minipaas_lib import errors, folders, paths
 from minipaas_lib.pipeline import apps, leftovers, trash
 
 
@@ -16,6 +16,17 @@ def test_what_a_killed_build_left_goes_with_the_next_one(tmp_path, monkeypatch):
     assert sorted(os.listdir(paths.work())) == sorted(os.path.basename(folder) for folder in (fresh, others))
     leftovers.remove("blog")
     assert os.listdir(paths.work()) == [os.path.basename(others)]
+
+
+def test_a_folder_that_cannot_be_removed_locks_no_app(tmp_path, monkeypatch):
+    monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path))
+    left = leftovers.build_folder("blog", 3)
+    monkeypatch.setattr(folders, "remove", lambda path: False)
+    assert leftovers.build_folder("blog", 3) not in (left, "") and leftovers.build_folder("blog", 3) != left
+    for _ in range(leftovers.FOLDERS - 3):
+        leftovers.build_folder("blog", 3)
+    with pytest.raises(errors.Unavailable, match="cannot be removed"):
+        leftovers.build_folder("blog", 3)
 
 
 @pytest.mark.parametrize("goes_to", ["nowhere", "another name", "the trash"])

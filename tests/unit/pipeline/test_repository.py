@@ -8,7 +8,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import git, receiving, repository
+from minipaas_lib.pipeline import git, receiving, repository, repository_copy
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 HOOK_PROGRAM = f"""#!{sys.executable}
@@ -470,3 +470,22 @@ def test_a_missing_git_is_said(monkeypatch):
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(errors.Unavailable, match="git is not installed"):
         git.run(["version"])
+
+
+def test_a_tag_in_a_thousand_folders_stops_neither_the_next_command_nor_a_clone(world, tmp_path):
+    """git takes such a name; what looks through the folder of refs must not call itself for each level."""
+    repository.create("blog")
+    commit = commit_of(tree([]))
+    deep = "refs/tags/" + "a/" * 1200 + "x"
+    try:
+        in_repository("update-ref", deep, commit)
+        lock = os.path.join(paths.repository("blog"), deep + ".lock")
+        open(lock, "w").close()
+        repository.tidy("blog")
+        assert not os.path.exists(lock)
+        repository_copy.copy("blog", "copy")
+        assert git.run([f"--git-dir={paths.repository('copy')}", "rev-parse", deep]).decode().strip() == commit
+    finally:  # pytest itself could not remove them
+        for app in ("blog", "copy"):
+            repository.remove(app)
+            assert not os.path.exists(paths.repository(app))

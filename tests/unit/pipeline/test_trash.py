@@ -36,13 +36,14 @@ def test_commands_on_all_apps_leave_out_what_goes_meanwhile(two, monkeypatch, co
     two.ok(*command.split())
 
 
-def test_what_is_wrong_with_an_app_that_is_there_is_told(two, monkeypatch):
+def test_what_is_wrong_with_an_app_that_is_there_is_told(two, capsys):
     def of(name):
         if name == "shop":
             raise errors.NotFound("shop has no release v1")
 
-    with pytest.raises(errors.NotFound, match="no release v1"):
+    with pytest.raises(errors.MinipaasError, match="1 of 2 apps failed: shop"):
         apps.of_each(of)
+    assert "shop: shop has no release v1" in capsys.readouterr().err
 
 
 def test_a_change_for_all_apps_counts_no_app_that_went(two, monkeypatch):

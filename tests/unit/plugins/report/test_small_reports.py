@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minipaas_lib import __version__
-from minipaas_lib.bus import index, manager
+from minipaas_lib.bus import index
 
 
 @pytest.fixture
@@ -56,7 +56,6 @@ def test_version(world):
 
 def test_install_finish(world, monkeypatch):
     called = []
-    monkeypatch.setattr(manager, "call", lambda hook, **arguments: called.append(hook) or [])
-    monkeypatch.setattr("minipaas_lib.api.call", manager.call, raising=False)
+    monkeypatch.setattr("minipaas_lib.api.call_one", lambda hook, plugin: called.append((hook, plugin)), raising=False)
     world.ok("install:finish")
-    assert called == ["installed"]
+    assert called == [("installed", plugin) for plugin in index.load().hooks["installed"]]
