@@ -1,10 +1,11 @@
 """What a tree of files may hold that somebody sent, in a push or in an archive. Pure."""
 
-import unicodedata
 from dataclasses import dataclass
 
-PATH_LIMIT = 4096  # bytes of a path, and of what a link says (limits.h, PATH_MAX)
+DEPTH_LIMIT = 100  # parts of a path
+PATH_LIMIT = 2048  # bytes of a path, so that with the folder that it is unpacked in it stays below PATH_MAX (limits.h)
 NAME_LIMIT = 255  # bytes of one name in it (limits.h, NAME_MAX)
+LINK_LIMIT = 4095  # bytes of what a symbolic link says (symlink(2), PATH_MAX)
 # What HFS+ ignores in a name, so that `.g<200c>it` is `.git` there (git's own list, utf8.c).
 _IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 
@@ -18,26 +19,36 @@ class Limits:
 
 
 def path_fault(path: str) -> str:
-    """What is wrong with a path inside a tree, such as "leads out of it"; empty where nothing is.
+    """What is wrong with a path inside a tree, such as "leads out of the folder"; empty where nothing is.
 
-    path: with surrogates for bytes that are no UTF-8, without a slash at its end.
+    path: with surrogates for bytes that are no UTF-8, without a slash at its end. Any byte but NUL may be in a name, as
+    in git's own trees: who prints one has to tame it (names.safe).
     """
     if not path:
         return "has no name"
     if path.startswith("/"):
         return "is an absolute path"
-    if any(0xD800 <= ord(character) < 0xE000 for character in path):
-        return "has a name that is not UTF-8"
-    if any(unicodedata.category(character) == "Cc" for character in path):
-        return "has a control character in its name"
+    if "\0" in path:
+        return "has a NUL in its name"
     parts = path.split("/")
     if ".." in parts:
         return "leads out of the folder"
     if any(part in ("", ".") for part in parts):
         return "is not a plain path"
-    if len(path.encode()) > PATH_LIMIT or any(len(part.encode()) > NAME_LIMIT for part in parts):
-        return "has a name that is too long"
-    return "is git's own folder" if any(is_dot_git(part) for part in parts) else ""
+    if any(is_dot_git(part) for part in parts):
+        return "is git's own folder"
+    return size_fault(path)
+
+
+def size_fault(path: str) -> str:
+    """What is wrong with how long a path is, or how deep in folders; empty where nothing is."""
+    if path.count("/") >= DEPTH_LIMIT:
+        return f"lies deeper than {DEPTH_LIMIT - 1} folders"
+    if len(path) > PATH_LIMIT // 4 and _length(path) > PATH_LIMIT:
+        return f"has a path of more than {PATH_LIMIT:,} bytes"
+    if any(len(part) > NAME_LIMIT // 4 and _length(part) > NAME_LIMIT for part in path.split("/")):
+        return f"has a name of more than {NAME_LIMIT} bytes"
+    return ""
 
 
 def is_dot_git(name: str) -> bool:
@@ -46,20 +57,18 @@ def is_dot_git(name: str) -> bool:
     return plain in (".git", "git~1")
 
 
-def link_fault(path: str, target: str) -> str:
-    """What is wrong with a symbolic link at `path` that says `target`; empty where it stays inside.
+def _length(text: str) -> int:
+    return len(text.encode("utf-8", "surrogateescape"))
 
-    `..` may only come first, and not more often than `path` has folders. As no part of `path` is itself a link, such
-    a link goes up through real folders alone, so that no chain of links can add up to a way out.
+
+def link_fault(path: str, size: int) -> str:
+    """What is wrong with a symbolic link at `path` whose target has `size` bytes; empty where nothing is.
+
+    Where it leads does not matter: this host follows no link of a tree (pipeline.context, folders), and builders take a
+    link as a link, for what it leads to inside of the image.
     """
-    if path.rpartition("/")[2].casefold() in (".gitmodules", ".gitattributes"):
+    if path.rpartition("/")[2].casefold() == ".gitmodules":
         return "is a link, and git reads it"
-    if not target or "\0" in target or len(target.encode("utf-8", "surrogateescape")) > PATH_LIMIT:
+    if size == 0:
         return "is a link to nowhere"
-    if target.startswith("/"):
-        return "is a link to an absolute path"
-    parts = [part for part in target.split("/") if part not in ("", ".")]
-    ups = next((index for index, part in enumerate(parts) if part != ".."), len(parts))
-    if ".." in parts[ups:]:
-        return "is a link that goes down and up again"
-    return "is a link that leads out of the folder" if ups > path.count("/") else ""
+    return f"is a link to a path of more than {LINK_LIMIT:,} bytes" if size > LINK_LIMIT else ""

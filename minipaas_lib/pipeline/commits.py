@@ -179,7 +179,7 @@ def _write(stream, entry: Entry) -> None:
     while left:
         piece = entry.read(min(left, _PIECE))
         if not piece:
-            raise errors.InvalidFile(f"the file {entry.path} ends too early", "send it again")
+            raise errors.InvalidFile(f"the file {names.safe(entry.path)} ends too early", "send it again")
         stream.write(piece)
         left -= len(piece)
     stream.write(b"\n")
@@ -187,4 +187,5 @@ def _write(stream, entry: Entry) -> None:
 
 def quoted(path: str) -> bytes:
     """A path as fast-import reads it: in double quotes, with C's escapes."""
-    return b'"' + path.encode().replace(b"\\", b"\\\\").replace(b'"', b'\\"') + b'"'
+    escaped = path.encode("utf-8", "surrogateescape").replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    return b'"' + escaped.replace(b"\n", b"\\n").replace(b"\r", b"\\r") + b'"'

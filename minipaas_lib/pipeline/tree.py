@@ -1,4 +1,4 @@
-"""Look at the tree of a commit before anything of it is written: how large it is, and where its links lead."""
+"""Look at the tree of a commit before anything of it is written: how large it is, how deep, and what links it has."""
 
 import os
 import signal
@@ -6,9 +6,10 @@ import subprocess
 from collections.abc import Iterator
 
 from minipaas_lib import errors, names
-from minipaas_lib.model.entries import Limits, link_fault
+from minipaas_lib.model.entries import Limits, link_fault, size_fault
 from minipaas_lib.pipeline import git
 
+LINK, FOLDER = "120000", "040000"  # modes
 _LINE_LIMIT = 64 * 1024  # bytes of one entry of a listing
 _TIMEOUT = 120.0  # seconds
 
@@ -36,25 +37,26 @@ class Budget:
 
 
 def check(repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None) -> None:
-    """Refuse a commit that is too large, that has control characters in a name, or a link that leads out of it.
+    """Refuse a commit that is too large, or has a path that is too long or too deep, or a link that nobody can unpack.
 
     repository: str, its folder; inside: str, where in the build context the tree goes, for a submodule; env: of a
     git process that sees the commit. Raises errors.InvalidFile that names the entry, errors.MinipaasError for a commit
     that is not there.
     """
-    links = []
-    for mode, size, object_name, path in listing(repository, commit, env):
+    links, folders = set(), set()
+    for mode, size, path in listing(repository, commit, env):
         budget.spend(size)
-        shown = os.path.join(inside, path)
-        if any(ord(character) < 32 or ord(character) == 127 for character in path):
-            raise _refused(shown, "has a control character in its name")
-        if mode == "120000":
-            links.append((object_name, path))
-    for object_name, path in links:
-        target = git.run([f"--git-dir={repository}", "cat-file", "blob", object_name], env).decode("utf-8", "surrogateescape")
-        fault = link_fault(path, target)
+        whole = os.path.join(inside, path)
+        fault = size_fault(whole)
+        if mode == LINK:
+            links.add(path)
+            fault = fault or link_fault(path, size)
+        elif mode == FOLDER:
+            folders.add(path)
+        if path in links and path in folders:
+            fault = "is there twice, as a link and as a folder"
         if fault:
-            raise _refused(os.path.join(inside, path), fault)
+            raise _refused(whole, fault)
     if links:  # git unpacks no link named or below .gitmodules, however it is spelled: better said now than in the build
         try:
             git.run([f"--git-dir={repository}", "read-tree", "--dry-run", commit], env)
@@ -62,8 +64,8 @@ def check(repository: str, commit: str, budget: Budget, inside: str = "", env: d
             raise errors.InvalidFile(f"git does not unpack this commit: {names.safe(error.message)}", "rename the file and push again") from None
 
 
-def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int, str, str]]:
-    """(mode, size in bytes, object, path) of each entry below a commit, folders too, as git-ls-tree(1) finds them.
+def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int, str]]:
+    """(mode, size in bytes, path) of each entry below a commit, folders too, as git-ls-tree(1) finds them.
 
     It is read piece by piece: a tree of a few kilobytes can name 10^10 files.
     """
@@ -83,8 +85,8 @@ def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> 
                 raise errors.InvalidFile("the commit holds a name that is too long", "rename the file")
             for line in lines:
                 about, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
-                mode, _, object_name, size = about.split()
-                yield mode, int(size) if size.isdigit() else 0, object_name, path
+                mode, _, _, size = about.split()
+                yield mode, int(size) if size.isdigit() else 0, path
         said = process.stderr.read(4096)
         if process.wait(_TIMEOUT):
             raise git.GitFailed(f"git ls-tree failed: {git.said(said)}")

@@ -31,7 +31,6 @@ class _Walk:
         self.limits, self.count, self.size = limits, 0, 0
         self.files: dict[str, str] = {}  # path -> mode
         self.folders: set[str] = set()
-        self.links: list[tuple[str, str]] = []
 
     def entries(self, raws: Iterable[Raw]) -> Iterator["api.Entry"]:
         for raw in raws:
@@ -45,12 +44,7 @@ class _Walk:
             yield self._entry(path, raw)
         if not self.files:
             raise api.errors.InvalidFile("the archive holds no files", "put the app's files into it")
-        top = self._top()
-        for path, target in self.links:
-            fault = api.entries.link_fault(path[len(top) + 1 :] if top else path, target)
-            if fault:
-                raise refused(path, fault)
-        if top:
+        if top := self._top():
             yield api.Entry("", "", 0, same_as=top)
 
     def _count(self, raw: Raw) -> None:
@@ -105,10 +99,11 @@ class _Walk:
         if raw.kind == HARD:
             return api.Entry(path, self.files[path], 0, same_as=raw.target.removeprefix("./"))
         if raw.kind == LINK:
-            if any(0xD800 <= ord(character) < 0xE000 for character in raw.target):
-                raise refused(path, "is a link to a name that is not UTF-8")
-            self.links.append((path, raw.target))
-            data = [raw.target.encode()]
+            target = raw.target.encode("utf-8", "surrogateescape")
+            fault = "is a link with a NUL in it" if b"\0" in target else api.entries.link_fault(path, len(target))
+            if fault:
+                raise refused(path, fault)
+            data = [target]
             return api.Entry(path, "120000", len(data[0]), lambda limit: data.pop() if data else b"")
         return api.Entry(path, self.files[path], raw.size, raw.read)
 

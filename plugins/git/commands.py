@@ -50,9 +50,7 @@ def git_set(app, key, value):
 def set_limit(key, value):
     wanted = settings.limit(key, value) if value or key not in settings.EVERYWHERE else None
     edit_table(api.edit_platform, settings.LIMITS, settings.EVERYWHERE[key], wanted)
-    for name in api.app_names():  # git itself keeps the limit of a push in each repository
-        if os.path.isdir(api.paths.repository(name)):
-            api.repository.create(name)
+    settings.renew_repositories()  # git itself keeps the limit of a push in each repository
 
 
 def set_of_app(app, key, value):
@@ -94,7 +92,7 @@ def git_from_archive(archive_type, app, archive, username, email):
 
     They become a commit of the app's repository, and are then built and released as a push is. A single folder at the
     top is taken away. An archive that holds what could be written or read elsewhere is refused as a whole: absolute
-    paths and "..", links that lead out, devices, names with control characters, one name twice.
+    paths and "..", devices, one name twice.
 
     \b
     e.g.: git:from-archive blog https://example.org/blog-1.2.tar.gz

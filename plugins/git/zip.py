@@ -1,5 +1,6 @@
 """Read a zip archive, trusting nothing in it (PKWARE's APPNOTE.TXT)."""
 
+import contextlib
 import stat
 from collections.abc import Iterator
 
@@ -34,13 +35,23 @@ def entries(file, limit: int) -> Iterator[Raw]:
     Raises errors.InvalidFile for what is no zip archive.
     """
     import zipfile
-    import zlib
 
+    with _ours(), zipfile.ZipFile(_Careful(file, limit)) as archive:
+        for info in archive.infolist():
+            yield from _entry(archive, info)
+
+
+@contextlib.contextmanager
+def _ours():
+    """Whatever the library makes of damage (a wrong CRC, broken deflate, a date that is none) is an error of ours.
+
+    Reads need it too: who reads an entry does so outside of `entries`.
+    """
     try:
-        with zipfile.ZipFile(_Careful(file, limit)) as archive:
-            for info in archive.infolist():
-                yield from _entry(archive, info)
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, EOFError, ValueError, NotImplementedError) as error:
+        yield
+    except (api.errors.MinipaasError, MemoryError):
+        raise
+    except Exception as error:
         raise broken(api.output.tame(str(error))[:200] or "it is damaged") from None
 
 
@@ -51,10 +62,10 @@ def _entry(archive, info) -> Iterator[Raw]:
     kind = _OTHERS.get(stat.S_IFMT(mode), FILE)
     if stat.S_IFMT(mode) == stat.S_IFLNK:
         kind = LINK
-    elif info.orig_filename.endswith("/") or stat.S_IFMT(mode) == stat.S_IFDIR:
-        kind = FOLDER
-    elif info.flag_bits & 1:
+    if info.flag_bits & 1:
         kind = "encrypted"
+    elif kind != LINK and (info.orig_filename.endswith("/") or stat.S_IFMT(mode) == stat.S_IFDIR):
+        kind = FOLDER
     elif info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others want memory at their pleasure
         kind = "compressed in a way other than deflate"
     # zipfile cuts a name at a NUL, and reads one that does not say to be UTF-8 as the PC of 1981 did
@@ -69,5 +80,10 @@ def _entry(archive, info) -> Iterator[Raw]:
     with archive.open(info) as content:
         target = ""
         if kind == LINK:
-            target = content.read(api.entries.PATH_LIMIT + 1).decode("utf-8", "surrogateescape")
-        yield Raw(name, kind, stat.S_IMODE(mode), info.file_size, target, content.read)
+            target = content.read(api.entries.LINK_LIMIT + 1).decode("utf-8", "surrogateescape")
+        yield Raw(name, kind, stat.S_IMODE(mode), info.file_size, target, lambda limit: _read(content, limit))
+
+
+def _read(content, limit: int) -> bytes:
+    with _ours():
+        return content.read(limit)

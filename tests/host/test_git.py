@@ -138,21 +138,60 @@ def test_hostile_trees_are_refused_and_leave_nothing(host, app, repo, entries):
     nothing_left(host, app)
 
 
-@pytest.mark.parametrize(("path", "target"), [("www/leak", "/etc/passwd"), ("www/up", "../../../../../../etc"), ("out", "../x")])
-def test_a_symbolic_link_that_leads_out_is_refused_and_leaves_nothing(host, app, repo, path, target):
-    (repo.folder / path).symlink_to(target)
-    repo.commit()
-    refused = repo.push(ok=False)
-    assert refused.returncode != 0 and f'"{path}" is a link' in refused.stderr
-    nothing_left(host, app)
+LINKS = {"www/leak": "/etc/passwd", "www/up": "../../../../../../etc", "down": "a/../../..", "overlay": "/etc/nginx/sites-available/x"}
 
 
-def test_a_name_with_a_newline_is_refused(host, app, repo):
-    (repo.folder / "a\nb").write_text("x")
-    repo.commit()
-    refused = repo.push(ok=False)
-    assert refused.returncode != 0 and "control character" in refused.stderr
-    nothing_left(host, app)
+def test_links_wherever_they_lead_and_odd_names_arrive_in_the_image_as_they_are(host, app, repo):
+    for path, target in LINKS.items():
+        (repo.folder / path).symlink_to(target)
+    for name in ("a\nb", "esc\x1b[2J", "caf\udce9"):
+        (repo.folder / name).write_text(f"content of {len(name)}")
+    repo.commit(Dockerfile=f'FROM {BUSYBOX_IMAGE}\nCOPY . /ctx\nCOPY www /www\nCMD ["sh", "-c", "exec httpd -f -p 0.0.0.0:$PORT -h /www"]\n')
+    pushed = repo.push()
+    assert "\x1b[2J" not in pushed.stderr
+    listing = host.ssh("run", app, "sh", "-c", "ls -l /ctx /ctx/www; cat /ctx/a?b /ctx/esc* /ctx/caf*").stdout
+    for path, target in LINKS.items():
+        assert f"{path.rpartition('/')[2]} -> {target}" in listing
+    assert "content of 3" in listing and "content of 7" in listing and "content of 4" in listing
+
+
+@pytest.mark.parametrize("file", ["Dockerfile", "Procfile", "app.json", ".dockerignore", "Dockerfile.dockerignore", "copied"])
+def test_no_link_has_the_host_read_a_file_of_its_own(host, app, repo, tmp_path, file):
+    """Each is read by us, by the docker client or by the builder: none of them outside of what was pushed."""
+    secret = Path(f"/tmp/{app}-secret")
+    secret.write_text(f"FROM {BUSYBOX_IMAGE}\nENV LEAK=taken\nweb: taken\nwww\n")
+    try:
+        if file == "copied":
+            repo.commit(Dockerfile=f"FROM {BUSYBOX_IMAGE}\nCOPY copied /taken\nCOPY www /www\n")
+        (repo.folder / file).unlink(missing_ok=True)
+        (repo.folder / file).symlink_to(secret)
+        repo.commit()
+        pushed = repo.push(ok=False)
+    finally:
+        secret.unlink()
+    assert "taken" not in pushed.stderr.replace("/taken", "")
+    if file in ("Dockerfile", "Procfile", "app.json", "copied"):
+        assert pushed.returncode != 0 and file in pushed.stderr
+        nothing_left(host, app)
+    else:  # with `www` left out of the context COPY would fail
+        assert pushed.returncode == 0 or "symbolic link" in pushed.stderr, pushed.stderr
+
+
+def test_folders_a_thousand_deep_are_refused_and_a_left_one_blocks_nothing(host, app, repo):
+    repo.push()
+    inner = tree(repo, ("100644", "f", blob(repo, "x")))
+    for _ in range(1100):
+        inner = tree(repo, ("40000", "d", inner))
+    crafted = tree(repo, ("100644", "Dockerfile", blob(repo, f"FROM {BUSYBOX_IMAGE}\n")), ("40000", "deep", inner))
+    commit = repo.git("commit-tree", "-m", "deep", "-p", "HEAD", crafted).stdout.strip()
+    refused = repo.git("push", "paas", f"{commit}:main", ok=False)
+    assert refused.returncode != 0 and "lies deeper than 99 folders" in refused.stderr
+    left = Path(f"/var/lib/minipaas/work/{app}.v2")  # what an earlier version left of such a push
+    subprocess.run(["runuser", "-u", "paas", "--", "sh", "-c",
+                    f"mkdir {left} && cd -P {left} && i=0 && while [ $i -lt 1100 ]; do mkdir d && cd -P d && i=$((i+1)); done"], check=True)  # fmt: skip
+    repo.commit(www___index__html="after")
+    repo.push()
+    assert host.get(host.url_host(app)) == (200, "after") and not left.exists()
 
 
 # clients that hang up

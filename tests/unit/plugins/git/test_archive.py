@@ -81,10 +81,8 @@ REFUSED = {
     "two dots that stay": ([file("a/../x")], "leads out"),
     "absolute": ([file("/etc/passwd")], "absolute"),
     "absolute behind a dot": ([file(".//etc/../../x")], "leads out"),
-    "a link to an absolute path": ([link("x", "/etc/passwd")], "absolute path"),
-    "a link out": ([link("a/x", "../../etc")], "leads out"),
-    "a link out of what was the only folder": ([file("top/f"), link("top/x", "../y")], "leads out"),
-    "a link through links": ([file("f"), link("s", "."), link("t", "s/s/../../..")], "down and up"),
+    "a link to nowhere": ([link("x", "")], "link to nowhere"),
+    "a link that says too much": ([link("x", "y" * 5000)], "path of more than 4,095 bytes"),
     "a file through a link": ([link("a", "b"), file("a/x"), file("b/y")], "twice"),
     "a link where a folder is": ([file("a/x"), link("a", "b")], "twice"),
     "a hard link out": ([("x", None, {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"})], "hard link"),
@@ -95,10 +93,6 @@ REFUSED = {
     "a pipe": ([("x", None, {"type": tarfile.FIFOTYPE})], "named pipe"),
     "setuid": ([file("x", mode=0o4755)], "setuid"),
     "setgid": ([file("x", mode=0o2755)], "setuid"),
-    "a newline": ([file("a\nb")], "control character"),
-    "an escape": ([file("a\x1b[2Jb")], "control character"),
-    "a C1 control": ([file("a\x9bb")], "control character"),
-    "not UTF-8": ([file("caf\udce9")], "not UTF-8"),
     ".git": ([file(".git/config")], "git's own"),
     ".GIT": ([file("a/.GiT/hooks/x")], "git's own"),
     ".git with what is not seen": ([file(".g\u200cit/config")], "git's own"),
@@ -108,7 +102,9 @@ REFUSED = {
     ".gitmodules as a link": ([file("x"), link(".gitmodules", "x")], "git reads it"),
     "too many": ([file(f"f{n}") for n in range(51)], "more than 50 entries"),
     "too large": ([file("x", b"0" * (1 << 20)), file("y")], "more than 1,048,576 bytes"),
-    "a long name": ([file("a" * 256)], "too long"),
+    "a long name": ([file("a" * 256)], "name of more than 255 bytes"),
+    "a long path": ([file("/".join(["a" * 200] * 12))], "path of more than 2,048 bytes"),
+    "a thousand folders": ([file("a/" * 1000 + "x")], "deeper than 99 folders"),
 }
 
 
@@ -146,6 +142,21 @@ def test_what_is_plain_comes_through(form, folded):
     }
 
 
+ODD = {"a\nb": b"1", "a\x1b[2Jb": b"2", "a\x9bb": b"3", "caf\udce9": b"4", 'q"\\\r': b"5"}
+
+
+@pytest.mark.parametrize("form", [tarfile.PAX_FORMAT, tarfile.GNU_FORMAT])
+def test_odd_bytes_in_names_and_links_that_lead_out_come_through_and_are_unpacked_as_they_are(blog, form):
+    """Nobody reads these files here, and a link is made, not followed: an overlay of /etc is full of such."""
+    links = {"etc/nginx/site": "/etc/nginx/available", "up": "../../../x", "down": "a/../../..", "odd": "\n\udce9"}
+    data = make_tar(*(file(name, content) for name, content in ODD.items()), *(link(*pair) for pair in links.items()), kind=form)
+    found = commit(data)
+    repository.keep_commit("blog", found, 1)
+    repository.checkout("blog", found, str(blog / "out"))
+    assert {name: (blog / "out" / name).read_bytes() for name in ODD} == ODD
+    assert {name: os.readlink(blog / "out" / name) for name in links} == links
+
+
 def test_a_zip_comes_through_and_its_links_and_modes():
     data = make_zip(("d/", b"", 0o40755, 3), ("d/run", b"#!", 0o100755, 3), ("d/l", b"run", 0o120777, 3), ("plain", b"p", 0, 0))
     assert contents(data) == {"d/run": ("100755", b"#!"), "d/l": ("120000", b"run"), "plain": ("100644", b"p")}
@@ -154,13 +165,64 @@ def test_a_zip_comes_through_and_its_links_and_modes():
 @pytest.mark.parametrize(
     ("member", "why"),
     [(("../x", b"", 0o100644, 3), "leads out"), (("/x", b"", 0, 0), "absolute"), (("a\\b", b"", 0, 0), "backslash"),
-     (("x", b"../../etc", 0o120777, 3), "leads out"), (("x", b"", 0o20644, 3), "device"), (("x", b"", 0o10644, 3), "pipe"),
-     ((".git/config", b"", 0, 0), "git's own"), (("a\nb", b"", 0, 0), "control"), (("x\0.txt", b"", 0, 0), "control"),
+     (("x", b"y" * 5000, 0o120777, 3), "path of more than"), (("x", b"", 0o20644, 3), "device"), (("x", b"", 0o10644, 3), "pipe"),
+     ((".git/config", b"", 0, 0), "git's own"), (("x\0.txt", b"", 0, 0), "NUL"), (("a/" * 200 + "x", b"", 0, 0), "deeper than"),
      (("x", b"0" * (1 << 21), 0, 0), "more than 1,048,576 bytes"), (("x", b"", 0o104755, 3), "setuid")],
 )  # fmt: skip
 def test_what_is_refused_of_a_zip(member, why):
     with pytest.raises(errors.InvalidFile, match=why):
         contents(make_zip(member))
+
+
+def damaged(change) -> bytes:
+    data = bytearray(make_zip(("a", b"x" * 500, 0, 0), ("l", b"a", 0o120777, 3)))
+    change(data)
+    return bytes(data)
+
+
+def flag_all(data: bytearray, bit: int) -> None:
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = -1
+        while (place := data.find(mark, place + 1)) >= 0:
+            data[place + offset] |= bit
+
+
+def change_crc(data: bytearray) -> None:
+    for mark, offset in ((b"PK\x03\x04", 14), (b"PK\x01\x02", 16)):
+        data[data.index(mark) + offset] ^= 0xFF
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [(change_crc, "CRC"), (lambda data: data.__setitem__(slice(32, 36), b"\xff" * 4), "cannot be read"),
+     (lambda data: flag_all(data, 1), "is encrypted"), (lambda data: flag_all(data, 0x20), "patched"),
+     (lambda data: flag_all(data, 0x40), "encryption")],
+)  # fmt: skip
+def test_a_damaged_or_encrypted_zip_is_an_error_of_ours(blog, change, why):
+    with pytest.raises(errors.InvalidFile, match=why):
+        commit(damaged(change))
+
+
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
+def test_a_zip_with_any_bytes_changed_is_read_or_an_error_of_ours(where, patch):
+    whole = damaged(lambda data: None)
+    data = b"PK" + (whole[:where] + patch + whole[where + len(patch) :])[2:]
+    try:
+        contents(data)
+    except errors.InvalidFile as error:
+        assert error.message.isprintable()
+
+
+@given(st.integers(0, 400), st.binary(min_size=1, max_size=4))
+@settings(max_examples=80)
+def test_a_gzip_with_any_bytes_changed_is_read_or_an_error_of_ours(where, patch):
+    whole = gzip.compress(make_tar(file("a/b", os.urandom(300)), link("a/l", "b")))
+    data = whole[:2] + (whole[:where] + patch + whole[where + len(patch) :])[2:]
+    try:
+        contents(data)
+    except errors.InvalidFile as error:
+        assert error.message.isprintable()
 
 
 def test_a_zip_with_a_huge_list_is_not_read_into_memory():
@@ -280,11 +342,6 @@ def test_nothing_is_ever_written_outside_and_a_refusal_leaves_nothing(blog, memb
     except errors.InvalidFile:  # a .gitmodules that cannot be read
         shutil.rmtree(target)
         return
-    for place, folders, files in os.walk(target):
-        for name in folders + files:
-            path = os.path.join(place, name)
-            assert os.path.realpath(path).startswith(str(target)), path
-            assert not os.path.islink(path) or not os.readlink(path).startswith("/")
     outside = [path for path in everything(blog) if not path.startswith((paths.repository("blog"), str(target)))]
     assert outside == [path for path in before if not path.startswith(paths.repository("blog"))]
     check_strictly(found)
