@@ -1,6 +1,7 @@
 """A scheduler and a router in memory, for trying a plugin without docker and nginx.
 
-A process is a socket that listens on a loopback address: what waits for a port to accept finds it.
+A process is a socket that listens on a loopback address: what waits for a port to accept finds it. Where the host has
+that port in use on all its addresses, another one leads there, as on a cluster.
 """
 
 import dataclasses
@@ -27,11 +28,15 @@ class MemoryScheduler:
         if spec.name in self._processes:
             raise api.errors.DeployFailed(f"another container has the name {spec.name}")
         address = f"{self._network}.{next(self._numbers) % 250 + 2}"
+        ports: tuple[tuple[int, int], ...] = ()
         if spec.port:
-            self._sockets[spec.name] = socket.create_server((address, spec.port))
+            self._sockets[spec.name] = listening = _listen(address, spec.port)
+            taken = listening.getsockname()[1]
+            ports = tuple((port, taken) for port in sorted({spec.port, *spec.ports}) if port != taken)
         made = api.Process(
             name=spec.name, app=spec.app, release=spec.release, process_type=spec.process_type, index=spec.index,
             id="memory-" + spec.name, address=address, port=spec.port, state="running", started="2026-01-01T00:00:00Z",
+            ports=ports,
         )  # fmt: skip
         self._processes[spec.name] = made
         return made
@@ -103,6 +108,14 @@ class MemoryScheduler:
 
     def warm(self):
         """Nothing to load."""
+
+
+def _listen(address: str, port: int) -> socket.socket:
+    """Listen there, or on any port where that one is in use, or only root's."""
+    try:
+        return socket.create_server((address, port))
+    except OSError:
+        return socket.create_server((address, 0))
 
 
 class MemoryRouter:

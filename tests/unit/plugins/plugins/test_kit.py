@@ -1,7 +1,9 @@
 """The conformance kit passes what is right, and fails each broken plugin for its own fault."""
 
+import contextlib
 import json
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -36,6 +38,33 @@ def test_an_example_passes(world, plugs, no_docker, name):
     status, results = run(world, HOUSE / "docs/examples" / name)
     assert status == 0, [result for result in results if not result["ok"]]
     assert results[-1]["what"] == "a whole deploy, scheduler in memory"
+
+
+def test_a_host_that_has_the_usual_port_in_use(world, plugs, no_docker):
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):  # then something has it anyway
+            stack.enter_context(socket.create_server(("", 5000)))
+        with pytest.raises(OSError):
+            socket.create_server(("127.77.0.1", 5000))
+        status, results = run(world, HOUSE / "docs/examples" / EXAMPLES[0])
+    assert status == 0, [result for result in results if not result["ok"]]
+
+
+def test_a_process_in_memory_is_reached_by_all_its_ports(monkeypatch):
+    from minipaas_lib import api
+    from plugins.plugins import memory
+
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError):
+            stack.enter_context(socket.create_server(("", 5000)))
+        spec = api.ContainerSpec(name="a_v1.web.1", app="a", release=1, process_type="web", index=1, image="i", port=5000, ports=(5000, 9000))
+        scheduler = memory.MemoryScheduler()
+        process = scheduler.start(spec)
+        for port in spec.ports:
+            socket.create_connection((process.backend.address, process.backend.at(port)), timeout=5).close()
+        scheduler.stop(process)
+        with pytest.raises(OSError):
+            socket.create_connection((process.backend.address, process.backend.at(9000)), timeout=5)
 
 
 def test_there_is_a_case_for_every_broken_plugin():
