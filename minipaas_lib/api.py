@@ -32,6 +32,7 @@ _MODULES = {
     "labels": "model.labels",
     "repository": "pipeline.repository",
     "remotes": "pipeline.remotes",
+    "destinations": "pipeline.destinations",
     "service": "model.service",
     "App": ("model.app", "App"),
     "Build": ("model.release", "Build"),

@@ -19,6 +19,8 @@ from minipaas_lib import errors, paths
 
 _TEXTS = ("ca", "cert", "key", "fleet", "moving")
 IN, OUT = "in", "out"  # values of `moving`
+# At which machines of a cluster speak to each other: etcd's, old and new; fleet's; agents' and heads' (see plugins/node).
+INNER_PORTS = frozenset({2379, 2380, 4001, 7001, 49153, 7390, 7391})
 
 
 class ClusterSettings(NamedTuple):
@@ -103,6 +105,17 @@ def is_etcd_url(url: object) -> bool:
         return False
     plain = url.startswith(("http://", "https://")) and not parts.path.strip("/")
     return plain and bool(parts.hostname) and port != 0
+
+
+def inner_ports(found: ClusterSettings) -> tuple[int, ...]:
+    """What nothing of an app may connect to: who can ask etcd or fleet for something is root on every node. Pure.
+
+    Those of the web are not among them, whoever listens there.
+    """
+    from urllib.parse import urlsplit
+
+    urls = [urlsplit(url) for url in (*found.etcd, *found.fleet.split(",")) if url.startswith("http")]
+    return tuple(sorted((INNER_PORTS | {url.port for url in urls}) - {None, 80, 443}))
 
 
 def write(found: ClusterSettings) -> None:

@@ -52,10 +52,11 @@ def commit_tree(app: str, entries: Iterable[Entry], message: str, author: str, p
     return commit
 
 
-def fetch_commit(app: str, url: str, ref: str) -> tuple[str, str]:
+def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[str, str]:
     """Get a commit from another repository: it, and the branch that `ref` is there, or an empty string.
 
-    ref: str, a branch, a tag or a commit; empty: what the other side gives to a clone. The caller is inside `incoming`.
+    ref: str, a branch, a tag or a commit; empty: what the other side gives to a clone. trusted: it may be on this
+    host itself (see destinations). The caller is inside `incoming`.
     Raises errors.MinipaasError for what cannot be got, and then nothing is left.
     """
     folder = paths.repository(app)
@@ -65,11 +66,11 @@ def fetch_commit(app: str, url: str, ref: str) -> tuple[str, str]:
         whole = re.fullmatch("[0-9a-f]{40}", ref)
         try:
             try:
-                remotes.fetch(folder, [url, ref or "HEAD"], env)
+                remotes.fetch(folder, url, [ref or "HEAD"], env, trusted)
             except git.GitFailed:
                 if not whole:  # most servers, not all of them, give a commit by its name
                     raise
-                remotes.fetch(folder, [url, "refs/heads/*", "refs/tags/*"], env)
+                remotes.fetch(folder, url, ["refs/heads/*", "refs/tags/*"], env, trusted)
             with open(fetched, encoding="utf-8", errors="replace") as file:
                 branch = re.search("\tbranch '([^']*)' of ", file.readline())
             name = ref if whole else "FETCH_HEAD"

@@ -14,7 +14,7 @@ import tempfile
 from urllib.parse import quote, unquote
 
 from minipaas_lib import errors, names, paths
-from minipaas_lib.pipeline import git, limits
+from minipaas_lib.pipeline import destinations, git, limits
 
 FETCH_LIMIT = 15 * 60.0  # seconds
 URL = r"(https?|git|ssh)://[^/\x00-\x20\x7f-][^\x00-\x20\x7f]*"
@@ -58,8 +58,11 @@ def environment(app: str) -> dict[str, str]:
         "ServerAliveInterval": "15", "ServerAliveCountMax": "4",
     }  # fmt: skip
     ssh = "ssh -F none " + " ".join(f"-o {name}={value}" for name, value in options.items())
-    # git itself would take a refused password out of the file
-    helper = f'!f() {{ test "$1" = get && git credential-store --file={folder("credentials")} get; }}; f'
+    # Only `get`: git itself would take a refused password out of the file. Only https: files of earlier versions hold more.
+    helper = (
+        '!f() { test "$1" = get || return 0; asked=$(cat); printf "%s\\n" "$asked" | grep -qx protocol=https || return 0; '
+        f'printf "%s\\n\\n" "$asked" | git credential-store --file={folder("credentials")} get; }}; f'
+    )
     return git.environment(
         GIT_ALLOW_PROTOCOL="https:http:git:ssh",
         GIT_SSH_COMMAND=ssh,
@@ -72,14 +75,18 @@ def environment(app: str) -> dict[str, str]:
     )
 
 
-def fetch(repository: str, arguments: list[str], env: dict[str, str]) -> None:
-    """`git fetch` from a server that may send too much, too slowly. Raises git.GitFailed, errors.Unavailable.
+def fetch(repository: str, url: str, refs: list[str], env: dict[str, str], trusted: bool = False) -> None:
+    """`git fetch` from a server that may send too much, too slowly. `trusted`: it may be on this host itself.
 
-    Whatever is raised meanwhile, all of git's processes are ended first: it has others speak http and ssh for it.
+    Raises git.GitFailed, destinations.Refused, errors.Unavailable. Whatever is raised meanwhile, all of git's processes are ended first: it has others speak http and ssh for it.
     """
+    destinations.for_git(url, lambda place, options: _fetch(repository, place, refs, env, options), trusted, env)
+
+
+def _fetch(repository: str, url: str, refs: list[str], env: dict[str, str], settings: list[str]) -> None:
     options = ["--quiet", "--no-tags", "--no-recurse-submodules", "--no-auto-gc", "--force"]
     limited = [_PRLIMIT, f"--fsize={limits.limits().size}", "--"] if os.access(_PRLIMIT, os.X_OK) else []
-    command = [*limited, "git", f"--git-dir={repository}", "fetch", *options, *arguments]
+    command = [*limited, "git", *settings, f"--git-dir={repository}", "fetch", *options, url, *refs]
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
     with tempfile.TemporaryFile(dir=paths.work()) as said:
         process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
@@ -94,14 +101,16 @@ def fetch(repository: str, arguments: list[str], env: dict[str, str]) -> None:
         said.seek(max(said.seek(0, 2) - 4096, 0))
         words = said.read()
     if status:
-        raise git.GitFailed(f"git fetch failed: {explained(git.said(words), words)}")
+        raise git.GitFailed(f"git fetch failed: {explained(git.said(words), words, url)}")
 
 
-def explained(said: str, words: bytes) -> str:
+def explained(said: str, words: bytes, url: str = "") -> str:
     """What git said of a failed fetch, and where it does not say why, the reason."""
     text = words.decode("utf-8", "replace")
     if "Host key verification failed" in text:
         return "nobody has said that its host key can be trusted: git:allow-host"
+    if "terminal prompts disabled" in text and url.startswith("http:"):
+        return f"{said} (the passwords of git:auth go over https only: give its https URL)"
     if "terminal prompts disabled" in text or "Authentication failed" in text or "Permission denied" in text:
         return f"{said} (for https: git:auth; for ssh: git:generate-deploy-key)"
     if "File too large" in text or "died of signal 25" in text:  # SIGXFSZ
@@ -113,7 +122,7 @@ def credentials() -> dict[str, tuple[str, str]]:
     """Server, perhaps with a port -> user and password."""
     try:
         with open(folder("credentials"), encoding="utf-8") as file:
-            lines = file.read().splitlines()
+            lines = file.read().split("\n")
     except FileNotFoundError:
         return {}
     found = [re.fullmatch("https://([^:/@]*):([^:/@]*)@([^/@]+)", line) for line in lines]
@@ -121,15 +130,14 @@ def credentials() -> dict[str, tuple[str, str]]:
 
 
 def set_credentials(host: str, user: str, password: str) -> None:
-    """Keep them, or without a user forget them, for https and http alike."""
+    """Keep them, or without a user forget them; over plain http none is ever sent."""
     known = credentials()
     known.pop(host, None)
     if user:
         known[host] = (user, password)
     lines = [
-        f"{scheme}://{quote(name, safe='')}:{quote(secret, safe='')}@{server}\n"
+        f"https://{quote(name, safe='')}:{quote(secret, safe='')}@{server}\n"
         for server, (name, secret) in sorted(known.items())
-        for scheme in ("https", "http")
     ]
     write(folder("credentials"), "".join(lines))
 

@@ -7,7 +7,7 @@ import re
 from typing import NamedTuple
 
 from minipaas_lib import errors, folders, names, output
-from minipaas_lib.pipeline import git, remotes
+from minipaas_lib.pipeline import destinations, git, remotes
 from minipaas_lib.pipeline.checkout import GITLINK, index_of, unpack
 from minipaas_lib.pipeline.context import is_folder
 from minipaas_lib.pipeline.tree import Budget, check
@@ -99,12 +99,14 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
         return clone
     output.info(f"fetching the submodule {_shown(module.path)} from {_shown(remotes.without_password(module.url))}")
     try:
-        _fetch(clone, module.url, ["--depth=1", module.url, module.commit], env)  # most servers give any commit by its name
-    except git.GitFailed:
         try:
-            _fetch(clone, module.url, [module.url, "+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], env)
-        except git.GitFailed as error:
-            raise _failure(module, error.message) from None
+            _fetch(clone, module.url, ["--depth=1", module.commit], env)  # most servers give any commit by its name
+        except git.GitFailed:
+            _fetch(clone, module.url, ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], env)
+    except destinations.Refused as error:
+        raise _failure(module, error.message, "name it in .gitmodules by an address that others reach it by") from None
+    except (git.GitFailed, errors.Unavailable) as error:
+        raise _failure(module, error.message) from None
     if not _has(clone, module.commit):
         raise _failure(module, f"commit {module.commit[:10]} is not there", "push the submodule's own commits first")
     return clone
@@ -113,7 +115,7 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
 def _fetch(clone: str, url: str, arguments: list[str], env: dict[str, str]) -> None:
     # Old histories have harmless faults; unpack() checks every path again.
     git.run([f"--git-dir={clone}", "config", "fetch.fsckObjects", "false"])
-    remotes.fetch(clone, arguments, env)
+    remotes.fetch(clone, url, arguments, env)
 
 
 def _has(clone: str, commit: str) -> bool:

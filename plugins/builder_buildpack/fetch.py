@@ -183,11 +183,15 @@ def _fetch(clone: str, reference: Reference, pinned: str, env: dict[str, str]) -
         "--no-tags",
         "--force",
         "--",
-        reference.place,
-        f"{target}:refs/fetched",
     ]
+
+    def fetch(url: str, options: list[str]) -> None:
+        _git([*options, *words, url, f"{target}:refs/fetched"], env)
+
     try:
-        _git(words, env)
+        api.destinations.for_git(reference.place, fetch, env=env)
+    except api.destinations.Refused as error:
+        raise api.errors.BuildFailed(f"the buildpack {reference.text} cannot be fetched: {error.message}", error.hint) from None
     except api.errors.BuildFailed as error:
         said = f"the buildpack {reference.text} cannot be fetched" + (
             f" at its pinned commit {pinned[:10]}" if pinned else ""

@@ -5,7 +5,7 @@ import re
 import subprocess
 
 from minipaas_lib import api
-from plugins.builder_dockerfile import frontend, sources
+from plugins.builder_dockerfile import downloads, frontend, sources
 from plugins.builder_dockerfile.client import Client
 from plugins.builder_dockerfile.job import Job
 
@@ -27,6 +27,7 @@ class Watch:
     def before(self) -> None:
         """Raises errors.BuildFailed for another app's image, and for a frontend that is not docker's."""
         _check_frontend(self._job.source.syntax)
+        downloads.check(self._job.text, self._job.args)
         named = sources.references(self._job.text, self._job.args)
         if len(named) > _MOST:
             raise api.errors.BuildFailed(

@@ -21,9 +21,22 @@ def references(text: str, arguments: dict[str, str]) -> list[str]:
 
     A reference that cannot be told is given as it stands, with its `$`.
     """
+    return list(dict.fromkeys(found for view in views(text) for found in _of_view(view, arguments)))
+
+
+def views(text: str) -> list[list[str]]:
+    """The instructions of a Dockerfile, one a line, in every way that a parser may join its lines."""
     lines = re.split(r"\r?\n", text.lstrip("\ufeff"))
-    views = [lines, *(_joined(lines, pattern) for pattern in _CONTINUES)]
-    return list(dict.fromkeys(found for view in views for found in _of_view(view, arguments)))
+    return [lines, *(_joined(lines, pattern) for pattern in _CONTINUES)]
+
+
+def instruction(line: str) -> tuple[str, str]:
+    """The word of an instruction, in lower case, and what follows it, without quotes and escapes; of ONBUILD what it triggers."""
+    word, _, rest = _bare(line).partition(" ")
+    while word == "onbuild":
+        word, _, rest = rest.partition(" ")
+        word = word.lower()
+    return word, rest
 
 
 def is_id(reference: str) -> bool:
@@ -58,22 +71,19 @@ def _of_view(lines: list[str], arguments: dict[str, str]) -> list[str]:
     known: dict[str, str] = {}
     began = False
     for line in lines:
-        word, _, rest = _bare(line).partition(" ")
-        while word == "onbuild":
-            word, _, rest = rest.partition(" ")
-            word = word.lower()
+        word, rest = instruction(line)
         if word == "arg" and not began:
-            for piece in _words(rest):
+            for piece in words(rest):
                 name, given, value = piece.partition("=")
                 if name in arguments or given:
-                    known[name] = arguments.get(name, _filled(value, known))
+                    known[name] = arguments.get(name, filled(value, known))
         elif word == "from":
             began = True
-            words = [piece for piece in _words(rest) if not piece.startswith("--")]
-            if words and (image := _filled(words[0], known)).lower() not in stages | {"scratch"}:
+            pieces = [piece for piece in words(rest) if not piece.startswith("--")]
+            if pieces and (image := filled(pieces[0], known)).lower() not in stages | {"scratch"}:
                 found.append(image)
-            if len(words) > 2 and words[1].lower() == "as":
-                stages.add(_filled(words[2], known).lower())
+            if len(pieces) > 2 and pieces[1].lower() == "as":
+                stages.add(filled(pieces[2], known).lower())
         elif word in ("copy", "add", "run"):
             found += [
                 image for image in _flags(rest) if image.lower() not in stages and not re.fullmatch("[0-9]{1,3}", image)
@@ -84,7 +94,7 @@ def _of_view(lines: list[str], arguments: dict[str, str]) -> list[str]:
 def _flags(rest: str) -> list[str]:
     """The images of --from=... and of --mount=...,from=... at the beginning of an instruction's arguments."""
     found = []
-    for word in _words(rest):
+    for word in words(rest):
         if not word.startswith("--"):
             break
         key, _, value = word[2:].partition("=")
@@ -96,7 +106,8 @@ def _flags(rest: str) -> list[str]:
     return [image for image in found if image]
 
 
-def _words(text: str) -> list[str]:
+def words(text: str) -> list[str]:
+    """What follows an instruction, word by word."""
     return [word for word in text.split(" ") if word]
 
 
@@ -107,7 +118,7 @@ def _bare(line: str) -> str:
     return word.lower() + space + rest
 
 
-def _filled(word: str, known: dict[str, str]) -> str:
+def filled(word: str, known: dict[str, str]) -> str:
     """The word with the variables that are known; the others stay, and so do all where it would grow too long."""
 
     def fill(match: re.Match) -> str:

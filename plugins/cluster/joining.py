@@ -18,7 +18,6 @@ SHARED = ("minipaas-nginx:/var/lib/minipaas/nginx", "minipaas-run:/run", "minipa
 NODE_FLEET = "unix:///run/fleet.sock"  # where the containers of our units find fleet
 AGENTS = 180.0  # seconds until every node must route
 HEAD = 30.0  # seconds until this host must
-INNER = {2379, 2380, 4001, 7001, 49153, 7390, 7391}  # etcd's, old and new; fleet's; agents' and heads' (see plugins/node)
 FILES = "/etc/minipaas/"  # what our containers on nodes see of the node's own files
 
 
@@ -148,23 +147,12 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     api.output.step("Starting a router and an agent on every node")
     fresh = not os.path.exists(api.cluster.path()) and not any(machines.outcomes(unit) for unit, _ in UNITS)
     for unit, words in UNITS:
-        machines.run(unit, image.CURRENT, words, SHARED, ports_of(found) if unit == AGENT else ())
+        machines.run(unit, image.CURRENT, words, SHARED, api.cluster.inner_ports(found) if unit == AGENT else ())
     wait_for_routers(store, machines)
     if fresh:
         upgrade.done(store, [machine.id for machine in machines.members()])
     upgrade.roll(store, machines)
     members.note(store, machines.members())
-
-
-def ports_of(found: "api.cluster.ClusterSettings") -> tuple[int, ...]:
-    """What no process of an app may connect to: who can ask etcd or fleet for something is root on every node. Pure.
-
-    Those of the web are not among them, whoever listens there.
-    """
-    from urllib.parse import urlsplit
-
-    urls = [urlsplit(url) for url in (*found.etcd, *found.fleet.split(",")) if url.startswith("http")]
-    return tuple(sorted((INNER | {url.port for url in urls}) - {None, 80, 443}))
 
 
 def wait_for_head() -> None:

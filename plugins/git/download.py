@@ -4,10 +4,7 @@ import contextlib
 import re
 
 from minipaas_lib import api
-from plugins.git import addresses, streams
 
-REDIRECTS = 5
-CONNECT_LIMIT = 15.0  # seconds
 _URL = r"https?://[^/?#\x00-\x20\x7f-\uffff-][^#\x00-\x20\x7f-\uffff]*"
 
 
@@ -45,7 +42,7 @@ def opened(url: str):
     """
     connection = None
     try:
-        for _ in range(REDIRECTS + 1):
+        for _ in range(api.destinations.REDIRECTS + 1):
             connection, answer = _ask(check_url(url))
             target = answer.getheader("Location") if answer.status in (301, 302, 303, 307, 308) else None
             if target is None:
@@ -53,7 +50,7 @@ def opened(url: str):
             connection.close()
             url = _next(url, target)
         else:
-            raise _failed(url, f"it redirects more than {REDIRECTS} times")
+            raise _failed(url, f"it redirects more than {api.destinations.REDIRECTS} times")
         if answer.status != 200:
             raise _failed(url, f"it answers {answer.status} {api.output.tame(answer.reason)[:80]}")
         yield lambda limit: _read(answer, url, limit)
@@ -72,37 +69,17 @@ def _next(url: str, target: str) -> str:
 
 
 def _ask(url: str):
-    """Send a GET; the connection goes to the very address that was checked."""
-    import http.client
-    import socket
-    import ssl
+    """Send a GET, with the credentials of git:auth for this server and for no other that it redirects to."""
+    return api.destinations.ask(url, api.destinations.by_root(), _authorization(url))
+
+
+def _authorization(url: str) -> dict[str, str]:
+    """A password goes over https only."""
+    import base64
     from urllib.parse import urlsplit
 
-    parts = urlsplit(url)
-    secure = parts.scheme == "https"
-    port = parts.port or (443 if secure else 80)
-    address = addresses.resolve(parts.hostname, port)[0]
-    headers = {"User-Agent": "minipaas", "Accept-Encoding": "identity", **_authorization(parts.netloc)}
-    try:
-        plain = socket.create_connection((address, port), CONNECT_LIMIT)
-        plain.settimeout(streams.IDLE_LIMIT)
-        connection = http.client.HTTPConnection(parts.hostname, port)
-        if secure:
-            plain = ssl.create_default_context().wrap_socket(plain, server_hostname=parts.hostname)
-            connection = http.client.HTTPSConnection(parts.hostname, port)
-        connection.sock = plain
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=headers)
-        return connection, connection.getresponse()
-    except (OSError, http.client.HTTPException) as error:
-        raise _failed(url, str(getattr(error, "strerror", None) or error)[:200]) from None
-
-
-def _authorization(server: str) -> dict[str, str]:
-    """The credentials of git:auth for this server, and for no other that it redirects to."""
-    import base64
-
-    user, password = api.remotes.credentials().get(server, ("", ""))
-    if not user:
+    user, password = api.remotes.credentials().get(urlsplit(url).netloc, ("", ""))
+    if not user or not url.startswith("https:"):
         return {}
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
 

@@ -4,7 +4,6 @@ import re
 import subprocess
 
 from minipaas_lib import api
-from plugins.git import addresses
 
 _HOST = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?"
 
@@ -20,7 +19,7 @@ def parse(text: str) -> tuple[str, int]:
 def allow(text: str) -> list[str]:
     """Ask a host for its keys and trust them from now on; their fingerprints. Raises errors.Unavailable."""
     host, port = parse(text)
-    addresses.resolve(host, port)
+    api.destinations.resolve(host, port, trusted=api.destinations.by_root())
     command = ["ssh-keyscan", "-T", "10", "-p", str(port), "--", host]
     try:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)

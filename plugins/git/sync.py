@@ -1,7 +1,7 @@
 """Bring an app what a repository elsewhere has."""
 
 from minipaas_lib import api
-from plugins.git import addresses, settings
+from plugins.git import settings
 
 BUILD, IF_CHANGES = "build", "build-if-changes"
 
@@ -11,12 +11,12 @@ def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
     api.remotes.check_url(url)
     if ref:
         settings.branch_name(ref)
-    addresses.resolve(*api.remotes.host_of(url))
+    api.destinations.resolve(*api.remotes.host_of(url), trusted=api.destinations.by_root())
     with api.incoming(name):
         app = api.app(name)
         shown = api.names.safe(url)[1:-1]
         api.output.step(f"Fetching {ref or 'the default branch'} of {shown}")
-        commit, fetched = api.repository.fetch_commit(name, url, ref)
+        commit, fetched = api.repository.fetch_commit(name, url, ref, trusted=api.destinations.by_root())
         moved = commit != api.repository.synced(name)
         chosen = fetched if ref and fetched and not keep_branch and fetched not in settings.deploy_branches(app) else ""
         branch = fetched if fetched in settings.deploy_branches(app) else chosen or settings.branch_of(app)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from conftest import BUSYBOX_IMAGE, Repo, docker, wait_for, web, word
+from test_from_archive import own_address
 
 REPOSITORIES = Path("/var/lib/minipaas/repos")
 WORK = Path("/var/lib/minipaas/work")
@@ -39,7 +40,7 @@ def library(host, tmp_path):
     served = tmp_path / "served"
     served.mkdir()
     handler = functools.partial(Quiet, directory=served)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
     def make(modules=None, **files):
@@ -48,7 +49,7 @@ def library(host, tmp_path):
         add_submodules(source, modules or {})
         subprocess.run(["git", "clone", "-q", "--bare", source.folder, served / f"{name}.git"], check=True)
         subprocess.run(["git", "update-server-info"], cwd=served / f"{name}.git", check=True)
-        return f"http://127.0.0.1:{server.server_port}/{name}.git", source.git("rev-parse", "HEAD").stdout.strip()
+        return f"http://{own_address()}:{server.server_port}/{name}.git", source.git("rev-parse", "HEAD").stdout.strip()
 
     yield make
     server.shutdown()
@@ -88,6 +89,24 @@ def test_a_submodule_whose_commit_is_not_there_is_named(host, app, repo, library
     refused = repo.push(ok=False)
     assert refused.returncode != 0 and "lib" in refused.stderr and "Traceback" not in refused.stderr
     assert releases(host, app)[0]["status"] == "failed"
+
+
+def test_a_push_does_not_have_the_host_ask_itself(host, app, repo, library):
+    """Neither git, for a submodule, nor docker, for ADD; also not when root builds it again."""
+    url, commit = library(**{"a__txt": "a"})
+    repo.push()
+    server = url.split("/")[2]
+    add_submodules(repo, {"www/lib": (url.replace(server.partition(":")[0], "localhost"), commit)})
+    refused = repo.push(ok=False)
+    assert refused.returncode != 0 and '"www/lib" cannot be fetched' in refused.stderr and "an address of this host's own" in refused.stderr
+    repo.git("reset", "-q", "--hard", "HEAD~1")
+    text = (repo.folder / "Dockerfile").read_text()
+    repo.commit(Dockerfile=f"{text}ENV OWN=127.0.0.1\nADD http://$OWN:{server.partition(':')[2]}/x /x\n")
+    refused = repo.push("+main", ok=False)
+    assert refused.returncode != 0 and "ADD in the Dockerfile cannot be done" in refused.stderr and "127.0.0.1" in refused.stderr
+    repo.commit(Dockerfile=f"{text}ADD {url}/HEAD /www/head\n")
+    repo.push("+main")
+    assert host.get(host.url_host(app), "/head")[1].startswith("ref: ")
 
 
 @pytest.mark.parametrize("url", ["file:///var/lib/minipaas/repos/demo.git", "/etc", "ext::sh -c id>/tmp/owned", "--upload-pack=id", "fd::17", "../other"])

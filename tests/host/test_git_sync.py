@@ -4,6 +4,7 @@ import base64
 import http.server
 import os
 import shutil
+import ssl
 import subprocess
 import threading
 from pathlib import Path
@@ -44,6 +45,11 @@ class GitServer(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         path, _, query = self.path.partition("?")
+        if "/to=" in path:
+            self.send_response(302)
+            self.send_header("Location", self.path.partition("/to=")[2])
+            self.end_headers()
+            return
         environment = {
             "PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
             "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
@@ -144,7 +150,46 @@ def test_a_branch_that_is_synced_becomes_the_deploy_branch_unless_told_not_to(ho
     assert host.ssh("git:report", app, "--git-deploy-branch").stdout == "feature\n" and branch(host, app, "feature")
 
 
-def test_a_private_repository_wants_git_auth_which_no_listing_shows(host, app, upstream):
+@pytest.fixture
+def upstream_by_https(upstream, tmp_path):
+    """The same behind TLS, with a certificate that the host trusts meanwhile."""
+    pem, bundle = tmp_path / "server.pem", Path("/etc/ssl/certs/ca-certificates.crt")
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}"]
+    subprocess.run([*words, "-keyout", f"{pem}.key", "-out", pem], check=True, capture_output=True)
+    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), type("Handler", (GitServer,), {"root": upstream.bare.parent.parent}))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, f"{pem}.key")
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    both = tmp_path / "bundle.pem"
+    both.write_text(bundle.read_text() + pem.read_text())
+    both.chmod(0o644)
+    subprocess.run(["mount", "--bind", both, bundle], check=True)
+    made = Upstream(upstream.repo, upstream.bare, f"https://{own_address()}:{server.server_port}")
+    made.first = upstream.first
+    yield made
+    subprocess.run(["umount", bundle], check=True)
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_repository_that_has_moved_is_followed_and_not_to_this_host(host, app, upstream):
+    host.ssh("apps:create", app)
+    base = upstream.url.partition("/public/")[0]
+    said = host.ssh("git:sync", "--build", app, f"{base}/to=/public/{upstream.name}")
+    assert "it has moved to" in said.stderr and host.get(host.url_host(app)) == (200, "first")
+    port = base.rpartition(":")[2]
+    for place in (f"http://127.0.0.1:{port}/public/{upstream.name}/info/refs?service=git-upload-pack", "http://169.254.169.254/latest/info/refs?service=git-upload-pack"):
+        refused = host.ssh("git:sync", "--build", app, f"{base}/to={place.partition('/info/refs')[0]}", ok=False)
+        assert refused.returncode == 2 and "not asked for a key or a push" in refused.stderr
+    local = f"http://127.0.0.1:{port}/public/{upstream.name}"
+    assert host.ssh("git:sync", "--build", app, local, ok=False).returncode == 2
+    subprocess.run([MINIPAAS, "git:sync", "--build", app, local], check=True, capture_output=True, timeout=120)  # root may
+
+
+@pytest.mark.serial  # the whole host trusts another certificate meanwhile
+def test_a_private_repository_wants_git_auth_which_no_listing_shows(host, app, upstream_by_https, upstream):
+    plain, upstream = upstream, upstream_by_https
     host.ssh("apps:create", app)
     server = upstream.url.split("/")[2]
     refused = host.ssh("git:sync", "--build", app, upstream.private, ok=False)
@@ -162,6 +207,12 @@ def test_a_private_repository_wants_git_auth_which_no_listing_shows(host, app, u
         upstream.repo.git("push", "-q", str(upstream.bare), "main")
         host.ssh("git:sync", "--build", app, upstream.private)
         assert host.get(host.url_host(app), "/lib/www/index.html") == (200, "first")
+        host.ssh("git:auth", "--password-stdin", plain.url.split("/")[2], "anna", input=PASSWORD + "\n")
+        try:
+            refused = host.ssh("git:sync", "--build", app, plain.private, ok=False)
+            assert refused.returncode == 1 and "over https only" in refused.stderr
+        finally:
+            host.ssh("git:auth", plain.url.split("/")[2])
     finally:
         host.ssh("git:auth", server)
     assert host.ssh("git:auth", server, ok=False).returncode == 1

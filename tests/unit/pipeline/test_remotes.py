@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors
-from minipaas_lib.pipeline import git, remotes, repository
-from plugins.git import addresses, download, hosts
+from minipaas_lib.pipeline import destinations, git, remotes, repository
+from plugins.git import download, hosts
 
 
 @pytest.fixture(autouse=True)
@@ -45,12 +45,30 @@ def test_git_gets_the_password_from_the_file_and_never_takes_it_out(root, tmp_pa
     env = remotes.environment("blog")
     import subprocess
 
-    asked = b"protocol=http\nhost=git.test:8080\n\n"
+    asked = b"protocol=https\nhost=git.test:8080\n\n"
     done = subprocess.run(["git", "credential", "fill"], input=asked, env=env, capture_output=True, check=True)
     assert b"username=anna\npassword=s3cret" in done.stdout
     subprocess.run(["git", "credential", "reject"], input=done.stdout, env=env, check=True)
     assert remotes.credentials() == {"git.test:8080": ("anna", "s3cret")}
     assert "s3cret" not in str(env)
+
+
+def test_no_password_goes_over_plain_http(root):
+    """Not even one that an earlier version kept for it."""
+    import subprocess
+
+    remotes.set_credentials("git.test", "anna", "s3cret")
+    with open(remotes.folder("credentials"), "a") as file:
+        file.write("http://anna:s3cret@git.test\n")
+    for asked in ("protocol=http\nhost=git.test\n\n", "protocol=http\nhost=git.test\nusername=protocol=https\n\n", "protocol=http\nhost=git.test\npath=x protocol=https\n\n"):
+        done = subprocess.run(["git", "credential", "fill"], input=asked.encode(), env=remotes.environment("blog"), capture_output=True)
+        assert done.returncode and b"s3cret" not in done.stdout
+    assert download._authorization("http://git.test/x") == {} and download._authorization("https://git.test/x")
+    remotes.set_credentials("other.test", "a", "b")
+    with open(remotes.folder("credentials")) as file:
+        assert all(line.startswith("https://") for line in file)
+    said = b"fatal: could not read Username for 'http://x': terminal prompts disabled"
+    assert "https only" in remotes.explained(git.said(said), said, "http://x/y.git")
 
 
 def test_an_apps_own_key_comes_before_that_of_all_and_no_other_is_offered(root):
@@ -93,12 +111,12 @@ def test_any_url_is_checked_with_an_error_of_ours(url):
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "169.254.169.254", "fe80::1%eth0", "0.0.0.0", "0.1.2.3", "::", "::ffff:127.0.0.1", "224.0.0.1", "fd00:ec2::254"])
 def test_addresses_of_our_own(address):
-    assert addresses.refused(address)
+    assert destinations.refused(address)
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "10.0.0.1", "192.168.1.1", "172.17.0.2", "2001:db8::1", "fd12::1"])
 def test_addresses_of_others(address):
-    assert not addresses.refused(address)
+    assert not destinations.refused(address)
 
 
 @pytest.mark.parametrize("text", ["", "-x", "a b", "h:0", "h:99999", "h:x", "a/b", "x\n", "[::1]"])
@@ -121,7 +139,7 @@ def test_a_fetch_that_fails_leaves_nothing(root, monkeypatch):
     folder = repository.create("blog")
     before = sorted(os.listdir(folder)), sorted(os.listdir(os.path.join(folder, "objects")))
     with pytest.raises(errors.MinipaasError, match='"main" cannot be fetched'):
-        repository.fetch_commit("blog", "http://127.0.0.1:9/x.git", "main")
+        repository.fetch_commit("blog", "http://127.0.0.1:9/x.git", "main", trusted=True)
     assert (sorted(os.listdir(folder)), sorted(os.listdir(os.path.join(folder, "objects")))) == before
 
 
@@ -134,5 +152,5 @@ def test_a_fetch_that_does_not_end_is_ended_with_all_its_processes(root, monkeyp
     with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and says nothing
         began = time.monotonic()
         with pytest.raises(errors.Unavailable, match="did not get it"):
-            repository.fetch_commit("blog", f"http://127.0.0.1:{server.getsockname()[1]}/x.git", "main")
+            repository.fetch_commit("blog", f"http://127.0.0.1:{server.getsockname()[1]}/x.git", "main", trusted=True)
     assert time.monotonic() - began < 10 and not [name for name in os.listdir(os.path.join(folder, "objects")) if name.startswith("tmp")]

@@ -125,7 +125,7 @@ def test_git_itself_fetches_no_local_file_and_runs_no_command(tmp_path):
     clone = cached_without_fetch(tmp_path)
     for url in (f"file://{paths.repository('blog')}", paths.repository("blog"), f"ext::touch {tmp_path}/run"):
         with pytest.raises(git.GitFailed, match="not allowed"):
-            submodules._fetch(clone, url, [url, "refs/heads/main"], remotes.environment("blog"))
+            submodules._fetch(clone, url, ["refs/heads/main"], remotes.environment("blog"))
     assert not (tmp_path / "run").exists()
 
 
