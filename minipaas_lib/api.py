@@ -47,6 +47,7 @@ _MODULES = {
     "Entry": ("pipeline.commits", "Entry"),
     "LogLine": ("bus.engines", "LogLine"),
     "Detached": ("bus.engines", "Detached"),
+    "Written": ("bus.engines", "Written"),
     "activate": ("vendor", "activate"),
     "end_with_key": ("admission", "end_with_key"),
     "store": ("store", "open_store"),

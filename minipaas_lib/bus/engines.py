@@ -22,10 +22,19 @@ class Detached(NamedTuple):
     ended: str  # UTC, ISO 8601; empty while it runs
 
 
+class Written(NamedTuple):
+    """What a process has written since it was started."""
+
+    files: tuple[str, ...]  # absolute paths in the files of its own that it added or changed
+    volumes: tuple[str, ...]  # where volumes without a name are, which go with it, and it wrote into
+
+
 class Scheduler(Protocol):
     """Runs processes. Every method raises errors.Unavailable when the engine does not answer.
 
     It may have a number `at_once`: how many calls of start() are worth making at the same time. Four where it has none.
+    It may have a method `written(process, timeout) -> Written`, which answers within about `timeout` seconds and tells
+    what it has found by then: data that goes with the process. Nothing is said of that where it has none.
     One whose processes have a node may have a method `node_name(node)`: what people call it. Its id where it has none.
     """
 

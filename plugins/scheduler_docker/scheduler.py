@@ -318,6 +318,20 @@ class DockerScheduler:
 
         yield from reading.changes(self.daemon)
 
+    def written(self, process: "api.Process", timeout: float) -> "api.Written":
+        """What the process has written, asked within about `timeout` seconds. Raises errors.Unavailable."""
+        import docker.errors
+
+        from plugins.scheduler_docker import written
+
+        answer = self._inspect(process)
+        if answer is None or self.published_at:
+            return api.Written((), ())
+        try:
+            return written.of(self.daemon, answer, timeout)
+        except docker.errors.APIError as error:
+            raise client.unavailable(client.explanation(error)) from None
+
     def inspect(self, process: "api.Process") -> dict:
         answer = self._inspect(process)
         if answer is None:

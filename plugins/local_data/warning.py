@@ -1,0 +1,81 @@
+"""Say once what a deploy takes away with the old processes, and how to save it."""
+
+import shlex
+import threading
+
+from minipaas_lib import api
+from plugins.local_data import paths
+
+PATIENCE = 2.0  # seconds that a deploy waits for the answer at the most
+_PROCESSES = 4  # that are asked: those of one type write the same files
+_SHOWN = 5  # places that are named
+_KEPT = 200  # places that are remembered
+
+
+def document(app: str) -> str:
+    return f"apps/{app}/local-data.toml"
+
+
+def warn(app, previous) -> None:
+    """Warn of data in files of the processes of `previous`, of what nobody was warned of before.
+
+    It never fails a deploy: what cannot be told in time is not told.
+    """
+    found: list[tuple[str, str]] = []
+    thread = threading.Thread(target=_look, args=(app, previous, found), daemon=True)
+    thread.start()
+    thread.join(PATIENCE)
+    places = list(dict.fromkeys(found))
+    try:
+        known = _known(app)
+        fresh = [(process, place) for process, place in places if place not in known]
+        if not fresh:
+            return
+        whole = sorted(known | {place for _, place in fresh})[-_KEPT:]
+        api.documents.write(api.store(), document(app.name), {"created": app.created, "warned": whole})
+    except api.errors.MinipaasError:
+        return
+    for line in lines(app.name, previous.name, fresh):
+        api.output.warn(line)
+
+
+def lines(app: str, release: str, found: list[tuple[str, str]]) -> list[str]:
+    """The warning for (process, place) pairs. Pure."""
+    one_each = list({place: (process, place) for process, place in reversed(found)}.values())[::-1]
+    shown = ", ".join(api.names.safe(place)[1:-1] for _, place in one_each[:_SHOWN])
+    more = f" and {len(one_each) - _SHOWN} more" if len(one_each) > _SHOWN else ""
+    said = [
+        f"{release} of {app} has written what looks like data into files of its own: {shown}{more}",
+        "each deploy and restart begins with the files of the image: these go when the old processes do. To save them, on the host, soon:",
+    ]
+    typable = [pair for pair in one_each[:_SHOWN] if pair[1].isprintable()]
+    said += [f"    docker cp {shlex.quote(f'{process}:{place}')} ." for process, place in typable]
+    return [*said, "keep data in a database or an object store outside the app. This is said once"]
+
+
+def _known(app) -> set[str]:
+    """The places that somebody was warned of. A clone has its original's documents, but not its files."""
+    try:
+        kept = dict(api.documents.read(api.store(), document(app.name)))
+    except api.errors.NotFound:
+        return set()
+    return set(map(str, kept.get("warned", []))) if kept.get("created") == app.created else set()
+
+
+def _look(app, previous, found: list[tuple[str, str]]) -> None:
+    """Ask the scheduler, where it can tell, of the first process of each type."""
+    try:
+        scheduler = api.scheduler()
+        written = getattr(scheduler, "written", None)
+        if written is None:
+            return
+        number = previous.processes or previous.number
+        mine = [process for process in scheduler.processes(app.name) if process.release == number and process.state == "running"]
+        first: dict = {}
+        for process in sorted(mine, key=lambda process: process.process_type != "web"):
+            first.setdefault(process.process_type, process)
+        for process in list(first.values())[:_PROCESSES]:
+            told = written(process, PATIENCE)
+            found += [(process.name, place) for place in paths.data(told.files, told.volumes)]
+    except Exception:  # noqa: BLE001 - a warning is worth no deploy
+        return
