@@ -35,9 +35,11 @@ class Follower:
         self._services = Parsed(_process)
         self._said: dict = {}
         self._renewed = -RENEW
+        self._platform_read = -RENEW
 
     def look(self) -> None:
         """Apply what has changed. Raises errors.Unavailable when the store or the router does not answer."""
+        self._follow_platform()
         documents = texts(self._store, routing.FOLDER)
         running = processes(self._store, self._services)
         self._told = frozenset(one.backend for one in running.values() if one.state == "running" and one.address)
@@ -56,6 +58,18 @@ class Follower:
     def candidates(self) -> "frozenset[api.Backend]":
         """All backends that requests may go to, if they can be reached."""
         return self._told | frozenset(self._known.values())
+
+    def _follow_platform(self) -> None:
+        """What is set for all apps, where the router knows of such things; read seldom, since it seldom changes."""
+        if self._clock() - self._platform_read < RENEW or not hasattr(self._router, "follow_platform"):
+            return
+        self._platform_read = self._clock()
+        try:
+            self._router.follow_platform(api.documents.read(self._store, "platform.toml"))
+        except (api.errors.NotFound, api.errors.InvalidFile):
+            pass  # nothing is set, or nobody can tell what
+        except (api.errors.BadConfig, api.errors.Unavailable) as error:
+            api.output.warn(f"what is set for all apps stays as it was: {error.message}")
 
     def _follow(self, path: str, text: str, running: dict[str, "api.Process"]) -> list[str]:
         """The processes that the route names; none where it cannot be read."""

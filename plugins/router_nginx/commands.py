@@ -7,37 +7,67 @@ import click
 from minipaas_lib import api
 from plugins.router_nginx import settings
 
-_PROPERTIES = "\b\nProperties (default):\n" + "\n".join(
-    f"  {name:<26}{about.help} ({about.default})" for name, about in settings.PROPERTIES.items()
-)
+
+def _listed(title: str, properties: dict) -> str:
+    rows = [f"  {name:<28}{about.help} ({about.default})" for name, about in properties.items()]
+    return "\n\n\b\n" + "\n".join([title, *rows])
 
 
 @api.commands.command("nginx:set")
-@api.commands.app_argument
+@api.commands.target_argument("Set it for all apps")
 @click.argument("property", metavar="<property>")
-@click.argument("value", metavar="[<value>]", required=False)
+@click.argument("words", nargs=-1, metavar="[<value>]")
 @api.commands.wait_option
-def nginx_set(app, property, value):
-    """Set an nginx property of an app; without a value, go back to the default."""
-    if property not in settings.PROPERTIES:
+def nginx_set(app, property, words):
+    """Set an nginx property of an app, or one that all apps share; without a value, go back to the default."""
+    value = " ".join(words)
+    known = settings.PROPERTIES if app else settings.EVERYWHERE
+    if value or property not in settings.EVERYWHERE:  # a former version let these in for an app: they can be cleared
+        settings.check_scope(property, value, app)
+    if property not in known and property not in settings.EVERYWHERE:
         settings.check(property, "")
     kept = settings.check(property, value) if value else ""
 
     def edit(document):
-        table = document.setdefault("nginx", {})
+        table = document.setdefault(settings.TABLE, {})
         if kept:
             table[property] = kept
         else:
             table.pop(property, None)
         if not table:
-            del document["nginx"]
+            del document[settings.TABLE]
 
-    now = kept or f"{settings.DEFAULTS[property]}, the default"
-    if api.change(app, f"nginx:set: {property} is {now}", edit) is None:  # else the release says it
-        api.output.step(f"{property} of {app} is {now}")
+    default = (settings.DEFAULTS | settings.EVERYWHERE_DEFAULTS)[property]
+    now = kept or f"{default}, the default"
+    if not app:
+        _set_everywhere(edit)
+    elif api.change(app, f"nginx:set: {property} is {now}", edit) is not None:
+        return  # the release says it
+    api.output.step(f"{property} of {app or 'all apps'} is {now}")
 
 
-nginx_set.help += "\n\n\b\ne.g.: nginx:set blog client-max-body-size 100m\n\n" + _PROPERTIES
+nginx_set.help += "\n\n\b\ne.g.: nginx:set blog client-max-body-size 100m\n      nginx:set --global underscores-in-headers on"
+nginx_set.help += _listed("Properties (default):", settings.PROPERTIES)
+nginx_set.help += _listed("Only with --global:", settings.EVERYWHERE)
+
+
+def _set_everywhere(edit) -> None:
+    """Note it, and have this host's nginx follow; what nginx does not take is not kept."""
+    from plugins.router_nginx.router import NginxRouter
+
+    former = dict(api.platform().get(settings.TABLE, {}))
+    platform = api.edit_platform(edit)
+
+    def back(document):
+        document.pop(settings.TABLE, None)
+        if former:
+            document[settings.TABLE] = former
+
+    try:
+        NginxRouter().follow_platform(platform)
+    except BaseException:
+        api.edit_platform(back)
+        raise
 
 
 @api.commands.command("nginx:show-config")
@@ -128,4 +158,11 @@ def _rows(app) -> dict:
     return {f"nginx-{name}": value for name, value in (settings.report(app) | paths).items()}
 
 
-nginx_report = api.commands.report_command("nginx", _rows, "Show the nginx properties of an app, or of all.")
+def _everywhere() -> dict:
+    found = settings.everywhere(settings.chosen_everywhere(api.platform()))
+    return {f"nginx-{name}": value for name, value in found.items()}
+
+
+nginx_report = api.commands.report_command(
+    "nginx", _rows, "Show the nginx properties of an app, or of all.", _everywhere
+)

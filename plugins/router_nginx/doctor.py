@@ -1,6 +1,7 @@
 """Look for what is broken in nginx, in the order in which a request meets it."""
 
 import os
+import time
 
 from minipaas_lib import api
 from plugins.router_nginx import files
@@ -11,12 +12,15 @@ _INSTALL = "as root: minipaas install"
 _BINARY = "/usr/sbin/nginx"
 _FILES_PER_APP = 2  # its two logs; nginx's master holds them open
 _FILES_BESIDE = 200
+_RECENT = 3600  # seconds
+CONNECTIONS = 8192  # of each worker, and the files that it may open: install.sh sets them
+OPEN_FILES = 20000
 
 
 def host_findings(host: nginx.Host) -> list["api.Finding"]:
     """The parts of nginx that all apps share. What is behind a broken part is not looked at."""
     findings = []
-    for look in (_binary, _include, _valid, _running, _open_files):
+    for look in (_binary, _include, _valid, _running, _connections, _open_files, _ran_out):
         findings.append(look(host))
         if not findings[-1].ok:
             break
@@ -74,6 +78,32 @@ def _running(host: nginx.Host) -> "api.Finding":
     if nginx.pid(host):
         return api.Finding("nginx: daemon", True, "it runs")
     return api.Finding("nginx: daemon", False, "it does not run", "as root: systemctl start nginx")
+
+
+def _connections(host: nginx.Host) -> "api.Finding":
+    """Debian's 768 for each worker, half-sent requests of one client take; an upgrade of nginx may bring them back."""
+    part, number = "nginx: connections", nginx.setting(host, "worker_connections")
+    if not number.isdecimal() or int(number) < CONNECTIONS:
+        return api.Finding(
+            part, False, f"{host.etc}/nginx.conf lets a worker have {number or 'an unknown number of'} connections, which one"
+            " client can use up", f"{_INSTALL}, or set worker_connections {CONNECTIONS} there",
+        )  # fmt: skip
+    limits = [nginx.file_limit(worker) for worker in nginx.workers(host)]
+    if any(0 < limit < int(number) for limit in limits):
+        return api.Finding(
+            part, False, f"a worker may have {number} connections and open {min(filter(None, limits))} files",
+            f"{_INSTALL}, or set worker_rlimit_nofile {OPEN_FILES} in {host.etc}/nginx.conf",
+        )  # fmt: skip
+    return api.Finding(part, True, f"each worker may have {number}")
+
+
+def _ran_out(host: nginx.Host) -> "api.Finding":
+    """Whether connections or files were all in use within the last hour, by nginx's own word."""
+    part, last = "nginx: load", nginx.last_exhaustion(host)
+    if last and time.time() - last[0] < _RECENT:
+        at = time.strftime("%H:%M:%S", time.localtime(last[0]))
+        return api.Finding(part, False, f"at {at} nginx had to refuse requests: {last[1]}", "look at who asks: nginx:access-logs")
+    return api.Finding(part, True, "it had no need to refuse a request within the last hour")
 
 
 def _open_files(host: nginx.Host) -> "api.Finding":

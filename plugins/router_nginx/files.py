@@ -57,6 +57,27 @@ def port_path(host: Host, port: int) -> str:
     return os.path.join(host.live, f"_port_{port}.conf")  # no app's name begins with _
 
 
+def everywhere_path(host: Host) -> str:
+    return os.path.join(host.place.folder, "everywhere.json")
+
+
+def everywhere_text(chosen: dict[str, str]) -> str:
+    import json
+
+    return json.dumps(chosen, indent=1, sort_keys=True) + "\n"
+
+
+def read_everywhere(host: Host) -> dict[str, str]:
+    """What was chosen for all apps, as this nginx has it; nothing where that cannot be read: defaults serve, too."""
+    import json
+
+    try:
+        found = json.loads(read(everywhere_path(host)) or "{}")
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def apps(host: Host) -> list[str]:
     """The apps that have a file, sorted."""
     try:

@@ -46,4 +46,6 @@ def app_destroyed(app):
 def installed():
     from plugins.router_nginx.router import NginxRouter
 
-    NginxRouter().install()
+    router = NginxRouter()
+    router.install()
+    router.follow_platform(api.platform())

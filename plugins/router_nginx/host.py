@@ -12,6 +12,11 @@ from plugins.router_nginx.render import GENERATION, PROOF_DOMAIN, Place
 
 _BINARY = "/usr/sbin/nginx"
 _LOG_READERS = "adm"
+_LOG_END = 256 * 1024  # bytes
+_EXHAUSTION = (
+    r"^([0-9/]{10} [0-9:]{8}) \[[a-z]+\] [0-9#]+: (?:\*[0-9]+ )?"
+    r"([0-9]{1,9} worker_connections are not enough|accept4?\(\) failed \(24: Too many open files\))"
+)
 _SETTING = r"^[ \t]*{name}[ \t]+([^;\s]+)"
 
 
@@ -164,8 +169,31 @@ def wait_for_proof(host: Host, app: str, wanted: str, former: set[int], seconds:
 
 def open_file_limit(host: Host) -> int:
     """How many files nginx's master may have open; 0 where that cannot be told."""
+    return file_limit(pid(host))
+
+
+def last_exhaustion(host: Host) -> tuple[float, str] | None:
+    """When nginx last complained in its error log that connections or files had run out, and its words.
+
+    In seconds since 1970. None where it did not within what the log's end tells, or the log cannot be read.
+    """
     try:
-        with open(f"/proc/{pid(host)}/limits", encoding="ascii") as file:
+        with open(_error_log(host), "rb") as file:
+            file.seek(max(0, os.path.getsize(_error_log(host)) - _LOG_END))
+            text = file.read(_LOG_END).decode(errors="replace")
+    except OSError:
+        return None
+    found = re.findall(_EXHAUSTION, text, re.MULTILINE)
+    try:
+        return (time.mktime(time.strptime(found[-1][0], "%Y/%m/%d %H:%M:%S")), found[-1][1]) if found else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def file_limit(process: int) -> int:
+    """How many files a process may have open; 0 where that cannot be told."""
+    try:
+        with open(f"/proc/{process}/limits", encoding="ascii") as file:
             found = re.search(r"^Max open files +(\d+)", file.read(), re.MULTILINE)
     except OSError:
         return 0

@@ -14,6 +14,7 @@ _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
 _HEAD = "# minipaas app={app} generation={generation} ports={ports}\n"
 HEADER_FILES = {False: "headers.conf", True: "headers-trusted.conf"}
+SERVER_FILE = "server.conf"
 NO_FOLDER = "/nonexistent/minipaas"  # never made
 _NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, ports:set\n\n"
 
@@ -80,12 +81,20 @@ def _with_ours(directive: syntax.Directive, values: dict) -> syntax.Directive:
         _made("return", "404", "$minipaas_page"),
     )
     ours = [
+        _made("include", values["server_file"]),
         *(_made(*line.split()) for line in values["real_address"]),
         _made("root", NO_FOLDER),
         _made("error_log", values["error_log"]),
         _made("location", "^~", "/.minipaas-pages/", block=page),
     ]
-    if all(inner.name != "access_log" for inner in directive.block):
+    named = {inner.name for inner in directive.block}
+    for name, value in (
+        ("reset_timedout_connection", "on"),
+        ("proxy_max_temp_file_size", values["settings"]["proxy-max-temp-file-size"]),
+    ):
+        if name not in named:
+            ours.append(_made(name, value))
+    if "access_log" not in named:
         ours.append(_made("access_log", values["access_log"], "minipaas"))
     block = _with_headers(directive.block, values, True)
     return directive._replace(block=(*ours, *block, *_error_pages(directive.block)))
@@ -142,6 +151,7 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
     hash_sizes = [f"{name} {size}" for name, size in sizes.items() if name not in set_elsewhere]
     values = {
         "addresses": place.listens(place.port),
+        "server_file": f"{place.folder}/{SERVER_FILE}",
         "foreign": headers.FOREIGN,
         "variable": headers.variable,
         "pages": {status: page(status) for status in pages.PAGES},
@@ -153,17 +163,20 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
 
 def port_file(port: int, place: Place) -> str:
     """The file that answers unknown hosts on a further port."""
-    return _jinja("port.conf.j2", {"port": port, "addresses": place.listens(port)})
+    values = {"port": port, "addresses": place.listens(port), "server_file": f"{place.folder}/{SERVER_FILE}"}
+    return _jinja("port.conf.j2", values)
 
 
-def header_files(underscores: bool) -> dict[str, str]:
-    """The files of foreign headers, by name: one for apps that believe no proxy, one for those that do.
+def shared_files(everywhere: dict[str, str]) -> dict[str, str]:
+    """The files that servers include, by name: what holds for all of them, and the foreign headers of requests.
 
-    underscores: whether nginx lets headers with `_` in their names through.
+    everywhere: the properties of this nginx, see settings.everywhere(). Of the files of headers one is for apps that
+    believe no proxy, one for those that do.
     """
     values = {"foreign": headers.FOREIGN, "variable": headers.variable}
-    values["look_alikes"] = headers.look_alikes() if underscores else []
-    return {name: _jinja("headers.conf.j2", values | {"trusted": trusted}) for trusted, name in HEADER_FILES.items()}
+    values["look_alikes"] = headers.look_alikes() if everywhere["underscores-in-headers"] == "on" else []
+    made = {name: _jinja("headers.conf.j2", values | {"trusted": trusted}) for trusted, name in HEADER_FILES.items()}
+    return made | {SERVER_FILE: _jinja("server.conf.j2", {"everywhere": everywhere})}
 
 
 def page(status: int) -> str:
@@ -248,6 +261,7 @@ def _values(route: "api.Route", place: Place) -> dict:
         "websocket_timeout": settings.websocket_timeout(chosen),
         "request_headers": headers.of_requests(trusted),
         "foreign_headers": f"{place.folder}/{HEADER_FILES[trusted]}",
+        "server_file": f"{place.folder}/{SERVER_FILE}",
         "real_address": real_address,
         "proxies": proxies,
         "trusted_variable": trusted_variable,

@@ -6,7 +6,7 @@ import re
 import time
 
 from minipaas_lib import api
-from plugins.router_nginx import files, render
+from plugins.router_nginx import files, render, settings
 from plugins.router_nginx import host as nginx
 
 _PATIENCE = 60.0  # seconds that one change waits for another's
@@ -90,11 +90,31 @@ class NginxRouter:
             if not os.path.isdir(folder):
                 os.makedirs(folder)
                 os.chmod(folder, 0o755)
-        wanted = render.header_files(False) | {"main.conf": self.main_file(self.host.live)}
-        for name, content in wanted.items():
-            path = os.path.join(self.host.place.folder, name)
+        for path, content in self._shared_files(files.read_everywhere(self.host)).items():
             if files.read(path) != content:
                 files.write(path, content, 0o644)
+
+    def follow_platform(self, platform: dict) -> None:
+        """Have nginx follow what the platform's document says for all apps, and remember it beside its files.
+
+        A node's nginx starts with what is remembered. Raises errors.BadConfig, errors.Unavailable; all is as before then.
+        """
+        chosen = settings.chosen_everywhere(platform)
+        settings.everywhere(chosen)
+        if chosen == files.read_everywhere(self.host):
+            return
+        with self._lock():
+            changes = {files.everywhere_path(self.host): files.everywhere_text(chosen)} | self._shared_files(chosen)
+            changes = {path: text for path, text in changes.items() if files.read(path) != text}
+            if nginx.pid(self.host):
+                self._take_up(changes, "", "")
+            else:
+                self._write(changes)
+
+    def _shared_files(self, chosen: dict[str, str]) -> dict[str, str]:
+        """The files that all apps share, by path; main.conf last, since it needs the others."""
+        shared = render.shared_files(settings.everywhere(chosen)) | {"main.conf": self.main_file(self.host.live)}
+        return {os.path.join(self.host.place.folder, name): text for name, text in shared.items()}
 
     def main_file(self, live: str) -> str:
         return render.main_file(self.host.place, live, self._set_elsewhere())
@@ -197,7 +217,10 @@ class NginxRouter:
             ) from None
 
     def _take_up(self, changes: dict[str, str | None], app: str, proof: str) -> None:
-        """Write the changes, reload and prove; or put everything back as it was and raise."""
+        """Write the changes, reload and prove; or put everything back as it was and raise.
+
+        app: whose route changes; empty where it is what all apps share.
+        """
         former = {path: files.read(path) for path in changes}
         workers, position = nginx.workers(self.host), nginx.error_position(self.host)
         try:
@@ -210,7 +233,8 @@ class NginxRouter:
         if said:
             self._put_back(former)
             raise api.errors.Unavailable(
-                f"nginx did not take up the route of {app}: {self._named(said)}", self.advice(said)
+                f"nginx did not take up {f'the route of {app}' if app else 'what is set for all apps'}: {self._named(said)}",
+                self.advice(said),
             )
 
     def _write(self, changes: dict[str, str | None]) -> None:
@@ -221,7 +245,7 @@ class NginxRouter:
                 if text is None:
                     files.remove(path)
                 else:
-                    files.write(path, text)
+                    files.write(path, text, self._mode(path))
                 done[path] = former
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -240,7 +264,10 @@ class NginxRouter:
             if text is None:
                 files.remove(path)
             else:
-                files.write(path, text)
+                files.write(path, text, self._mode(path))
+
+    def _mode(self, path: str) -> int:
+        return 0o600 if os.path.dirname(path) == self.host.live else 0o644
 
     def _sweep(self, app: str, ports: set[int]) -> None:
         """Remove what a killed command left between two files: half-written ones, and those of ports that no app has.

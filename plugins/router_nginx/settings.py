@@ -1,10 +1,11 @@
-"""What `nginx:set` can set for an app: each property, its default and what its value may look like."""
+"""What `nginx:set` can set, for an app or for all: each property, its default and what its value may look like."""
 
 import re
 from typing import NamedTuple
 
 from minipaas_lib import api
 
+TABLE = "nginx"  # of an app's document, and of the platform's
 _SIZE = "(0|[1-9][0-9]{0,5}[km]?|[1-9][0-9]{0,2}g)"
 _BUFFER = "([4-9]|[1-9][0-9]|[1-4][0-9]{2}|50[0-9]|51[0-2])k"
 _TIME = "[1-9][0-9]{0,4}(ms|s|m|h)?"
@@ -23,7 +24,6 @@ class Property(NamedTuple):
 PROPERTIES = {
     "access-log": Property("on", _SWITCH, "off", "Whether requests are logged"),
     "client-body-timeout": Property("60s", _TIME, "60s", "The longest pause of a client that sends a body"),
-    "client-header-timeout": Property("60s", _TIME, "60s", "How long a client may take to send its headers"),
     "client-max-body-size": Property("10m", _SIZE, "100m", "The largest request body; 0 for no limit"),
     "custom-template": Property("off", _SWITCH, "on", "Whether nginx.conf.j2 of the repository is used"),
     "gzip": Property("on", _SWITCH, "off", "Whether text is compressed"),
@@ -32,6 +32,9 @@ PROPERTIES = {
     "proxy-buffer-size": Property("8k", _BUFFER, "16k", "For the headers of an answer; raise it for large cookies"),
     "proxy-buffering": Property("on", _SWITCH, "off", "Whether answers are buffered; off for streams"),
     "proxy-connect-timeout": Property("5s", _TIME, "5s", "How long a process may take to accept a connection"),
+    "proxy-max-temp-file-size": Property(
+        "8m", "0|[1-9][0-9]{0,3}m|[1-9]g", "100m", "What of an answer waits on disk for a client that reads slowly"
+    ),
     "proxy-read-timeout": Property("60s", _TIME, "120s", "The longest pause of the app that sends an answer"),
     "proxy-request-buffering": Property("on", _SWITCH, "off", "Whether a body is read whole before the app gets it"),
     "proxy-send-timeout": Property("60s", _TIME, "120s", "The longest pause of the app that reads a request"),
@@ -42,19 +45,40 @@ PROPERTIES = {
     ),
     "websocket-timeout": Property("1h", _TIME, "24h", "How long an upgraded connection may be idle"),
 }  # fmt: skip
+# nginx reads these before it knows which app a request is for, so they are those of all apps.
+EVERYWHERE = {
+    "client-header-timeout": Property("20s", _TIME, "60s", "How long a client may take to send all its headers"),
+    "large-client-header-buffers": Property(
+        "4 8k", "[1-8] ([1-9]|[1-5][0-9]|6[0-4])k", "4 32k", "How many lines of headers of which size are taken"
+    ),
+    "underscores-in-headers": Property("off", _SWITCH, "on", "Whether headers with _ in their names are passed on"),
+}
 EVERYBODY = ("0.0.0.0/0", "::/0")
 _NETWORKS = 64
 _MILLISECONDS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000}
 
 DEFAULTS = {name: about.default for name, about in PROPERTIES.items()}
+EVERYWHERE_DEFAULTS = {name: about.default for name, about in EVERYWHERE.items()}
+
+
+def check_scope(name: str, value: str, app: str | None) -> None:
+    """Raises errors.UsageError where a property cannot be set for an app, or (app is None) for all of them."""
+    value = f" {value}" if value else ""
+    if app is None and name in PROPERTIES:
+        raise api.errors.UsageError(f"{name} is a property of each app", f"nginx:set <app> {name}{value}")
+    if app is not None and name in EVERYWHERE:
+        raise api.errors.UsageError(
+            f"nginx reads {name} before it knows which app a request is for, so all apps have the same",
+            f"nginx:set --global {name}{value}",
+        )
 
 
 def check(name: str, value: str) -> str:
     """The value as it is kept. Raises errors.UsageError for an unknown property or a value it cannot have."""
-    about = PROPERTIES.get(name)
+    about = (PROPERTIES | EVERYWHERE).get(name)
     if about is None:
         raise api.errors.UsageError(
-            f"there is no nginx property {api.names.safe(name)}", "one of: " + " ".join(sorted(PROPERTIES))
+            f"there is no nginx property {api.names.safe(name)}", "one of: " + " ".join(sorted(PROPERTIES | EVERYWHERE))
         )
     kept = value.lower()
     if about.pattern.startswith(_SWITCH):
@@ -98,23 +122,42 @@ def _milliseconds(time: str) -> int:
 
 
 def complete(chosen: dict) -> dict[str, str]:
-    """All properties with the values of an app. Raises errors.BadConfig where one is not what `check` lets in."""
+    """All properties with the values of an app. Raises errors.BadConfig where one is not what `check` lets in.
+
+    What former versions let in for an app, without effect, is passed over.
+    """
+    chosen = {name: value for name, value in chosen.items() if name not in EVERYWHERE}
+    return DEFAULTS | _checked(chosen, "<app>")
+
+
+def everywhere(chosen: dict) -> dict[str, str]:
+    """All properties that all apps share, with the values chosen for this platform. Raises errors.BadConfig."""
+    return EVERYWHERE_DEFAULTS | _checked(chosen, "--global")
+
+
+def _checked(chosen: dict, target: str) -> dict[str, str]:
+    known = EVERYWHERE if target == "--global" else PROPERTIES
     for name, value in chosen.items():
         try:
-            valid = isinstance(value, str) and check(name, value) == value
+            valid = name in known and isinstance(value, str) and check(name, value) == value
         except api.errors.UsageError:
             valid = False
         if not valid:
             raise api.errors.BadConfig(
                 f"the nginx property {api.names.safe(str(name))} cannot be {api.names.safe(str(value))}",
-                "clear it with: nginx:set <app> <property>",
+                f"clear it with: nginx:set {target} <property>",
             )
-    return DEFAULTS | chosen
+    return chosen
 
 
 def chosen(app: "api.App") -> dict[str, str]:
     """The properties that somebody set for an app."""
-    return {name: str(value) for name, value in app.table("nginx").items()}
+    return {name: str(value) for name, value in app.table(TABLE).items() if name not in EVERYWHERE}
+
+
+def chosen_everywhere(platform: dict) -> dict[str, str]:
+    """The properties that somebody set for all apps, of the platform's document."""
+    return {name: str(value) for name, value in platform.get(TABLE, {}).items()}
 
 
 def report(app: "api.App") -> dict[str, str]:

@@ -32,7 +32,10 @@ worker_processes 2;
 pid {folder}/nginx.pid;
 error_log {folder}/logs/error.log;
 worker_shutdown_timeout 1h;
-events {{ worker_connections 768; }}
+events {{
+    worker_connections 8192;
+}}
+worker_rlimit_nofile 20000;
 http {{
     access_log {folder}/logs/access.log;
     gzip on;
@@ -347,6 +350,37 @@ def test_what_nginx_refuses_has_a_page_of_ours(app, host):
         answer = raw(app.port, (request + "\r\n").encode())
         assert answer.startswith("HTTP/1.1 " + status) and words in answer, (request[:40], answer[:300])
         assert "text/html" in answer and "<center>nginx" not in answer
+
+
+def test_what_all_apps_share_holds_for_each_at_once(app):
+    app.router.apply(app.route())
+    host, large = "Host: blog.example.org", "X-Large: " + "x" * 20000
+    assert "x_team" not in sent(app, host, "X_Team: blue")
+    app.router.follow_platform({"nginx": {"underscores-in-headers": "on", "large-client-header-buffers": "4 32k"}})
+    for lines in ((host, "X_Team: blue", large), ("X_Team: blue", large, host)):
+        got = sent(app, *lines, "X_Forwarded_For: evil", "X-Forwarded_Proto: evil", "Content_Length: 7")
+        assert got["x_team"] == "blue" and len(got["x-large"]) == 20000
+        assert "evil" not in str(got) and "content_length" not in got
+    app.router.follow_platform({"nginx": {"client-header-timeout": "200ms"}})
+    assert "x_team" not in sent(app, host, "X_Team: blue")
+    for first in (b"GET / HT", b"GET / HTTP/1.1\r\nHost: blog.example.org\r\nX-Half: "):
+        with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
+            connection.sendall(first)
+            with pytest.raises(ConnectionResetError):  # no memory is kept for what it may still read
+                assert connection.recv(100)
+                connection.recv(100)
+    app.router.install()  # as a node's router does: from what is remembered
+    assert "client_header_timeout 200ms;" in files.read(f"{app.host.place.folder}/server.conf")
+
+
+def test_what_nginx_does_not_take_for_all_apps_changes_nothing(app):
+    app.router.apply(app.route())
+    app.write(f"{app.folder}/etc/sites-enabled/mine", "server { nonsense; }\n")
+    with pytest.raises(api.errors.Unavailable, match="did not take up what is set for all apps"):
+        app.router.follow_platform({"nginx": {"client-header-timeout": "5s"}})
+    assert files.read_everywhere(app.host) == {}
+    assert "client_header_timeout 20s;" in files.read(f"{app.host.place.folder}/server.conf")
+    assert app.get("blog.example.org")[0] == 200
 
 
 def test_an_app_that_is_slow_gets_the_504_page(app):
@@ -665,6 +699,23 @@ def test_doctor_names_the_first_broken_link_and_the_fix(app):
     app.start()
     os.unlink(app.host.include)
     assert first_bad().part == "nginx: include"
+
+
+def test_doctor_says_when_connections_are_few_or_ran_out(app):
+    from plugins.router_nginx import doctor
+
+    def look(part):
+        return {finding.part: finding for finding in doctor.host_findings(app.host)}[part]
+
+    whole = files.read(app.conf)
+    app.write(app.conf, whole.replace("worker_connections 8192", "worker_connections 768"))
+    few = look("nginx: connections")
+    assert not few.ok and "have 768 connections" in few.said and "minipaas install" in few.fix
+    app.write(app.conf, whole)
+    assert look("nginx: connections").ok and look("nginx: load").ok
+    with open(f"{app.folder}/logs/error.log", "a", encoding="utf-8") as log:
+        log.write(time.strftime("%Y/%m/%d %H:%M:%S") + " [alert] 1#1: 8192 worker_connections are not enough\n")
+    assert not look("nginx: load").ok and "8192 worker_connections are not enough" in look("nginx: load").said
 
 
 def test_five_hundred_apps_change_one_file_and_cost_little_more(app):

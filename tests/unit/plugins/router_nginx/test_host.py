@@ -2,8 +2,11 @@
 
 import os
 import resource
+import time
 
-from plugins.router_nginx import host
+import pytest
+
+from plugins.router_nginx import host, render
 
 
 def test_logs_that_nginx_makes_can_be_read_by_the_group_alone(tmp_path, monkeypatch):
@@ -34,3 +37,24 @@ def test_nginx_may_open_more_files_than_we_and_we_no_more_than_before(tmp_path, 
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, former)
     assert (tmp_path / "limit").read_text().strip() in (str(former[1]), "unlimited")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("2026/11/30 10:20:30 [alert] 12#12: 768 worker_connections are not enough", "768 worker_connections are not enough"),
+        ("2026/11/30 10:20:30 [alert] 12#12: *7 8192 worker_connections are not enough while connecting to upstream, client: x",
+         "8192 worker_connections are not enough"),
+        ("2026/11/30 10:20:30 [crit] 12#12: accept4() failed (24: Too many open files)",
+         "accept4() failed (24: Too many open files)"),
+        ('2026/11/30 10:20:30 [error] 12#12: *7 open() "/x worker_connections are not enough" failed', ""),
+        ("9999/99/99 99:99:99 [alert] 12#12: 768 worker_connections are not enough", ""),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_when_connections_ran_out_is_read_from_the_log(tmp_path, line, words):
+    (tmp_path / "error.log").write_text("2026/11/30 09:00:00 [notice] 12#12: signal\n" + line + "\nno line at all\n")
+    here = host.Host(render.Place(folder=str(tmp_path), logs=str(tmp_path)), etc=str(tmp_path))
+    last = host.last_exhaustion(here)
+    assert (last[1] if last else "") == words
+    assert last is None or last[0] == time.mktime((2026, 11, 30, 10, 20, 30, 0, 0, -1))

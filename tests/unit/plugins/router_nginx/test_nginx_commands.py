@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from minipaas_lib import api
-from plugins.router_nginx import hooks, host
+from plugins.router_nginx import hooks, host, router
 
 
 @pytest.fixture
@@ -33,6 +33,48 @@ def test_what_is_set_is_said_once(blog, fake):
     fake.deploy("blog")
     said = blog("nginx:set", "blog", "gzip")
     assert said.err.count("gzip") == 1 and "nginx:set: gzip is on, the default" in said.err
+
+
+@pytest.fixture
+def nginx(blog, monkeypatch):
+    """What an nginx that takes everything, or refuses it, was last told to follow."""
+    told = []
+    monkeypatch.setattr(router.NginxRouter, "follow_platform", lambda self, platform: told.append(dict(platform.get("nginx", {}))))
+    return told
+
+
+def test_what_all_apps_share_is_set_for_all(blog, nginx):
+    blog.ok("nginx:set", "--global", "underscores-in-headers", "yes")
+    blog.ok("nginx:set", "--global", "large-client-header-buffers", "8", "32K")
+    assert api.platform()["nginx"] == nginx[-1] == {"underscores-in-headers": "on", "large-client-header-buffers": "8 32k"}
+    report = json.loads(blog.ok("nginx:report", "--global", "--format", "json"))["--global"]
+    assert report["nginx-large-client-header-buffers"] == "8 32k" and report["nginx-client-header-timeout"] == "20s"
+    blog.ok("nginx:set", "--global", "underscores-in-headers")
+    blog.ok("nginx:set", "--global", "large-client-header-buffers")
+    assert "nginx" not in api.platform() and nginx[-1] == {}
+
+
+def test_what_nginx_does_not_take_is_not_kept(blog, nginx, monkeypatch):
+    blog.ok("nginx:set", "--global", "client-header-timeout", "30s")
+
+    def refuse(self, platform):
+        raise api.errors.Unavailable("nginx did not take it")
+
+    monkeypatch.setattr(router.NginxRouter, "follow_platform", refuse)
+    assert "did not take it" in blog.refused("nginx:set", "--global", "client-header-timeout", "40s")
+    assert api.platform()["nginx"] == {"client-header-timeout": "30s"}
+
+
+def test_what_nginx_reads_before_it_knows_the_app_is_refused_for_one(blog):
+    said = blog.refused("nginx:set", "blog", "client-header-timeout", "5s")
+    assert "before it knows which app" in said and "nginx:set --global client-header-timeout 5s" in said
+    said = blog.refused("nginx:set", "--global", "gzip", "off")
+    assert "is a property of each app" in said and "nginx:set <app> gzip off" in said
+    api.edit_app("blog", lambda document: document.update(nginx={"client-header-timeout": "5s"}))
+    assert api.routing(api.app("blog"), "")["settings"] == {}
+    assert "client-header-timeout" not in blog.ok("nginx:report", "blog")
+    blog.ok("nginx:set", "blog", "client-header-timeout")
+    assert "nginx" not in api.app("blog").document
 
 
 def test_report(blog):
@@ -94,11 +136,22 @@ def test_a_log_that_is_followed_ends_with_its_reader(blog, tmp_path):
 
 
 def test_installed_writes_main_conf_once(world):
-    path = os.path.join(world.root, "nginx", "main.conf")
+    folder = os.path.join(world.root, "nginx")
     hooks.installed()
-    first = os.stat(path).st_mtime_ns
+    first = {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder) if entry.name.endswith(".conf")}
+    assert sorted(first) == ["headers-trusted.conf", "headers.conf", "main.conf", "server.conf"]
     hooks.installed()
-    assert os.stat(path).st_mtime_ns == first
+    assert {entry.name: entry.stat().st_mtime_ns for entry in os.scandir(folder) if entry.name in first} == first
+
+
+def test_installed_takes_up_what_the_platform_says(world, monkeypatch):
+    monkeypatch.setattr(host, "pid", lambda here: 0)
+    hooks.installed()
+    api.edit_platform(lambda document: document.update(nginx={"client-header-timeout": "7s"}))
+    hooks.installed()
+    with open(os.path.join(world.root, "nginx", "server.conf"), encoding="utf-8") as file:
+        assert "client_header_timeout 7s;" in file.read()
+    assert router.files.read_everywhere(host.this_host()) == {"client-header-timeout": "7s"}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api
-from plugins.router_nginx import files, headers, pages, render, router, syntax
+from plugins.router_nginx import files, headers, pages, render, router, settings, syntax
 
 PLACE = render.Place(folder="/var/lib/minipaas/nginx", logs="/var/log/nginx")
 ROUTE = api.Route(
@@ -65,7 +65,7 @@ def test_requests_are_proxied_with_our_headers_in_http_1_1():
     assert sent["X-Forwarded-For"] == "$remote_addr"
     assert sent["Connection"] == "$minipaas_connection"
     assert sent["Proxy"] == ""
-    assert find(tree(ROUTE), "server", "include") == [("/var/lib/minipaas/nginx/headers.conf",)]
+    assert find(tree(ROUTE), "server", "include") == [(f"{PLACE.folder}/{name}.conf",) for name in ("server", "headers")]
     assert find(tree(ROUTE), "server", "proxy_http_version") == [("1.1",)]
     assert find(tree(ROUTE), "server", "location", "proxy_pass") == [("http://minipaas_blog_5000",)] * 2
 
@@ -76,7 +76,7 @@ def test_requests_are_proxied_with_our_headers_in_http_1_1():
 def test_a_proxy_is_believed_if_it_is_one_of_those_named(value, recursive, networks):
     made = tree(changed(app="my-blog", settings={"trusted-proxy": value}))
     assert dict(find(made, "server", "proxy_set_header"))["X-Forwarded-For"] == "$minipaas_forwarded_for"
-    assert find(made, "server", "include") == [("/var/lib/minipaas/nginx/headers-trusted.conf",)]
+    assert (f"{PLACE.folder}/headers-trusted.conf",) in find(made, "server", "include")
     assert [words[0] for words in find(made, "server", "set_real_ip_from")] == networks
     assert find(made, "server", "real_ip_recursive") == [(recursive,)]
     geo = [one for one in made if one.name == "geo"]
@@ -88,6 +88,19 @@ def test_a_proxy_is_believed_if_it_is_one_of_those_named(value, recursive, netwo
         assert [inner.name for inner in geo[0].block] == ["default", *networks]
 
 
+def test_what_nginx_reads_before_it_knows_the_host_is_in_every_server():
+    chosen = {"client-header-timeout": "5s", "large-client-header-buffers": "8 32k", "underscores-in-headers": "on"}
+    text = render.shared_files(settings.everywhere(chosen))["server.conf"]
+    assert [(one.name, *one.arguments) for one in syntax.parse(text)] == [
+        ("client_header_timeout", "5s"), ("large_client_header_buffers", "8", "32k"), ("underscores_in_headers", "on"),
+    ]  # fmt: skip
+    for made in (render.app_file(ROUTE, PLACE), render.main_file(PLACE, "/x/live", set()), render.port_file(8080, PLACE)):
+        server = next(one for one in syntax.parse(made) if one.name == "server")
+        assert (f"{PLACE.folder}/server.conf",) in find([server], "server", "include")
+        assert find([server], "server", "reset_timedout_connection") == [("on",)]
+        assert "client_header_timeout" not in made
+
+
 def test_the_docs_name_every_header_that_is_dropped():
     with open(os.path.join(os.path.dirname(__file__), "../../../../docs/operations.md"), encoding="utf-8") as file:
         text = file.read()
@@ -95,14 +108,16 @@ def test_the_docs_name_every_header_that_is_dropped():
 
 
 def test_what_others_say_of_a_request_is_dropped_or_told():
-    files_ = render.header_files(False)
-    dropped, told = (dict(find(syntax.parse(text), "proxy_set_header")) for text in files_.values())
+    files_ = render.shared_files(settings.everywhere({}))
+    names = ("headers.conf", "headers-trusted.conf")
+    dropped, told = (dict(find(syntax.parse(files_[name]), "proxy_set_header")) for name in names)
     assert list(dropped) == list(told) == list(headers.FOREIGN) and set(dropped.values()) == {""}
     assert told["X-Forwarded-Ssl"] == "$minipaas_told_x_forwarded_ssl"
     main = render.main_file(PLACE, "/x/live", set())
     for name in headers.FOREIGN:
         assert f"map $minipaas_trusted {headers.variable(name)} " in main
-    with_underscores = dict(find(syntax.parse(render.header_files(True)["headers-trusted.conf"]), "proxy_set_header"))
+    through = render.shared_files(settings.everywhere({"underscores-in-headers": "on"}))
+    with_underscores = dict(find(syntax.parse(through["headers-trusted.conf"]), "proxy_set_header"))
     for name in ("X_Forwarded_For", "X-Forwarded_For", "X_Real_IP", "Content_Length", "X_Forwarded_Preferred-Username"):
         assert with_underscores[name] == ""
     assert len({name.lower() for name in with_underscores}) == len(with_underscores)

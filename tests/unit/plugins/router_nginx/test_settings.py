@@ -10,9 +10,9 @@ from minipaas_lib import api
 from plugins.router_nginx import settings
 
 
-@pytest.mark.parametrize("name", settings.PROPERTIES)
+@pytest.mark.parametrize("name", settings.PROPERTIES | settings.EVERYWHERE)
 def test_the_default_and_the_example_are_values(name):
-    about = settings.PROPERTIES[name]
+    about = (settings.PROPERTIES | settings.EVERYWHERE)[name]
     assert settings.check(name, about.default) == about.default
     assert settings.check(name, about.example) == about.example
 
@@ -32,6 +32,8 @@ def test_the_default_and_the_example_are_values(name):
         ("trusted-proxy", "192.0.2.7, 10.1.2.3/8 192.0.2.7/32", "10.0.0.0/8,192.0.2.7"),
         ("trusted-proxy", "2001:DB8::1,2001:db8::/32", "2001:db8::/32,2001:db8::1"),
         ("websocket-timeout", "24h", "24h"),
+        ("large-client-header-buffers", "8 64K", "8 64k"),
+        ("underscores-in-headers", "yes", "on"),
     ],
 )
 def test_values_are_kept_in_one_form(name, typed, kept):
@@ -62,12 +64,17 @@ def test_values_are_kept_in_one_form(name, typed, kept):
         ("trusted-proxy", ","),
         ("trusted-proxy", ",".join(f"10.0.0.{number}" for number in range(65))),
         ("trusted-proxy", "unix:"),
+        ("proxy-max-temp-file-size", "1k"),
+        ("large-client-header-buffers", "9 8k"),
+        ("large-client-header-buffers", "4 65k"),
+        ("large-client-header-buffers", "4  8k"),
+        ("large-client-header-buffers", "8k"),
     ],
 )
 def test_other_values_are_refused_with_an_example(name, value):
     with pytest.raises(api.errors.UsageError) as caught:
         settings.check(name, value)
-    assert settings.PROPERTIES[name].example in caught.value.hint
+    assert (settings.PROPERTIES | settings.EVERYWHERE)[name].example in caught.value.hint
 
 
 def test_an_unknown_property_is_answered_with_those_there_are():
@@ -107,3 +114,10 @@ def test_stored_values_are_checked_again():
     for bad in ({"gzip": "on; root /"}, {"nope": "1"}, {"gzip": 1}, {"gzip": "TRUE"}):
         with pytest.raises(api.errors.BadConfig):
             settings.complete(bad)
+    for bad in ({"gzip": "off"}, {"nope": "1"}, {"underscores-in-headers": "maybe"}, {"client-header-timeout": 5}):
+        with pytest.raises(api.errors.BadConfig):
+            settings.everywhere(bad)
+
+
+def test_what_was_set_for_an_app_without_effect_is_passed_over():
+    assert settings.complete({"client-header-timeout": "5s", "gzip": "off"}) == settings.DEFAULTS | {"gzip": "off"}

@@ -44,7 +44,8 @@ def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
     assert "access_log /var/log/nginx/blog-access.log minipaas;" in made
     assert "error_log /var/log/nginx/blog-error.log;" in made
     assert "return 404 $minipaas_page;" in made and "error_page 400 413" in made
-    assert "root /nonexistent/minipaas;" in made
+    assert "root /nonexistent/minipaas;" in made and "include /var/lib/minipaas/nginx/server.conf;" in made
+    assert "proxy_max_temp_file_size 8m;" in made
     assert "server_name blog.route.minipaas.invalid;" in made
 
 
@@ -64,7 +65,7 @@ def test_what_a_template_does_not_say_of_a_request_we_do():
     assert sent(("/own",))["host"] == "example.org" and sent(("/own",))["x-team"] == "blue"
     assert sent(("/own",))["x-forwarded-for"] == "$remote_addr" and sent(("/",)) == {}
     for place in ((), ("/own",)):
-        assert [one.arguments for one in by_place[place] if one.name == "include"] == [(f"{PLACE.folder}/headers.conf",)]
+        assert (f"{PLACE.folder}/headers.conf",) in [one.arguments for one in by_place[place] if one.name == "include"]
 
 
 def test_without_permission_or_processes_ours_is_used():
