@@ -59,18 +59,19 @@ def _filled(found: "re.Match[str]", address: Address) -> str:
 def ssh_ports(folder: str = SSHD_CONFIG) -> list[int]:
     """The ports of sshd_config and the files it includes by Debian's default; 22 where none is said."""
     extra = os.path.join(folder, "sshd_config.d")
-    names = sorted(os.listdir(extra)) if os.path.isdir(extra) else []
-    files = [os.path.join(folder, "sshd_config"), *(os.path.join(extra, name) for name in names if name.endswith(".conf"))]
+    names = [name for name in sorted(os.listdir(extra)) if name.endswith(".conf")] if os.path.isdir(extra) else []
+    files = [os.path.join(folder, "sshd_config"), *(os.path.join(extra, name) for name in names)]
     words = [line.split() for file in files for line in _text(file).split("\n")]
-    return [int(line[1]) for line in words if len(line) == 2 and line[0].lower() == "port" and line[1].isdigit()] or [22]
+    given = [line[1] for line in words if len(line) == 2 and line[0].lower() == "port"]
+    return [int(port) for port in given if re.fullmatch("[0-9]{1,5}", port)] or [22]
 
 
 def _of_connection(text: str) -> "tuple[str, Address] | None":
     """The client's address and the server's address and port."""
-    words = text.split(" ")
-    if len(words) != 4 or not NAME.fullmatch(words[2]) or not words[3].isdigit():
+    words = [word.removeprefix("::ffff:") for word in text.split(" ")]
+    if len(words) != 4 or not NAME.fullmatch(words[2]) or not re.fullmatch("[0-9]{1,5}", words[3]):
         return None
-    return words[0], Address(words[2].removeprefix("::ffff:"), int(words[3]))
+    return words[0], Address(words[2], int(words[3]))
 
 
 def _is_translated(client: str, server: str) -> bool:
@@ -90,17 +91,10 @@ def _set_name() -> str:
 
 
 def _own() -> str:
-    """This host's full name if that leads to an address of its own that others reach, else the address itself."""
-    import socket
-
-    name = socket.getfqdn().lower().rstrip(".")
-    if "." in name and NAME.fullmatch(name) and not name.startswith("localhost."):
-        try:
-            resolved = str(socket.getaddrinfo(name, None)[0][4][0])
-        except OSError:
-            resolved = "127."
-        if not resolved.startswith("127.") and resolved != "::1":
-            return name
+    """This host's name where that is a full one, else its address. No name is looked up: that may take long."""
+    name = os.uname().nodename.lower().rstrip(".")
+    if "." in name and NAME.fullmatch(name) and not name.endswith((".localdomain", ".local", ".internal")):
+        return name
     return own_address() or os.uname().nodename
 
 

@@ -14,6 +14,7 @@ _MODULES = {
     "output": "output",
     "caller": "caller",
     "authority": "bus.authority",
+    "address": "address",
     "firewall": "firewall",
     "cluster": "cluster_settings",
     "commands": "commands",

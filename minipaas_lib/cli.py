@@ -165,7 +165,7 @@ def fail(message: str, hint: str = "", code: int = 1) -> int:
     try:
         output.warn(message)
         if hint:
-            output.info(hint)
+            output.hint(hint)
     except (BrokenPipeError, ValueError):
         pass
     return code

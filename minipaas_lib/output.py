@@ -29,6 +29,13 @@ def info(text: str) -> None:
         _progress("       " + line)
 
 
+def hint(text: str) -> None:
+    """What to type next: as info, with this host's address in the place of `<user>@<host>`."""
+    from minipaas_lib import address
+
+    info(address.fill(text))
+
+
 def warn(text: str) -> None:
     """A warning or an error; every line of `text` is marked."""
     for line in _lines(text):

@@ -136,7 +136,7 @@ def _announce(name: str) -> None:
     output.step(f"Created {name}, there was no such app")
     near = difflib.get_close_matches(name, [known for known in apps.names() if known != name], 1)
     question = f"did you mean {near[0]}?" if near else "was that a typo?"
-    output.info(f"{question} To remove {name} again: ssh paas@<host> apps:destroy {name}")
+    output.hint(f"{question} To remove {name} again: ssh paas@<host> apps:destroy {name}")
     apps.tell_created(apps.load(name))
 
 

@@ -98,7 +98,7 @@ def _still_alone() -> None:
             lock.check()
     except errors.Unavailable as error:
         output.warn(error.message)
-        output.info(error.hint)
+        output.hint(error.hint)
         die()
 
 

@@ -20,7 +20,7 @@ def apps_create(app):
     """
     api.create_app(app)
     api.output.step(f"Created {app}")
-    api.output.info(f"git remote add paas paas@<host>:{app}")
+    api.output.hint(f"git remote add paas paas@<host>:{app}")
     api.output.info("git push paas main")
 
 
@@ -85,7 +85,7 @@ def apps_rename(old, new, skip_deploy):
     e.g.: apps:rename blog journal
     """
     renamed = api.rename_app(old, new, deploy=not skip_deploy)
-    api.output.info(f"git remote set-url paas paas@<host>:{new}")
+    api.output.hint(f"git remote set-url paas paas@<host>:{new}")
     if renamed.stopped:
         api.output.info(f"start it: ps:start {new}")
 
@@ -112,7 +112,7 @@ def apps_clone(old, new, skip_deploy, ignore_existing):
         return
     api.clone_app(old, new, deploy=not skip_deploy)
     if api.live_release(new) is None:
-        api.output.info(f"deploy it: ps:rebuild {new}, or push to it: git push paas@<host>:{new} main")
+        api.output.hint(f"deploy it: ps:rebuild {new}, or push to it: git push paas@<host>:{new} main")
 
 
 @api.commands.command("apps:trash")

@@ -51,11 +51,11 @@ def show(findings: list, broken: list) -> None:
     for finding in findings:
         api.output.data(f"{'ok    ' if finding.ok else 'BROKEN'}  {finding.part:<{width}}  {finding.said}")
         if not finding.ok and finding.fix:
-            api.output.data(f"{'':{width + 10}}fix: {finding.fix}")
+            api.output.data(f"{'':{width + 10}}fix: {api.address.fill(finding.fix)}")
     if broken:
         api.output.warn(f"the first broken link is {broken[0].part}: {broken[0].said}")
         if broken[0].fix:
-            api.output.info(broken[0].fix)
+            api.output.hint(broken[0].fix)
 
 
 def collect(app: "api.App | None") -> list:

@@ -8,7 +8,6 @@ import stat
 from minipaas_lib import api
 
 GIT_SHELL = "/usr/bin/git-shell"
-SSHD_CONFIG = "/etc/ssh"
 HTTP = 80
 LISTENING = "0A"  # in /proc/net/tcp (proc(5), include/net/tcp_states.h)
 LEAST_BYTES = 500 << 20
@@ -53,7 +52,7 @@ def store() -> "api.Finding":
 
 def sshd() -> "api.Finding":
     """Does anything listen where sshd should?"""
-    ports = configured_ports(SSHD_CONFIG)
+    ports = api.address.ssh_ports()
     listening = listening_ports(*(_text(f"/proc/net/{name}") for name in ("tcp", "tcp6")))
     silent = [port for port in ports if port not in listening]
     if silent:
@@ -63,7 +62,7 @@ def sshd() -> "api.Finding":
 
 def firewall() -> "api.Finding":
     """Do strangers come in to nginx and sshd? Ports that apps map are looked at with these apps."""
-    ports = [*configured_ports(SSHD_CONFIG), HTTP]
+    ports = [*api.address.ssh_ports(), HTTP]
     try:
         barriers = api.firewall.barriers(ports)
     except api.firewall.Unreadable as error:
@@ -74,15 +73,6 @@ def firewall() -> "api.Finding":
     if barriers:
         return api.Finding("firewall", True, "; ".join(barrier.said for barrier in barriers))
     return api.Finding("firewall", True, f"this host's own lets everybody in on port {', '.join(map(str, ports))}")
-
-
-def configured_ports(folder: str) -> list[int]:
-    """The ports of sshd_config and the files it includes by Debian's default; 22 where none is said."""
-    extra = os.path.join(folder, "sshd_config.d")
-    names = sorted(os.listdir(extra)) if os.path.isdir(extra) else []
-    files = [os.path.join(folder, "sshd_config"), *(os.path.join(extra, name) for name in names if name.endswith(".conf"))]
-    words = [line.split() for file in files for line in _text(file).splitlines()]
-    return [int(line[1]) for line in words if len(line) == 2 and line[0].lower() == "port" and line[1].isdigit()] or [22]
 
 
 def listening_ports(*tables: str) -> set[int]:

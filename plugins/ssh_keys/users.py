@@ -44,7 +44,7 @@ def all_users() -> list[User]:
                 found.append(load(file.removesuffix(".toml")))
             except api.errors.BadConfig as error:
                 api.output.warn(error.message)
-                api.output.info(error.hint)
+                api.output.hint(error.hint)
     return found
 
 

@@ -79,7 +79,7 @@ def test_another_branch_is_refused_with_what_to_type(host, app, repo):
     repo.git("checkout", "-q", "-b", "dev")
     refused = repo.push("dev", ok=False)
     assert refused.returncode != 0
-    assert "dev:main" in refused.stderr and f"apps:create {app}, then: ssh paas@<host> git:set {app} deploy-branch dev" in refused.stderr
+    assert "dev:main" in refused.stderr and f"apps:create {app}, then: ssh paas@127.0.0.1 git:set {app} deploy-branch dev" in refused.stderr
     assert app not in host.ssh("apps:list").stdout.split()
     host.ssh("apps:create", app)
     host.ssh("git:set", app, "deploy-branch", "dev")

@@ -35,7 +35,7 @@ def test_apps_rename_while_it_serves(host, repo, app, other_app):
     assert host.ssh("config:get", other_app, "COLOUR").stdout == "blue\n"
     refused = repo.push(ok=False)
     assert refused.returncode != 0 and f"app {app} is called {other_app} now" in refused.stderr
-    assert f"git remote set-url paas paas@<host>:{other_app}" in refused.stderr
+    assert f"git remote set-url paas paas@127.0.0.1:{other_app}" in refused.stderr
     repo.git("remote", "set-url", "paas", f"ssh://paas@127.0.0.1:{host.port}/{other_app}")
     assert repo.push().returncode == 0, "everything is up to date"
     repo.commit(www___index__html="two")

@@ -8,7 +8,7 @@ import sys
 import hypothesis
 import pytest
 
-from minipaas_lib import api, caller, cli, firewall, output, paths, store
+from minipaas_lib import address, api, caller, cli, firewall, output, paths, store
 from minipaas_lib.bus import index, manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
@@ -104,6 +104,7 @@ def make_world(tmp_path, monkeypatch, capsys) -> World:
     monkeypatch.setattr(caller, "_command", "")
     monkeypatch.setattr(locks, "patience", 0.0)
     monkeypatch.setattr(output, "_deaf", False)
+    monkeypatch.setattr(address, "reached", lambda: None)
     monkeypatch.setattr(firewall, "read", firewall.Texts)  # that of the machine is no part of a test
     monkeypatch.setattr(engines, "_engines", {})
     schema.check(store.open_store())  # a new store is written to by the first command

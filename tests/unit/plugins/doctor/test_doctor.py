@@ -81,12 +81,12 @@ def test_the_store_of_a_cluster_is_in_etcd(world, monkeypatch):
 def test_sshd(tmp_path, monkeypatch):
     table = "sl local_address rem_address st\n 0: 00000000:0016 00000000:0000 0A 0\n 1: 0100007F:08AE 0:0 01 0\n"
     assert host.listening_ports(table, "") == {22}
-    assert host.configured_ports(str(tmp_path)) == [22]
+    assert api.address.ssh_ports(str(tmp_path)) == [22]
     (tmp_path / "sshd_config").write_text("#Port 1\nPort 2222\n")
     (tmp_path / "sshd_config.d").mkdir()
     (tmp_path / "sshd_config.d" / "a.conf").write_text("port 2223\n")
-    assert host.configured_ports(str(tmp_path)) == [2222, 2223]
-    monkeypatch.setattr(host, "SSHD_CONFIG", str(tmp_path))
+    assert api.address.ssh_ports(str(tmp_path)) == [2222, 2223]
+    monkeypatch.setattr(api.address, "ssh_ports", lambda: [2222, 2223])
     monkeypatch.setattr(host, "_text", lambda path, read=host._text: table if path.startswith("/proc") else read(path))
     assert host.sshd().said == "nothing listens on port 2222"
 
