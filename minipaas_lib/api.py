@@ -24,6 +24,7 @@ _MODULES = {
     "strangers": "bus.strangers",
     "plugin_table": ("pipeline.plugin_table", "plugin_table"),
     "call_one": ("bus.manager", "call_one"),
+    "unknown_command": ("well_known", "error"),
     "command_named": ("plugin_commands", "named"),
     "documents": "store.documents",
     "procfile": "model.procfile",

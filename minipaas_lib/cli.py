@@ -25,17 +25,49 @@ def meant(argv: list[str]) -> tuple[str, list[str]]:
     if name in HELP_WORDS:
         name = "help"
     elif name.endswith(":help"):
-        name, arguments = "help", [name.removesuffix(":help")]
+        name, arguments = "help", [name.removesuffix(":help"), *arguments]
     elif name not in commands and is_noun(name):
-        name, arguments = "help", [name]
+        return of_noun(name, arguments)
     if name == "help" and len(arguments) == 1 and arguments[0] in commands and not is_noun(arguments[0]):
         return arguments[0], ["--help"]
     return name, arguments
 
 
+def of_noun(noun: str, arguments: list[str]) -> tuple[str, list[str]]:
+    """What a noun without a verb means: alone its commands, with an app its report or its list.
+
+    Raises errors.UsageError where it is neither.
+    """
+    if not arguments or arguments[0] in HELP_WORDS:
+        return "help", [noun, *arguments[1:]]
+    import shlex
+
+    from minipaas_lib import names, well_known
+
+    first, commands = arguments[0], index.load().commands
+    typed = f"{noun} {names.safe(first)[1:-1]}"
+    if noun == "git" and first in well_known.GIT:
+        raise errors.UsageError(f"{typed} is typed on your own machine, not over ssh", "git push paas@<host>:<app> main")
+    if f"{noun}:{first}" in commands:
+        line = shlex.join([f"{noun}:{first}", *arguments[1:]])
+        hint = line if line.isprintable() else f"help {noun}:{first}"
+        raise errors.UsageError(f"{typed} is one word, with a colon", hint)
+    if f"{noun}:{first}" in well_known.WORDS:
+        raise well_known.error(f"{noun}:{first}", list(commands))
+    for name in (f"{noun}:{verb}" for verb in ("report", "show", "list", "info")):
+        if name in commands and takes_words(name):
+            return name, arguments
+    raise errors.UsageError(f"there is no command {typed}", f"help {noun}")
+
+
+def takes_words(name: str) -> bool:
+    """Whether a command has arguments."""
+    return any(parameter.param_type_name == "argument" for parameter in load(name, index.load().commands[name].plugin).params)
+
+
 def is_noun(word: str) -> bool:
-    """Whether there are commands `<word>:<verb>`."""
-    return any(command.startswith(word + ":") for command in index.load().commands)
+    """Whether there are commands `<word>:<verb>`, hidden ones aside."""
+    return any(command.startswith(word + ":") for command, entry in index.load().commands.items() if not entry.hidden)
 
 
 def dispatch(name: str, arguments: list[str]) -> int:
@@ -101,17 +133,10 @@ def load(name: str, plugin: str):
 
 
 def unknown(name: str) -> errors.UsageError:
-    """The error for a command that does not exist, with the nearest one that does."""
-    import difflib
+    """The error for a command that does not exist, with what there is in its place."""
+    from minipaas_lib import well_known
 
-    from minipaas_lib import names
-
-    if any(mark in name for mark in ";&|<>`$\n"):
-        return errors.UsageError(f"{names.safe(name)} is not a command: there is no shell here, one command a call", "help")
-    shown = [command for command, entry in index.load().commands.items() if not entry.hidden]
-    near = difflib.get_close_matches(name, shown, 1)
-    hint = f"did you mean {near[0]}?" if near else "help"
-    return errors.UsageError(f"there is no command {names.safe(name)}", hint)
+    return well_known.error(name, [command for command, entry in index.load().commands.items() if not entry.hidden])
 
 
 def guard(function) -> int:

@@ -5,6 +5,13 @@ import re
 from minipaas_lib import api
 
 
+def process_and_command(process: str | None, words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
+    """What is entered and what is run in it: a -- before the command is none of its words, also where no process is named."""
+    if process == "--":
+        return None, words
+    return process, words[1:] if words[:1] == ("--",) else words
+
+
 def choose(text: str | None, processes: list["api.Process"], app: str) -> "api.Process":
     """The running process that `web.2` or `web` names; without a text the first web process, else the first of any.
 

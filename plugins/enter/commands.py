@@ -24,5 +24,6 @@ def enter(app, process, words):
     if api.live_release(app) is None:
         raise api.errors.NotFound(f"{app} is not deployed, so nothing of it runs", "git push paas main")
     api.end_with_key()
+    process, words = choice.process_and_command(process, words)
     found = choice.choose(process, api.scheduler().processes(app), app)
     return api.scheduler().enter(found, list(words), os.isatty(0) and os.isatty(1))

@@ -1,6 +1,7 @@
 """The list of commands, made from the index: no plugin is loaded for it."""
 
 import click
+
 from minipaas_lib import api
 
 FOOTER = "\nHow a command is used: help <command>, or <command> --help"
@@ -30,7 +31,7 @@ def help(format, word):  # noqa: A001 - the command's name
     groups = grouped(api.index.load().commands)
     if word is not None:
         if word not in groups:
-            raise api.errors.UsageError(f"there is no command {api.names.safe(word)}", near(word, groups))
+            raise api.unknown_command(word, [command for group in groups.values() for command in group])
         groups = {word: groups[word]}
     if format == "json":
         api.commands.print_json({command: text for group in groups.values() for command, text in group.items()})
@@ -58,12 +59,3 @@ def lines(groups: dict[str, dict[str, str]]) -> list[str]:
         shown += [""] if shown else []
         shown += [f"  {command:<{width}}  {text}" for command, text in block.items()]
     return shown
-
-
-def near(word: str, groups: dict) -> str:
-    """What may have been meant."""
-    import difflib
-
-    known = [*groups, *(command for group in groups.values() for command in group)]
-    found = difflib.get_close_matches(word, known, 1)
-    return f"did you mean: help {found[0]}" if found else "help"

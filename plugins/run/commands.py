@@ -46,12 +46,27 @@ def run(pairs, no_tty, ttl_seconds, app, words):
 def _spec(app: str, words: tuple[str, ...], pairs: tuple[str, ...]) -> "api.ContainerSpec":
     """The container for a command of the app. Raises errors.NotFound, errors.UsageError."""
     extra = plan.environment(pairs)
-    api.app(app)
+    _known(app, words)
+    words = plan.command_of(words)
     release = api.live_release(app)
     if release is None:
         raise api.errors.NotFound(f"{app} is not deployed, so there is no image to run", "git push paas main")
     like = api.container_spec(release, plan.process_type(words, release.commands), 1)
     return plan.one_off(like, release.commands, words, extra)
+
+
+def _known(app: str, words: tuple[str, ...]) -> None:
+    """Raises errors.NotFound for an app that there is not; errors.UsageError where -a is among the command's words."""
+    try:
+        api.app(app)
+    except api.errors.NotFound:
+        meant = plan.app_among(words)
+        if meant is None:
+            raise
+        command = api.caller.command()
+        raise api.errors.UsageError(
+            f"what follows {api.names.safe(app)} belongs to the command that is run, -a too", f"{command} -a {meant} {app}"
+        ) from None
 
 
 @api.commands.command("run:detached", help=HELP_DETACHED, context_settings={"allow_interspersed_args": False})

@@ -1,6 +1,7 @@
 """What container a one-off command gets. Pure."""
 
 import dataclasses
+import re
 
 from minipaas_lib import api
 
@@ -10,6 +11,23 @@ def process_type(words: tuple[str, ...], commands: dict[str, str]) -> str:
     if len(words) == 1 and words[0] in commands:
         return words[0]
     return "web" if "web" in commands else next(iter(commands), "web")
+
+
+def command_of(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The command that is run: a -- between the app and it is none of its words. Raises errors.UsageError for none."""
+    command = words[1:] if words[:1] == ("--",) else words
+    if not command:
+        raise api.errors.UsageError("no command is given after --", f"{api.caller.command()} <app> <command>")
+    return command
+
+
+def app_among(words: tuple[str, ...]) -> str | None:
+    """The app in `run <command> ... -a <app>`, as Heroku's users type it; None where there is none."""
+    for word, following in zip(words, (*words[1:], ""), strict=True):
+        name = following if word in ("-a", "--app") else word.partition("--app=")[2]
+        if re.fullmatch(api.names.APP_NAME, name):
+            return name
+    return None
 
 
 def one_off(

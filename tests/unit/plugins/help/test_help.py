@@ -45,7 +45,7 @@ def test_json(world):
 
 
 def test_help_for_nothing(world):
-    assert "did you mean: help apps" in world.refused("help", "app")
+    assert "did you mean apps?" in world.refused("help", "app")
     world.refused("help", "\x1b[31m")
 
 
