@@ -418,7 +418,7 @@ def confirm(name: str, force: bool) -> None:
     if force:
         return
     output.warn(f"this removes {name} and all that belongs to it. Type its name to go on:")
-    if sys.stdin.readline().strip() != name:
+    if sys.stdin.buffer.readline(1000).decode("utf-8", "replace").strip() != name:
         raise errors.UsageError("the name typed does not match, nothing was removed", f"{caller_command()} {name} --force")
 
 

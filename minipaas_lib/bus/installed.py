@@ -57,7 +57,7 @@ def record(name: str) -> dict:
     try:
         with open(os.path.join(folder(name), RECORD), encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

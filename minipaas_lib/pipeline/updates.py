@@ -7,6 +7,7 @@ from minipaas_lib import errors, names
 
 _BRANCH = "refs/heads/"
 _TAG = "refs/tags/"
+_LINE_LIMIT = 1000  # characters; each `/` in a name is a folder
 
 
 class Update(NamedTuple):
@@ -33,6 +34,8 @@ def parse_updates(text: str) -> list[Update]:
         if not line:
             continue
         found = re.fullmatch("([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^ \x00-\x1f\x7f]+)", line)
+        if len(line) > _LINE_LIMIT:
+            raise errors.UsageError(f"the reference {names.safe(line[82:])} has a name that is too long", "give it a shorter name")
         if not found:
             raise errors.UsageError(
                 f"this is not what git tells a pre-receive hook: {names.safe(line)}", "use: git push"

@@ -15,6 +15,7 @@ from minipaas_lib import api
 _MANIFEST = "manifest.json"
 _JSON_LIMIT = 4 << 20  # bytes of the manifest, and of what it says of the image
 _MEMBERS_LIMIT = 10_000
+_HEADER_LIMIT = 64 << 10  # bytes
 _PLAIN = (tarfile.REGTYPE, tarfile.AREGTYPE)
 _LINK_STEPS = 5
 
@@ -93,7 +94,9 @@ def _members(archive) -> dict[str, Part | str]:
                     found[name] = Part(member.offset_data, member.size)
                 elif member.issym():
                     found[name] = _normal(f"{name.rpartition('/')[0]}/{member.linkname}")
-    except (tarfile.TarError, OSError, ValueError, EOFError):
+    except api.errors.MinipaasError:
+        raise
+    except Exception:  # whatever the library makes of it: it recurses for each header in front of a member, and more
         raise api.errors.InvalidFile("what came on stdin is no image: it is not a tar archive", hint) from None
     return found
 
@@ -144,6 +147,6 @@ class _Modest:
         self.seek, self.tell = file.seek, file.tell
 
     def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= 2 << 20:
+        if not 0 <= size <= _HEADER_LIMIT:
             raise ValueError("too large a piece")
         return self._file.read(size)

@@ -8,7 +8,7 @@ import click
 from minipaas_lib import api
 from plugins.git import hooks, settings
 
-INPUT_LIMIT = 1 << 20  # characters of git's list of updates that are read
+INPUT_LIMIT = 16 << 20  # bytes of git's list of updates; more are refused
 
 git_report = api.commands.report_command(
     "git", hooks.report, "Report how an app is deployed with git.", everywhere=hooks.global_report
@@ -152,7 +152,10 @@ def git_auth(password_stdin, host, username, password):
     server, port = hosts.parse(host)
     server = server if ":" not in host else f"{server}:{port}"
     if password_stdin:
-        password = sys.stdin.read(64 * 1024).rstrip("\r\n")
+        try:
+            password = sys.stdin.buffer.read(64 * 1024).decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise api.errors.UsageError("the password is not UTF-8 text", "git:auth --help") from None
     if bool(username) != bool(password) or not (username + password).isprintable() or len(username) > 255:
         raise api.errors.UsageError("git:auth takes a user and a password, or neither", "git:auth --help")
     if not username and server not in api.remotes.credentials():
@@ -215,4 +218,8 @@ def git_pre_receive(app):
     """Deploy a push. The hook of the app's repository runs this; git's list of updates comes on stdin."""
     if "GIT_DIR" not in os.environ:
         raise api.errors.UsageError("git runs this command itself, during a push", f"git push paas@<host>:{app} main")
-    api.receive(app, sys.stdin.read(INPUT_LIMIT), settings.deploy_branches(api.push_destination(app)))
+    listed = sys.stdin.buffer.read(INPUT_LIMIT + 1)  # names of references are bytes, and may be any
+    if len(listed) > INPUT_LIMIT:  # none is let through that nobody has looked at
+        said = f"the push is of more references than can be looked at: git's list of them has more than {INPUT_LIMIT >> 20} MiB"
+        raise api.errors.UsageError(said, "git push <remote> main")
+    api.receive(app, listed.decode("utf-8", "surrogateescape"), settings.deploy_branches(api.push_destination(app)))

@@ -10,9 +10,11 @@ from typing import NamedTuple
 from minipaas_lib import api
 
 BLOCK = 512
-HEADER_LIMIT = 64 * 1024  # bytes of a long name or of pax records
+HEADER_LIMIT = 64 * 1024  # bytes of long names and pax records in front of one entry
+HEADERS_LIMIT = 16  # of them in front of one entry
 FILE, FOLDER, LINK, HARD = "file", "folder", "link", "hard link"
 _KINDS = {"0": FILE, "\0": FILE, "7": FILE, "1": HARD, "2": LINK, "5": FOLDER}
+_READ = ("path", "linkpath", "size")  # the keys of pax records that count here
 _OTHERS = {"3": "a character device", "4": "a block device", "6": "a named pipe", "S": "a sparse file"}
 
 
@@ -53,11 +55,14 @@ class _Body:
 def entries(stream) -> Iterator[Raw]:
     """The entries of the archive that `stream.read(limit)` gives. Raises errors.InvalidFile for what is no archive."""
     said: dict[str, str] = {}  # what headers before an entry say of it
-    seen = False
+    seen, count, total = False, 0, 0
     while (header := _block(stream, seen)) is not None:
         seen = True
         kind, size = header[156:157].decode("latin-1"), _number(header[124:136])
         if kind in "LKxg" and kind:
+            count, total = count + 1, total + size
+            if count > HEADERS_LIMIT or total > HEADER_LIMIT:
+                raise broken(f"an entry in it has more than {HEADERS_LIMIT} headers, or more than {HEADER_LIMIT:,} bytes of them")
             body = _Body(stream, size)
             said |= _about_next(kind, _whole(body, size))
             body.skip()
@@ -66,7 +71,7 @@ def entries(stream) -> Iterator[Raw]:
         body = _Body(stream, raw.size if raw.kind not in (FOLDER, LINK, HARD) else 0)
         yield raw._replace(read=body.read)
         body.skip()
-        said = {}
+        said, count, total = {}, 0, 0
 
 
 def _block(stream, seen: bool) -> bytes | None:
@@ -101,8 +106,6 @@ def _text(field: bytes) -> str:
 
 
 def _whole(body: _Body, size: int) -> bytes:
-    if size > HEADER_LIMIT:
-        raise broken(f"a header in it has {size:,} bytes")
     content = b""
     while len(content) < size:
         content += body.read(size - len(content))
@@ -113,16 +116,19 @@ def _about_next(kind: str, content: bytes) -> dict[str, str]:
     """What a header says of the entry after it. A pax header for all entries (`g`) says nothing that counts here."""
     if kind in "LK":
         return {"path" if kind == "L" else "linkpath": _text(content)}
-    found = {}
-    while content:
-        length, space, _ = content[:20].partition(b" ")
-        if not (space and length.isdigit() and len(length) + 3 <= int(length) <= len(content)):
+    found: dict[str, str] = {}
+    position = 0
+    while position < len(content):
+        length, space, _ = content[position : position + 20].partition(b" ")
+        if not (space and length.isdigit() and len(length) + 3 <= int(length) <= len(content) - position):
             raise broken("a pax header in it is damaged")
-        record, content = content[len(length) + 1 : int(length)], content[int(length) :]
+        record = content[position + len(length) + 1 : position + int(length)]
+        position += int(length)
         key, equals, value = record.decode("utf-8", "surrogateescape").partition("=")
         if not equals or not value.endswith("\n"):
             raise broken("a pax header in it is damaged")
-        found[key] = value[:-1]
+        if key in _READ or key.startswith("GNU.sparse"):
+            found[key] = value[:-1]
     return found if kind == "x" else {}
 
 

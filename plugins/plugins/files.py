@@ -170,7 +170,9 @@ def _members(stream, target: Target | None, top: str = ""):
                     target.add_folder(inner)
                 else:
                     target.add_file(inner, member.size, bool(member.mode & 0o100), archive.extractfile(member))
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:
+    except api.errors.MinipaasError:
+        raise
+    except Exception as error:  # whatever the libraries make of damage: lzma, zlib and tarfile have no common error
         raise refuse(f"it is no tar that can be read: {error}") from None
 
 

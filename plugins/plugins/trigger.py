@@ -59,7 +59,7 @@ def given(words: tuple[str, ...], wanted: tuple[str, ...], hook: str) -> dict:
             raise api.errors.UsageError(f"{hook} has no argument {api.names.safe(name)}", f"{hook}({', '.join(wanted)})")
         try:
             found[name] = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             found[name] = value
     return found
 

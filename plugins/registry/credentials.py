@@ -94,7 +94,7 @@ def _read(place: str) -> dict:
     try:
         with open(os.path.join(place, "config.json"), encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) and isinstance(found.get("auths", {}), dict) else {}
 

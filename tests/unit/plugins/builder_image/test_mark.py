@@ -27,6 +27,12 @@ def test_what_is_no_name_of_an_image(name):
         mark.reference(name)
 
 
+@pytest.mark.parametrize("data", [b"x = " + b"9" * 5000, b"x = " + b"[" * 5000, b"\xff", b"x = 1979-99-99", b"image = 1", b"x"])
+def test_a_file_that_cannot_be_read_is_an_error_of_ours(data):
+    with pytest.raises(errors.InvalidFile, match="minipaas-image.toml"):
+        mark.parse(data)
+
+
 @given(st.text(max_size=80))
 def test_a_reference_is_never_an_option_and_has_nothing_to_escape(text):
     try:

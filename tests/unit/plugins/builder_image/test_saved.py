@@ -91,6 +91,19 @@ def test_what_is_no_such_image_is_refused(source):
     assert caught.value.hint and caught.value.message.isprintable()
 
 
+@pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE])
+def test_headers_in_front_of_one_another_are_refused_and_cost_no_memory(kind):
+    """tarfile calls itself for each of them, and keeps what it has read until the last."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, 10
+    header = info.tobuf(tarfile.USTAR_FORMAT) + b"9 a=bcdef\n".ljust(512, b"\0")
+    with pytest.raises(errors.InvalidFile, match="not a tar archive"):
+        loaded(io.BytesIO(header * 2000 + archive().getvalue()))
+    info.size = 1 << 20
+    with pytest.raises(errors.InvalidFile):
+        loaded(io.BytesIO(info.tobuf(tarfile.USTAR_FORMAT) + bytes(1 << 20) + archive().getvalue()))
+
+
 @given(st.binary(max_size=2000), st.integers(0, 5000), st.binary(min_size=1, max_size=20))
 def test_a_damaged_image_is_an_error_of_ours_or_whole(noise, where, patch):
     whole = archive().getvalue()

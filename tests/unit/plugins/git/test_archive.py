@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+import time
 import zipfile
 
 import pytest
@@ -60,10 +61,10 @@ def contents(data: bytes, limits=SMALL) -> dict[str, tuple[str, bytes | str]]:
     """path -> (mode, content) of what a walk lets through; a copy's content is the path it copies."""
     found = {}
     for entry in entries_of(data, limits):
-        body = b""
+        pieces = []
         while entry.read and (piece := entry.read(7)):
-            body += piece
-        found[entry.path] = (entry.mode, entry.same_as or body)
+            pieces.append(piece)
+        found[entry.path] = (entry.mode, entry.same_as or b"".join(pieces))
     return found
 
 
@@ -243,13 +244,43 @@ def test_a_bomb_stops_at_the_limit():
 def test_a_header_is_not_read_into_memory_however_large_it_says_it_is(key):
     info = tarfile.TarInfo("x")
     data = make_tar(("x", b"", {"pax_headers": {key: "y" * 100_000}}))
-    with pytest.raises(errors.InvalidFile, match="a header in it has 1"):
+    with pytest.raises(errors.InvalidFile, match="more than 65,536 bytes"):
         contents(data)
     head = info.tobuf(tarfile.GNU_FORMAT)
     long_name = tarfile.TarInfo("././@LongLink")
     long_name.type, long_name.size = tarfile.GNUTYPE_LONGNAME, 1 << 40
-    with pytest.raises(errors.InvalidFile, match="a header in it has 1,099"):
+    with pytest.raises(errors.InvalidFile, match="more than 65,536 bytes"):
         contents(long_name.tobuf(tarfile.GNU_FORMAT) + head)
+
+
+def header_of(kind: bytes, content: bytes) -> bytes:
+    """A header of an entry that comes after it."""
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, len(content)
+    return info.tobuf(tarfile.USTAR_FORMAT) + content + bytes(-len(content) % 512)
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_headers_before_one_entry_are_counted_and_their_sizes_added(kind):
+    """34,000 of them, each small enough, were 1.9 GB of memory: the limit is of the set."""
+    record = lambda n: b"1012 " + f"k{n:05}=".encode() + b"v" * 999 + b"\n"  # noqa: E731
+    entry = make_tar(file("x"))
+    few = b"".join(header_of(kind, record(n) if kind in b"xg" else b"name") for n in range(tar.HEADERS_LIMIT))
+    contents(few + entry)
+    many = b"".join(header_of(kind, record(n) if kind in b"xg" else b"name") for n in range(tar.HEADERS_LIMIT + 1))
+    large = header_of(kind, record(0) * 40) * 2
+    for headers in (many, large):
+        with pytest.raises(errors.InvalidFile, match="more than 16 headers"):
+            contents(headers + entry)
+    if kind in b"xg":
+        assert len(contents(b"".join((few + make_tar(file(f"f{n}")))[:-9216] for n in range(40)) + bytes(1024))) == 40, "the next entry counts anew"
+
+
+def test_a_header_full_of_small_records_is_read_in_one_pass():
+    info = header_of(b"x", b"6 a=b\n" * 10_000)
+    began = time.monotonic()
+    assert "x" in contents(info + make_tar(file("x")))
+    assert time.monotonic() - began < 1
 
 
 def test_sparse_files_are_refused():

@@ -178,6 +178,16 @@ def test_a_header_that_lies_and_a_cut_tar(world, plugs, tmp_path):
     assert sorted(os.listdir(paths.plugins())) == [".lock"]
 
 
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize("place", [12, 60, 120])
+def test_a_damaged_archive_is_refused_in_our_words(world, plugs, tmp_path, mode, place):
+    path = archive(tmp_path / "p.tar", GOOD, mode)
+    data = bytearray(open(path, "rb").read())
+    data[place : place + 8] = b"\xff" * 8
+    open(path, "wb").write(data)
+    world.refused("plugin:install", path)
+
+
 def test_a_folder_with_a_link_is_refused(world, plugs, tmp_path, greeter):
     os.symlink("/etc/shadow", tmp_path / "greeter/hooks/shadow")
     assert "symbolic link" in world.refused("plugin:install", greeter)
