@@ -16,6 +16,7 @@ _MODULES = {
     "authority": "bus.authority",
     "address": "address",
     "firewall": "firewall",
+    "downloads": "downloads",
     "cluster": "cluster_settings",
     "commands": "commands",
     "index": "bus.index",

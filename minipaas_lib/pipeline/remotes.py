@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from urllib.parse import quote, unquote
 
-from minipaas_lib import errors, names, paths
+from minipaas_lib import downloads, errors, names, paths
 from minipaas_lib.pipeline import destinations, git, limits
 
 FETCH_LIMIT = 15 * 60.0  # seconds
@@ -109,8 +109,14 @@ def explained(said: str, words: bytes, url: str = "") -> str:
     text = words.decode("utf-8", "replace")
     if "Host key verification failed" in text:
         return "nobody has said that its host key can be trusted: git:allow-host"
+    if reason := downloads.by_host(text):  # before what git makes of it: that it needs a password
+        line = next(line.strip() for line in text.split("\n") if downloads.fault(line))
+        return re.sub("://[^/ ]*@", "://***@", f"{git.printable(line.removeprefix('fatal: '))[:300]} ({reason})")
     if "terminal prompts disabled" in text and url.startswith("http:"):
         return f"{said} (the passwords of git:auth go over https only: give its https URL)"
+    if reason := downloads.by_host(text):  # before what git makes of it: that it needs a password
+        line = next(line.strip() for line in text.split("\n") if downloads.fault(line))
+        return re.sub("://[^/ ]*@", "://***@", f"{git.printable(line.removeprefix('fatal: '))[:300]} ({reason})")
     if "terminal prompts disabled" in text or "Authentication failed" in text or "Permission denied" in text:
         return f"{said} (for https: git:auth; for ssh: git:generate-deploy-key)"
     if "File too large" in text or "died of signal 25" in text:  # SIGXFSZ

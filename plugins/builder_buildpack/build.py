@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+from collections import deque
 
 from minipaas_lib import api
 from plugins.builder_buildpack import choose, client, fetch, owner, pins, plan, release_yaml, settings, stack, upload
@@ -10,6 +11,7 @@ from plugins.builder_buildpack import choose, client, fetch, owner, pins, plan, 
 TIMEOUT = 30 * 60  # seconds
 SHOWN_LIMIT = 4 << 20  # characters of output that are shown and kept
 LINE_LIMIT = 1000  # characters
+LAST_LINES = 40  # of its output, looked at for why a build failed
 _OUT_LIMIT = 4 << 20  # bytes of what a build hands back
 _UPLOAD_TIMEOUT = 600  # seconds
 _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -65,10 +67,11 @@ def run(number: int, commit: str, image: str, app: str, cargo: upload.Cargo) -> 
         cargo = cargo._replace(etc=upload.with_user(*map(upload.only_file, former)))
         client.feed(["cp", "-", f"{name}:/"], lambda pipe: upload.write(pipe, cargo), _UPLOAD_TIMEOUT)
         limit = f"the build took more than {TIMEOUT / 60:.0f} minutes"
-        status = client.stream(["start", "--attach", name], Show().line, TIMEOUT, limit)
+        show = Show()
+        status = client.stream(["start", "--attach", name], show.line, TIMEOUT, limit)
         out = upload.read(client.fetch(["cp", f"{name}:{plan.BUILD}/out", "-"], _OUT_LIMIT))
         if status or "done" not in out:
-            raise _failure(name, status, out)
+            raise _failure(name, status, out, api.downloads.in_build("\n".join(show.last), app))
         commands, variables = released(out)
         _check_start(app, cargo, commands)
         texts = [pack.text for pack in cargo.packs]
@@ -93,8 +96,10 @@ class Show:
 
     def __init__(self) -> None:
         self._left = SHOWN_LIMIT
+        self.last: deque[str] = deque(maxlen=LAST_LINES)
 
     def line(self, text: str) -> None:
+        self.last.append(text[:LINE_LIMIT])
         if self._left <= 0:
             return
         text = _ESCAPES.sub("", text.rstrip("\r").rpartition("\r")[2].replace("\t", "    ")).rstrip()
@@ -133,9 +138,9 @@ def released(out: dict[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
     return commands, variables
 
 
-def _failure(name: str, status: int, out: dict[str, bytes]) -> Exception:
+def _failure(name: str, status: int, out: dict[str, bytes], download: str = "") -> Exception:
     reason = out.get("reason", b"").decode("utf-8", "replace").strip()[:500] or f"it ended with exit code {status}"
-    hint = "the lines above say more; the same again: ps:rebuild, or push again"
+    hint = download or "the lines above say more; the same again: ps:rebuild, or push again"
     killed = client.run(["container", "inspect", "--format", "{{json .State}}", name])
     if re.search(r"exit code (9|137)\b", reason) or json.loads(killed).get("OOMKilled"):
         hint = "it was killed, most likely for lack of memory; what builds may use: guard:report"

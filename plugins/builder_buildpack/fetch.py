@@ -197,7 +197,8 @@ def _fetch(clone: str, reference: Reference, pinned: str, env: dict[str, str]) -
             f" at its pinned commit {pinned[:10]}" if pinned else ""
         )
         raise api.errors.BuildFailed(
-            f"{said}: {error.message}", "look at its address; at most 128 MiB are fetched: buildpacks:list"
+            f"{said}: {error.message}",
+            api.downloads.in_build(error.message, "--global") or "look at its address; at most 128 MiB are fetched: buildpacks:list",
         ) from None
     commit = _git([place, "rev-parse", "--verify", "refs/fetched^{commit}"], env).decode().strip()
     _git([place, "update-ref", f"refs/kept/{commit}", commit], env)

@@ -60,7 +60,7 @@ def _run(client: clients.Client, job: Job, scratch: str, watch: foreign.Watch) -
             api.output.info(shown)
 
     if stream(command_line(client, job, scratch), environment(client, job), feed, job.timeout):
-        raise _failure(words)
+        raise _failure(words, job.app)
     with open(image_file(scratch), encoding="ascii") as file:
         return file.read().strip()
 
@@ -131,14 +131,15 @@ def discard(client: clients.Client, tag: str, scratch: str) -> None:
             subprocess.run([client.path, "image", "rm", tag], stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
 
 
-def _failure(words: progress.Progress) -> Exception:
+def _failure(words: progress.Progress, app: str) -> Exception:
     if not words.failed_step and _DOWN.search(words.reason):
         return api.errors.Unavailable("docker does not answer", "doctor")
     for line in words.last:
         api.output.warn(line)
     where = f" at {words.failed_step[:200]}" if words.failed_step else ""
     why = words.reason or "docker gave no reason"
-    return api.errors.BuildFailed(f"the build failed{where}: {why}", progress.hint_for(why))
+    hint = api.downloads.in_build("\n".join(words.last), app) or progress.hint_for(why)
+    return api.errors.BuildFailed(f"the build failed{where}: {why}", hint)
 
 
 def _tied_to_us() -> list[str]:

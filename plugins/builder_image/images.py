@@ -44,7 +44,10 @@ def obtained(app: "api.App", name: str):
     ours = api.image.named_app(name)
     why = "it is not on this host" if ours else _pull(app, name)
     if why and before is None:
-        hint = f"builds:list {ours}" if ours else f"look at the name, or: registry:login {app.name} <server> <user>"
+        server = name.partition("/")[0]
+        server = server if {".", ":"} & {*server} and "/" in name else "docker.io"
+        login = f"look at the name, or: registry:login {app.name} <server> <user>"
+        hint = f"builds:list {ours}" if ours else api.downloads.by_docker(why, server) or login
         raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", hint)
     if why and not ours:
         api.output.warn(f"{name} cannot be pulled ({why}): taking the image of that name that this host has")

@@ -97,4 +97,5 @@ def _read(answer, url: str, limit: int) -> bytes:
 
 
 def _failed(url: str, why: str) -> "api.errors.Unavailable":
-    return api.errors.Unavailable(f"{shown(url)} cannot be fetched: {api.output.tame(why)}", "look at the URL")
+    hint = api.downloads.by_host(why) or "look at the URL"
+    return api.errors.Unavailable(f"{shown(url)} cannot be fetched: {api.output.tame(why)}", hint)

@@ -29,7 +29,10 @@ def login(server: str, user: str, password: bytes, app: str = "") -> None:
     status, said = _docker(place, "login", "--username", user, "--password-stdin", server, input=password)
     if status:
         why = said.strip().splitlines()[-1:] or ["docker gave no reason"]
-        raise api.errors.Denied(f"{server} does not let {api.names.safe(user)} in: {api.output.tame(why[0])[:300]}", "look at user and password")
+        shown = api.output.tame(why[0])[:300]
+        if hint := api.downloads.by_docker(said, server):
+            raise api.errors.Unavailable(f"{server} cannot be asked: {shown}", hint)
+        raise api.errors.Denied(f"{server} does not let {api.names.safe(user)} in: {shown}", "look at user and password")
 
 
 def logout(server: str, app: str = "") -> None:
@@ -82,7 +85,7 @@ def push(app: str, image: str, name: str) -> None:
         why = said.strip().splitlines()[-1:] or ["docker gave no reason"]
         server = name.partition("/")[0]
         raise api.errors.Unavailable(
-            f"the image cannot be sent to {name}: {api.output.tame(why[0])[:300]}", f"registry:login {app} {server} <user>, or: registry:set {app} push-on-release false"
+            f"the image cannot be sent to {name}: {api.output.tame(why[0])[:300]}", api.downloads.by_docker(said, server) or f"registry:login {app} {server} <user>, or: registry:set {app} push-on-release false"
         )
 
 

@@ -128,7 +128,11 @@ def test_what_is_no_host(text):
 @pytest.mark.parametrize(
     ("words", "why"),
     [(b"Host key verification failed.\nfatal: x", "git:allow-host"), (b"fatal: could not read Username for 'https://x': terminal prompts disabled", "git:auth"),
-     (b"fatal: write error: File too large", "max-size"), (b"fatal: https://u:s3cret@h/x not found", "://***@h/x")],
+     (b"fatal: write error: File too large", "max-size"), (b"fatal: https://u:s3cret@h/x not found", "://***@h/x"),
+     (b"ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.", "DNS"),
+     (b"fatal: unable to access 'https://u:s3cret@x.invalid/': Could not resolve host: x.invalid", "getent hosts"),
+     (b"fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none", "update-ca-certificates"),
+     (b"fatal: unable to access 'http://x/': Failed to connect to x port 80: Connection refused", "nothing answers there")],
 )  # fmt: skip
 def test_what_git_says_is_explained(words, why):
     said = remotes.explained(git.said(words), words)

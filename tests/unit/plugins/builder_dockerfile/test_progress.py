@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from plugins.builder_dockerfile import build
 from plugins.builder_dockerfile.progress import (
     LINE_LIMIT,
     BuildKitProgress,
@@ -152,3 +153,17 @@ def test_clean_removes_colours_and_cuts():
 
 def test_reason_of_is_bounded():
     assert len(reason_of("x" * 10**6)) == 300
+
+
+def test_what_a_failed_download_printed_leads_to_the_authority_of_builds():
+    words = BuildKitProgress()
+    for line in (
+        "#7 [2/2] RUN pip install flask",
+        "#7 1.2 SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed'))",
+        "#7 1.3 ERROR: No matching distribution found for flask",
+        '#7 ERROR: process "/bin/sh -c pip install flask" did not complete successfully: exit code: 1',
+    ):
+        words.feed(line)
+    assert "builder:set blog ca-file" in build._failure(words, "blog").hint
+    words.last = ["ModuleNotFoundError"]
+    assert "ca-file" not in build._failure(words, "blog").hint

@@ -111,3 +111,18 @@ def test_what_is_let_through_is_no_option_and_no_path_out(text):
         except errors.UsageError:
             continue
         assert found[0].isalnum() and ".." not in found.split("/") and not set(found) & set(" \n@\\")
+
+
+@pytest.mark.parametrize(
+    ("said", "hint"),
+    [
+        ("Error response from daemon: Get \"https://one.test/v2/\": dial tcp: lookup one.test: no such host", "DNS"),
+        ("Get \"https://one.test/v2/\": x509: certificate signed by unknown authority", "/etc/docker/certs.d/one.test/ca.crt"),
+        ("Get \"https://one.test/v2/\": dial tcp 192.0.2.1:443: connect: connection refused", "nothing answers at one.test"),
+        ("Error response from daemon: Get \"https://one.test/v2/\": unauthorized: incorrect username or password", "look at user and password"),
+    ],
+)
+def test_a_login_that_fails_says_what_to_look_at(blog, monkeypatch, said, hint):
+    monkeypatch.setattr(credentials, "_docker", lambda place, *words, input=b"": (1, said))
+    refused = blog("registry:login", "blog", "one.test", "anna", "s3cret").err
+    assert hint in refused and ("user and password" in refused) == ("unauthorized" in said)

@@ -1,0 +1,65 @@
+"""Why something could not be fetched, by the words of who tried: pip, npm, git, curl, apt, docker, Java, Go."""
+
+import re
+
+NAME, CERTIFICATE, WAY = "name", "certificate", "way"
+_FAULTS = (
+    (
+        NAME,
+        r"name resolution|[Nn]ame or service not known|[Cc]ould not resolve|[Tt]emporary failure resolving|no such host"
+        r"|EAI_AGAIN|ENOTFOUND|NameResolutionError|[Nn]o address associated|UnknownHostException|[Cc]annot resolve host"
+        r"|server misbehaving|bad address '",
+    ),
+    (
+        CERTIFICATE,
+        r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|certificate verification failed|local issuer certificate"
+        r"|[Ss]elf[- ]signed certificate|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_VERIFY_LEAF|UNABLE_TO_GET_ISSUER"
+        r"|x509: certificate|SSL certificate problem|PKIX path building|curl: \(60\)|issuer certificate is unknown"
+        r"|[Cc]ertificate is (not|NOT) trusted|certificate has expired|not trusted by the system's CA",
+    ),
+    (WAY, r"[Nn]etwork is unreachable|[Nn]o route to host|[Tt]imed out|[Cc]onnection refused|i/o timeout|[Ff]ailed to connect to"),
+)  # fmt: skip
+
+
+def fault(text: str) -> str:
+    """NAME, CERTIFICATE or WAY, the first that the text tells of; empty where it is something else."""
+    return next((kind for kind, pattern in _FAULTS if re.search(pattern, text)), "")
+
+
+def in_build(text: str, app: str) -> str:
+    """The next thing to type where a download of a build failed; empty where the text does not tell of one.
+
+    A connection that is refused or takes long may be the app's own, to a database.
+    """
+    kind = fault(text)
+    if kind == CERTIFICATE:
+        return (
+            "a server's certificate is not one that the build trusts; if it is your own, or a proxy of yours stands "
+            f"between: ssh paas@<host> builder:set {app} ca-file - < ca.pem"
+        )
+    if kind == NAME:
+        return f"the build finds no address for that name: {_LOOK}; behind a proxy: builder:set {app} http-proxy <url>"
+    return ""
+
+
+def by_host(text: str) -> str:
+    """The same for what this host itself fetches."""
+    return {
+        NAME: f"no address is found for that name: {_LOOK}",
+        CERTIFICATE: "this host does not trust that server's certificate; as root, put its authority's into "
+        "/usr/local/share/ca-certificates/<name>.crt and type: update-ca-certificates",
+        WAY: "nothing answers there, or nothing lets this host through",
+    }.get(fault(text), "")
+
+
+def by_docker(text: str, server: str) -> str:
+    """The same for what docker fetches from, or sends to, a registry."""
+    return {
+        NAME: f"no address is found for {server}: {_LOOK}",
+        CERTIFICATE: f"docker does not trust {server}'s certificate; as root, put its authority's into "
+        f"/etc/docker/certs.d/{server}/ca.crt",
+        WAY: f"nothing answers at {server}, or nothing lets this host through",
+    }.get(fault(text), "")
+
+
+_LOOK = "is it right, and does this host's DNS answer? (on the host: getent hosts <name>)"
