@@ -102,7 +102,7 @@ _MODULES = {
     "incoming": ("pipeline.incoming", "incoming"),
     "deploy_commit": ("pipeline.receive", "deploy_commit"),
     "limits": ("pipeline.limits", "limits"),
-    "receive": ("pipeline.receive", "pre_receive"),
+    "receive": ("pipeline.push", "pre_receive"),
     "push_destination": ("pipeline.first_push", "destination"),
     "stop": ("pipeline.lifecycle", "stop"),
     "start": ("pipeline.lifecycle", "start"),

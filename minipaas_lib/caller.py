@@ -15,6 +15,11 @@ def command() -> str:
     return _command
 
 
+def is_push() -> bool:
+    """Whether we are the hook of a git push."""
+    return _command == "git:pre-receive"
+
+
 def key() -> str:
     """The name of the SSH key, or `root` on the local command line."""
     return os.environ.get("MINIPAAS_KEY", "root")

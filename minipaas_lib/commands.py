@@ -154,7 +154,9 @@ class Command(click.Command):
 
     def parse_args(self, ctx, args):
         if any("--wait" in parameter.opts for parameter in self.params):
-            args = ["--wait=600" if word == "--wait" else word for word in args]
+            from minipaas_lib.pipeline import locks
+
+            args = [f"--wait={locks.LONGEST}" if word == "--wait" else word for word in args]
         if self.app_argument:
             self._look_for_app(ctx, self.app_argument, list(args))
         return super().parse_args(ctx, args)

@@ -23,14 +23,14 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, **ours, **extra}
 
 
-def run(arguments: list[str], env: dict[str, str] | None = None, timeout: float = TIMEOUT, umask: int = 0o077) -> bytes:
-    """The stdout of `git <arguments>`. Raises GitFailed, errors.Unavailable when git is missing or hangs."""
+def run(arguments: list[str], env: dict[str, str] | None = None, timeout: float = TIMEOUT, umask: int = 0o077, given: bytes = b"") -> bytes:
+    """The stdout of `git <arguments>`, with `given` on its stdin. Raises GitFailed, errors.Unavailable when git is missing or hangs."""
     command = ["git", *arguments]
     try:
         done = subprocess.run(
             command,
             env=env or environment(),
-            stdin=subprocess.DEVNULL,
+            input=given,
             capture_output=True,
             timeout=timeout,
             umask=umask,
@@ -69,5 +69,5 @@ def printable(text: str) -> str:
 
 
 def _verb(arguments: list[str]) -> str:
-    values = [after for word, after in zip(arguments, arguments[1:]) if word in ("-c", "-C")]
+    values = [after for word, after in zip(arguments, arguments[1:], strict=False) if word in ("-c", "-C")]
     return next((word for word in arguments if not word.startswith("-") and word not in values), "")

@@ -1,15 +1,19 @@
 """One lock for each app around everything that changes it."""
 
 import contextlib
+import functools
 import os
 
-from minipaas_lib import caller, errors
-from minipaas_lib.pipeline import apps
+from minipaas_lib import caller, errors, output
+from minipaas_lib.pipeline import apps, interrupt
 from minipaas_lib.store import is_current, open_store
 from minipaas_lib.store.contract import LockHolder
 
+LONGEST = 600
+"""Seconds that a command waits which was told to wait and not how long."""
+
 patience = 0.0
-"""Seconds this command waits for a lock; the option --wait sets it."""
+"""Seconds this command waits for a lock; the option --wait sets it, and the push option wait."""
 
 held: list = []
 """Locks of this process, for children that must not inherit them."""
@@ -49,7 +53,7 @@ def bare_lock(name: str, wait: float):
 
     Raises errors.Locked, also where another store is in use by now.
     """
-    lock = open_store().lock(f"apps/{name}", holder(), wait=wait)
+    lock = _taken(name, wait)
     held.append(lock)
     try:
         if not is_current():
@@ -58,6 +62,26 @@ def bare_lock(name: str, wait: float):
     finally:
         held.remove(lock)
         lock.release()
+
+
+def _taken(name: str, wait: float):
+    """Take the lock. Who waits for it is told so, and may hang up."""
+    take = functools.partial(open_store().lock, f"apps/{name}", holder())
+    try:
+        return take(wait=0.0)
+    except errors.Locked as error:
+        if wait <= 0:
+            raise errors.Locked(error.message, _hint(error)) from None
+        output.info(f"{error.message}; waiting for it, {wait:g} seconds at most")
+    try:
+        with interrupt.cancellable():
+            return take(wait=wait)
+    except errors.Locked as error:
+        raise errors.Locked(error.message, _hint(error)) from None
+
+
+def _hint(error: errors.Locked) -> str:
+    return "wait for it to finish, or: git push -o wait" if caller.is_push() else error.hint
 
 
 def freeze(name: str, reason: str) -> None:

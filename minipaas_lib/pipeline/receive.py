@@ -1,4 +1,4 @@
-"""From a commit to a live release: what git's pre-receive hook runs, and ps:rebuild."""
+"""From a commit to a live release: what a push, ps:rebuild and all that brings a commit end in."""
 
 import dataclasses
 import os
@@ -16,7 +16,6 @@ from minipaas_lib.pipeline import (
     change,
     compose,
     engines,
-    first_push,
     interrupt,
     journal,
     leftovers,
@@ -30,23 +29,6 @@ from minipaas_lib.pipeline.tasks import of_build
 from minipaas_lib.pipeline.urls import urls
 
 FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
-
-
-def pre_receive(name: str, updates: str, branches: list[str]) -> Release | None:
-    """Deploy what a push brings; `updates` is git's standard input to the hook, `branches` those that deploy.
-
-    Raises errors.MinipaasError, and then the push is refused.
-    """
-    first = bool(first_push.repository_of(name))
-    update = repository.choose_update(repository.parse_updates(updates), branches, name, first)
-    created = first and first_push.accept(name, update.new, update.branch)
-    try:
-        with locks.app_lock(name), interrupt.cancellable():
-            return deploy_commit(name, update.new, "git push", branch=update.branch)
-    except BaseException as error:
-        if created and (isinstance(error, errors.Cancelled) or not releases.numbers(name)):
-            first_push.take_back(name)
-        raise
 
 
 def rebuild(name: str) -> Release:

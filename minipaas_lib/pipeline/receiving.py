@@ -1,10 +1,12 @@
 """Whether a push is going on in a repository, and what a killed one has left there."""
 
+import contextlib
 import os
 
 from minipaas_lib import folders
 
 _LOCKED = ("HEAD.lock", "config.lock", "packed-refs.lock", "packed-refs.new")
+_REFUSED = "refused-"  # then the number of git-receive-pack's process; see hooks/update
 _HERE = ("receive-pack", "update-ref", "git gc", "git-gc")  # what writes to a repository, in a command line
 
 
@@ -18,6 +20,25 @@ def receiving(folder: str) -> bool:
         if entry.isdigit() and entry != str(os.getpid()) and _writes(entry, place):
             return True
     return False
+
+
+def note_refused(folder: str, refs: list[str]) -> None:
+    """Have the update hook of the push that we are the pre-receive hook of refuse these refs. git is the parent of both."""
+    with open(os.open(_refused(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write("".join(ref + "\n" for ref in refs).encode("utf-8", "surrogateescape"))
+
+
+def forget_refused(folder: str) -> None:
+    """Remove what was noted for pushes that are over, and for one that had our number."""
+    for name in _names(folder):
+        pid = name.removeprefix(_REFUSED)
+        if pid != name and (pid == str(os.getppid()) or not os.path.exists(f"/proc/{pid}")):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(folder, name))
+
+
+def _refused(folder: str) -> str:
+    return os.path.join(folder, f"{_REFUSED}{os.getppid()}")
 
 
 def _writes(pid: str, place: str) -> bool:
@@ -38,7 +59,7 @@ def tidy(folder: str) -> None:
     itself all but always, so this costs a look at a few folders.
     """
     stale = [os.path.join(folder, name) for name in _LOCKED if os.path.lexists(os.path.join(folder, name))]
-    stale += [os.path.join(folder, name) for name in _names(folder) if ".new-" in name or name.startswith("shallow_")]
+    stale += [os.path.join(folder, name) for name in _names(folder) if ".new-" in name or name.startswith(("shallow_", _REFUSED))]
     stale += [os.path.join(folder, "hooks", name) for name in _names(os.path.join(folder, "hooks")) if ".new-" in name]
     for place, _, names in folders.walk(os.path.join(folder, "refs")):
         stale += [os.path.join(place, name) for name in names if name.endswith(".lock")]

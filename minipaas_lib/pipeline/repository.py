@@ -21,14 +21,14 @@ from minipaas_lib.pipeline.commits import (
 )
 from minipaas_lib.pipeline.context import read_file
 from minipaas_lib.pipeline.quarantine import link_objects
-from minipaas_lib.pipeline.updates import choose_update, parse_updates
 
 __all__ = [
-    "author", "author_line", "checkout", "choose_update", "commit_tree", "commits_between", "create", "drop_incoming", "drop_release",
-    "fetch_commit", "file_of", "follow", "has_commit", "head_branch", "head_commit", "head_of", "keep_commit", "kept_commits", "parse_updates",
+    "author", "author_line", "checkout", "commit_tree", "commits_between", "create", "drop_incoming", "drop_release",
+    "fetch_commit", "file_of", "follow", "has_commit", "head_branch", "head_commit", "head_of", "keep_commit", "kept_commits",
     "read_file", "remove", "set_head", "set_synced", "subject", "synced", "tidy",
 ]  # fmt: skip
 
+# git push --atomic is not offered: a deploy is not taken back because a reference beside it is refused.
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
 # their history (git-config(1), receive.fsck) is let through.
 CONFIG = """\
@@ -41,7 +41,8 @@ CONFIG = """\
 \thideRefs = refs/minipaas
 \tfsckObjects = true
 [receive]
-\tadvertisePushOptions = false
+\tadvertisePushOptions = true
+\tadvertiseAtomic = false
 \tdenyDeletes = false
 \tdenyNonFastForwards = false
 \tmaxInputSize = {size}
@@ -82,7 +83,8 @@ def create_at(folder: str) -> str:
         _create_new(folder)
     _put(os.path.join(folder, "config"), config(), 0o600)
     os.makedirs(os.path.join(folder, "hooks"), mode=0o700, exist_ok=True)
-    _put(os.path.join(folder, "hooks", "pre-receive"), paths.resource("hooks/pre-receive"), 0o700)
+    for hook in ("update", "pre-receive"):  # the gate looks for the latter
+        _put(os.path.join(folder, "hooks", hook), paths.resource(f"hooks/{hook}"), 0o700)
     return folder
 
 
@@ -160,6 +162,26 @@ def head_of(app: str) -> str:
 def head_branch(app: str) -> str:
     """The branch that a clone checks out; empty where there is no repository."""
     return _head(paths.repository(app))
+
+
+def head_branch_of(folder: str) -> str:
+    """The branch that a clone of the repository `folder` checks out; empty where there is none."""
+    return _head(folder)
+
+
+def commit_behind(folder: str, name: str) -> str:
+    """The commit that an object is or, a tag, leads to, in the repository `folder` or coming to it; else empty."""
+    try:
+        return git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", name + "^{commit}"], _in_quarantine()).decode().strip()
+    except git.GitFailed:
+        return ""
+
+
+def set_refs(app: str, refs: dict[str, str]) -> None:
+    """Have each ref name its object, which is there."""
+    if refs:
+        lines = "".join(f"update {ref} {name}\n" for ref, name in refs.items())
+        git.run([f"--git-dir={paths.repository(app)}", "update-ref", "--stdin"], given=lines.encode("utf-8", "surrogateescape"))
 
 
 def tidy(app: str) -> None:

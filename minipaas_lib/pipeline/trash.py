@@ -13,7 +13,7 @@ from minipaas_lib import errors, folders, names, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, releases, retire, rollout
+from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, releases, repository, retire, rollout
 from minipaas_lib.store import documents, open_store
 
 KEPT = 7 * 24 * 3600  # seconds
@@ -145,6 +145,8 @@ def put_back(name: str, identity: str) -> None:
         with journal.step(name, "move the repository and the output"):
             _move(_folder(identity, "repository"), paths.repository(name))
             _move(_folder(identity, "output"), paths.output(name))
+            if os.path.isdir(os.path.join(paths.repository(name), "objects")):
+                repository.create(name)  # it may be from before an upgrade
         with journal.step(name, "write the documents"):
             texts = documents.read(store, path(identity))["documents"]
             apps.forget_renamed(name)

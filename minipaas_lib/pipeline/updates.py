@@ -1,6 +1,7 @@
-"""Which branch a push wants to deploy (githooks(5), pre-receive). Pure."""
+"""What becomes of each reference of a push: one branch is deployed (githooks(5), pre-receive). Pure."""
 
 import re
+from collections.abc import Callable
 from typing import NamedTuple
 
 from minipaas_lib import errors, names
@@ -23,8 +24,29 @@ class Update(NamedTuple):
         return self.ref.removeprefix(_BRANCH) if self.ref.startswith(_BRANCH) else ""
 
     @property
+    def tag(self) -> str:
+        """The name of the tag, or an empty string where the ref is no tag."""
+        return self.ref.removeprefix(_TAG) if self.ref.startswith(_TAG) else ""
+
+    @property
     def deletes(self) -> bool:
         return not self.new.strip("0")
+
+
+class Refusal(NamedTuple):
+    """A reference that the repository does not get, and why."""
+
+    update: Update
+    message: str
+    hint: str
+
+
+class Push(NamedTuple):
+    """What becomes of the updates of a push."""
+
+    deploy: Update | None  # None: nothing, and that is fine
+    kept: tuple[Update, ...] = ()  # done by git, without a deploy
+    refused: tuple[Refusal, ...] = ()  # each of them alone
 
 
 def parse_updates(text: str) -> list[Update]:
@@ -44,53 +66,89 @@ def parse_updates(text: str) -> list[Update]:
     return updates
 
 
-def choose_update(updates: list[Update], branches: list[str], app: str, new: bool = False) -> Update:
-    """The one update to deploy: the only branch of the push, if it is one of `branches`. Tags beside it are fine.
+def sort_updates(
+    updates: list[Update], branches: list[str], app: str, head: str = "", new: bool = False, is_live: Callable[[str], bool] = lambda name: False
+) -> Push:
+    """Which branch to deploy, and what becomes of all else: tags are kept, other branches and references refused alone.
 
-    new: bool, whether there is no such app yet. Raises errors.MinipaasError with what to type instead; the push is then refused as a whole.
+    branches: list[str], those that deploy, the one to recommend first; head: str, the branch that a clone gets; new:
+    bool, whether there is no such app yet; is_live: whether the object of that name is the live commit, or a tag of it.
+    Raises errors.MinipaasError with what to type instead where the push as a whole is refused, because it would deploy
+    nothing: a push that succeeds is deployed, or changes nothing that could be.
     """
-    pushed = [update for update in updates if update.branch]
-    deploy = branches[0]
+    deploy = _chosen([update for update in updates if update.branch in branches and not update.deletes], branches, head)
+    kept, refused = [], []
     for update in updates:
-        if not update.ref.startswith((_BRANCH, _TAG)):
-            raise errors.MinipaasError(
-                f"{names.safe(update.ref)} is not a branch, and {app} deploys branches", f"git push <remote> {deploy}"
-            )
-    if len(pushed) > 1:
-        raise errors.MinipaasError(
-            f"{len(pushed)} branches were pushed ({_listed(pushed)}), and {app} deploys one at a time",
-            f"git push <remote> {deploy}",
-        )
-    if not pushed:
-        what = f"the tag {names.safe(updates[0].ref[len(_TAG) :])}" if updates else "nothing"
-        raise errors.MinipaasError(
-            f"{what} was pushed, and {app} deploys only branches", f"git push <remote> {_source(updates)}:{deploy}"
-        )
-    return _deployable(pushed[0], branches, app, new)
+        if update is not deploy:
+            refusal = _refusal(update, deploy, branches, app, head, new)
+            if refusal:
+                refused.append(refusal)
+            else:
+                kept.append(update)
+    if deploy is None:
+        _refuse_as_a_whole(kept, refused, branches, app, is_live)
+    return Push(deploy, tuple(kept), tuple(refused))
 
 
-def _deployable(update: Update, branches: list[str], app: str, new: bool) -> Update:
+def _chosen(candidates: list[Update], branches: list[str], head: str) -> Update | None:
+    """Of several branches that deploy, the one that a clone gets, else the one that comes first."""
+    order = [head, *branches]
+    return min(candidates, key=lambda update: order.index(update.branch), default=None)
+
+
+def _refusal(update: Update, deploy: Update | None, branches: list[str], app: str, head: str, new: bool) -> Refusal | None:
+    """Why git may not do an update; None where it may."""
+    first = branches[0]
+    if update.tag:
+        return None
+    if not update.branch:
+        return Refusal(update, f"{names.safe(update.ref)} is not a branch, and {app} deploys branches", f"git push <remote> {first}")
     shown = names.safe(update.branch)[1:-1]
     if update.deletes:
-        raise errors.MinipaasError(
-            f"the branch '{shown}' of {app} cannot be deleted by a push", f"ssh paas@<host> apps:destroy {app}"
-        )
+        if update.branch in branches or (update.branch == head and deploy is None):
+            return Refusal(update, f"the branch '{shown}' of {app} cannot be deleted by a push", f"ssh paas@<host> apps:destroy {app}")
+        return None
     if update.branch not in branches:
         create = f"apps:create {app}, then: ssh paas@<host> " if new else ""
-        raise errors.MinipaasError(
+        return Refusal(
+            update,
             f"'{shown}' is not deployed by {app}: it deploys {' or '.join(branches)}",
-            f"git push <remote> {shown}:{branches[0]}, or: ssh paas@<host> {create}git:set {app} deploy-branch {shown}",
+            f"git push <remote> {shown}:{first}, or: ssh paas@<host> {create}git:set {app} deploy-branch {shown}",
         )
-    return update
+    if update.new == deploy.new:
+        return None
+    return Refusal(update, f"'{shown}' is not deployed beside '{deploy.branch}': {app} deploys one branch at a time", f"git push <remote> {shown}")
 
 
-def _listed(pushed: list[Update]) -> str:
-    shown = ", ".join(names.safe(update.branch)[1:-1] for update in pushed[:3])
-    return shown + (", ..." if len(pushed) > 3 else "")
+def _refuse_as_a_whole(kept: list[Update], refused: list[Refusal], branches: list[str], app: str, is_live: Callable[[str], bool]) -> None:
+    """Raise errors.MinipaasError for a push that was meant to deploy something and does not."""
+    deploy = branches[0]
+    if len(refused) == 1:
+        raise errors.MinipaasError(refused[0].message, refused[0].hint)
+    if refused:
+        what = _listed([refusal.update for refusal in refused])
+        raise errors.MinipaasError(
+            f"{len(refused)} references were pushed ({what}), and {app} deploys {' or '.join(branches)}", f"git push <remote> {deploy}"
+        )
+    if not kept:
+        raise errors.MinipaasError(f"nothing was pushed, and {app} deploys only branches", f"git push <remote> HEAD:{deploy}")
+    for update in kept:
+        if not update.deletes and not is_live(update.new):
+            raise errors.MinipaasError(
+                f"the tag {names.safe(update.tag)} was pushed, and {app} deploys only branches", f"git push <remote> {_source(update)}:{deploy}"
+            )
 
 
-def _source(updates: list[Update]) -> str:
+def _listed(updates: list[Update]) -> str:
+    shown = ", ".join(short(update) for update in updates[:3])
+    return shown + (", ..." if len(updates) > 3 else "")
+
+
+def short(update: Update) -> str:
+    """The name of a branch or a tag, or the whole name of another reference, printable."""
+    return names.safe(update.branch or update.tag or update.ref)[1:-1]
+
+
+def _source(update: Update) -> str:
     """What to write left of the colon: the commit behind a pushed tag, else the current commit."""
-    if updates and not updates[0].deletes and re.fullmatch("[A-Za-z0-9._/-]+", updates[0].ref):
-        return updates[0].ref.removeprefix(_TAG) + "^{commit}"
-    return "HEAD"
+    return update.tag + "^{commit}" if re.fullmatch("[A-Za-z0-9._/-]+", update.tag) else "HEAD"

@@ -24,7 +24,7 @@ def git_set(app, key, value):
     """Set or clear how an app is deployed with git.
 
     \b
-    deploy-branch: the one branch that is deployed; without a value main and master are.
+    deploy-branch: the one branch that is deployed; without a value main or master is.
     rev-env-var:   the variable in which the app finds its commit (GIT_REV); without a value in none.
 
     What was set holds from the next push on.

@@ -87,7 +87,7 @@ def test_another_branch_is_refused_with_what_to_type(host, app, repo):
     assert host.get(host.url_host(app))[0] == 200
 
 
-@pytest.mark.parametrize("ref", ["v1.0", "main dev", ":main"], ids=["a tag", "two branches", "a deleted branch"])
+@pytest.mark.parametrize("ref", ["v1.0", "dev dev:x", ":main"], ids=["a tag", "other branches", "a deleted branch"])
 def test_what_cannot_be_deployed_is_refused(host, app, repo, ref):
     repo.push()
     repo.git("tag", "v1.0")
@@ -97,6 +97,20 @@ def test_what_cannot_be_deployed_is_refused(host, app, repo, ref):
     refused = repo.git("push", "paas", *ref.split(), ok=False)
     assert refused.returncode != 0 and " !     " in refused.stderr
     assert host.get(host.url_host(app)) == (200, "hello from " + app)
+
+
+def test_what_deploys_is_deployed_and_what_does_not_is_refused_alone(host, app, repo):
+    repo.push()
+    repo.git("branch", "dev")
+    repo.commit(www___index__html="second")
+    repo.git("tag", "-a", "-m", "the second", "v2.0")
+    done = repo.git("push", "--mirror", "paas", ok=False)
+    assert done.returncode == 1 and "dev -> dev (hook declined)" in done.stderr and "the tag v2.0" in done.stderr
+    assert f"'dev' is not deployed by {app}" in done.stderr and "main is deployed all the same" in done.stderr
+    assert host.get(host.url_host(app)) == (200, "second")
+    refs = repo.git("ls-remote", "paas", "refs/*").stdout.split()[1::2]
+    assert refs == ["refs/heads/main", "refs/tags/v2.0", "refs/tags/v2.0^{}"]
+    assert repo.git("push", "paas", ":v2.0").returncode == 0
 
 
 def test_an_empty_branch_pushes_nothing(host, app, tmp_path):

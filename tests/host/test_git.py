@@ -229,13 +229,16 @@ def nothing_left(host, app):
     return True
 
 
+def git_environment(host):
+    return os.environ | {"GIT_SSH_COMMAND": shlex.join(host.ssh_command()), "GIT_CONFIG_GLOBAL": "/dev/null"}
+
+
 @contextlib.contextmanager
 def pushing(repo, ref="main"):
     """A git push in a process group of its own, with its output in a file; killed at the end if it still runs."""
     log = repo.folder.parent / f"push-{word()}.log"
-    environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(repo.host.ssh_command()), "GIT_CONFIG_GLOBAL": "/dev/null"}
     with log.open("w") as file:
-        push = subprocess.Popen(["git", "push", "paas", ref], cwd=repo.folder, env=environment, stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+        push = subprocess.Popen(["git", "push", "paas", ref], cwd=repo.folder, env=git_environment(repo.host), stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
     push.said = log.read_text
     try:
         yield push
@@ -361,11 +364,15 @@ def test_a_second_push_and_other_changes_are_refused_at_once_while_a_push_goes_o
         assert {done.returncode for done in busy.values()} == {75} and all(host.key_name in done.stderr for done in busy.values())
         assert host.ssh("apps:locked", app).returncode == 0
         assert host.get(host.url_host(app)) == (200, "hello from " + app)
+        assert "git push -o wait" in refused.stderr and "--wait" not in refused.stderr
+        waiting = subprocess.Popen(["git", "push", "-f", "-o", "wait=90", "paas", "main"], cwd=second.folder, env=git_environment(host), stderr=subprocess.PIPE, text=True)
         patient = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"config:set --wait {app} A=1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         assert push.wait(60) == 0 and patient.wait(60) == 0
-    assert host.get(host.url_host(app)) == (200, body)
+        said = waiting.communicate(timeout=90)[1]
+        assert waiting.returncode == 0 and "waiting for it, 90 seconds at most" in said
+    assert host.get(host.url_host(app)) == (200, "second")
     assert host.ssh("config:get", app, "A").stdout == "1\n"
-    assert [(row["v"], row["status"]) for row in releases(host, app)] == [("v3", "live"), ("v2", "superseded"), ("v1", "superseded")]
+    assert [(row["v"], row["status"]) for row in releases(host, app)] == [("v4", "live"), *((f"v{number}", "superseded") for number in (3, 2, 1))]
 
 
 def test_a_locked_app_refuses_a_push_and_config_with_the_message(host, app, repo):

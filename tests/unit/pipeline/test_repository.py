@@ -15,11 +15,11 @@ HOOK_PROGRAM = f"""#!{sys.executable}
 import os, signal, sys
 sys.path.insert(0, {ROOT!r})
 from minipaas_lib import errors
-from minipaas_lib.pipeline import repository
+from minipaas_lib.pipeline import repository, updates
 assert sys.argv[1] == "git:pre-receive"
 app = sys.argv[2]
 try:
-    update = repository.choose_update(repository.parse_updates(sys.stdin.read()), ["main", "master"], app)
+    update = updates.sort_updates(updates.parse_updates(sys.stdin.read()), ["main", "master"], app).deploy
 except errors.MinipaasError as error:
     sys.exit(f"{{error.message}} | {{error.hint}}")
 number = int(os.environ["TEST_NUMBER"])
@@ -397,7 +397,7 @@ def test_a_push_of_a_hostile_tree_is_refused(laptop, tmp_path):
             "'dev' is not deployed by blog: it deploys main or master | git push <remote> dev:main",
         ),
         (["HEAD:refs/tags/v1"], 'the tag "v1" was pushed'),
-        (["HEAD:refs/heads/main", "HEAD:refs/heads/master"], "2 branches were pushed (main, master)"),
+        (["HEAD:refs/heads/dev", "HEAD:refs/heads/x"], "2 references were pushed (dev, x)"),
         (["HEAD:refs/notes/x"], "is not a branch"),
     ],
 )

@@ -1,9 +1,11 @@
 """Apps that go while others are looked at."""
 
+import os
+
 import pytest
 
-from minipaas_lib import errors
-from minipaas_lib.pipeline import apps, change, leftovers, trash
+from minipaas_lib import errors, paths
+from minipaas_lib.pipeline import apps, change, leftovers, repository, trash
 
 
 @pytest.fixture
@@ -61,3 +63,13 @@ def test_a_store_that_does_not_answer_is_told_of_each_app(two, monkeypatch):
     monkeypatch.setattr(apps, "document_path", silent)
     monkeypatch.setattr(apps, "names", lambda: ["blog", "shop"])
     assert change.change_all("global config") == 2
+
+
+def test_a_repository_from_before_an_upgrade_comes_back_with_the_hooks_of_today(world, fake):
+    world.ok("apps:create", "blog")
+    folder = repository.create("blog")
+    os.unlink(os.path.join(folder, "hooks", "update"))
+    trash.destroy("blog")
+    trash.restore("blog")
+    with open(os.path.join(folder, "hooks", "update"), "rb") as file:
+        assert file.read() == paths.resource("hooks/update")

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import apps, receive, repository
+from minipaas_lib.pipeline import apps, push, repository
 from plugins.git import hooks, settings
 
 OLD, NEW = "0" * 40, "a" * 40
@@ -84,24 +84,27 @@ def test_pre_receive(blog, pushed):
 def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monkeypatch):
     tags = "".join(f"{OLD} {NEW} refs/tags/{'v' * 60}{n}\n" for n in range(12_000))  # more than 1 MiB
     assert len(tags) > 1 << 20
-    monkeypatch.setattr("minipaas_lib.api.receive", receive.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
+    monkeypatch.setattr(push, "_deploy", lambda name, sorted_push, first: None)
     head = f"{OLD} {NEW} refs/heads/main\n"
     for late in ("refs/heads/evil", "refs/notes/x", "refs/heads/caf\udce9"):
         data = (head + tags + f"{OLD} {NEW} {late}\n").encode("utf-8", "surrogateescape")
         result = blog("git:pre-receive", "blog", stdin=data)
-        assert result.status and ("2 branches were pushed" in result.err or "is not a branch" in result.err), result.err
+        assert result.status == 0 and ("is not deployed by blog" in result.err or "is not a branch" in result.err), result.err
+        with open(os.path.join(paths.repository("blog"), f"refused-{os.getppid()}"), "rb") as file:
+            assert file.read() == late.encode("utf-8", "surrogateescape") + b"\n"
     monkeypatch.setattr("plugins.git.commands.INPUT_LIMIT", 1 << 20)
     assert "more references than can be looked at" in blog("git:pre-receive", "blog", stdin=head + tags).err
 
 
 def test_a_reference_in_a_thousand_folders_is_refused(blog, pushed, monkeypatch):
-    monkeypatch.setattr("minipaas_lib.api.receive", receive.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
     found = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/main\n{OLD} {NEW} refs/tags/{'a/' * 1000}x\n")
     assert found.status == 2 and "has a name that is too long" in found.err
 
 
 def test_a_push_that_fails_fails(blog, pushed, monkeypatch):
-    monkeypatch.setattr("minipaas_lib.api.receive", receive.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
     result = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/dev\n")
     assert result.status == 1 and "'dev' is not deployed by blog: it deploys main or master" in result.err
     assert head() == "ref: refs/heads/main"

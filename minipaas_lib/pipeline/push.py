@@ -1,0 +1,82 @@
+"""What git's pre-receive hook runs: one branch of a push is deployed, and all else that came with it is named."""
+
+from minipaas_lib import errors, output, paths
+from minipaas_lib.model.release import Release
+from minipaas_lib.pipeline import (
+    first_push,
+    interrupt,
+    locks,
+    push_options,
+    receive,
+    receiving,
+    releases,
+    repository,
+    updates,
+)
+
+_NAMED = 3  # references of one kind that are named one by one
+
+
+def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
+    """Deploy what a push brings; `text` is git's standard input to the hook, `branches` those that deploy.
+
+    Raises errors.MinipaasError, and then the push is refused.
+    """
+    push_options.obey(push_options.given())
+    first = first_push.repository_of(name)
+    folder = first or paths.repository(name)
+    receiving.forget_refused(folder)
+    is_live = _looks_live(name, folder)
+    push = updates.sort_updates(updates.parse_updates(text), branches, name, repository.head_branch_of(folder), bool(first), is_live)
+    if push.refused:
+        repository.create_at(folder)  # with the hook that refuses them
+        receiving.note_refused(folder, [refusal.update.ref for refusal in push.refused])
+    release = _deploy(name, push, bool(first)) if push.deploy else _only_keep(name)
+    _tell(push)
+    return release
+
+
+def _deploy(name: str, push: updates.Push, first: bool) -> Release:
+    update = push.deploy
+    created = first and first_push.accept(name, update.new, update.branch)
+    try:
+        with locks.app_lock(name), interrupt.cancellable():
+            release = receive.deploy_commit(name, update.new, "git push", branch=update.branch)
+    except BaseException as error:
+        if created and (isinstance(error, errors.Cancelled) or not releases.numbers(name)):
+            first_push.take_back(name)
+        raise
+    if first:  # git does it in a repository that goes away
+        repository.set_refs(name, {update.ref: update.new for update in push.kept if not update.deletes})
+    return release
+
+
+def _only_keep(name: str) -> None:
+    """A push of tags of the live commit, or that removes what is not deployed: nothing to do but to be allowed to."""
+    with locks.app_lock(name):
+        output.step(f"Nothing of this push is to be deployed to {name}")
+
+
+def _tell(push: updates.Push) -> None:
+    """Name what was pushed and is not deployed; git's own lines come after it."""
+    tags = [updates.short(update) for update in push.kept if update.tag and not update.deletes]
+    if tags:
+        more = f" and {len(tags) - _NAMED} more" if len(tags) > _NAMED else ""
+        output.info(f"kept, and not deployed: {'the tag' if len(tags) == 1 else 'the tags'} {', '.join(tags[:_NAMED])}{more}")
+    for refusal in push.refused[:_NAMED]:
+        output.warn(refusal.message)
+        output.hint(refusal.hint)
+    if len(push.refused) > _NAMED:
+        output.warn(f"and {len(push.refused) - _NAMED} more references are refused, as git says below")
+    if push.refused and push.deploy:
+        output.warn(f"{push.deploy.branch} is deployed all the same")
+
+
+def _looks_live(name: str, folder: str):
+    """A function that tells whether an object is the live commit of the app, or an annotated tag of it."""
+
+    def is_live(object_name: str) -> bool:
+        live = releases.live(name)
+        return bool(live and live.commit) and repository.commit_behind(folder, object_name) == live.commit
+
+    return is_live

@@ -1,0 +1,41 @@
+"""What a client says beside a push: git push -o (git-push(1), githooks(5) of pre-receive)."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from minipaas_lib import errors, names, output
+from minipaas_lib.pipeline import locks
+
+_SHOWN = 3  # of those that mean nothing here
+
+
+def given(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The options of the push that we are a hook of, in their order."""
+    count = environment.get("GIT_PUSH_OPTION_COUNT", "0")
+    number = int(count) if re.fullmatch("[0-9]{1,6}", count) else 0
+    return [environment.get(f"GIT_PUSH_OPTION_{index}", "") for index in range(number)]
+
+
+def obey(options: list[str]) -> None:
+    """Do what they ask for; one that means nothing here is named, since git sends the same to all remotes (push.pushOption).
+
+    Raises errors.UsageError for a value that makes no sense.
+    """
+    strange = []
+    for text in options:
+        key, _, value = text.partition("=")
+        if key == "wait":
+            locks.patience = _seconds(value) if "=" in text else float(locks.LONGEST)
+        else:
+            strange.append(names.safe(text[:100]))
+    if strange:
+        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+        output.warn(f"{', '.join(strange[:_SHOWN])}{more}: there is no such push option here, so that is ignored")
+        output.info("what there is: git push -o wait, or git push -o wait=<seconds>")
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch("[0-9]{1,6}([.][0-9]{1,6})?", text):
+        raise errors.UsageError(f"the push option wait takes seconds, not {names.safe(text[:100])}", "git push -o wait=60")
+    return float(text)
