@@ -25,7 +25,7 @@ dockerd_log=/var/log/minipaas-dockerd.log
 live_restore=$lib/live-restore
 guard=/run/minipaas-install.lock
 
-domain='' key='' host_name='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch=''
+domain='' key='' host_name='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch='' shared_changed=no
 
 usage() {
     cat <<'END'
@@ -210,7 +210,9 @@ finish_and_switch() {
     step "The store and the plugins"
     # the index of installed plugins is written for one version of Python, and checked by the new program
     [ ! -e "$root/plugins/index" ] || "$program" plugin:index || die "The index of plugins could not be written."
+    shared=$(cat "$root"/nginx/*.conf 2>/dev/null | cksum)
     "$program" install:finish || die "The installation could not be finished; the sentence above says why."
+    [ "$(cat "$root"/nginx/*.conf | cksum)" = "$shared" ] || shared_changed=yes # nginx reads them at its next reload
     before=$(readlink "$link" || true)
     if [ "$before" = "$program" ]; then
         info "$link is build $build already"
@@ -321,6 +323,6 @@ restore_apps() {
     "$link" ps:restore || warn "Not every app is back; the sentence above says why."
 }
 
-for part in alone preconditions daemons nginx settings ready demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
+for part in alone preconditions daemons connections nginx settings ready demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
 
 main "$@"

@@ -31,7 +31,7 @@ reload_nginx() { nginx -s reload 2>/dev/null || die "nginx cannot be reloaded." 
 
 set_up_nginx() {
     step "nginx"
-    reload=no added=
+    reload=$shared_changed added=
     nginx -T >"$scratch/nginx" 2>/dev/null || true
     # First, so that a kill here leaves a configuration that nginx accepts.
     if is_stock_default; then
@@ -45,19 +45,31 @@ set_up_nginx() {
         added=$include
         reload=yes
     fi
-    # Old workers end when their last connection does, but not later: app A's deploy must not cut app B's WebSocket.
-    if grep -q '^[[:space:]]*include[[:space:]]*/etc/nginx/modules-enabled/\*.conf' /etc/nginx/nginx.conf &&
-        ! grep -v "^# configuration" "$scratch/nginx" | grep -q '^[[:space:]]*worker_shutdown_timeout'; then
-        if echo 'worker_shutdown_timeout 1h;' | put "$main_include" 0644; then
-            changed "old workers may finish for an hour"
-            added="$added $main_include"
+    for file in "$nginx_conf" "$main_include"; do # what goes back where nginx does not accept the rest
+        [ ! -f "$file" ] || cp -p "$file" "$scratch/before-$(basename "$file")"
+    done
+    if grep -q '^[[:space:]]*include[[:space:]]*/etc/nginx/modules-enabled/\*.conf' "$nginx_conf"; then
+        lines=$(main_lines)
+        if [ -n "$lines" ] && echo "$lines" | put "$main_include" 0644; then
+            changed "old workers may finish for an hour, and have $(possible_files) files open ($main_include)"
             reload=yes
         fi
     fi
+    if change_nginx_conf raise_connections; then
+        changed "a worker may have $connections connections (a line of $nginx_conf)"
+        reload=yes
+    fi
+    enough_connections || warn "One client can use up nginx's connections. In events {} of $nginx_conf say: worker_connections $connections;"
     if ! nginx -t -q 2>"$scratch/nginx-errors"; then
         cat "$scratch/nginx-errors" >&2
-        rm -f $added
-        [ "$added" = "" ] || restore_stock_default
+        if [ -n "$added" ]; then
+            rm -f "$added"
+            restore_stock_default
+        fi
+        rm -f "$main_include"
+        for file in "$nginx_conf" "$main_include"; do
+            [ ! -f "$scratch/before-$(basename "$file")" ] || cp -p "$scratch/before-$(basename "$file")" "$file"
+        done
         die "nginx does not accept its configuration with minipaas's in it; what this run added was taken out again."
     fi
     enable_at_boot nginx

@@ -6,6 +6,7 @@ remove_everything() {
     exec </dev/null
     step "Taking minipaas out of nginx"
     rm -f "$include" "$main_include"
+    change_nginx_conf unmark_connections || true
     restore_stock_default
     if nginx_runs && nginx -t -q; then reload_nginx; fi
     remove_containers

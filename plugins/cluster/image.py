@@ -19,7 +19,8 @@ RUN {{ command -v python3 && command -v nginx && command -v busybox; }} >/dev/nu
  && rm -rf /var/lib/apt/lists/*; }}
 RUN rm -f /etc/nginx/sites-enabled/default \\
  && echo 'include /var/lib/minipaas/nginx/main.conf;' >/etc/nginx/conf.d/minipaas.conf \\
- && echo 'worker_shutdown_timeout 1h;' >/etc/nginx/modules-enabled/99-minipaas.conf
+ && printf 'worker_shutdown_timeout 1h;\\nworker_rlimit_nofile 20000;\\n' >/etc/nginx/modules-enabled/99-minipaas.conf \\
+ && sed -i -E 's/(worker_connections[[:space:]]+)[0-9]+;/\\18192;/' /etc/nginx/nginx.conf
 COPY minipaas /usr/local/bin/minipaas
 {_UNPACK}
 COPY cluster.toml /var/lib/minipaas/cluster.toml

@@ -1,6 +1,7 @@
 """Look for what is broken in nginx, in the order in which a request meets it."""
 
 import os
+import re
 import time
 
 from minipaas_lib import api
@@ -101,8 +102,10 @@ def _ran_out(host: nginx.Host) -> "api.Finding":
     """Whether connections or files were all in use within the last hour, by nginx's own word."""
     part, last = "nginx: load", nginx.last_exhaustion(host)
     if last and time.time() - last[0] < _RECENT:
-        at = time.strftime("%H:%M:%S", time.localtime(last[0]))
-        return api.Finding(part, False, f"at {at} nginx had to refuse requests: {last[1]}", "look at who asks: nginx:access-logs")
+        at, former = time.strftime("%H:%M:%S", time.localtime(last[0])), re.match("[0-9]+", last[1])
+        if not former or int(former[0]) >= int(nginx.setting(host, "worker_connections")):  # else it has more by now
+            fix = "see who holds them: ss -tn state established 'sport = :80'; a firewall keeps one address to few"
+            return api.Finding(part, False, f"at {at} nginx had to refuse requests: {last[1]}", fix)
     return api.Finding(part, True, "it had no need to refuse a request within the last hour")
 
 

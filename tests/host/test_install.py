@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it changes the folder
 
 INSTALL = Path(__file__).parents[2] / "install.sh"
 ROOT, PLUGINS = Path("/var/lib/minipaas"), Path("/var/lib/minipaas/plugins")
+NGINX_CONF = Path("/etc/nginx/nginx.conf")
+CONNECTIONS = "worker_connections 8192; # minipaas, was: 768;"
 GUARD = "/run/minipaas-install.lock"
 
 
@@ -45,11 +47,23 @@ def test_paas_makes_folders_and_cannot_replace_what_is_roots(host):
     assert owner(PLUGINS) == ("root", 0o755)
 
 
-def test_an_upgrade_takes_the_folder_from_paas(host):
-    """It was paas's, and so plugins could be replaced, before the folder was sticky."""
+def nginx_finding() -> str:
+    said = subprocess.run([MINIPAAS, "doctor"], capture_output=True, text=True, timeout=60).stdout
+    return next(line for line in said.splitlines() if "nginx: connections" in line)
+
+
+def test_an_upgrade_takes_the_folder_from_paas_and_mends_nginx_conf(host):
+    """It was paas's, and so plugins could be replaced, before the folder was sticky. An upgrade of nginx may bring back
+    a nginx.conf of its own, where one client can use up the connections.
+    """
     shutil.chown(ROOT, "paas", "paas")
     ROOT.chmod(0o711)
+    conf = NGINX_CONF.read_text()
+    assert CONNECTIONS in conf and nginx_finding().startswith("ok ")
+    NGINX_CONF.write_text(conf.replace(CONNECTIONS, "worker_connections 768;"))
+    assert nginx_finding().startswith("BROKEN") and "have 768 connections" in nginx_finding()
     said = install().stdout
+    assert NGINX_CONF.read_text() == conf and nginx_finding().startswith("ok "), said
     assert owner(ROOT) == ("root", 0o1771) and owner(ROOT / "state") == ("paas", 0o700), said
     assert host.ssh("apps:list").returncode == 0
 

@@ -297,3 +297,59 @@ def test_sudo_lets_paas_read_the_rules_of_the_firewall_and_no_more():
     for command in firewall.COMMANDS:
         line = " ".join(command) if command[1:] else f'{command[0]} ""'  # "" is sudo's word for: no argument
         assert f"    {line}, \\\\\n" in text or f"    {line}\n" in text, line
+
+
+CONNECTIONS = ". ./minipaas_lib/install/connections.sh; "
+
+
+@pytest.mark.parametrize(
+    ("line", "raised"),
+    [
+        ("\tworker_connections 768;", "\tworker_connections 8192; # minipaas, was: 768;"),
+        ("    worker_connections  1024; # mine", "    worker_connections  8192; # minipaas, was: 1024; # mine"),
+        ("worker_connections 100; # minipaas, was: 768;", "worker_connections 8192; # minipaas, was: 768;"),
+        ("worker_connections 8192; # minipaas, was: 768;", "worker_connections 8192; # minipaas, was: 768;"),
+        ("worker_connections 8192;", "worker_connections 8192;"),
+        ("worker_connections 65535; # enough", "worker_connections 65535; # enough"),
+        ("# worker_connections 768;", "# worker_connections 768;"),
+        ("events { worker_connections 768; }", "events { worker_connections 768; }"),
+        ("worker_connections 768; }", "worker_connections 768; }"),
+        ("include worker_connections;", "include worker_connections;"),
+    ],
+)
+def test_one_line_of_nginx_conf_has_more_connections_and_is_taken_back(line, raised):
+    whole = f"user www-data;\nevents {{\n{line}\n\t# multi_accept on;\n}}\nhttp {{ }}"
+    made = sh(CONNECTIONS + "raise_connections", stdin=whole + "\n").stdout
+    assert made == whole.replace(line, raised) + "\n"
+    assert sh(CONNECTIONS + "raise_connections", stdin=made).stdout == made
+    back = sh(CONNECTIONS + "unmark_connections", stdin=made).stdout
+    assert "minipaas" not in back
+    if "minipaas" not in line:
+        assert back == whole + "\n", "byte for byte, as dpkg knows it"
+
+
+@given(st.text(st.sampled_from("worker_connections 768;#\t{}minpas,:\n"), max_size=120))
+@settings(max_examples=40, deadline=None)
+def test_whatever_stands_in_nginx_conf_is_taken_back_as_it_was(text):
+    text = "".join(line + "\n" for line in text.split("\n"))
+    if "# minipaas, was:" not in text:
+        raised = sh(CONNECTIONS + "raise_connections", stdin=text).stdout
+        assert sh(CONNECTIONS + "unmark_connections", stdin=raised).stdout == text
+
+
+def test_the_numbers_of_install_are_those_that_doctor_and_nodes_have():
+    from plugins.cluster import image
+    from plugins.router_nginx import doctor
+
+    said = sh(CONNECTIONS + 'echo "$connections $open_files"').stdout.split()
+    assert said == [str(doctor.CONNECTIONS), str(doctor.OPEN_FILES)]
+    assert f"worker_rlimit_nofile {doctor.OPEN_FILES};" in image.dockerfile(image.BASE)
+    assert f"\\1{doctor.CONNECTIONS};" in image.dockerfile(image.BASE)
+
+
+def test_what_another_file_of_nginx_says_is_not_said_again(tmp_path):
+    ours = "/etc/nginx/modules-enabled/99-minipaas.conf"
+    shown = f"# configuration file {ours}:\nworker_shutdown_timeout 1h;\n# configuration file /etc/nginx/x.conf:\nworker_rlimit_nofile 9;\n"
+    (tmp_path / "nginx").write_text(shown)
+    done = sh(CONNECTIONS + f"main_include={ours}; scratch={tmp_path}; main_lines")
+    assert done.stdout == "worker_shutdown_timeout 1h;\n"
