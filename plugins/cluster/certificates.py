@@ -10,24 +10,57 @@ DAYS = "3650"
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
+# What RFC 5280 asks of an authority and of what it signs; Python 3.13 and urllib3 2.8 refuse anything less. A file of
+# ours, so that no openssl.cnf of the host adds to it.
+_CONFIGURATION = """\
+[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE, pathlen:0
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+[agent]
+subjectAltName = DNS:{agent}
+extendedKeyUsage = serverAuth
+[head]
+subjectAltName = DNS:{head}
+extendedKeyUsage = clientAuth
+"""
+_LEAF = """\
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+"""
+
+
 def make(folder: str) -> dict[str, dict[str, str]]:
     """New certificates as PEM texts: {"agent": {"ca", "cert", "key"}, "head": {...}}. `folder` is empty, and ours alone.
 
-    The authority's key is removed at once, so that nothing else is ever signed with it. Raises errors.Unavailable.
+    The authority's key is removed at once, so that nothing else is ever signed with it. Its name is its own: openssl
+    looks for who signed a certificate by name, and two of them are trusted while one follows the other. Raises
+    errors.Unavailable.
     """
-    ca, ca_key = os.path.join(folder, "ca.pem"), os.path.join(folder, "ca-key.pem")
-    _openssl("req", "-x509", *_CURVE, "-days", DAYS, "-subj", "/CN=minipaas", "-keyout", ca_key, "-out", ca)
+    import secrets
+
+    ca, ca_key, config = (os.path.join(folder, name) for name in ("ca.pem", "ca-key.pem", "openssl.cnf"))
+    text = _CONFIGURATION.format(agent=AGENT, head=HEAD).replace("[head]", _LEAF + "[head]") + _LEAF
+    with open(config, "w", encoding="ascii") as file:
+        file.write(text)
+    name = f"/CN=minipaas {secrets.token_hex(4)}"
+    _openssl(
+        "req", "-x509", "-config", config, "-extensions", "authority", *_CURVE, "-days", DAYS, "-subj", name,
+        "-keyout", ca_key, "-out", ca,
+    )  # fmt: skip
     made = {}
-    for part, name, use in (("agent", AGENT, "serverAuth"), ("head", HEAD, "clientAuth")):
-        key, request, cert, about = (
-            os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem", ".ext")
-        )
-        with open(about, "w", encoding="ascii") as file:
-            file.write(f"subjectAltName=DNS:{name}\nextendedKeyUsage={use}\nbasicConstraints=CA:FALSE\n")
-        _openssl("req", "-new", *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+    for part, name in (("agent", AGENT), ("head", HEAD)):
+        key, request, cert = (os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem"))
+        _openssl("req", "-new", "-config", config, *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         _openssl(
-            "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", DAYS,
-            "-extfile", about, "-out", cert,
+            "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-set_serial", f"0x{secrets.token_hex(16)}",
+            "-days", DAYS, "-extfile", config, "-extensions", part, "-out", cert,
         )  # fmt: skip
         made[part] = {"ca": _read(ca), "cert": _read(cert), "key": _read(key)}
     os.unlink(ca_key)

@@ -1,4 +1,7 @@
-"""Certificates for etcd, made by openssl, each as NAME.pem with its NAME.key in a folder."""
+"""Certificates for etcd, made by openssl, each as NAME.pem with its NAME.key in a folder.
+
+They have what RFC 5280 asks for: the default contexts of Python 3.13 and of urllib3 2.8 refuse anything less.
+"""
 
 import subprocess
 from pathlib import Path
@@ -6,11 +9,29 @@ from pathlib import Path
 NEW = ("req", "-newkey", "rsa:2048", "-nodes")
 DAYS = ("-days", "30")
 SERVER, CLIENT = "extendedKeyUsage=serverAuth,clientAuth\n", "extendedKeyUsage=clientAuth\n"
+AUTHORITY = """\
+[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+"""
+LEAF = """\
+basicConstraints = critical, CA:FALSE
+keyUsage = critical, digitalSignature, keyEncipherment
+subjectKeyIdentifier = hash
+authorityKeyIdentifier = keyid:always
+"""
 
 
 def authority(folder: Path, name: str) -> None:
     """Make a certificate that may sign others."""
-    _openssl(folder, *NEW, "-x509", *DAYS, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+    (folder / f"{name}.cnf").write_text(AUTHORITY)
+    ends = ("-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.pem")
+    _openssl(folder, *NEW, "-x509", "-config", f"{name}.cnf", "-extensions", "authority", *DAYS, *ends)
 
 
 def server(folder: Path, ca: str, name: str, *addresses: str) -> None:
@@ -25,7 +46,7 @@ def client(folder: Path, ca: str, name: str) -> None:
 
 
 def _certificate(folder: Path, ca: str, name: str, extension: str) -> None:
-    (folder / f"{name}.ext").write_text(extension)
+    (folder / f"{name}.ext").write_text(LEAF + extension)
     _openssl(folder, *NEW, "-subj", f"/CN={name}", "-keyout", f"{name}.key", "-out", f"{name}.csr")
     signer = ("-CA", f"{ca}.pem", "-CAkey", f"{ca}.key", "-CAcreateserial", *DAYS)
     ends = ("-in", f"{name}.csr", "-extfile", f"{name}.ext", "-out", f"{name}.pem")
