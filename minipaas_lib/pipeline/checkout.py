@@ -6,8 +6,6 @@ import os
 from minipaas_lib import errors, paths
 from minipaas_lib.pipeline import git
 
-GITLINK = "160000"
-
 
 def checkout(app: str, commit: str, target: str) -> None:
     """Unpack the commit into the folder `target`, which must not exist yet, submodules included.
@@ -24,7 +22,7 @@ def checkout(app: str, commit: str, target: str) -> None:
     except OSError as error:
         raise errors.Unavailable(f"the build folder cannot be made: {error.strerror}", "doctor") from None
     try:
-        unpack(repository, commit, target, index_of(target))
+        attributes = unpack(repository, commit, target, index_of(target))
     except git.GitFailed as error:
         if is_full(target):  # git does not say why a file cannot be written
             make_room = f"make room on the disk of {paths.work()} (see: df -h {paths.work()}) and push again"
@@ -38,6 +36,11 @@ def checkout(app: str, commit: str, target: str) -> None:
         tree.check(repository, commit, budget)
         cache = os.path.join(repository, "modules")
         submodules.unpack_all(repository, commit, target, cache, budget, remotes.environment(app))
+        attributes = True  # theirs, perhaps
+    if attributes:
+        from minipaas_lib.pipeline import lfs
+
+        lfs.take(repository, target)
 
 
 def is_full(folder: str) -> bool:
@@ -51,13 +54,18 @@ def index_of(target: str) -> str:
     return target.rstrip("/") + ".index"
 
 
-def unpack(repository: str, commit: str, target: str, index: str) -> None:
-    """Write the files of a commit into the existing folder `target`. Raises git.GitFailed."""
+def unpack(repository: str, commit: str, target: str, index: str) -> bool:
+    """Write the files of a commit into the existing folder `target`; whether a .gitattributes may be among them.
+
+    Raises git.GitFailed.
+    """
     env = git.environment(GIT_DIR=repository, GIT_WORK_TREE=target, GIT_INDEX_FILE=index)
     try:
         git.run(["read-tree", commit], env)
         # umask: the files must be readable for whatever user the image runs as
         git.run(["-C", target, "-c", "core.symlinks=true", "checkout-index", "--all", "--force"], env, umask=0o022)
+        with open(index, "rb") as file:  # paths stand in it as they are (gitformat-index(5), version 2)
+            return b".gitattributes" in file.read()
     finally:
         for leftover in (index, index + ".lock"):
             with contextlib.suppress(FileNotFoundError):

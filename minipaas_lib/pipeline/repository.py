@@ -103,7 +103,10 @@ def keep_commit(app: str, commit: str, number: int) -> None:
     or a push from a shallow clone that lacks history, errors.Unavailable.
     """
     folder = paths.repository(app)
-    check_commit(folder, commit)
+    if empty := check_commit(folder, commit):
+        from minipaas_lib.pipeline import submodules
+
+        submodules.name_empty(empty)
     quarantine = os.environ.get("GIT_QUARANTINE_PATH", "")
     objects = os.path.realpath(os.path.join(folder, "objects"))
     try:
@@ -114,11 +117,14 @@ def keep_commit(app: str, commit: str, number: int) -> None:
     git.run([f"--git-dir={folder}", "update-ref", _release_ref(number), commit])
 
 
-def check_commit(folder: str, commit: str) -> None:
-    """Refuse a commit that may not be deployed, as keep_commit does, in the repository `folder`."""
+def check_commit(folder: str, commit: str) -> list[str]:
+    """Refuse a commit that may not be deployed, as keep_commit does, in the repository `folder`.
+
+    Returns the paths of submodules that no .gitmodules tells of.
+    """
     _check_kind(folder, commit)
     _check_history(folder, commit)
-    tree.check(folder, commit, tree.Budget(limits.limits()), env=_in_quarantine())
+    return tree.check(folder, commit, tree.Budget(limits.limits()), env=_in_quarantine())
 
 
 def drop_release(app: str, number: int) -> None:

@@ -4,16 +4,18 @@ import contextlib
 import hashlib
 import os
 import re
+import shlex
 from typing import NamedTuple
 
 from minipaas_lib import errors, folders, names, output
 from minipaas_lib.pipeline import destinations, git, remotes
-from minipaas_lib.pipeline.checkout import GITLINK, index_of, unpack
+from minipaas_lib.pipeline.checkout import index_of, unpack
 from minipaas_lib.pipeline.context import is_folder
-from minipaas_lib.pipeline.tree import Budget, check
+from minipaas_lib.pipeline.tree import GITLINK, Budget, check
 
 DEPTH_LIMIT = 5
 COUNT_LIMIT = 100
+NAMED = 3
 
 
 class Submodule(NamedTuple):
@@ -64,8 +66,18 @@ def submodules(repository: str, commit: str) -> list[Submodule]:
         if path in urls:
             found.append(Submodule(path, check_url(path, urls[path]), about.split(" ")[2]))
         else:
-            output.warn(f"the submodule {names.safe(path)} has no url in .gitmodules: its folder stays empty")
+            name_empty([path])
     return found
+
+
+def name_empty(paths: list[str]) -> None:
+    """Say which folders stay empty, because git was told of a repository in them and not where to fetch it from."""
+    for path in paths[:NAMED]:
+        output.warn(f"the folder {names.safe(path)} stays empty: it is a git repository of its own, and no url in .gitmodules tells where that is")
+        quoted = shlex.quote(path) if path.isprintable() else "<folder>"
+        output.hint(f"git submodule add <url> {quoted}, or to have its files in the commit: git rm --cached {quoted}; rm -rf {quoted}/.git; git add {quoted}")
+    if len(paths) > NAMED:
+        output.warn(f"and {len(paths) - NAMED} folders more stay empty")
 
 
 def check_url(path: str, url: str) -> str:

@@ -9,7 +9,7 @@ from minipaas_lib import errors, names
 from minipaas_lib.model.entries import Limits, link_fault, size_fault
 from minipaas_lib.pipeline import git
 
-LINK, FOLDER = "120000", "040000"  # modes
+LINK, FOLDER, GITLINK = "120000", "040000", "160000"  # modes
 _LINE_LIMIT = 64 * 1024  # bytes of one entry of a listing
 _TIMEOUT = 120.0  # seconds
 
@@ -36,14 +36,16 @@ class Budget:
             )
 
 
-def check(repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None) -> None:
+def check(repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None) -> list[str]:
     """Refuse a commit that is too large, or has a path that is too long or too deep, or a link that nobody can unpack.
 
     repository: str, its folder; inside: str, where in the build context the tree goes, for a submodule; env: of a
-    git process that sees the commit. Raises errors.InvalidFile that names the entry, errors.MinipaasError for a commit
+    git process that sees the commit. Returns the paths of submodules that no .gitmodules tells of. Raises
+    errors.InvalidFile that names the entry, errors.MinipaasError for a commit
     that is not there.
     """
     links, folders = set(), set()
+    gitlinks, modules = [], False
     for mode, size, path in listing(repository, commit, env):
         budget.spend(size)
         whole = os.path.join(inside, path)
@@ -53,6 +55,9 @@ def check(repository: str, commit: str, budget: Budget, inside: str = "", env: d
             fault = fault or link_fault(path, size)
         elif mode == FOLDER:
             folders.add(path)
+        elif mode == GITLINK:
+            gitlinks.append(path)
+        modules = modules or path == ".gitmodules"
         if path in links and path in folders:
             fault = "is there twice, as a link and as a folder"
         if fault:
@@ -62,6 +67,7 @@ def check(repository: str, commit: str, budget: Budget, inside: str = "", env: d
             git.run([f"--git-dir={repository}", "read-tree", "--dry-run", commit], env)
         except git.GitFailed as error:
             raise errors.InvalidFile(f"git does not unpack this commit: {names.safe(error.message)}", "rename the file and push again") from None
+    return [] if modules else gitlinks
 
 
 def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int, str]]:
