@@ -157,11 +157,14 @@ class FakeRouter(Broken):
     def __init__(self) -> None:
         super().__init__()
         self.table: dict[str, Route] = {}
+        self.withheld: dict[str, Route] = {}  # those that send no requests anywhere
         self.asked: list[Route] = []
 
     def apply(self, route):
         self._call("apply", route.app)
-        self.table[route.app] = route
+        self.table.pop(route.app, None)
+        self.withheld.pop(route.app, None)
+        (self.withheld if route.withheld else self.table)[route.app] = route
 
     def check(self, route=None):
         self._call("check", route.app if route else "")
@@ -177,9 +180,10 @@ class FakeRouter(Broken):
     def remove(self, app):
         self._call("remove", app)
         self.table.pop(app, None)
+        self.withheld.pop(app, None)
 
     def applied(self, app):
         return self.table[app].generation if app in self.table else ""
 
     def routes(self):
-        return sorted(self.table)
+        return sorted({*self.table, *self.withheld})

@@ -132,6 +132,9 @@ class Router(Protocol):
     def apply(self, route: Route) -> None:
         """Put a route in place of the app's present one in one atomic change, and prove that it serves.
 
+        One that is withheld sends no requests anywhere: the router itself says at the domains why, and no other app
+        answers there. It has no listeners, and where nothing stands in its way it needs no interruption.
+
         Raises errors.Unavailable when the router cannot be reloaded, errors.BadConfig when it refuses the route; in
         both cases the former route is still in place.
         """
@@ -153,7 +156,7 @@ class Router(Protocol):
         """The generation of the route that answers now, or an empty string."""
 
     def routes(self) -> list[str]:
-        """The apps that have a route, sorted."""
+        """The apps that have a route, withheld ones too, sorted."""
 
     def warm(self) -> None:
         """Do ahead what check() and apply() will need, while a build keeps the command waiting. What it raises is not heard."""

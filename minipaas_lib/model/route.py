@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 SERVING = "serving"
 NO_WEB = "no-web"  # the app has no web process: our 503 page
+NOT_DEPLOYED = "not-deployed"  # nothing of the app has ever been live: our page for that, with 404
+OFF = "off"  # its proxy is disabled: our page for that, with 503
 
 
 @dataclass(frozen=True)
@@ -37,10 +39,12 @@ class Route:
     backends: tuple[Backend, ...]  # the web processes
     settings: dict = field(default_factory=dict)  # the router's own, from its route_context hook
     template: str = ""  # the app's own template, where an admin allowed it
+    default: bool = False  # it also answers, on port 80, for names that no app has
+    withheld: str = ""  # why the app takes no requests (NOT_DEPLOYED, OFF), though its domains are its own
 
     @property
     def state(self) -> str:
-        return SERVING if self.backends else NO_WEB
+        return self.withheld or (SERVING if self.backends else NO_WEB)
 
 
 def stand_ins(count: int) -> list[Backend]:
@@ -52,7 +56,7 @@ def make_route(app: str, generation: str, routing: dict, port: int, backends: li
     """The route of a release from what the route_context hooks said; None where the app wants none.
 
     `routing` knows: domains (list), listeners (list of [scheme, host port, container port]; default http:80:PORT),
-    enabled (default true), settings (dict) and template (text).
+    enabled (default true), settings (dict), template (text) and default (whether names of no app are its own too).
     """
     if not routing.get("enabled", True):
         return None
@@ -65,4 +69,10 @@ def make_route(app: str, generation: str, routing: dict, port: int, backends: li
         backends=tuple(backends),
         settings=dict(routing.get("settings", {})),
         template=routing.get("template", ""),
+        default=bool(routing.get("default", False)),
     )
+
+
+def withheld_route(app: str, routing: dict, why: str) -> Route:
+    """The domains of an app that takes no requests: they are its own all the same."""
+    return Route(app, why, tuple(sorted(routing.get("domains", []))), (), (), withheld=why)

@@ -115,8 +115,11 @@ def write(name: str, wishes: dict | None = None) -> App:
 
 
 def tell_created(app: App) -> None:
-    """Tell the plugins that there is a new app."""
+    """Tell the plugins that there is a new app, and the router which domains are its own from now on."""
+    from minipaas_lib.pipeline import withheld  # which needs this module
+
     manager.notify("app_created", app=app)
+    withheld.announce(app.name)
 
 
 def note_renamed(name: str, new: str) -> None:

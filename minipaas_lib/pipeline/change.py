@@ -7,7 +7,7 @@ from minipaas_lib import output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, merge, releases, rollout
+from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, merge, releases, rollout, withheld
 from minipaas_lib.store import documents, open_store
 
 
@@ -32,7 +32,7 @@ def change_locked(
     app = edited(base, edit)
     live = releases.live(name)
     if live is None or not restart or app.stopped:
-        write(app, base)
+        write_unreleased(app, base, live, edit is None)
         return None
     release = compose.release_like(app, 0, live, reason, force, build_of)
     if not force and not compose.differs(release, live):
@@ -46,6 +46,27 @@ def change_locked(
         release = rollout.roll_out(app, release, live, settle=lambda: write(app, base))
         output.step(f"{name} {release.name} is live: {reason}")
     return release
+
+
+def _beside_config(app: App) -> dict:
+    """What an app's document says of anything that a route may depend on."""
+    return {name: table for name, table in app.document.items() if name not in ("config", "formation")}
+
+
+def write_unreleased(app: App, base: App, live: Release | None, anything: bool) -> None:
+    """Write what there is no release of now. Where nothing of the app runs, the domains it says are its own all the same.
+
+    anything: whether the route may differ though the document does not, as with the global domains.
+    """
+    routed = anything or _beside_config(app) != _beside_config(base)
+    stopped = dataclasses.replace(live, routing=compose.routing(app, live.commit)) if live and app.stopped and routed else None
+    if stopped:
+        engines.check_route(rollout.route_of(app, stopped, []) or rollout.off(app, stopped))
+    write(app, base)
+    if stopped:
+        rollout.switch(app, stopped, [])
+    elif live is None and routed:
+        withheld.announce(app.name)
 
 
 def begin(app: App, release: Release, live: Release | None) -> None:

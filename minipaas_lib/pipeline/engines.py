@@ -34,7 +34,7 @@ def check_route(route: Route | None = None) -> None:
         check(route)
 
 
-def ask_router(route: Route | None) -> Callable[[], None]:
+def ask_router(route: Route) -> Callable[[], None]:
     """Begin to ask the router whether it would take the route to come, while the scheduler is asked what runs.
 
     Returns the function that waits for the answer, and raises it where it is no.

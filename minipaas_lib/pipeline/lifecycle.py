@@ -15,6 +15,7 @@ from minipaas_lib.pipeline import (
     retire,
     rollout,
     trash,
+    withheld,
 )  # fmt: skip
 from minipaas_lib.store import open_store
 
@@ -31,7 +32,8 @@ def stop(name: str) -> None:
     with locks.app_lock(name):
         live = releases.live(name)
         if live:  # its processes go only once nothing leads to their addresses
-            engines.check_route(rollout.route_of(apps.load(name), live, []))
+            app = apps.load(name)
+            engines.check_route(rollout.route_of(app, live, []) or rollout.off(app, live))
         journal.begin(name, "stop")
         with journal.step(name, "note that it is stopped"):
             app = apps.edit(name, lambda document: document.update(stopped=True))
@@ -103,6 +105,7 @@ def reroute(name: str) -> None:
     with locks.app_lock(name, frozen_too=True):
         app, live = apps.load(name), releases.live(name)
         if live is None:
+            withheld.settle(name)
             return
         steps = plan.make_plan(live, engines.scheduler().processes(name), retire.waiting(name))
         rollout.switch(app, live, list(steps.keep))

@@ -15,6 +15,7 @@ LONGEST = 600
 patience = 0.0
 """Seconds this command waits for a lock; the option --wait sets it, and the push option wait."""
 
+_names: set[str] = set()
 held: list = []
 """Locks of this process, for children that must not inherit them."""
 
@@ -55,11 +56,13 @@ def bare_lock(name: str, wait: float):
     """
     lock = _taken(name, wait)
     held.append(lock)
+    _names.add(name)
     try:
         if not is_current():
             raise errors.Locked("this host has just joined a cluster or left one", "give the command again")
         yield
     finally:
+        _names.discard(name)
         held.remove(lock)
         lock.release()
 
@@ -82,6 +85,11 @@ def _taken(name: str, wait: float):
 
 def _hint(error: errors.Locked) -> str:
     return "wait for it to finish, or: git push -o wait" if caller.is_push() else error.hint
+
+
+def is_held(name: str) -> bool:
+    """Whether this process holds the app's lock."""
+    return name in _names
 
 
 def freeze(name: str, reason: str) -> None:

@@ -18,6 +18,7 @@ from minipaas_lib.pipeline import (
     retire,
     rollout,
     trial,
+    withheld,
 )
 
 
@@ -134,7 +135,7 @@ def put_right(name: str, live: Release | None) -> list[Process]:
     present = scheduler.processes(name)
     if live is None:
         with journal.step(name, "take the route away"):
-            engines.router().remove(name)
+            withheld.settle(name)
         return [process for process in present if process.name not in waiting]
     steps = plan.make_plan(live, present, waiting)
     with journal.step(name, "route to what was live"):
@@ -192,6 +193,7 @@ def restore(name: str) -> None:
     with locks.app_lock(name, frozen_too=True):
         app, live = apps.load(name), releases.live(name)
         if live is None:
+            withheld.settle(name)
             return
         if app.stopped:
             halt(app, live)

@@ -30,6 +30,7 @@ from minipaas_lib.pipeline import (
     repository_copy,
     retire,
     rollout,
+    withheld,
 )  # fmt: skip
 from minipaas_lib.pipeline.urls import urls
 from minipaas_lib.store import documents, open_store
@@ -172,6 +173,10 @@ def hand_over(old: str, new: str, record: dict) -> None:
         with journal.step(old, "retire the old processes"):
             waiting = retire.waiting(old)
             retire.add(old, [process for process in engines.scheduler().processes(old) if process.name not in waiting])
+    else:
+        with journal.step(old, "route the domains under the new name"):
+            withheld.settle(new)
+            engines.router().remove(old)
     with journal.step(old, "move the output"):
         move_output(old, new)
     with journal.step(old, "note the new name"):
@@ -202,15 +207,18 @@ def undo(old: str, new: str, record: dict) -> None:
 
 
 def start_again(old: str) -> None:
-    """Start what checks:disable had stopped."""
+    """Start what checks:disable had stopped, and route to all of it: the domains went to the new name with its route."""
     app, live = apps.load(old), releases.live(old)
-    if live is None or app.stopped:
+    if live is None:
         return
-    if plan.make_plan(live, engines.scheduler().processes(old), retire.waiting(old)).start:
-        try:
-            rollout.bring_back(app, live)
-        except errors.DeployFailed as error:
-            output.warn(f"not all processes of {old} are back: {error.message}; ps:restore {old} tries again")
+    steps = plan.make_plan(live, engines.scheduler().processes(old), retire.waiting(old))
+    if app.stopped or not steps.start:
+        rollout.switch(app, live, [] if app.stopped else list(steps.keep))
+        return
+    try:
+        rollout.bring_back(app, live)
+    except errors.DeployFailed as error:
+        output.warn(f"not all processes of {old} are back: {error.message}; ps:restore {old} tries again")
 
 
 # -- after a kill ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from minipaas_lib.bus.engines import Scheduler
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import FAILED, RELEASED, Release
-from minipaas_lib.model.route import Backend, Route, make_route, stand_ins
+from minipaas_lib.model.route import OFF, Backend, Route, make_route, stand_ins, withheld_route
 from minipaas_lib.pipeline import (
     engines,
     interrupt,
@@ -26,6 +26,7 @@ from minipaas_lib.pipeline import (
     retire,
     tasks,
     trial,
+    withheld,
 )
 
 DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
@@ -157,10 +158,7 @@ def switch(app: App, release: Release, processes: list[Process]) -> None:
     """Route traffic to the processes in one change."""
     backends = [process.backend for process in processes if process.process_type == "web"]
     route = route_of(app, release, backends)
-    if route is None:
-        engines.router().remove(app.name)
-    else:
-        engines.router().apply(route)
+    engines.router().apply(route or off(app, release))
     manager.notify("route_changed", app=app, route=route)
 
 
@@ -168,9 +166,14 @@ def route_of(app: App, release: Release, backends: list[Backend]) -> Route | Non
     return make_route(app.name, release.name, release.routing, release.port, backends)
 
 
-def route_to_come(app: App, release: Release) -> Route | None:
+def route_to_come(app: App, release: Release) -> Route:
     """The route that the release leads to, with stand-ins for the addresses, which are not known yet."""
-    return route_of(app, release, stand_ins(release.formation.get("web", 0)))
+    return route_of(app, release, stand_ins(release.formation.get("web", 0))) or off(app, release)
+
+
+def off(app: App, release: Release) -> Route:
+    """In the place of a route, where the app wants none: its domains are its own all the same."""
+    return withheld_route(app.name, release.routing, OFF)
 
 
 def go_on(app: App, release: Release, previous: Release | None, old: list[Process]) -> Release:
@@ -272,7 +275,7 @@ def route_back(app: App, release: Release, previous: Release | None, present: li
     """
     try:
         if previous is None:
-            engines.router().remove(app.name)
+            withheld.settle(app.name)
         else:
             switch(app, previous, list(plan.make_plan(previous, present, retire.waiting(app.name)).keep))
     except errors.MinipaasError:

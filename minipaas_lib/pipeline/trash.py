@@ -13,7 +13,18 @@ from minipaas_lib import errors, folders, names, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, engines, journal, leftovers, locks, releases, repository, retire, rollout
+from minipaas_lib.pipeline import (
+    apps,
+    engines,
+    journal,
+    leftovers,
+    locks,
+    releases,
+    repository,
+    retire,
+    rollout,
+    withheld,
+)
 from minipaas_lib.store import documents, open_store
 
 KEPT = 7 * 24 * 3600  # seconds
@@ -157,6 +168,9 @@ def put_back(name: str, identity: str) -> None:
         if live := releases.live(name):
             with journal.step(name, "route to the page of stopped apps"):
                 rollout.switch(apps.load(name), live, [])
+        else:
+            with journal.step(name, "route to the page of apps that are not deployed yet"):
+                withheld.settle(name)
         with journal.step(name, "take it out of the trash"):
             store.delete(path(identity))
             folders.remove(_folder(identity))

@@ -24,6 +24,7 @@ def move(name: str, reason: str, is_left) -> None:
     Raises errors.MinipaasError; the app then runs as it did before.
     """
     if api.live_release(name) is None:
+        api.reroute(name)  # its domains are its own
         return
     retiring = api.retiring(name)
     left = [process for process in api.scheduler().processes(name) if is_left(process) and process.name not in retiring]

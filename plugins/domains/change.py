@@ -71,6 +71,47 @@ def apply(app: str, change, plan: bool = False) -> None:
     api.notify("domains_changed", app=changed, domains=found)
 
 
+def set_default(app: str) -> None:
+    """Have the app answer for names that no app has. Raises errors.UsageError where another one does."""
+    with lock():
+        if owners.is_default(api.app(app)):
+            api.output.info(f"{app} is the default app already, nothing changed")
+            return
+        refuse_second_default(app)
+        _write_default(app, True, f"domains: {app} is the default app of this host")
+
+
+def unset_default(app: str) -> None:
+    """Have the app answer no more for names that no app has. Raises errors.UsageError where it does not."""
+    with lock():
+        if not owners.is_default(api.app(app)):
+            others = owners.default_apps()
+            hint = f"domains:unset-default {others[0]}" if others else f"domains:set-default {app}"
+            raise api.errors.UsageError(f"{app} is not the default app of this host", hint)
+        _write_default(app, False, f"domains: {app} is the default app no more")
+
+
+def refuse_second_default(app: str) -> None:
+    """Raise errors.UsageError when another app answers for names that no app has."""
+    for other in owners.default_apps():
+        if other != app:
+            raise api.errors.UsageError(f"{other} is the default app of this host", f"domains:unset-default {other}")
+
+
+def _write_default(app: str, wanted: bool, reason: str) -> None:
+    def edit(document) -> None:
+        table = {key: value for key, value in document.get("domains", {}).items() if key != "default"}
+        if wanted:
+            table["default"] = True
+        if table:
+            document["domains"] = table
+        else:
+            document.pop("domains", None)
+
+    if api.change(app, reason, edit) is None:
+        api.output.step(reason)
+
+
 def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
     """Raise errors.UsageError when another app has one of these."""
     taken = owners.owner(wanted, app, everywhere) if wanted else None

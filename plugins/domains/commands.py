@@ -105,6 +105,37 @@ def domains_reset(app):
     change.apply(app, lambda own, use_global, everywhere: ([], True))
 
 
+@api.commands.command("domains:set-default")
+@api.commands.wait_option
+@api.commands.app_argument
+def domains_set_default(app):
+    """Have an app answer on port 80 for every name that no app has, and for the host's bare address.
+
+    One app of the host does. It keeps its own domains, and a name that another app owns is never answered by it. On a
+    port that only one app maps nothing need be said: that app answers there.
+
+    \b
+    e.g.: domains:set-default blog
+    """
+    from plugins.domains import change
+
+    change.set_default(app)
+
+
+@api.commands.command("domains:unset-default")
+@api.commands.wait_option
+@api.commands.app_argument
+def domains_unset_default(app):
+    """Have an app answer no more for names that no app has: they get our page again.
+
+    \b
+    e.g.: domains:unset-default blog
+    """
+    from plugins.domains import change
+
+    change.unset_default(app)
+
+
 def _rows(app) -> dict:
     """The report of one app. What it takes of the other apps is read once for a command, not once for each app."""
     memory = click.get_current_context().meta
@@ -116,7 +147,11 @@ def _rows(app) -> dict:
 def _everywhere() -> dict:
     """The report of the global domains."""
     found = owners.global_domains()
-    return {"domains-global-enabled": bool(found), "domains-global-vhosts": found}
+    return {
+        "domains-global-enabled": bool(found),
+        "domains-global-vhosts": found,
+        "domains-default-app": " ".join(owners.default_apps()),
+    }
 
 
 domains_report = api.commands.report_command(

@@ -36,6 +36,10 @@ def before_clone():
 def before_release(app, release):
     """Going back to a former release may ask for a domain that another app has by now."""
     live = api.live_release(app.name)
+    if live and owners.is_default(app) and not live.routing.get("default"):
+        from plugins.domains import change
+
+        change.refuse_second_default(app.name)
     given = {*owners.own(app)} - {*(live.routing.get("domains", []) if live else ())}
     if live and given:
         from plugins.domains import change
@@ -48,11 +52,14 @@ def before_restore(app):
     from plugins.domains import change
 
     change.refuse_taken(sorted(owners.own(app)), app.name, owners.global_domains())
+    if owners.is_default(app):
+        change.refuse_second_default(app.name)
 
 
 @api.hookimpl
 def route_context(app):
-    return {"domains": owners.domains_of(app, owners.global_domains())}
+    found = {"domains": owners.domains_of(app, owners.global_domains())}
+    return found | {"default": True} if owners.is_default(app) else found
 
 
 @api.hookimpl

@@ -28,6 +28,16 @@ def own(app) -> list[str]:
     return list(app.table("domains").get("names", []))
 
 
+def is_default(app) -> bool:
+    """Whether the app answers, on port 80, for names that no app has."""
+    return app.table("domains").get("default", False) is True
+
+
+def default_apps() -> list[str]:
+    """The apps whose documents say so: one, or more where somebody has put back a document by hand."""
+    return [name for name, text in sorted(texts().items()) if "default" in text and is_default(api.app(name))]
+
+
 def wanted(app, everywhere: list[str]) -> list[str]:
     """All names of the app, sorted, as if there were no other app."""
     return sorted({*own(app), *(defaults(app.name, everywhere) if uses_global(app) else ())})
@@ -54,6 +64,7 @@ def report(app, texts: dict[str, str] | None = None) -> dict:
         "domains-app-enabled": bool(found),
         "domains-app-vhosts": found,
         "domains-app-use-global": uses_global(app),
+        "domains-app-default": is_default(app),
         "domains-global-enabled": bool(everywhere),
         "domains-global-vhosts": everywhere,
     }

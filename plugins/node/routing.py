@@ -24,6 +24,8 @@ def to_document(route: "api.Route") -> dict:
         ],
         "settings": dict(route.settings),
         "template": route.template,
+        "default": route.default,
+        "withheld": route.withheld,
     }
 
 
@@ -40,6 +42,8 @@ def from_document(app: str, document: dict) -> "api.Route":
             backends=tuple(_backend(one) for one in document["backends"]),
             settings=dict(document["settings"]),
             template=_text(document["template"]),
+            default=bool(document.get("default", False)),  # a head of an older version does not know these two
+            withheld=_text(document.get("withheld", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise api.errors.InvalidFile(f"the route of {app} is not what a head writes: {error}") from None

@@ -7,7 +7,8 @@ import re
 from minipaas_lib import api
 from plugins.router_nginx.host import Host
 
-_HEAD = re.compile(rb"# minipaas app=([a-z0-9-]+) generation=(\S+) ports=([0-9,]*)\n")
+_HEAD = re.compile(rb"# minipaas app=([a-z0-9-]+) generation=(\S+) ports=([0-9,]*)( default)?\n")
+_PORT_HEAD = re.compile("# minipaas port=[0-9]+ default=([a-z0-9-]*)\n")
 
 
 def read(path: str) -> str | None:
@@ -99,13 +100,33 @@ def generation_of(text: str) -> str:
     return found[2].decode() if found else ""
 
 
+def is_default(text: str) -> bool:
+    """Whether the file of an app says that it takes what no app has on port 80."""
+    found = _HEAD.match(text[:500].encode())
+    return bool(found and found[4])
+
+
+def default_of(text: str) -> str:
+    """The app that the file of a port gives what no app has there; empty for none."""
+    found = _PORT_HEAD.match(text[:500])
+    return found[1] if found else ""
+
+
+def head(host: Host, app: str) -> str:
+    """The first line of an app's file."""
+    try:
+        with open(app_path(host, app), encoding="utf-8", errors="replace") as file:
+            return file.readline(500)
+    except OSError:
+        return ""
+
+
 def ports_in_use(host: Host, but: str) -> set[int]:
     """The ports of the host that all apps but one use. Reads the first line of each file."""
     used: set[int] = set()
     for app in apps(host):
         if app != but:
-            with contextlib.suppress(OSError), open(app_path(host, app), encoding="utf-8", errors="replace") as file:
-                used |= ports_of(file.readline(500))
+            used |= ports_of(head(host, app))
     return used
 
 

@@ -14,3 +14,17 @@ PAGES = {
     504: ("This app takes too long", "The app was asked, and no answer came in time. Please try again in a moment."),
 }
 OF_APPS = "400 413 414 500 502 504"  # what nginx says for an app that runs; the app's own error pages go through
+NAMED = {  # where the status alone does not tell
+    "not-deployed": (
+        "This app is not deployed yet",
+        "The address is an app's to which nothing has been deployed so far. If it is yours: <code>git push</code>.",
+    ),
+    "off": (
+        "This app is switched off",
+        "The app does not take requests at the moment. If it is yours: <code>proxy:enable</code>.",
+    ),
+    "other-port": (
+        "This app does not answer on this port",
+        "The address is an app's that answers on another port. If it is yours: <code>ports:list</code>.",
+    ),
+}

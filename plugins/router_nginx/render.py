@@ -12,9 +12,11 @@ PROOF_DOMAIN = ".route.minipaas.invalid"  # what nginx is asked for the proof of
 GENERATION = "[A-Za-z0-9._-]{1,128}"
 _LABEL = "[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"
 _DOMAIN = rf"(\*\.)?{_LABEL}(\.{_LABEL})*"
-_HEAD = "# minipaas app={app} generation={generation} ports={ports}\n"
 HEADER_FILES = {False: "headers.conf", True: "headers-trusted.conf"}
 SERVER_FILE = "server.conf"
+NOBODY = ".nobody.minipaas.invalid"  # of an app without a domain that has a port for itself
+NAMES_ASKED = ("*.$minipaas_parent4", "*.$minipaas_parent3", "*.$minipaas_parent2", "*.$minipaas_parent1", "$host")
+_HEAD = "# minipaas app={app} generation={generation} ports={ports}{default}\n"
 NO_FOLDER = "/nonexistent/minipaas"  # never made
 _NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, ports:set\n\n"
 
@@ -27,6 +29,11 @@ class Place(NamedTuple):
     port: int = 80  # the one that every host answers on
     ipv6: bool = True
 
+    @property
+    def names(self) -> str:
+        """The folder of the names that apps own (see owned)."""
+        return f"{self.folder}/names"
+
     def listens(self, port: int) -> list[str]:
         return [str(port), f"[::]:{port}"] if self.ipv6 else [str(port)]
 
@@ -35,16 +42,89 @@ def app_file(route: "api.Route", place: Place) -> str:
     """The file of an app. Raises errors.BadConfig for a route that nginx must not get."""
     check_route(route)
     ports = sorted({listener.host_port for listener in route.listeners})
-    head = _HEAD.format(app=route.app, generation=route.generation, ports=",".join(map(str, ports)))
+    default = " default" if route.default else ""
+    head = _HEAD.format(app=route.app, generation=route.generation, ports=",".join(map(str, ports)), default=default)
     values = _values(route, place)
     if route.template and route.backends and values["settings"]["custom-template"] == "on":
         body = _jinja("trust.conf.j2", values) + custom(route, values)
     else:
         body = _jinja("app.conf.j2", values)
-    text = head + _NOTE + body
-    # Two states of a route may bear one generation (an app is stopped: same release), so the proof tells them apart.
-    proof = f"{route.generation}~{zlib.crc32(text.encode()):08x}"
-    return text + _jinja("proof.conf.j2", values | {"proof": proof})
+    return _proven(head + _NOTE + body, route.app, route.generation, place)
+
+
+def _proven(text: str, app: str, generation: str, place: Place) -> str:
+    """The text with the server that is asked for the proof of it.
+
+    Two states of a route may bear one generation (an app is stopped: same release), so the proof tells them apart.
+    """
+    proof = f"{generation}~{zlib.crc32(text.encode()):08x}"
+    return text + _jinja(
+        "proof.conf.j2",
+        {"proof": proof, "proof_name": app + PROOF_DOMAIN, "proof_addresses": place.listens(place.port)},
+    )
+
+
+def withheld_file(app: str, state: str, domains: list[str], ports: set[int], place: Place) -> str:
+    """The file of an app that is not routed, with a page for its names on the ports where another would answer them."""
+    values = {
+        "addresses": [address for port in sorted(ports) for address in place.listens(port)],
+        "domains": sorted(domains),
+        "page": "off" if state == "off" else "not-deployed",
+        "status": 503 if state == "off" else 404,
+    }
+    head = _HEAD.format(app=app, generation=state, ports="", default="")
+    return _proven(head + _NOTE + _jinja("withheld.conf.j2", values), app, state, place)
+
+
+def catch_all(app: str, text: str, port: int, place: Place) -> str:
+    """The file of a port on which an app answers for all names that no other app owns; empty where it has no server.
+
+    It is the first server that the app's file has there, with other names. Its upstreams are its own: of two files that
+    need each other, a kill would leave one alone, and nginx would refuse both.
+    """
+    addresses = place.listens(port)
+    try:
+        tree = syntax.parse(text)
+    except syntax.SyntaxProblem:
+        return ""
+    for server in tree:
+        if server.name != "server" or _made("server_name", app + PROOF_DOMAIN) in _bare(server.block):
+            continue
+        listens = [inner for inner in server.block if inner.name == "listen" and inner.arguments[0] in addresses]
+        if not listens:
+            continue
+        claims = [_made("listen", *inner.arguments, "default_server") for inner in listens]
+        others = [inner for inner in server.block if inner.name not in ("listen", "server_name")]
+        guards = syntax.parse(_jinja("names.j2", _names(place)))
+        upstreams = {one.arguments[0]: f"{one.arguments[0]}_all_{port}" for one in tree if one.name == "upstream"}
+        made = [one._replace(arguments=(upstreams[one.arguments[0]],)) for one in tree if one.name == "upstream"]
+        block = (*claims, _made("server_name", "_"), *guards, *_led_elsewhere(others, upstreams))
+        return f"# minipaas port={port} default={app}\n" + syntax.dump([*made, _made("server", block=block)])
+    return ""
+
+
+def _led_elsewhere(block, upstreams: dict[str, str]) -> tuple:
+    """Directives whose requests go to upstreams of other names."""
+    found = []
+    for inner in block:
+        if inner.name == "proxy_pass":
+            scheme, _, rest = inner.arguments[0].partition("://")
+            name = re.split("[/:?$]", rest, maxsplit=1)[0]
+            if name in upstreams:
+                inner = inner._replace(arguments=(f"{scheme}://{upstreams[name]}{rest[len(name):]}", *inner.arguments[1:]))
+        elif inner.block is not None:
+            inner = inner._replace(block=_led_elsewhere(inner.block, upstreams))
+        found.append(inner)
+    return tuple(found)
+
+
+def _bare(block: tuple) -> list[syntax.Directive]:
+    """Directives without their places in the text, to be compared."""
+    return [inner._replace(line=0) for inner in block]
+
+
+def _names(place: Place) -> dict:
+    return {"names": place.names, "names_asked": NAMES_ASKED}
 
 
 def proof_of(text: str) -> str:
@@ -62,7 +142,7 @@ def custom(route: "api.Route", values: dict) -> str:
         raise api.errors.BadConfig(f"nginx.conf.j2 is refused: {problem} of its result", "mend the template") from None
     listens = [address for listener in values["listeners"] for address in listener["addresses"]]
     servers = {server for upstream in values["upstreams"] for server in upstream["servers"]}
-    allowed.check(tree, route.app, route.domains, servers, listens)
+    allowed.check(tree, route.app, tuple(values["domains"]), servers, listens)
     return syntax.dump([_with_ours(directive, values) for directive in tree]) + "\n"
 
 
@@ -150,11 +230,10 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
     }
     hash_sizes = [f"{name} {size}" for name, size in sizes.items() if name not in set_elsewhere]
     values = {
-        "addresses": place.listens(place.port),
-        "server_file": f"{place.folder}/{SERVER_FILE}",
         "foreign": headers.FOREIGN,
         "variable": headers.variable,
-        "pages": {status: page(status) for status in pages.PAGES},
+        "pages": {status: page(pages.PAGES[status]) for status in pages.PAGES},
+        "named_pages": {name: page(pages.NAMED[name]) for name in pages.NAMED},
         "live": live,
         "hash_sizes": hash_sizes,
     }
@@ -162,9 +241,9 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
 
 
 def port_file(port: int, place: Place) -> str:
-    """The file that answers unknown hosts on a further port."""
+    """The file that answers unknown hosts on a port."""
     values = {"port": port, "addresses": place.listens(port), "server_file": f"{place.folder}/{SERVER_FILE}"}
-    return _jinja("port.conf.j2", values)
+    return _jinja("port.conf.j2", values | _names(place))
 
 
 def shared_files(everywhere: dict[str, str]) -> dict[str, str]:
@@ -179,9 +258,9 @@ def shared_files(everywhere: dict[str, str]) -> dict[str, str]:
     return made | {SERVER_FILE: _jinja("server.conf.j2", {"everywhere": everywhere})}
 
 
-def page(status: int) -> str:
-    """The page of a status as one word of nginx's configuration."""
-    title, text = pages.PAGES[status]
+def page(words: tuple[str, str]) -> str:
+    """A page of such a title and text as one word of nginx's configuration."""
+    title, text = words
     return syntax.quote(_jinja("page.html.j2", {"title": title, "text": text}))
 
 
@@ -202,7 +281,7 @@ def check_route(route: "api.Route") -> None:
     if not re.fullmatch(GENERATION, route.generation):
         wrong.append(("generation", route.generation))
     for name in route.domains:
-        if len(name) > 253 or not re.fullmatch(_DOMAIN, name) or name.endswith(PROOF_DOMAIN):
+        if len(name) > 253 or not re.fullmatch(_DOMAIN, name) or name.endswith((PROOF_DOMAIN, NOBODY)):
             wrong.append(("domain", name))
     wrong += [("address", backend.address) for backend in route.backends if not _is_address(backend.address)]
     wrong += [("port", port) for backend in route.backends for pair in backend.ports for port in pair if not _is_port(port)]
@@ -240,7 +319,8 @@ def _values(route: "api.Route", place: Place) -> dict:
         {"scheme": listener.scheme, "host_port": listener.host_port, "container_port": listener.container_port,
          "upstream": upstream_name(route.app, listener.container_port) if route.backends else "",
          "addresses": place.listens(listener.host_port)}
-        for listener in sorted(route.listeners, key=lambda listener: listener.host_port) if route.domains
+        for listener in sorted(route.listeners, key=lambda listener: listener.host_port)
+        if route.domains or route.default or listener.host_port not in (place.port, 80, 443)
     ]  # fmt: skip
     chosen = settings.complete(route.settings)
     trusted = chosen["trusted-proxy"] != "off"
@@ -254,7 +334,7 @@ def _values(route: "api.Route", place: Place) -> dict:
         real_address.append(f"set $minipaas_trusted {trusted_variable}")
     return {
         "app": route.app,
-        "domains": sorted(set(route.domains)),
+        "domains": sorted(set(route.domains)) or [route.app + NOBODY],
         "upstreams": upstreams,
         "listeners": listeners,
         "settings": chosen,
@@ -268,8 +348,6 @@ def _values(route: "api.Route", place: Place) -> dict:
         "access_log": f"{place.logs}/{route.app}-access.log",
         "error_log": f"{place.logs}/{route.app}-error.log",
         "page_statuses_of_apps": pages.OF_APPS,
-        "proof_name": route.app + PROOF_DOMAIN,
-        "proof_addresses": place.listens(place.port),
     }
 
 

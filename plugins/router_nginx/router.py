@@ -6,7 +6,7 @@ import re
 import time
 
 from minipaas_lib import api
-from plugins.router_nginx import files, render, settings
+from plugins.router_nginx import catch_all, files, owned, render, settings, withheld
 from plugins.router_nginx import host as nginx
 
 _PATIENCE = 60.0  # seconds that one change waits for another's
@@ -23,58 +23,50 @@ class NginxRouter:
         self._rehearsed: tuple | None = None  # the shape of what nginx has accepted already
 
     def apply(self, route: "api.Route") -> None:
+        if route.withheld:
+            self._withhold(route)
+            return
         text = render.app_file(route, self.host.place)
         with self._lock():
-            former = files.read(files.app_path(self.host, route.app))
-            ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
-            self._sweep(route.app, ports | files.ports_of(former or ""))
-            proof = render.proof_of(text)
-            if former == text and nginx.ask_proof(self.host, route.app) == proof:
-                return
-            self._check_runs(f"the route of {route.app} stays as it was")
-            if former == text:  # killed between rename and reload
-                self._take_up({}, route.app, proof)
-                return
-            fresh = {
-                files.port_path(self.host, port): render.port_file(port, self.host.place) for port in sorted(ports)
-            }
-            changes: dict[str, str | None] = {path: text for path, text in fresh.items() if files.read(path) != text}
-            self._check_ports_free(ports)
-            if self._rehearsed != shape(text, route):
-                self._check_shadow(route.app, {**fresh, files.app_path(self.host, route.app): text})
-            changes[files.app_path(self.host, route.app)] = text
-            changes |= self._unused_ports(route.app, former or "", ports)
-            self._take_up(changes, route.app, proof)
+            former = files.read(files.app_path(self.host, route.app)) or ""
+            ports = files.ports_of(text) - {self.host.place.port}
+            self._sweep(route.app, ports | files.ports_of(former))
+            wanted = self._wanted(route.app, former, text, route.domains)
+            changes, proof = self._differing(wanted), render.proof_of(text)
+            if changes or nginx.ask_proof(self.host, route.app) != proof:  # it may have been killed before the reload
+                self._check_runs(f"the route of {route.app} stays as it was")
+                if changes:
+                    self._check_ports_free(ports)
+                if changes and self._rehearsed != shape(text, route):
+                    self._check_shadow(route.app, wanted)
+                self._take_up(changes, route.app, proof)
+            self._own(route.app, owned.LIVE, route.domains)
 
     def remove(self, app: str) -> None:
         with self._lock():
-            path = files.app_path(self.host, app)
-            former = files.read(path)
-            self._sweep(app, files.ports_of(former or ""))
-            if former is None:
-                return
-            changes = {path: None, **self._unused_ports(app, former, set())}
-            if nginx.pid(self.host):
-                self._take_up(changes, app, "")
-            else:  # what is not there needs no test
-                self._write(changes)
+            former = files.read(files.app_path(self.host, app)) or ""
+            self._sweep(app, files.ports_of(former))
+            if former:
+                self._take_away(app, self._differing(self._wanted(app, former, "", ())))
+            if owned.of(self.host, app):
+                self._own(app, owned.LIVE, ())
 
     def applied(self, app: str) -> str:
         return nginx.ask_proof(self.host, app).partition("~")[0]
 
     def routes(self) -> list[str]:
-        return files.apps(self.host)
+        return sorted({*files.apps(self.host), *owned.apps(self.host)})
 
     def check(self, route: "api.Route | None" = None) -> None:
         with self._lock():
+            if route and route.withheld and not withheld.text(self.host, route.app, _state(route), [*route.domains]):
+                return
             self._check_runs("nothing was changed")
-            if route is None:
+            if route is None or route.withheld:
                 return
             text = render.app_file(route, self.host.place)
-            ports = {listener.host_port for listener in route.listeners} - {self.host.place.port}
-            self._check_ports_free(ports)
-            contents = {files.port_path(self.host, port): render.port_file(port, self.host.place) for port in ports}
-            self._check_shadow(route.app, contents | {files.app_path(self.host, route.app): text})
+            self._check_ports_free(files.ports_of(text) - {self.host.place.port})
+            self._check_shadow(route.app, self._wanted(route.app, "", text, route.domains))
             self._rehearsed = shape(text, route)
 
     def placed(self, app: str) -> str:
@@ -85,14 +77,20 @@ class NginxRouter:
         self.main_file(self.host.live)
 
     def install(self) -> None:
-        """Write the files that all apps share where they differ. The installer reloads nginx."""
+        """Write what is not an app's where it differs: main.conf and what it includes, and what answers names of no app.
+
+        The installer reloads nginx.
+        """
         for folder in (self.host.place.folder, self.host.live):
             if not os.path.isdir(folder):
                 os.makedirs(folder)
                 os.chmod(folder, 0o755)
-        for path, content in self._shared_files(files.read_everywhere(self.host)).items():
-            if files.read(path) != content:
-                files.write(path, content, 0o644)
+        owned.make_folders(self.host)
+        with self._lock():
+            for path, content in self._shared_files(files.read_everywhere(self.host)).items():
+                if files.read(path) != content:
+                    files.write(path, content, 0o644)
+            self._write(self._differing(catch_all.contents(self.host, "", "", "")))
 
     def follow_platform(self, platform: dict) -> None:
         """Have nginx follow what the platform's document says for all apps, and remember it beside its files.
@@ -147,6 +145,58 @@ class NginxRouter:
 
     # -- the steps of a change
 
+    def _withhold(self, route: "api.Route") -> None:
+        """Have the names of an app answered by a page of ours: without a reload, unless a wildcard is in the way."""
+        if not os.path.isdir(self.host.live):  # nothing of ours answers anybody here
+            return
+        render.check_route(route)
+        app, state = route.app, _state(route)
+        with self._lock():
+            former = files.read(files.app_path(self.host, app)) or ""
+            self._sweep(app, files.ports_of(former))
+            self._own(app, state, route.domains)
+            text = withheld.text(self.host, app, state, sorted(route.domains))
+            if not text:
+                if former:
+                    self._take_away(app, self._differing(self._wanted(app, former, "", ())))
+                return
+            wanted, proof = self._wanted(app, former, text, ()), render.proof_of(text)
+            changes = self._differing(wanted)
+            if changes or nginx.ask_proof(self.host, app) != proof:
+                self._check_runs(f"another app may answer for {app}")
+                self._check_shadow(app, wanted)
+                self._take_up(changes, app, proof)
+
+    def _wanted(self, app: str, former: str, text: str, domains: tuple[str, ...]) -> dict[str, str | None]:
+        """All files that an app's own is one of, once that is `text` and routes `domains`; empty or None: no file."""
+        ports = files.ports_of(text)
+        wanted = catch_all.contents(self.host, app, former, text)
+        wanted |= withheld.beside(self.host, app, ports, [name for name in domains if name.startswith("*.")])
+        if "default_server" in (files.read(self._main_path()) or ""):  # of a version before, whose place a file has taken
+            wanted |= self._shared_files(files.read_everywhere(self.host))
+        return {**wanted, files.app_path(self.host, app): text or None}
+
+    def _differing(self, wanted: dict[str, str | None]) -> dict[str, str | None]:
+        return {path: text for path, text in wanted.items() if files.read(path) != text}
+
+    def _take_away(self, app: str, changes: dict[str, str | None]) -> None:
+        """Take up changes after which nothing of the app is left: without nginx too, as that needs no test."""
+        if nginx.pid(self.host):
+            self._take_up(changes, app, "")
+        else:
+            self._write(changes)
+
+    def _own(self, app: str, state: str, domains: tuple[str, ...]) -> None:
+        """Have these names be the app's, for requests that none of its servers answers."""
+        try:
+            if not owned.are(self.host, app, state, domains):
+                owned.keep(self.host, app, state, domains)
+        except OSError as error:
+            raise api.errors.Unavailable(f"nginx's files cannot be written: {error.strerror}", "minipaas doctor") from None
+
+    def _main_path(self) -> str:
+        return os.path.join(self.host.place.folder, "main.conf")
+
     @contextlib.contextmanager
     def _lock(self):
         """One change at a time on this nginx. A lock of the host's, not of the store: every node has its own nginx."""
@@ -194,8 +244,8 @@ class NginxRouter:
                         f"port {port} of this host is used by another program", "ports:set another host port"
                     ) from None
 
-    def _check_shadow(self, app: str, contents: dict[str, str]) -> None:
-        self._make_shadow(contents)
+    def _check_shadow(self, app: str, wanted: dict[str, str | None]) -> None:
+        self._make_shadow({path: text for path, text in wanted.items() if text and os.path.dirname(path) == self.host.live})
         said = nginx.test(self.host)
         if not said:
             return
@@ -278,16 +328,9 @@ class NginxRouter:
             if name.endswith(".new"):
                 files.remove(os.path.join(self.host.live, name))
         present = {int(found[1]) for name in os.listdir(self.host.live) if (found := re.fullmatch(r"_port_([0-9]+)[.]conf", name))}
-        if strays := present - ports:
+        if strays := present - ports - {self.host.place.port}:
             for port in strays - files.ports_in_use(self.host, but=app):
                 files.remove(files.port_path(self.host, port))
-
-    def _unused_ports(self, app: str, former: str, ports: set[int]) -> dict[str, str | None]:
-        """The files of ports that only this app used and does not use any more, to be removed."""
-        given_up = files.ports_of(former) - ports - {self.host.place.port}
-        if given_up:
-            given_up -= files.ports_in_use(self.host, but=app)
-        return {files.port_path(self.host, port): None for port in sorted(given_up)}
 
     def _set_elsewhere(self) -> set[str]:
         """The hash sizes that the host's own files set; nginx refuses a second word on them."""
@@ -307,6 +350,11 @@ class NginxRouter:
         """What to type against a complaint of nginx."""
         found = re.search(re.escape(self.host.live) + "/([a-z0-9-]+)[.]conf", said)
         return f"write that file anew: ps:restore {found[1]}" if found else "minipaas doctor"
+
+
+def _state(route: "api.Route") -> str:
+    """The state of the names of an app that is not routed."""
+    return owned.OFF if route.withheld == "off" else owned.NEW
 
 
 def shape(text: str, route: "api.Route") -> tuple:

@@ -482,7 +482,7 @@ def test_what_was_tested_before_processes_started_is_not_tested_again(app, monke
     asked, test = [], nginx_host.test
     monkeypatch.setattr(nginx_host, "test", lambda host: asked.append(1) or test(host))
     app.router.check(app.route(addresses=("198.18.0.1",)))
-    assert len(asked) == 1 and app.live() == {}
+    assert len(asked) == 1 and list(app.live()) == [f"_port_{app.port}.conf"]
     app.router.apply(app.route())
     assert len(asked) == 1 and app.get("blog.example.org")[0] == 200
     app.router.apply(app.route(generation="v2", domains=("other.example.org",)))
@@ -625,7 +625,7 @@ def test_further_ports_answer_unknown_hosts_and_go_with_their_last_app(app):
     assert app.get("blog.example.org", port=port)[0] == 404
     assert app.get("shop.example.org", port=port)[0] == 200
     app.router.remove("shop")
-    assert sorted(app.live()) == ["blog.conf"]
+    assert sorted(app.live()) == [f"_port_{app.port}.conf", "blog.conf"]
 
 
 def test_what_a_kill_left_between_two_files_goes_with_the_next_change(app):
@@ -633,7 +633,7 @@ def test_what_a_kill_left_between_two_files_goes_with_the_next_change(app):
     for name in ("blog.conf.4711.new", f"_port_{free_port()}.conf"):
         files.write(os.path.join(app.host.live, name), "# half")
     app.router.apply(app.route())
-    assert sorted(app.live()) == ["blog.conf"]
+    assert sorted(app.live()) == [f"_port_{app.port}.conf", "blog.conf"]
 
 
 def test_a_port_of_another_program_is_refused(app):
@@ -659,7 +659,7 @@ def test_a_port_taken_after_the_check_is_noticed_fast_and_put_back(app, monkeypa
                 app.route(generation="v2", listeners=(api.Listener("http", other.getsockname()[1], app.app_port),))
             )
         assert time.monotonic() - began < 8
-    assert sorted(app.live()) == ["blog.conf"]
+    assert sorted(app.live()) == [f"_port_{app.port}.conf", "blog.conf"]
     assert app.router.applied("blog") == "v1"
 
 

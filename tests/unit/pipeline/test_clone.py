@@ -56,7 +56,7 @@ def test_ignore_existing(blog, world):  # noqa: F811
 def test_what_cannot_start_is_an_app_without_a_release_that_is_live(blog, world):  # noqa: F811
     blog.scheduler.crashing = {"worker"}
     assert world("apps:clone", "blog", "staging").status != 0
-    assert "staging" in apps.names() and releases.live("staging") is None and "staging" not in blog.router.routes()
+    assert "staging" in apps.names() and releases.live("staging") is None and "staging" not in blog.router.table
     assert releases.load("staging", 1).status == "failed" and blog.routed("blog")
 
 
@@ -104,7 +104,7 @@ def test_a_clone_killed(blog, monkeypatch, number, when):  # noqa: F811
     if live:
         assert len(blog.routed("staging")) == 2
     else:
-        assert "staging" not in blog.router.routes() and not [name for name in blog.scheduler.names() if name.startswith("staging")]
+        assert "staging" not in blog.router.table and not [name for name in blog.scheduler.names() if name.startswith("staging")]
 
 
 def test_the_image_that_only_a_copy_runs_is_kept(blog, world, monkeypatch):  # noqa: F811

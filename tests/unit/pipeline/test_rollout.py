@@ -84,7 +84,7 @@ def test_first_deploy_that_fails_leaves_nothing(world, fake):
     fake.scheduler.crashing = {"web"}
     with pytest.raises(errors.DeployFailed, match="stopped at once with exit code 1"):
         fake.deploy("blog")
-    assert fake.scheduler.names() == [] and fake.router.routes() == []
+    assert fake.scheduler.names() == [] and fake.router.table == {}
     assert releases.live("blog") is None and app_text() == before
     failed = releases.load("blog", 1)
     assert failed.status == "failed" and "exit code 1" in failed.failure

@@ -13,6 +13,9 @@ class NoEngine:
     def remove(self, app):
         pass
 
+    def apply(self, route):
+        assert route.withheld
+
     def processes(self, app=None):
         return []
 

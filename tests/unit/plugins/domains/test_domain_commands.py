@@ -219,3 +219,107 @@ def test_a_route_that_is_refused_changes_nothing(fake, two):
     assert two("domains:add", "blog", "example.org").status == 78
     assert two.ok("domains:report", "blog") == before
     assert fake.router.table["blog"].domains == ("blog.paas.example",)
+
+
+def test_one_app_of_the_host_is_the_default(two):
+    routing = lambda app: compose.routing(apps.load(app), "")  # noqa: E731
+    assert "default" not in routing("blog")
+    two.ok("domains:set-default", "blog")
+    assert routing("blog")["default"] is True and "default" not in routing("shop")
+    assert two.ok("domains:report", "--global", "--domains-default-app") == "blog\n"
+    assert two.ok("domains:report", "blog", "--domains-app-default") == "true\n"
+    assert json.loads(two.ok("domains:report", "shop", "--format", "json"))["domains-app-default"] is False
+    assert "already" in two("domains:set-default", "blog").err
+    assert "domains:unset-default blog" in two.refused("domains:set-default", "shop")
+    assert "domains:unset-default blog" in two.refused("domains:unset-default", "shop")
+    two.ok("domains:add", "blog", "example.org")
+    two.ok("domains:reset", "blog")
+    assert routing("blog")["default"] is True, "its own domains are another matter"
+    two.ok("domains:unset-default", "blog")
+    assert "domains" not in apps.load("blog").document and two.ok("domains:report", "--global", "--domains-default-app") == "\n"
+    assert "domains:set-default shop" in two.refused("domains:unset-default", "shop")
+
+
+def test_the_default_app_is_renamed_cloned_destroyed_and_restored(two, fake):
+    two.ok("domains:set-default", "blog")
+    fake.deploy("blog")
+    two.ok("apps:rename", "blog", "journal")
+    assert fake.router.table["journal"].default and "blog" not in fake.router.routes()
+    two.ok("apps:clone", "journal", "copy")
+    assert not fake.router.table["copy"].default
+    two.ok("apps:destroy", "journal", "--force")
+    two.ok("domains:set-default", "shop")
+    assert "domains:unset-default shop" in two.refused("apps:restore", "journal")
+    two.ok("domains:unset-default", "shop")
+    two.ok("apps:restore", "journal")
+    assert fake.router.table["journal"].default
+
+
+def test_a_rollback_does_not_make_a_second_default(two, fake):
+    two.ok("domains:set-default", "blog")
+    fake.deploy("blog")
+    two.ok("domains:unset-default", "blog")
+    two.ok("domains:set-default", "shop")
+    assert "domains:unset-default shop" in two("releases:rollback", "blog", "v1", "--all").err
+    assert not fake.router.table["blog"].default
+
+
+def withheld(fake):
+    return {app: (route.withheld, list(route.domains)) for app, route in fake.router.withheld.items()}
+
+
+def test_a_name_is_the_app_s_own_from_the_moment_it_is_given(two, fake):
+    two.ok("apps:create", "late")
+    assert withheld(fake)["late"] == ("not-deployed", ["late.paas.example"])
+    two.ok("domains:add", "late", "example.org")
+    assert withheld(fake)["late"] == ("not-deployed", ["example.org", "late.paas.example"])
+    two.ok("domains:set-global", "other.example")
+    assert withheld(fake)["late"] == ("not-deployed", ["example.org", "late.other.example"])
+    two.ok("domains:clear", "late")
+    assert withheld(fake)["late"] == ("not-deployed", [])
+    two.ok("apps:rename", "late", "soon")
+    assert "late" not in fake.router.routes() and withheld(fake)["soon"][0] == "not-deployed"
+    two.ok("apps:destroy", "soon", "--force")
+    assert "soon" not in fake.router.routes()
+    two.ok("apps:restore", "soon")
+    assert withheld(fake)["soon"][0] == "not-deployed"
+
+
+def test_a_first_deploy_that_fails_and_one_that_does_not(two, fake):
+    two.ok("domains:add", "blog", "example.org")
+    fake.scheduler.crashing = {"web"}
+    with pytest.raises(errors.DeployFailed):
+        fake.deploy("blog")
+    assert withheld(fake)["blog"] == ("not-deployed", ["blog.paas.example", "example.org"]) and fake.router.table == {}
+    fake.scheduler.crashing = set()
+    fake.deploy("blog")
+    assert "blog" not in fake.router.withheld and fake.router.table["blog"].domains == ("blog.paas.example", "example.org")
+
+
+def test_a_switch_that_fails_at_the_first_deploy_gives_the_names_back(two, fake):
+    fake.router.breaks["apply"] = errors.BadConfig("nginx refuses")
+    with pytest.raises(errors.BadConfig):
+        fake.deploy("blog")
+    assert withheld(fake)["blog"] == ("not-deployed", ["blog.paas.example"]) and fake.scheduler.names() == []
+
+
+def test_a_domain_of_a_stopped_app_answers_for_it_at_once(two, fake):
+    fake.deploy("blog")
+    two.ok("ps:stop", "blog")
+    two.ok("domains:add", "blog", "example.org")
+    assert fake.router.table["blog"].state == "no-web" and "example.org" in fake.router.table["blog"].domains
+
+
+def test_a_router_that_does_not_answer_keeps_no_app_from_being_made(two, fake):
+    fake.router.breaks["apply"] = errors.Unavailable("nginx is not running")
+    made = two("apps:create", "late")
+    assert made.status == 0 and "ps:restore late" in made.err
+    two.ok("ps:restore", "late")
+    assert withheld(fake)["late"][0] == "not-deployed"
+
+
+def test_config_of_an_app_that_is_not_deployed_asks_no_router(two, fake):
+    fake.router.calls.clear()
+    two.ok("config:set", "blog", "A=1")
+    two.ok("ps:scale", "blog", "web=2")
+    assert fake.router.calls == []

@@ -34,3 +34,15 @@ def test_refused(blog):
 @pytest.mark.parametrize("command", ["proxy:enable", "proxy:disable", "proxy:report"])
 def test_help_has_an_example(world, command):
     assert f"e.g.: {command} blog" in world.ok(command, "--help")
+
+
+def test_its_domains_stay_its_own_while_it_is_off(blog, fake):
+    blog.ok("domains:add", "blog", "example.org")
+    fake.deploy("blog")
+    blog.ok("proxy:disable", "blog")
+    assert fake.router.table == {} and fake.router.withheld["blog"].withheld == "off"
+    assert fake.router.withheld["blog"].domains == ("example.org",)
+    blog.ok("ps:scale", "blog", "web=2")
+    assert fake.router.table == {}
+    blog.ok("proxy:enable", "blog")
+    assert len(fake.routed("blog")) == 2 and fake.router.withheld == {}

@@ -94,7 +94,7 @@ def test_what_nginx_reads_before_it_knows_the_host_is_in_every_server():
     assert [(one.name, *one.arguments) for one in syntax.parse(text)] == [
         ("client_header_timeout", "5s"), ("large_client_header_buffers", "8", "32k"), ("underscores_in_headers", "on"),
     ]  # fmt: skip
-    for made in (render.app_file(ROUTE, PLACE), render.main_file(PLACE, "/x/live", set()), render.port_file(8080, PLACE)):
+    for made in (render.app_file(ROUTE, PLACE), render.catch_all(ROUTE.app, render.app_file(ROUTE, PLACE), 80, PLACE), render.port_file(8080, PLACE)):
         server = next(one for one in syntax.parse(made) if one.name == "server")
         assert (f"{PLACE.folder}/server.conf",) in find([server], "server", "include")
         assert find([server], "server", "reset_timedout_connection") == [("on",)]
@@ -232,7 +232,7 @@ def test_main_conf():
     made = syntax.parse(render.main_file(PLACE, "/x/live", set()))
     assert find(made, "include") == [("/x/live/*.conf",)]
     assert find(made, "server_names_hash_bucket_size") == [("512",)]
-    assert find(made, "server", "listen") == [("80", "default_server"), ("[::]:80", "default_server")]
+    assert find(made, "server") == [], "a file of its own, which can be an app's, answers names of no app"
     spared = syntax.parse(render.main_file(PLACE, "/x/live", {"server_names_hash_bucket_size"}))
     assert find(spared, "server_names_hash_bucket_size") == []
     assert find(spared, "server_names_hash_max_size") == [("16384",)]
@@ -240,7 +240,7 @@ def test_main_conf():
 
 def test_the_pages_are_words_that_nginx_reads_back():
     (texts,) = [one.block for one in syntax.parse(render.main_file(PLACE, "/x/live", set()))
-                if one.name == "map" and one.arguments[1] == "$minipaas_page"]  # fmt: skip
+                if one.name == "map" and one.arguments[1] == "$minipaas_page_of_status"]  # fmt: skip
     for status, (title, text) in pages.PAGES.items():
         (page,) = [inner.arguments[0] for inner in texts if inner.name == str(status)]
         assert f"<h1>{title}</h1>" in page and text in page
@@ -278,3 +278,32 @@ def test_the_shape_of_a_file_tells_all_but_its_addresses(one, other):
 ])  # fmt: skip
 def test_whatever_else_differs_is_another_shape(more):
     assert shape_of(changed(**more)) != shape_of(ROUTE)
+
+
+def test_the_file_of_a_port_that_is_one_app_s_has_upstreams_of_its_own():
+    text = render.app_file(ROUTE, PLACE)
+    port = ROUTE.listeners[0].host_port
+    made = syntax.parse(render.catch_all(ROUTE.app, text, port, PLACE))
+    assert find(made, "server", "server_name") == [("_",)]
+    assert find(made, "server", "listen") == [(address, "default_server") for address in PLACE.listens(port)]
+    theirs = {arguments[0] for arguments in find(syntax.parse(text), "upstream")}
+    ours = {arguments[0] for arguments in find(made, "upstream")}
+    assert ours and not ours & theirs, "each of the two files stands by itself"
+    targets = find(made, "server", "location", "proxy_pass")
+    assert targets and all(target.removeprefix("http://") in ours for (target,) in targets)
+    assert render.catch_all(ROUTE.app, text, 9999, PLACE) == ""
+
+
+def test_a_name_s_file_is_asked_for_by_the_host_alone():
+    text = render.port_file(8080, PLACE)
+    asked = re.findall(r'-f "([^"]*)"', text)
+    assert len(asked) == 15 and asked[-1] == f"{PLACE.folder}/names/live/$host"
+    assert all(path.count("$") == 1 and path.startswith(f"{PLACE.folder}/names/") for path in asked)
+
+
+@pytest.mark.parametrize("state", ["new", "off"])
+def test_the_file_of_an_app_that_is_not_routed(state):
+    made = syntax.parse(render.withheld_file("blog", state, ["b.example.org", "*.a.example.org"], {80, 8080}, PLACE))
+    server = next(one for one in made if one.name == "server")
+    assert find(server.block, "server_name") == [("*.a.example.org",), ("b.example.org",)]
+    assert ("8080",) in find(server.block, "listen") and find(server.block, "location", "proxy_pass") == []
