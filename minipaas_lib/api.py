@@ -86,6 +86,7 @@ _MODULES = {
     "container_spec": ("pipeline.compose", "container_spec"),
     "merged_config": ("pipeline.compose", "merged_config"),
     "routing": ("pipeline.compose", "routing"),
+    "told_port": ("pipeline.compose", "told_port"),
     "check_process": ("pipeline.readiness", "check_process"),
     "change": ("pipeline.change", "change"),
     "change_all": ("pipeline.change", "change_all"),

@@ -28,6 +28,7 @@ _KEPT_VARIABLES = (
 _REFUSALS = {
     "authorize": errors.Denied, "detect_builder": errors.BuildFailed, "before_build": errors.BuildFailed,
     "build_image": errors.BuildFailed, "after_build": errors.BuildFailed, "check_process": errors.DeployFailed,
+    "before_config": errors.UsageError,
 }  # fmt: skip
 
 

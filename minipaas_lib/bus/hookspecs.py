@@ -57,6 +57,15 @@ def before_restore(app):
 
 
 @hookspec
+def before_config(app, names, config):
+    """Config of an app is about to be set or unset: what a later build or deploy would refuse is refused now.
+
+    app: App, as it is, or None for the global config; names: list[str] of what is set or unset; config: dict[str, str],
+    the app's own (or the global) config as it would be. Raising refuses it, and nothing is changed.
+    """
+
+
+@hookspec
 def config_changed(app, names):
     """Config of an app was changed and, if it runs, is live.
 

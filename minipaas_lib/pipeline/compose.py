@@ -84,12 +84,16 @@ def merged_config(app: App) -> dict[str, str]:
 
 def port_of(app: App, config: dict[str, str], build: Build) -> int:
     """The port web processes must listen on: config PORT, else what the image says, else 5000."""
+    return told_port(config, app.name) or build.port or PORT
+
+
+def told_port(config: dict[str, str], app: str = "--global") -> int:
+    """The port that the config says; 0 where it says none. Raises errors.UsageError."""
     text = config.get("PORT", "")
-    if not text:
-        return build.port or PORT
-    if not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
-        raise errors.UsageError(f"PORT of {app.name} is {names.safe(text)}, which is no port", f"config:set {app.name} PORT=5000")
-    return int(text)
+    if text and not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
+        whose = "all apps" if app == "--global" else app
+        raise errors.UsageError(f"PORT of {whose} is {names.safe(text)}, which is no port", f"config:set {app} PORT=5000")
+    return int(text or 0)
 
 
 def formation(wanted: dict[str, int], commands: dict[str, str]) -> dict[str, int]:

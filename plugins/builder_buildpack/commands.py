@@ -24,9 +24,9 @@ e.g.: buildpacks:add blog heroku/nodejs
 @api.commands.app_argument
 @click.argument("buildpack", metavar="<buildpack>")
 def buildpacks_add(index, app, buildpack):
-    from plugins.builder_buildpack import references
+    from plugins.builder_buildpack import usable
 
-    text = references.parse(buildpack).text
+    text = usable.parse(buildpack).text
 
     def change(packs):
         if text in packs:
@@ -53,9 +53,9 @@ e.g.: buildpacks:set blog python
 @api.commands.app_argument
 @click.argument("buildpacks", metavar="<buildpack>...", nargs=-1, required=True)
 def buildpacks_set(index, replace, app, buildpacks):
-    from plugins.builder_buildpack import references
+    from plugins.builder_buildpack import usable
 
-    texts = [references.parse(text).text for text in buildpacks]
+    texts = [usable.parse(text).text for text in buildpacks]
     if not replace and len(texts) > 1:
         raise api.errors.UsageError(
             "only one buildpack is set at a time", f"buildpacks:set --replace {app} {' '.join(texts)}"
@@ -169,6 +169,10 @@ def buildpacks_set_property(app, name, value):
     from plugins.builder_buildpack import settings
 
     wanted = settings.parse(name, value) if value or name not in settings.PROPERTIES else None
+    if name == "stack" and wanted:
+        from plugins.builder_buildpack import usable
+
+        usable.stack(app, wanted)
     if name == "local-folder" and (app or api.caller.key() != "root"):
         raise api.errors.Denied(
             "only root on the host sets local-folder, for all apps",

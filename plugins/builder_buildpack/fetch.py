@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from minipaas_lib import api
-from plugins.builder_buildpack import settings
+from plugins.builder_buildpack import usable
 from plugins.builder_buildpack.references import Reference
 
 TIMEOUT = 300.0  # seconds for one fetch
@@ -53,7 +53,10 @@ def get(reference: Reference, pinned: str, downloads: dict[str, str], ca_file: s
     if reference.kind == "ours":
         return Pack(reference)
     if reference.kind == "path":
-        _check_folder(reference)
+        try:
+            usable.folder(reference)
+        except api.errors.UsageError as error:
+            raise api.errors.BuildFailed(error.message, error.hint) from None
     clone = api.paths.cache("buildpacks", hashlib.sha256(reference.place.encode()).hexdigest()[:32] + ".git")
     env = _environment(reference, downloads, ca_file)
     with _locked(clone, reference):
@@ -97,22 +100,6 @@ def files(pack: Pack) -> Iterator:
         process.stdout.close()
         process.kill()
         process.wait()
-
-
-def _check_folder(reference: Reference) -> None:
-    """Only what an administrator has put below the folder for it is used: anybody's push can name a path."""
-    root = settings.local_folder()
-    here = os.path.realpath(reference.place)
-    if not root or os.path.commonpath([os.path.realpath(root), here]) != os.path.realpath(root):
-        where = f"buildpacks of this host must be below {root}" if root else "buildpacks of this host are not allowed"
-        raise api.errors.Denied(
-            f"{reference.place} cannot be used: {where}",
-            "on the host: minipaas buildpacks:set-property --global local-folder <folder>",
-        )
-    if not os.path.exists(os.path.join(here, ".git")) and not os.path.exists(os.path.join(here, "objects")):
-        raise api.errors.BuildFailed(
-            f"{reference.place} is no git repository", "in it: git init && git add -A && git commit -m first"
-        )
 
 
 def _environment(reference: Reference, downloads: dict[str, str], ca_file: str) -> dict[str, str]:

@@ -14,6 +14,14 @@ def detect_builder(app, context):
 
 
 @api.hookimpl
+def before_config(app, names, config):
+    if "BUILDPACK_URL" in names and config.get("BUILDPACK_URL"):
+        from plugins.builder_buildpack import usable
+
+        usable.parse(config["BUILDPACK_URL"].strip(" \t"))
+
+
+@api.hookimpl
 def builder_names():
     return [_NAME]
 

@@ -11,7 +11,9 @@ PYTHON_STACK = "python:3.13-bookworm"
 NODE_STACK = "node:22-bookworm"
 PROCFILE_STACK = "debian:12"
 OTHER_STACK = "heroku/heroku:24-build"
-_IMAGE = r"[a-z0-9]([a-z0-9._/-]*[a-z0-9])?(:[0-9]{1,5}/[a-z0-9][a-z0-9._/-]*)?(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?"
+# As docker reads names (distribution/reference): a registry's host perhaps, a path, a tag, a digest.
+_LABEL, _PART = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?", r"[a-z0-9]+(?:(?:\.|_{1,2}|-+)[a-z0-9]+)*"
+_IMAGE = rf"(?:(?:{_LABEL}(?:\.{_LABEL})+|localhost|{_LABEL}(?=:))(?::[0-9]{{1,5}})?/)?{_PART}(?:/{_PART})*(?::[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?"
 
 
 def listed(app) -> list[str]:

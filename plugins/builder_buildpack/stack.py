@@ -23,7 +23,7 @@ def ensure(name: str, app) -> str:
     """
     if not name:
         return _of_busybox(busybox())
-    here = _config(name)
+    here = config_of(name)
     if owner := api.image.owner(name, here or {}):
         api.check_image_owner(app, owner)
     if here is not None:
@@ -42,7 +42,7 @@ def ensure(name: str, app) -> str:
     return name
 
 
-def _config(image: str) -> dict | None:
+def config_of(image: str) -> dict | None:
     """What docker calls the Config of an image; None where there is no such image here."""
     try:
         return json.loads(client.run(["image", "inspect", "--format", "{{json .Config}}", image])) or {}

@@ -40,6 +40,10 @@ def builder_dockerfile_set(app, property, value):
     if app is None and property not in settings.FOR_ALL:
         said = f"{property} is set for one app: it names what is in its own Dockerfile and config"
         raise api.errors.UsageError(said, f"builder-dockerfile:set <app> {property} <value>")
+    if app and property == "secrets" and wanted:
+        config = api.merged_config(api.app(app))
+        if absent := [name for name in wanted if name not in config]:
+            raise api.errors.UsageError(f"{app} has no config {absent[0]}, and its builds would fail without it", f"first: config:set {app} {absent[0]}=...")
 
     def change(document):
         if settings.TABLE not in document:

@@ -14,7 +14,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
     """Change the config from what it is to `wanted`, as a release of the app, or of every app where `app` is None.
 
     With `plan` it only prints what would be done to the app. Where nothing differs nothing is done. Raises
-    errors.DeployFailed when an app could not take it.
+    errors.UsageError for what a build or a deploy would refuse later, errors.DeployFailed when an app could not take it.
     """
     before = present(app)
     new = {name: value for name, value in wanted.items() if before.get(name) != value}
@@ -23,6 +23,10 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
     if not new and not gone:
         api.output.info(f"{target} config is so already, nothing changed")
         return
+    changed = sorted([*new, *gone])
+    if "PORT" in new:
+        api.told_port(wanted, target if app else "--global")
+    api.call("before_config", app=api.app(app) if app else None, names=changed, config=wanted)
     reason = f"config: {describe(before, new, gone)}"
 
     def edit(document) -> None:
@@ -41,7 +45,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
         api.output.step(f"{app} {reason}")
         if not restart and api.live_release(app):
             api.output.info(f"what runs keeps its config until the next release: ps:restart {app}")
-    api.notify("config_changed", app=api.app(app) if app else None, names=sorted([*new, *gone]))
+    api.notify("config_changed", app=api.app(app) if app else None, names=changed)
 
 
 def describe(before: dict[str, str], new: dict[str, str], gone: list[str]) -> str:

@@ -49,6 +49,7 @@ def cases(hook: str, context: str) -> list[tuple[str, dict]]:
         "app_renamed": [("", {"app": whole, "former": "before"})],
         "before_clone": [("", {"app": whole, "name": "copy"}), ("an app never deployed", {"app": fresh, "name": "copy"})],
         "app_destroyed": [("", {"app": whole}), ("a second time", {"app": whole}), ("an app never deployed", {"app": fresh})],
+        "before_config": [("", {"app": whole, "names": ["COLOUR"], "config": {"COLOUR": "red"}}), ("the global config", {"app": None, "names": ["COLOUR"], "config": {}})],
         "config_changed": [("", {"app": whole, "names": ["COLOUR"]}), ("the global config", {"app": None, "names": ["COLOUR"]})],
         "detect_builder": [("", {"app": whole, "context": context})],
         "before_build": [("", {"app": whole, "context": context, "commit": COMMIT})],

@@ -30,7 +30,7 @@ def run(hook: str, plugin: str, app: str | None, words: tuple[str, ...]) -> None
 
 def lacks(arguments: dict, hook: str) -> bool:
     """Whether the hook would be called without what it is about."""
-    whole = hook in ("config_changed", "doctor")  # no app: the global config, the host itself
+    whole = hook in ("before_config", "config_changed", "doctor")  # no app: the global config, the host itself
     return any(name in arguments and arguments[name] is None for name in (("release",) if whole else ("app", "release")))
 
 

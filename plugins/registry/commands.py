@@ -104,6 +104,8 @@ def registry_set(app, key, text):
     value = settings.parse(key, text) if text or key not in settings.PROPERTIES else None
     if app is None and key == "image-repo":
         raise api.errors.UsageError("two apps cannot share an image-repo", "registry:set <app> image-repo <path>")
+    if value:
+        settings.check(_as_set(app, key, value), app or "")
 
     def change(document):
         table = document.setdefault(settings.TABLE, {})
@@ -116,3 +118,13 @@ def registry_set(app, key, text):
 
     api.edit_app(app, change) if app else api.edit_platform(change)
     api.output.step(f"{key} of {app or 'all apps'} is {text or 'cleared'}")
+
+
+def _as_set(app, key, value) -> dict:
+    """What would hold for the app, or for one that says nothing itself, with that value."""
+    table = {key: value}
+    if app is None:
+        everywhere = dict(api.platform().get(settings.TABLE, {})) | table
+        return settings.of(api.App("app", {}), {settings.TABLE: everywhere})
+    present = api.app(app)
+    return settings.of(api.App(app, {settings.TABLE: present.table(settings.TABLE) | table}), api.platform())

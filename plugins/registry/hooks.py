@@ -20,10 +20,7 @@ def before_release(app, release):
     from plugins.registry import credentials
 
     name = settings.target(chosen, release.number)
-    if api.image.named_app(name):  # a name of ours; docker would take it away from the release
-        raise api.errors.UsageError(
-            f"{name} on Docker Hub is nobody's to send images to", f"registry:set {app.name} server <host>, or: registry:set {app.name} image-repo <you>/{app.name}"
-        )
+    settings.check(chosen, app.name)
     api.output.step(f"Sending the image to {name}")
     credentials.push(app.name, release.image, name)
 

@@ -6,13 +6,16 @@ from minipaas_lib import api
 
 TABLE = "registry"
 PROPERTIES = ("server", "image-repo", "push-on-release")
-_SERVER = r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::[0-9]{1,5})?"
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+# A name without a dot or a port is a person's on Docker Hub to docker (distribution/reference).
+_SERVER = rf"(?:{_LABEL}(?:\.{_LABEL})+(?::[0-9]{{1,5}})?|{_LABEL}:[0-9]{{1,5}}|localhost)"
 _REPOSITORY = r"[a-z0-9]+(?:(?:\.|_{1,2}|-{1,9})[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_{1,2}|-{1,9})[a-z0-9]+)*)*"
 
 
 def server(text: str) -> str:
     """The host of a registry, with a port perhaps, unchanged. Raises errors.UsageError."""
-    if not re.fullmatch(_SERVER, text) or text.startswith("-"):
+    port = text.partition(":")[2]
+    if len(text) > 250 or not re.fullmatch(_SERVER, text) or (port and not 0 < int(port) < 65536):
         raise api.errors.UsageError(f"{api.names.safe(text)} is not the host of a registry", "give one such as: ghcr.io or registry.example.org:5000")
     return text
 
@@ -41,6 +44,19 @@ def of(app: "api.App", platform: dict) -> dict:
         "image-repo": app.table(TABLE).get("image-repo", "") or f"minipaas/{app.name}",
         "push-on-release": merged.get("push-on-release", False) is True,
     }
+
+
+def check(chosen: dict, app: str = "") -> None:
+    """Refuse, for an app or for all, what releases could not be sent to. Raises errors.UsageError."""
+    if not chosen["push-on-release"]:
+        return
+    name = target(chosen, 1)
+    if api.image.named_app(name):  # a name of ours; docker would take it away from the release
+        raise api.errors.UsageError(
+            f"{name.partition(':')[0]} on Docker Hub is nobody's to send images to", f"first: registry:set {app or '--global'} server <host>" + (f", or: registry:set {app} image-repo <you>/{app}" if app else "")
+        )
+    if len(name) > 250:
+        raise api.errors.UsageError(f"server and image-repo have {len(name)} characters together, and docker takes 250", "give a shorter path")
 
 
 def target(chosen: dict, number: int) -> str:

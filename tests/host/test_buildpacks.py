@@ -385,7 +385,11 @@ def test_a_build_keeps_to_the_memory_of_builds_and_to_its_own_images(host, on_st
     host.ssh("buildpacks:set", on_stack, "procfile")
     repo.push(timeout=600)
     host.ssh("apps:create", other_app)
-    host.ssh("buildpacks:set-property", other_app, "stack", docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"minipaas/{on_stack}").split()[0])
-    repo.git("push", f"ssh://paas@127.0.0.1:{host.port}/{other_app}", "main", ok=False)
-    output = host.ssh("logs:failed", other_app).stdout
-    assert f"cannot be built on an image of the app {on_stack}" in output
+    image, stolen = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"minipaas/{on_stack}").split()[0], f"stolen:{word()}"
+    docker("tag", image, stolen)
+    try:
+        for name in (image, stolen):
+            refused = host.ssh("buildpacks:set-property", other_app, "stack", name, ok=False)
+            assert refused.returncode == 2 and f"cannot be built on an image of the app {on_stack}" in refused.stderr
+    finally:
+        docker("image", "rm", stolen)

@@ -46,6 +46,7 @@ EXPECTED = {
     "app_destroyed": [({}, None)],
     "before_clone": [({"app": app()}, ["example.lease"]), ({"app": app(single=True)}, Refused("only one sample"))],
     "before_restore": [({"app": app(lease=1)}, Refused("blog has the lease of sample by now")), ({"app": app(lease=2)}, None), ({"app": app()}, None)],
+    "before_config": [({}, None), ({"names": ["TZ"], "config": {"TZ": "/etc/localtime"}}, Refused("TZ is the name of a time zone")), ({"app": None}, None)],
     "config_changed": [({}, Said("COLOUR of sample")), ({"app": None}, Said("COLOUR of all apps"))],
     "source_folder": [({"app": app(folder="web")}, "web"), ({"app": app()}, None)],
     "detect_builder": [({}, "example: there is an index.html"), ({"context": "/proc"}, None)],

@@ -107,3 +107,39 @@ def test_the_choice_of_a_source_tree_is_told_with_its_reason(blog, tmp_path):
     assert hooks.detect_builder(App("blog"), str(tmp_path)) is None
     (tmp_path / "index.html").write_text("x")
     assert hooks.detect_builder(App("blog"), str(tmp_path)) == "buildpack: static, there is an index.html"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("add", "blog", "/nodejs"), "did you mean heroku/nodejs"), (("set", "blog", "/python"), "did you mean python?"), (("add", "blog", "/srv/packs/one"), "not allowed"),
+        (("add", "blog", "https://127.0.0.1/x.git"), "not asked"), (("add", "blog", "https://localhost/x.git"), "not asked"), (("add", "blog", "https://h.test:99999/x.git"), "port"),
+        (("set-property", "blog", "stack", "minipaas/other:v1"), "image of the app other"), (("set-property", "--global", "stack", "minipaas/other:v1"), "image of the app other"),
+        (("set-property", "blog", "stack", "a..b"), "not an image's name"), (("set-property", "blog", "stack", "debian:"), "not an image's name"),
+    ],
+)  # fmt: skip
+def test_what_the_next_build_would_refuse_is_refused_when_it_is_set(blog, words, said):
+    blog.ok("apps:create", "other")
+    assert said in blog.refused("buildpacks:" + words[0], *words[1:])
+    assert listed(blog) == []
+
+
+def test_folders_below_the_one_of_root_and_names_that_nobody_looks_up_yet_are_set(blog, tmp_path):
+    (tmp_path / "one/.git").mkdir(parents=True)
+    (tmp_path / "two").mkdir()
+    blog.ok("buildpacks:set-property", "--global", "local-folder", str(tmp_path))
+    blog.ok("buildpacks:add", "blog", str(tmp_path / "one"))
+    assert "no git repository" in blog.refused("buildpacks:add", "blog", str(tmp_path / "two"))
+    blog.ok("buildpacks:add", "blog", "https://no-such-host.invalid/x.git")
+    for image in ("debian:12", "registry.example.org:5000/a/b_c:1.0@sha256:" + "a" * 64, "heroku/heroku:24-build", "localhost/x", "localhost:5000/x", "minipaas/blog:v1", "python:3.13-bookworm"):
+        blog.ok("buildpacks:set-property", "blog", "stack", image)
+
+
+def test_config_that_names_a_buildpack_is_looked_at_when_it_is_set(blog):
+    for value in ("/nodejs", "http://x/y", "nonsense nonsense"):
+        assert "BUILDPACK_URL" not in blog.ok("config:keys", "blog")
+        blog.refused("config:set", "blog", f"BUILDPACK_URL={value}")
+        blog.refused("config:set", "--global", f"BUILDPACK_URL={value}")
+    blog.ok("config:set", "blog", "BUILDPACK_URL=heroku/go")
+    blog.ok("config:set", "blog", "BUILDPACK_URL=")
+    blog.ok("config:unset", "blog", "BUILDPACK_URL")

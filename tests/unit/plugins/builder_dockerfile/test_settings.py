@@ -111,3 +111,15 @@ def test_what_holds_for_all_apps_and_what_one_says_instead(world, tmp_path):
     assert "3600" in world.ok("builder-dockerfile:report", "--global") and "3600" in world.ok("builder-dockerfile:report", "blog")
     for words in (["--global", "target", "x"], ["--global", "secrets", "A"], ["--global", "build-args"], ["blog"], ["--global"], ["blog", "timeout", "1h", "x"]):
         world.refused("builder-dockerfile:set", *words)
+
+
+def test_secrets_that_the_config_has_not_are_refused_when_they_are_set_and_stay_while_they_are(world):
+    world.ok("apps:create", "blog")
+    assert "first: config:set blog NPM_TOKEN=..." in world.refused("builder-dockerfile:set", "blog", "secrets", "NPM_TOKEN")
+    world.ok("config:set", "--global", "OTHER=1")
+    world.ok("config:set", "blog", "NPM_TOKEN=1")
+    world.ok("builder-dockerfile:set", "blog", "secrets", "NPM_TOKEN,OTHER")
+    assert "builds of blog are given NPM_TOKEN" in world.refused("config:unset", "blog", "NPM_TOKEN")
+    world.ok("config:set", "blog", "NPM_TOKEN=2")
+    world.ok("builder-dockerfile:set", "blog", "secrets")
+    world.ok("config:unset", "blog", "NPM_TOKEN")

@@ -230,3 +230,12 @@ def test_a_failed_deploy_changes_nothing(fake, blog):
     assert fake.routed("blog") == ["blog_v2.web.1"]
     everyone = blog("config:set", "--global", "C=1")
     assert everyone.status == 1 and "1 of 1 apps" in everyone.err and fake.routed("blog") == ["blog_v2.web.1"]
+
+
+def test_a_port_that_no_deploy_takes_is_refused_when_it_is_set(world):
+    world.ok("apps:create", "blog")
+    for value in ("abc", "0", "99999", "80 ", "²"):
+        assert "is no port" in world.refused("config:set", "blog", f"PORT={value}")
+        assert "config:set --global PORT=5000" in world.refused("config:set", "--global", f"PORT={value}")
+    world.ok("config:set", "blog", "PORT=8080")
+    world.ok("config:set", "blog", "PORT=")

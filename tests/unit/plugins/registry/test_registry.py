@@ -1,5 +1,6 @@
 """registry:* without docker: what is set, what is kept where, and what is refused."""
 
+import contextlib
 import json
 import os
 import stat
@@ -41,7 +42,7 @@ def test_set_for_an_app_over_all_apps(blog):
 @pytest.mark.parametrize(
     "words",
     [("blog", "server", "-x"), ("blog", "server", "https://x"), ("blog", "server", "a/b"), ("blog", "image-repo", "A"), ("blog", "image-repo", "x:1"),
-     ("blog", "push-on-release", "yes"), ("blog", "x", "y"), ("--global", "image-repo", "x"), ("blog",), (), ("none", "server", "x")],
+     ("blog", "push-on-release", "yes"), ("blog", "push-on-release", "true"), ("--global", "push-on-release", "true"), ("blog", "server", "ghcr"), ("blog", "server", "h:99999"), ("blog", "server", "a..b"), ("blog", "x", "y"), ("--global", "image-repo", "x"), ("blog",), (), ("none", "server", "x")],
 )  # fmt: skip
 def test_refused(blog, words):
     blog.refused("registry:set", *words)
@@ -95,8 +96,8 @@ def test_a_release_whose_image_cannot_be_sent_is_none(blog, fake, monkeypatch):
     asked: list = []
     fake_docker(monkeypatch, asked)
     fake.deploy("blog")
-    blog.ok("registry:set", "blog", "push-on-release", "true")
     blog.ok("registry:set", "blog", "server", "ghcr.io")
+    blog.ok("registry:set", "blog", "push-on-release", "true")
     result = blog("config:set", "blog", "A=1")
     assert result.status == 1 and "cannot be sent to ghcr.io/minipaas/blog:v2: denied: no\\x1b" in result.err
     assert [words[0] for _, words, _ in asked] == ["tag", "push", "image"]
@@ -126,3 +127,20 @@ def test_a_login_that_fails_says_what_to_look_at(blog, monkeypatch, said, hint):
     monkeypatch.setattr(credentials, "_docker", lambda place, *words, input=b"": (1, said))
     refused = blog("registry:login", "blog", "one.test", "anna", "s3cret").err
     assert hint in refused and ("user and password" in refused) == ("unauthorized" in said)
+
+
+DOCKERS = r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(?::[0-9]+)?/)?[a-z0-9]+(?:(?:\.|_|__|-*)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-*)[a-z0-9]+)*)*:[\w][\w.-]{0,127}"
+
+
+@given(st.text("aB.:-_/09", max_size=20), st.text("a.:-_/09", max_size=20))
+def test_what_is_let_through_is_a_name_that_docker_reads_as_meant(server, path):
+    import re
+
+    chosen = {"server": "", "image-repo": "anna/blog", "push-on-release": True}
+    for key, text in (("server", server), ("image-repo", path)):
+        with contextlib.suppress(errors.UsageError):
+            chosen[key] = settings.parse(key, text)
+    name = settings.target(chosen, 1)
+    assert re.fullmatch(DOCKERS, name), name
+    if chosen["server"]:
+        assert set(chosen["server"]) & set(".:") or chosen["server"] == "localhost"
