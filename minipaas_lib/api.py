@@ -111,6 +111,7 @@ _MODULES = {
     "come_back": ("pipeline.lifecycle", "come_back"),
     "restore": ("pipeline.recover", "restore"),
     "reroute": ("pipeline.lifecycle", "reroute"),
+    "live_route": ("pipeline.lifecycle", "live_route"),
     "urls": ("pipeline.urls", "urls"),
     "check_store": ("store.schema", "check"),
     "lock": ("pipeline.locks", "app_lock"),

@@ -2,6 +2,7 @@
 
 from minipaas_lib import errors, output
 from minipaas_lib.model.app import App
+from minipaas_lib.model.route import Route
 from minipaas_lib.pipeline import (
     apps,
     change,
@@ -109,3 +110,9 @@ def reroute(name: str) -> None:
             return
         steps = plan.make_plan(live, engines.scheduler().processes(name), retire.waiting(name))
         rollout.switch(app, live, list(steps.keep))
+
+
+def live_route(name: str, backends: list) -> Route | None:
+    """The route of an app's live release to these backends; None where none is live, or it wants no route."""
+    app, live = apps.load(name), releases.live(name)
+    return rollout.route_of(app, live, backends) if live else None

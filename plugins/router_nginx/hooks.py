@@ -49,3 +49,8 @@ def installed():
     router = NginxRouter()
     router.install()
     router.follow_platform(api.platform())
+    if isinstance(api.router(), NginxRouter):  # else this host follows a cluster's routes, and writes them anew itself
+        from plugins.router_nginx import refresh
+
+        for sentence in refresh.refresh(router, api.live_route):
+            api.output.warn(sentence)

@@ -109,6 +109,28 @@ class NginxRouter:
             else:
                 self._write(changes)
 
+    def replace(self, changes: dict[str, str], former: dict[str, str]) -> list[str]:
+        """Put other texts of files into place, all in one reload, where nginx accepts them; why some stay, in sentences.
+
+        Both are by path. A file that is no longer as in `former` was changed by another command, and is left alone.
+        """
+        failed = []
+        with self._lock():
+            changes = {path: text for path, text in changes.items() if files.read(path) == former.get(path)}
+            while changes:
+                self._make_shadow(changes)
+                said = self._named(nginx.test(self.host))
+                if not said:
+                    break
+                refused = [path for path in changes if path in said] or list(changes)
+                failed.append(f"{' '.join(map(os.path.basename, refused))} stays as it was: {said}")
+                changes = {path: text for path, text in changes.items() if path not in refused}
+            if changes and nginx.pid(self.host):
+                self._take_up(changes, "", "")
+            else:
+                self._write(changes)
+        return failed
+
     def _shared_files(self, chosen: dict[str, str]) -> dict[str, str]:
         """The files that all apps share, by path; main.conf last, since it needs the others."""
         shared = render.shared_files(settings.everywhere(chosen)) | {"main.conf": self.main_file(self.host.live)}

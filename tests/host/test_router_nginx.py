@@ -753,6 +753,44 @@ def test_doctor_says_when_connections_are_few_or_ran_out(app):
     assert not look("nginx: load").ok and "8192 worker_connections are not enough" in look("nginx: load").said
 
 
+def test_an_upgrade_writes_all_routes_anew_in_one_reload(app, monkeypatch):
+    from plugins.router_nginx import refresh
+
+    routes = {name: app.route(app=name) for name in ("blog", "shop", "wiki")}
+    for route in routes.values():
+        app.router.apply(route)
+    paths = {name: files.app_path(app.host, name) for name in routes}
+    fresh = {name: files.read(path) for name, path in paths.items()}
+    for path in paths.values():
+        files.write(path, files.read(path).replace("server_tokens off;", "server_tokens on;", 1))
+    app.router.reload()
+    reloads, reload = [], nginx_host.reload
+    monkeypatch.setattr(nginx_host, "reload", lambda host: reloads.append(1) or reload(host))
+
+    def route_of(name, backends):
+        domains = ("a.example.org", "a..b") if name == "wiki" else routes[name].domains
+        return dataclasses.replace(routes[name], backends=tuple(backends), domains=domains)
+
+    (sentence,) = refresh.refresh(app.router, route_of)
+    assert "the route of wiki stays as it was" in sentence and len(reloads) == 1
+    assert {name: files.read(path) == fresh[name] for name, path in paths.items()} == {"blog": True, "shop": True, "wiki": False}
+    for name in routes:
+        assert app.get(f"{name}.example.org")[0] == 200
+    assert app.get("shop.example.org")[1]["Server"] == "nginx"
+
+
+def test_what_nginx_refuses_of_an_upgrade_stays_and_the_rest_is_taken(app):
+    app.router.apply(app.route())
+    app.router.apply(app.route(app="shop"))
+    paths = [files.app_path(app.host, name) for name in ("blog", "shop")]
+    former = {path: files.read(path) for path in paths}
+    (sentence,) = app.router.replace({paths[0]: "nonsense {\n", paths[1]: former[paths[1]] + "# new\n"}, former)
+    assert "blog.conf stays as it was" in sentence
+    assert files.read(paths[0]) == former[paths[0]] and files.read(paths[1]).endswith("# new\n")
+    assert app.router.replace({paths[1]: "nonsense {\n"}, former) == [], "another command was faster"
+    assert app.get("shop.example.org")[0] == 200
+
+
 def test_five_hundred_apps_change_one_file_and_cost_little_more(app):
     def cost(first: int) -> float:
         times = []

@@ -1,0 +1,47 @@
+"""Write the files of all apps anew as this version has them: after an upgrade, in one reload for all."""
+
+import re
+from collections.abc import Callable
+
+from minipaas_lib import api
+from plugins.router_nginx import files, render
+
+
+def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list[str]:
+    """Have the files of apps say the same in this version's words; why some stay as they were, in sentences.
+
+    route_of: the live route of an app to backends. Those are taken from the file: nobody's requests go elsewhere.
+    """
+    host, former, wanted, failed = router.host, {}, {}, []
+    for app in files.apps(host):
+        path = files.app_path(host, app)
+        try:
+            text = files.read(path) or ""
+            route = route_of(app, backends(text))
+            if route is None or route.generation != files.generation_of(text):
+                continue  # another command is at it
+            fresh = {path: render.app_file(route, host.place)}
+            for port in {listener.host_port for listener in route.listeners} - {host.place.port}:
+                fresh[files.port_path(host, port)] = render.port_file(port, host.place)
+        except api.errors.NotFound:
+            continue  # its app is gone: doctor tells of it
+        except (api.errors.MinipaasError, OSError, ValueError) as error:
+            failed.append(f"the route of {app} stays as it was: {error}")
+            continue
+        for path, text in fresh.items():
+            former[path] = files.read(path)
+            if former[path] not in (None, text):
+                wanted[path] = text
+    return failed + (router.replace(wanted, former) if wanted else [])
+
+
+def backends(text: str) -> list["api.Backend"]:
+    """The processes that the file of an app leads to. Raises ValueError where their ports are not the app's own."""
+    found: dict[str, None] = {}
+    for upstream in re.findall(r"^upstream \S+ \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+        for address in re.findall(r"^ +server (\S+):[0-9]+[ ;]", upstream, re.MULTILINE):
+            found[address.strip("[]")] = None
+    for name, body in re.findall(r"^upstream minipaas_[a-z0-9-]+_([0-9]+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+        if set(re.findall(r"^ +server \S+:([0-9]+)[ ;]", body, re.MULTILINE)) - {name}:
+            raise ValueError("its processes have other ports than the app's")
+    return [api.Backend(address) for address in found]
