@@ -9,6 +9,7 @@ import sys
 from minipaas_lib import admission, paths
 
 GIT_VERBS = ("git-receive-pack", "git-upload-pack")
+LFS_VERBS = ("git-lfs-transfer", "git-lfs-authenticate")
 TRANSFERS = ("internal-sftp", "sftp-server", "scp", "rsync", "git-upload-archive")
 
 
@@ -33,7 +34,7 @@ def enter(key: str, fingerprint: str = "") -> int:
 
 def git(key: str, verb: str, argument: str) -> int:
     """Check the app's name and the key's right, then become git-shell."""
-    name = argument.strip().strip("'\"").removeprefix("/").removeprefix("~/").removesuffix("/").removesuffix(".git")
+    name = app_of(argument)
     repository = paths.repository(name)
     ready = os.path.isfile(os.path.join(repository, "hooks", "pre-receive")) and not is_shared()
     if not (plain(name) and ready and authorized(key, verb, name)):
@@ -46,6 +47,11 @@ def git(key: str, verb: str, argument: str) -> int:
     os.environ["MINIPAAS_APP"] = name
     program = os.environ.get("MINIPAAS_GIT_SHELL", "git-shell")
     os.execvp(program, [program, "-c", f"{verb} '{repository}'"])
+
+
+def app_of(argument: str) -> str:
+    """The app that the path of a remote means, whose name is still to be checked."""
+    return argument.strip().strip("'\"").removeprefix("/").removeprefix("~/").removesuffix("/").removesuffix(".git")
 
 
 def plain(name: str) -> bool:
@@ -96,7 +102,38 @@ def command(key: str, asked: str) -> int:
         return cli.fail("the quotes in this command do not match", "quote for your shell and for ours: 'NAME=\"a b\"'")
     if not words:
         return cli.fail("there is no shell here, only commands", "ssh paas@<host> help")
+    if words[0] in LFS_VERBS:
+        return cli.guard(lambda: lfs(key, words))
     if os.path.basename(words[0]) in TRANSFERS:
         return cli.fail("there is no file transfer here, only git and commands", "git push paas@<host>:<app> main")
     sys.argv[1:] = words
     return main.run(words)
+
+
+def lfs(key: str, words: list[str]) -> int:
+    """Serve git-lfs, for whom may push or fetch: `git-lfs-transfer <path> upload|download`, and no HTTP."""
+    from minipaas_lib import admission, errors, names
+    from minipaas_lib.bus import manager
+    from minipaas_lib.pipeline import apps, first_push, lfs_server, limits, repository
+
+    verb, path, operation, *_ = [*words, "", ""]
+    name = names.app_name(app_of(path))
+    if operation not in (lfs_server.UPLOAD, lfs_server.DOWNLOAD):
+        raise errors.UsageError(f"{names.safe(operation)} is nothing that Git LFS can do here", "git lfs push --all <remote>")
+    right = "git-upload-pack" if operation == lfs_server.DOWNLOAD else "git-receive-pack"
+    manager.call("authorize", key=key, command=right, app=name)
+    # git-lfs sends what a push needs while git waits: before the first push is accepted there is no app.
+    folder = first_push.open_one(name) if right == "git-receive-pack" and not apps.exists(name) else ""
+    if not folder:
+        apps.load(name)
+    if verb == "git-lfs-authenticate":
+        raise errors.UsageError(
+            "Git LFS is served over ssh alone, which git-lfs can do from version 3.0 on, and not over HTTP",
+            "upgrade git-lfs, or push without it: GIT_LFS_SKIP_PUSH=1 git push",
+        )
+    admission.end_with_key()
+    try:
+        lfs_server.Session(folder or repository.create(name), operation, limits.limits().size, sys.stdin.buffer, sys.stdout.buffer).run()
+    except (lfs_server.Broken, BrokenPipeError) as error:
+        raise errors.MinipaasError(f"the connection of git-lfs broke off: {error}", "push again") from None
+    return 0

@@ -40,7 +40,7 @@ def checkout(app: str, commit: str, target: str) -> None:
     if attributes:
         from minipaas_lib.pipeline import lfs
 
-        lfs.take(repository, target)
+        lfs.take(app, repository, target)
 
 
 def is_full(folder: str) -> bool:

@@ -6,12 +6,13 @@ that lock removes the folder, and so does whoever finds the lock free. The hook 
 the app's own repository. git goes on to move the branch in the one that is about to go, which nobody sees.
 """
 
+import contextlib
 import fcntl
 import os
 
 from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.model.app import App
-from minipaas_lib.pipeline import apps, journal, locks, quarantine, releases, repository
+from minipaas_lib.pipeline import apps, journal, lfs, locks, quarantine, releases, repository
 
 OPERATION = "create by push"
 """What the journal calls it while an app is made that has nothing yet."""
@@ -48,6 +49,17 @@ def repository_of(name: str) -> str:
     return here if here == whole else ""
 
 
+def open_one(name: str) -> str:
+    """The repository of the latest such push to that name that is going on; empty where there is none."""
+    found = []
+    with contextlib.suppress(OSError):
+        for entry in os.listdir(paths.first_pushes()):
+            folder = os.path.join(paths.first_pushes(), entry, name + ".git")
+            if os.path.isdir(folder):
+                found.append((os.stat(folder).st_ctime, folder))
+    return max(found)[1] if found else ""
+
+
 def destination(name: str) -> App:
     """The app that a push goes to, as it is or as it would be. Raises errors.NotFound, errors.BadConfig."""
     try:
@@ -77,6 +89,7 @@ def accept(name: str, commit: str, branch: str) -> bool:
                 apps.write(name)
             folder = repository.create(name)
             quarantine.link_objects(os.path.realpath(os.environ["GIT_QUARANTINE_PATH"]), os.path.join(folder, "objects"))
+            lfs.hand_over(brought, folder)
         except BaseException as error:
             if new:
                 remove(name)

@@ -36,7 +36,7 @@ def object_path(repository: str, oid: str) -> str:
     return os.path.join(repository, FOLDER, "objects", oid[:2], oid[2:4], oid)
 
 
-def take(repository: str, context: str) -> None:
+def take(app: str, repository: str, context: str) -> None:
     """Put objects in the place of the pointers in a folder of unpacked files; name those that stay what they are.
 
     Raises errors.InvalidFile where the objects are larger than a commit may be, errors.Unavailable for the disk.
@@ -60,7 +60,19 @@ def take(repository: str, context: str) -> None:
     if len(missing) < len(found):
         output.info(f"{_files(len(found) - len(missing))} from Git LFS")
     if missing:
-        _name(missing)
+        _name(app, missing)
+
+
+def hand_over(source: str, target: str) -> None:
+    """Give the objects of one repository to another, too. Repeatable. Raises OSError."""
+    objects = os.path.join(source, FOLDER, "objects")
+    for place, _, others in folders.walk(objects):
+        there = os.path.join(target, FOLDER, "objects", os.path.relpath(place, objects))
+        if others:
+            os.makedirs(there, mode=0o700, exist_ok=True)
+        for name in others:
+            with contextlib.suppress(FileExistsError):
+                os.link(os.path.join(place, name), os.path.join(there, name))
 
 
 def pointers(context: str) -> list[Pointer]:
@@ -125,14 +137,11 @@ def _put(source: str, target: str, pointer: Pointer, fresh: str) -> bool:
             os.unlink(fresh)
 
 
-def _name(missing: list[Pointer]) -> None:
+def _name(app: str, missing: list[Pointer]) -> None:
     shown = ", ".join(names.safe(pointer.path) for pointer in missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
     verb = "is a Git LFS pointer" if len(missing) == 1 else "are Git LFS pointers"
     output.warn(f"{_files(len(missing))} {verb} and not the content, which is not here: {shown}")
-    output.hint(HINT)
-
-
-HINT = "take them out of LFS: git lfs migrate export --include='*' (or their patterns) --everything, then push -f"
+    output.hint(f"git lfs push --all <remote>, then: ssh paas@<host> ps:rebuild {app}")
 
 
 def _files(count: int) -> str:

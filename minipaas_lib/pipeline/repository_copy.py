@@ -4,6 +4,7 @@ import contextlib
 import os
 
 from minipaas_lib import errors, folders, paths
+from minipaas_lib.pipeline import lfs
 
 _TRIES = 5
 _HIDDEN = "refs/minipaas/"  # the commits of releases (see pipeline.repository)
@@ -45,6 +46,7 @@ def _copy_parts(source: str, half: str, with_releases: bool) -> None:
     _copied(os.path.join(source, "HEAD"), os.path.join(half, "HEAD"))
     _tree(os.path.join(source, "objects"), os.path.join(half, "objects"), os.link, ("pack",))
     _tree(os.path.join(source, "objects", "pack"), os.path.join(half, "objects", "pack"), os.link)
+    lfs.hand_over(source, half)
 
 
 def _tree(source: str, target: str, put, but: tuple[str, ...] = ()) -> None:

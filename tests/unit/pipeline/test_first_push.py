@@ -1,5 +1,6 @@
 """A push to a name that no app has, from the gate on: real git through the forced command, and a deploy that builds nothing."""
 
+import hashlib
 import os
 import re
 import subprocess
@@ -9,7 +10,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import apps, first_push, journal, lifecycle, locks, repository
+from minipaas_lib.pipeline import apps, first_push, journal, lfs, lifecycle, locks, repository
 from minipaas_lib.store import open_store, schema
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
@@ -275,6 +276,23 @@ def test_a_push_waits_where_it_is_told_to(laptop, tmp_path):
     assert repository.head_commit("flsk", ["main"]) == laptop.head()
     laptop.commit("three")
     assert 'the push option wait takes seconds, not "soon"' in laptop.push("-o", "wait=soon", "main").stderr
+
+
+def test_objects_of_git_lfs_come_before_the_app_and_go_along(laptop, monkeypatch, tmp_path):
+    """git-lfs sends them while git waits; here by hand, from git's own pre-push hook."""
+    content = b"a picture"
+    oid = hashlib.sha256(content).hexdigest()
+    lines = [b"put-object %s\n" % oid.encode(), b"size=%d\n" % len(content)]
+    (tmp_path / "put").write_bytes(b"".join(b"%04x" % (len(line) + 4) + line for line in lines) + b"0001%04x" % (len(content) + 4) + content + b"0000")
+    hook = laptop.folder / ".git" / "hooks" / "pre-push"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\n{laptop.ssh} 'git-lfs-transfer flsk upload' < {tmp_path}/put\n")
+    hook.chmod(0o755)
+    done = laptop.push()
+    assert done.returncode == 0, done.stderr
+    with open(lfs.object_path(paths.repository("flsk"), oid), "rb") as file:
+        assert file.read() == content
+    assert is_clean()
 
 
 def test_leftovers_go_and_what_is_in_use_stays(world, monkeypatch):
