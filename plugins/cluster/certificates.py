@@ -7,6 +7,7 @@ from minipaas_lib import api
 AGENT = "minipaas-agent"  # DNS names in the certificates; every agent has the same, and so has every head
 HEAD = "minipaas-head"
 DAYS = "3650"
+LATE = 90 * 86400  # seconds before their end in which that is said
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -83,6 +84,20 @@ def head_context(keys: dict[str, str]):
     except (KeyError, OSError, ValueError) as error:
         raise api.errors.BadConfig(f"the certificates of the cluster cannot be used: {error}", "cluster:status") from None
     return made
+
+
+def fault(pem: str) -> str:
+    """What speaks for a new authority in the place of that one; empty where nothing does."""
+    import subprocess
+
+    command = ["openssl", "x509", "-noout", "-ext", "keyUsage", "-checkend", str(LATE)]
+    try:
+        done = subprocess.run(command, input=pem, capture_output=True, text=True, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""  # what cannot be looked at is no fault of it
+    if "Certificate Sign" not in done.stdout:
+        return "the cluster's certificates are of a kind that newer programs refuse"
+    return "" if done.returncode == 0 else f"the cluster's certificates end within {LATE // 86400} days"
 
 
 def _read(path: str) -> str:

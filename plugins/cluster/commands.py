@@ -92,6 +92,26 @@ def cluster_join_head(etcd, fleet, ca, cert, key, address, check):
     api.output.step("This host is a head of the cluster. Look at it with: cluster:status")
 
 
+@api.commands.command("cluster:renew-certificates")
+def cluster_renew_certificates():
+    """Give the cluster a new authority and new certificates, while all goes on.
+
+    By them heads and agents know each other; etcd's are none of these. First every node trusts both authorities, then
+    all show certificates of the new one, then the former is trusted no more; nothing is restarted. After an upgrade
+    cluster:init comes first: agents of before cannot do this. If the command is interrupted, give it again.
+
+    \b
+    e.g.: cluster:renew-certificates
+    """
+    from plugins.cluster import renewing
+
+    _member()
+    if api.cluster.settings().moving:
+        raise api.errors.Conflict("apps are being moved between this host and the cluster", "cluster:status")
+    renewing.renew(api.store(), api.scheduler().machines)
+    api.output.step("All nodes and heads know each other by new certificates")
+
+
 @api.commands.command(
     "cluster:reach",
     help="Join standard input and output to git on another head.\n\n\b\ne.g.: cluster:reach 10.0.0.9 blog",

@@ -1,7 +1,7 @@
 """What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
 
 from minipaas_lib import api
-from plugins.cluster import draining, head, heads, joining, members, record, upgrade
+from plugins.cluster import certificates, draining, head, heads, joining, members, record, renewing, upgrade
 
 
 def status() -> dict:
@@ -29,6 +29,7 @@ def status() -> dict:
     except api.errors.MinipaasError as error:
         nodes, heads, lost, removed = [], [], [], []
         wrong.append(error.message)
+    wrong += _certificates()
     if found.moving:
         back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
         wrong.append(f"apps are being moved, or that was interrupted: {back} goes on")
@@ -38,6 +39,18 @@ def status() -> dict:
     wrong += [f"{one['name']}: fleet does not hear of it; if it is gone for good: cluster:remove {one['name']}" for one in lost]
     return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": nodes, "heads": heads, "lost": lost,
             "removed": removed, "wrong": wrong}  # fmt: skip
+
+
+def _certificates() -> list[str]:
+    """What is wrong with those of the cluster."""
+    store = api.store()
+    try:
+        if renewing.begun(store):
+            return ["the certificates are being renewed, or that was interrupted: cluster:renew-certificates goes on"]
+        why = certificates.fault(str(api.documents.read(store, "cluster/head.toml").get("ca", "")))
+    except api.errors.MinipaasError as error:
+        return [error.message]
+    return [f"{why}: cluster:renew-certificates"] if why else []
 
 
 def _lost() -> list[dict]:

@@ -9,7 +9,7 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.node import door, following, publishing, reaching, routing, sweeping, turning
+from plugins.node import door, following, identity, publishing, reaching, routing, sweeping, turning
 
 PAUSE = 1.0  # seconds after a failure
 FULL_LOOK = 180.0  # seconds between two looks at all containers: docker's events tell what changes between
@@ -21,9 +21,9 @@ DOCKER = "/var/run/docker.sock"
 LOGS = "/var/log/nginx"  # shared with the router
 
 
-def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
-    """Work as the agent of `node`, for ever. `address` is its IP address in the cluster; `keys` names the files of
-    the certificates (ca, cert, key); `wanted` says which processes the cluster is to run.
+def serve(node: str, address: str, files, wanted) -> None:
+    """Work as the agent of `node`, for ever. `address` is its IP address in the cluster; `files` makes files of
+    the texts of certificates (ca, cert, key); `wanted` says which processes the cluster is to run.
     """
     found = api.cluster.settings()
     store = api.open_cluster(found, quorum=False)
@@ -32,8 +32,8 @@ def serve(node: str, address: str, keys: dict[str, str], wanted) -> None:
     follower = following.Follower(store, api.router().local, node, accepts, time.monotonic)
     sweeper = sweeping.Sweeper(scheduler, wanted, time.monotonic)
     stale, told, heard = Event(), Event(), Heard()
-    tls = door.context(True, keys["ca"], keys["cert"], keys["key"])
-    door.serve(address, tls, DOCKER).start()
+    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files)
+    door.serve(address, known.context, DOCKER).start()
     gevent.joinall(
         [
             gevent.spawn(again, "docker's events", lambda: _hear(scheduler, heard)),

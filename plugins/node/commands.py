@@ -6,8 +6,6 @@ import click
 
 from minipaas_lib import api
 
-KEYS = "cluster/agent.toml"
-
 
 @api.commands.command(
     "node:agent",
@@ -30,7 +28,7 @@ def _work() -> None:
     def wanted() -> set[str]:
         return {process.name for process in scheduler.processes() if process.node in (here.id, "nowhere")}
 
-    agent.serve(here.id, here.address, files_of(api.documents.read(api.store(), KEYS)), wanted)
+    agent.serve(here.id, here.address, files_of, wanted)
 
 
 @api.commands.command("node:router", help="Run nginx on this node, in the foreground.\n\n\b\ne.g.: node:router")

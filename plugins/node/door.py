@@ -6,6 +6,7 @@ done, and the cluster's own authority signs nothing but these certificates.
 
 import contextlib
 import ssl
+from collections.abc import Callable
 
 PORT = 7390
 SERVER = "minipaas-agent"  # the name in the certificate of every agent
@@ -32,8 +33,11 @@ def is_head(certificate: dict | None) -> bool:
     return HEAD in names
 
 
-def serve(address: str, tls: ssl.SSLContext, socket_path: str, port: int = PORT):
-    """A gevent server that joins everyone who shows a head's certificate to docker's socket; start() it."""
+def serve(address: str, tls: Callable[[], ssl.SSLContext], socket_path: str, port: int = PORT):
+    """A gevent server that joins everyone who shows a head's certificate to docker's socket; start() it.
+
+    `tls` is asked for each who comes in.
+    """
     from gevent import socket
 
     def attend(inside) -> None:
@@ -44,7 +48,7 @@ def serve(address: str, tls: ssl.SSLContext, socket_path: str, port: int = PORT)
     return listen(address, port, tls, attend)
 
 
-def listen(address: str, port: int, tls: ssl.SSLContext, attend):
+def listen(address: str, port: int, tls: Callable[[], ssl.SSLContext], attend):
     """A gevent server that calls `attend` with the connection of everyone who shows a head's certificate; start() it."""
     import gevent
     from gevent.server import StreamServer
@@ -53,7 +57,7 @@ def listen(address: str, port: int, tls: ssl.SSLContext, attend):
         with contextlib.closing(connection):
             try:
                 with gevent.Timeout(HANDSHAKE, OSError("no handshake")):
-                    inside = tls.wrap_socket(connection, server_side=True)
+                    inside = tls().wrap_socket(connection, server_side=True)
             except OSError:
                 return
             with contextlib.closing(inside):

@@ -8,11 +8,10 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.node import agent, door, following, lending, routing
+from plugins.node import agent, following, identity, lending, routing
 
 SETTLE = 2.0  # seconds after a change
 LOOK = 1.0  # seconds between two looks whether this host still belongs to the cluster in the same way
-KEYS = "cluster/agent.toml"  # the certificate that who is asked shows
 CATCH_UP = "cluster:catch-up"  # the command that brings this host what another head has changed
 LOCK = "follow.lock"  # in the cache folder: held by the one process that follows
 
@@ -73,8 +72,8 @@ def _lend(store) -> None:
     from plugins.node.commands import files_of
 
     address = str(api.documents.read(store, f"cluster/heads/{api.caller.host()}.toml")["address"])
-    keys = files_of(api.documents.read(store, KEYS))
-    lending.serve(address, door.context(True, keys["ca"], keys["cert"], keys["key"])).serve_forever()
+    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files_of)
+    lending.serve(address, known.context).serve_forever()
 
 
 def _catch_up(store, folder: str, *words: str) -> None:

@@ -11,7 +11,7 @@ import pytest
 from minipaas_lib import api, cluster_settings
 from minipaas_lib.model.healthcheck import Check
 from minipaas_lib.pipeline import engines
-from plugins.cluster import certificates
+from plugins.cluster import certificates, renewing
 from plugins.cluster import head as routing_head
 from plugins.scheduler_fleet import units
 from plugins.scheduler_fleet.client import Fleet
@@ -378,3 +378,30 @@ def test_a_node_that_dies_is_routed_around_and_its_process_comes_up_elsewhere(cl
         finally:
             cluster.boot(node.name)
     assert load.total > 10 and not load.failed and len(load.cut) <= 1
+
+
+def test_certificates_are_renewed_while_every_node_is_reached(head):
+    """The last one here: what this process had opened before shows the former certificates."""
+    store, machines = api.store(), api.scheduler().machines
+    former = dict(api.documents.read(store, "cluster/head.toml"))
+    answers, ending = [], threading.Event()
+
+    def visit() -> None:
+        while not ending.is_set():
+            tls = certificates.head_context(dict(api.documents.read(store, "cluster/head.toml")))
+            answers.extend(renewing.comes_in(machine.address, renewing.AGENTS, tls) for machine in machines.members())
+
+    visitor = threading.Thread(target=visit)
+    visitor.start()
+    try:
+        renewing.renew(store, machines)
+    finally:
+        ending.set()
+        visitor.join()
+    engines.forget()
+    assert len(answers) > 9 and set(answers) == {True}
+    now = dict(api.documents.read(store, "cluster/head.toml"))
+    for machine in machines.members():
+        assert renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(now)) is True
+        assert renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(former | {"ca": now["ca"]})) is False
+    assert len(api.scheduler().node_images(api.router().routers())) == len(machines.members()), "their dockers answer"

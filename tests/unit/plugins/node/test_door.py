@@ -22,7 +22,7 @@ import sys
 from plugins.node import door
 folder, port, docker = sys.argv[1:]
 tls = door.context(True, folder + "/ca", folder + "/cert", folder + "/key")
-door.serve("127.0.0.1", tls, docker, int(port)).serve_forever()
+door.serve("127.0.0.1", lambda: tls, docker, int(port)).serve_forever()
 """
 
 SLOWLY = b"take your time"

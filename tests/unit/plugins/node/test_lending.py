@@ -18,7 +18,8 @@ gevent.monkey.patch_all()
 import sys
 sys.path.insert(0, sys.argv[1])
 from plugins.node import door, lending
-server = lending.serve("127.0.0.1", door.context(True, *sys.argv[2:5]), 0)
+tls = door.context(True, *sys.argv[2:5])
+server = lending.serve("127.0.0.1", lambda: tls, 0)
 server.start()
 print(server.server_port, flush=True)
 server.serve_forever()
