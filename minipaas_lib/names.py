@@ -15,6 +15,9 @@ KEY_NAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
 RESERVED_APP_NAMES = frozenset({"minipaas", "paas", "global", "all", "default", "localhost"})
 RESERVED_CONFIG_PREFIX = "MINIPAAS_"
 CONFIG_NAME_LIMIT = 256  # characters
+CONFIG_COUNT_LIMIT = 1000  # variables of an app, and of all apps
+CONFIG_LIMIT = 256 * 1024  # bytes of the names and values of an app's config together
+GLOBAL_CONFIG_LIMIT = 64 * 1024  # the same, of the config of all apps
 CONFIG_VALUE_LIMIT = 128 * 1024 - 1024  # bytes; Linux refuses one "NAME=value" of 128 KiB or more (MAX_ARG_STRLEN)
 
 _SHOWN = 80  # characters of hostile text that an error repeats
@@ -121,11 +124,30 @@ def config_value(name: str, value: str) -> str:
     if size > CONFIG_VALUE_LIMIT:
         raise errors.UsageError(
             f"the value of {name} is {size // 1024} KiB, and Linux gives a process at most 127 KiB per variable",
-            "keep large values in a file or a datastore",
+            _SHORTEN,
         )
     return value
 
 
+def config_size(config: dict[str, str]) -> int:
+    """The bytes of all names and values."""
+    return sum(len(name) + len(value.encode("utf-8", "surrogateescape")) for name, value in config.items())
+
+
+def whole_config(config: dict[str, str], before: dict[str, str], limit: int = CONFIG_LIMIT) -> dict[str, str]:
+    """The config that is to take the place of `before`, unchanged. One that is too large may only become smaller.
+
+    limit: bytes. Raises errors.UsageError, which shows no value.
+    """
+    if len(config) > CONFIG_COUNT_LIMIT and len(config) > len(before):
+        raise errors.UsageError(f"that makes {len(config):,} config variables, and {CONFIG_COUNT_LIMIT:,} is the most", _SHORTEN)
+    size = config_size(config)
+    if size > limit and size > config_size(before):
+        raise errors.UsageError(f"that makes {size // 1024} KiB of config, and {limit // 1024} KiB is the most of all variables together", _SHORTEN)
+    return config
+
+
+_SHORTEN = "keep large values in a file or a datastore"
 _ENCODE = "encode binary data as base64 text and decode it in the app"
 
 

@@ -7,10 +7,12 @@ from minipaas_lib import caller, errors, output
 from minipaas_lib import names as naming
 from minipaas_lib.bus import authority, manager
 from minipaas_lib.model.app import App
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.store import documents, open_store, toml
 from minipaas_lib.store.contract import ABSENT
 
 PLATFORM = "platform.toml"
+DOCUMENT_LIMIT = 400_000
+"""Bytes of an app's document. A release has it, and the whole config beside it, in one of contract.LONGEST."""
 
 
 def document_path(name: str) -> str:
@@ -150,9 +152,25 @@ def renamed_to(name: str) -> str:
 
 
 def edit(name: str, change: Callable) -> App:
-    """Change the app's document and nothing that runs; `change` gets a tomlkit document."""
-    load(name)
-    return App(name, documents.edit(open_store(), document_path(name), change))
+    """Change the app's document and nothing that runs; `change` gets the data of the document."""
+    former = load(name)
+
+    def checked(document: dict) -> None:
+        change(document)
+        check_fits(name, document, former.document)
+
+    return App(name, documents.edit(open_store(), document_path(name), checked))
+
+
+def check_fits(name: str, document: dict, former: dict) -> None:
+    """Refuse a document of which no release could be made. One that is too large already may only become smaller.
+
+    Raises errors.UsageError.
+    """
+    size = len(toml.dumps(document).encode("utf-8", "surrogateescape"))
+    if size > DOCUMENT_LIMIT and size > len(toml.dumps(former).encode("utf-8", "surrogateescape")):
+        said = f"all that is set of {name} would take {size:,} bytes, and {DOCUMENT_LIMIT:,} is the most"
+        raise errors.UsageError(said, "keep large values in a file or a datastore")
 
 
 def platform() -> dict:
@@ -164,7 +182,7 @@ def platform() -> dict:
 
 
 def edit_platform(change: Callable) -> dict:
-    """Change the platform's document; `change` gets a tomlkit document."""
+    """Change the platform's document; `change` gets the data of the document."""
     return documents.edit(open_store(), PLATFORM, change, create=True)
 
 

@@ -7,8 +7,8 @@ from minipaas_lib import output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
-from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, merge, releases, rollout, withheld
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, releases, rollout, withheld
+from minipaas_lib.store import documents, merge, open_store
 
 
 def change(
@@ -16,7 +16,7 @@ def change(
 ) -> Release | None:
     """Apply `edit` to the app's document and, if the app runs, roll out a release of it; return that release.
 
-    `edit` gets a tomlkit document. Only what differs is replaced: a change of routes or counts keeps the processes.
+    `edit` gets the data of the document. Only what differs is replaced: a change of routes or counts keeps the processes.
     `force` replaces them all; without `restart` the change waits for the next release. When the rollout fails, the
     document is as it was and errors.MinipaasError is raised.
     """
@@ -95,7 +95,9 @@ def edited(app: App, edit: Callable | None) -> App:
     """The app as it would be after `edit`; nothing is written."""
     if edit is None:
         return app
-    return App(app.name, documents.preview(open_store(), apps.document_path(app.name), edit))
+    document = documents.preview(open_store(), apps.document_path(app.name), edit)
+    apps.check_fits(app.name, document, app.document)
+    return App(app.name, document)
 
 
 def write(app: App, base: App) -> None:

@@ -12,8 +12,8 @@ import threading
 
 from minipaas_lib import caller, errors, output, paths
 from minipaas_lib.model.app import App
-from minipaas_lib.pipeline import apps, locks, merge
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.pipeline import apps, locks
+from minipaas_lib.store import documents, merge, open_store
 
 FAULTS = "faults"
 """A file of paths.root() by which tests have us killed: see _die_here. Whoever can write there could do worse."""

@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable
 
-from minipaas_lib import caller, errors, folders, output, paths
+from minipaas_lib import caller, errors, folders, names, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model import app_json, procfile
 from minipaas_lib.model.app import App
@@ -28,6 +28,7 @@ from minipaas_lib.pipeline import (
 from minipaas_lib.pipeline.tasks import of_build
 from minipaas_lib.pipeline.urls import urls
 
+_URLS = 10  # that are told after a deploy
 FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
 
 
@@ -122,7 +123,7 @@ def parse(context: str, name: str, parser, absent):
 
 def adopt_app_json(app: App, about: app_json.AppJson) -> App:
     """At the first deploy app.json says the config and formation nobody has said otherwise."""
-    config = app_json.first_deploy_config(about, compose.merged_config(app)) | app.config
+    config = names.whole_config(app_json.first_deploy_config(about, compose.merged_config(app)) | app.config, app.config)
     formation = about.formation | app.formation
     changed = {name: table for name, table in (("config", config), ("formation", formation)) if table}
     return App(app.name, app.document | changed)
@@ -148,5 +149,8 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
 def announce(release: Release) -> None:
     """The last lines of a push."""
     output.step(f"{release.app} {release.name} is live")
-    for url in urls(release):
+    found = urls(release)
+    for url in found[:_URLS]:
         output.info(url)
+    if len(found) > _URLS:
+        output.info(f"and {len(found) - _URLS:,} more: urls {release.app}")

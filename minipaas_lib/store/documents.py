@@ -1,4 +1,4 @@
-"""TOML documents of the store: read with tomllib; written with tomlkit, so that a person's comments survive.
+"""TOML documents of the store: read with tomllib, edited with tomlkit, so that a person's comments survive.
 
 Values are what TOML and JSON share (strings, whole and finite numbers, booleans, lists, tables) and TOML's dates.
 """
@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from minipaas_lib import errors
+from minipaas_lib.store import merge, toml
 from minipaas_lib.store.contract import ABSENT, Store
 from minipaas_lib.store.shared import printable
 
@@ -25,12 +26,12 @@ def write(store: Store, path: str, data: dict, if_revision: str | None = None, t
     Raises errors.UsageError for a value that TOML cannot hold, and what Store.write raises.
     """
     _check(path, data)
-    text = _tomlkit().dumps(data)
+    text = toml.dumps(data)
     return store.write(path, text, if_revision) if ttl is None else store.write(path, text, if_revision, ttl)
 
 
-def edit(store: Store, path: str, change: Callable[["tomlkit.TOMLDocument"], None], create: bool = False) -> dict:  # noqa: F821
-    """Let `change` alter the document at `path` and return its new data. Nothing is written where nothing changed.
+def edit(store: Store, path: str, change: Callable[[dict], object], create: bool = False) -> dict:
+    """Let `change` alter the data of the document at `path` and return its new data. Nothing is written where nothing changed.
 
     `change` runs again on the newest document when another writer was first, so it must only alter what it is given.
     Raises errors.NotFound (unless `create`), errors.BadConfig, errors.UsageError for a value that TOML cannot hold,
@@ -74,31 +75,41 @@ def _present(store: Store, path: str, create: bool) -> tuple[str, str]:
 
 def _changed(store: Store, path: str, old: str, change: Callable) -> tuple[str, dict]:
     """The text and data after `change`."""
-    tomlkit = _tomlkit()
-    from tomlkit.exceptions import ConvertError, TOMLKitError
-
-    parse(store, path, old)  # the stricter of the two, and it names the line
-    try:
-        document = tomlkit.parse(old)
-    except TOMLKitError as error:
-        raise _bad(store, path, str(error), getattr(error, "line", 1)) from None
-    try:
-        change(document)
-    except ConvertError as error:
-        raise errors.UsageError(f"a value for {path} cannot be kept: {printable(str(error))}") from None
-    data = document.unwrap()
+    data = parse(store, path, old)
+    former = parse(store, path, old)
+    change(data)
     _check(path, data)
-    text = tomlkit.dumps(document)
-    if not _says(text, data):  # the layout by hand was beyond tomlkit: the data matters more than the comments
-        text = tomlkit.dumps(data)
-    return text, data
+    if merge.same(data, former):
+        return old, data
+    try:
+        text = _rewritten(old, former, data)
+    except Exception:  # whatever is beyond tomlkit in a layout by hand: the data matters more than the comments
+        text = ""
+    return text if _says(text, data) else toml.dumps(data), data
+
+
+def _rewritten(old: str, former: dict, data: dict) -> str:
+    """The text `old` with what differs between `former` and `data`, and nothing else."""
+    tomlkit = _tomlkit()
+    document = tomlkit.parse(old)
+
+    def put(table, fresh: dict) -> None:
+        for key, value in fresh.items():
+            if isinstance(value, dict):
+                value = tomlkit.parse(toml.dumps({"x": value}))["x"]
+            elif isinstance(value, list):  # tomlkit would take the square of its length
+                value = tomlkit.parse(f"x = {toml.value_of(value)}\n")["x"]
+            table[key] = value
+
+    merge.apply_difference(document, former, data, put)
+    return tomlkit.dumps(document)
 
 
 def _says(text: str, data: dict) -> bool:
     import tomllib
 
     try:
-        return tomllib.loads(text) == data
+        return merge.same(tomllib.loads(text), data)
     except ValueError:
         return False
 

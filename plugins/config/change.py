@@ -17,6 +17,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
     errors.UsageError for what a build or a deploy would refuse later, errors.DeployFailed when an app could not take it.
     """
     before = present(app)
+    api.names.whole_config(wanted, before, api.names.CONFIG_LIMIT if app else api.names.GLOBAL_CONFIG_LIMIT)
     new = {name: value for name, value in wanted.items() if before.get(name) != value}
     gone = [name for name in before if name not in wanted]
     target = app or "global"

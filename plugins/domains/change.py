@@ -3,6 +3,9 @@
 from minipaas_lib import api
 from plugins.domains import names, owners
 
+LIMIT = 5000  # domains of one app
+GLOBAL_LIMIT = 100  # global domains: every app has a name below each
+_NAMED = 10  # domains that a sentence lists before it counts
 _PATIENCE = 60.0  # seconds to wait for another change of domains; one takes about as long as a reload of the router
 _GLOBAL_LIMIT = names.NAME_LIMIT - names.LABEL_LIMIT - 1  # characters, so that <app>.<global domain> is a name
 
@@ -52,6 +55,9 @@ def apply(app: str, change, plan: bool = False) -> None:
         before = owners.own(present), owners.uses_global(present)
         given, use_global = change(*before, everywhere)
         after = sorted(set(given)), use_global
+        if len(after[0]) > LIMIT and len(after[0]) > len(before[0]):
+            said = f"that makes {len(after[0]):,} domains of {app}, and {LIMIT:,} is the most"
+            raise api.errors.UsageError(said, f"domains:add {app} '*.example.org' takes all names below one")
         if after == (sorted(before[0]), before[1]):
             api.output.info(f"{app} has these domains already, nothing changed")
             return
@@ -143,8 +149,13 @@ def write(document, given: list[str], use_global: bool) -> None:
 def describe(before: list[str], after: list[str]) -> str:
     """What changes, for the release's reason."""
     added, removed = sorted(set(after) - set(before)), sorted(set(before) - set(after))
-    parts = [f"{verb} {shown(found)}" for verb, found in (("added", added), ("removed", removed)) if found]
+    parts = [f"{verb} {_listed(found)}" for verb, found in (("added", added), ("removed", removed)) if found]
     return "domains: " + (", ".join(parts) or "the same, now apart from the global ones")
+
+
+def _listed(found: list[str]) -> str:
+    more = f" and {len(found) - _NAMED:,} more" if len(found) > _NAMED else ""
+    return shown(found[:_NAMED]) + more
 
 
 def apply_global(change) -> None:
@@ -155,6 +166,8 @@ def apply_global(change) -> None:
     with lock():
         before = owners.global_domains()
         after = sorted(set(change(before)))
+        if len(after) > GLOBAL_LIMIT and len(after) > len(before):
+            raise api.errors.UsageError(f"that makes {len(after)} global domains, and {GLOBAL_LIMIT} is the most", "domains:report --global")
         if after == before:
             api.output.info("the global domains are so already, nothing changed")
             return

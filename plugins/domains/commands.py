@@ -47,15 +47,17 @@ def domains_remove(app, domains, plan):
     from plugins.domains import change
 
     gone = change.parse(domains)
+    leaving = set(gone)
 
     def remove(own, use_global, everywhere):
         default = owners.defaults(app, everywhere) if use_global else []
-        missing = [name for name in gone if name not in own and name not in default]
+        here = {*own, *default}
+        missing = [name for name in gone if name not in here]
         if missing:
             raise api.errors.UsageError(f"{app} does not have {change.shown(missing)}", f"domains:report {app}")
         if set(gone).isdisjoint(default):
-            return [name for name in own if name not in gone], use_global
-        return [name for name in {*own, *default} if name not in gone], False
+            return [name for name in own if name not in leaving], use_global
+        return sorted(here - leaving), False
 
     change.apply(app, remove, plan)
 

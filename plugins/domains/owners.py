@@ -5,6 +5,8 @@ below each global domain: `blog.<global domain>`. A name that an app was given w
 case arises when the app or the global domain came later.
 """
 
+import re
+
 from minipaas_lib import api
 
 
@@ -102,6 +104,6 @@ def _given(names: set[str], asker: str, present: dict[str, str] | None = None):
     A document is parsed only where its text has one of the names: with hundreds of apps that is what takes time.
     """
     for other, text in (texts() if present is None else present).items():
-        if other != asker and "domains" in text and any(name in text for name in names):
+        if other != asker and "domains" in text and not names.isdisjoint(re.findall("[a-z0-9.*-]+", text)):
             for name in sorted(names.intersection(own(api.app(other)))):
                 yield other, name

@@ -84,7 +84,7 @@ def _change(app: str, reason: str, change) -> None:
     api.app(app)
 
     def edit(document):
-        present = state.effective(api.App(app, document.unwrap()))
+        present = state.effective(api.App(app, document))
         state.write(document, change(present))
 
     api.change(app, reason, edit)

@@ -60,7 +60,7 @@ def without(present: list[Mapping], words: tuple[str, ...], app: str) -> list[Ma
 
 
 def write(document, mappings: list[Mapping]) -> None:
-    """Change a tomlkit document; an empty list is the default."""
+    """Change the data of a document; an empty list is the default."""
     if mappings:
         document["ports"] = {"map": [str(m) for m in mappings]}
     else:

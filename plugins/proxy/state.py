@@ -10,7 +10,7 @@ def rows(app) -> dict:
 
 
 def set_enabled(document, wanted: bool) -> None:
-    """Change a tomlkit document."""
+    """Change the data of a document."""
     if wanted:
         document.pop("proxy", None)
     else:
