@@ -26,10 +26,21 @@ remove_everything() {
     if [ "$purge" = yes ]; then
         remove_data
     else
+        leave_a_sentence
         info "kept: $root (the apps), the user $user and its keys; install.sh brings them back, --purge removes them"
     fi
     rm -rf "$lib"
     step "minipaas is gone; docker, nginx, git and the SSH server stay installed"
+}
+
+leave_a_sentence() { # for who still comes to the user that stays: git-shell alone says "unrecognized command"
+    [ -d "$home/git-shell-commands" ] || return 0
+    put "$home/git-shell-commands/minipaas" 0755 <<'END' || true
+#!/bin/sh
+echo ' !     minipaas was removed from this host, and no app runs here; what the apps were is kept' >&2
+echo '       to have it back, on the host: sudo ./install.sh' >&2
+exit 1
+END
 }
 
 ask_before_removing() {

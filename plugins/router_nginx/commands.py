@@ -102,7 +102,9 @@ def nginx_validate_config(app):
     if app:
         api.app(app)
     router = NginxRouter()
-    said = router.validate(app or "")
+    said, conflicts = router.validate(app or "")
+    for name in conflicts:
+        api.output.warn(router.conflict(name, app or ""))
     if said:
         raise api.errors.BadConfig(f"nginx refuses the configuration: {said}", router.advice(said))
     api.output.step("nginx accepts the configuration" + (f" of {app}" if app else ""))

@@ -66,13 +66,24 @@ def _include(host: nginx.Host) -> "api.Finding":
 
 
 def _valid(host: nginx.Host) -> "api.Finding":
+    router = NginxRouter(host)
     try:
-        said = NginxRouter(host).validate()
+        said, conflicts = router.validate()
     except (api.errors.MinipaasError, OSError) as error:
         return api.Finding("nginx: configuration", False, str(error), getattr(error, "hint", "") or _INSTALL)
     if said:
-        return api.Finding("nginx: configuration", False, said, NginxRouter(host).advice(said))
+        return api.Finding("nginx: configuration", False, said, router.advice(said))
+    if taken := [name for name in conflicts if nginx.other_sites(host, name) or not _ours_twice(host, name)]:
+        said = "; ".join(router.conflict(name) for name in taken[:3])
+        fix = "take the name out of that file, then: nginx:reload"
+        return api.Finding("nginx: names", False, said, fix)
     return api.Finding("nginx: configuration", True, "nginx accepts it")
+
+
+def _ours_twice(host: nginx.Host, name: str) -> bool:
+    """Whether two apps have the name just now, as while apps:rename goes on: both serve then."""
+    line = f"    server_name {name};\n"
+    return sum(line in (files.read(files.app_path(host, app)) or "") for app in files.apps(host)) > 1
 
 
 def _running(host: nginx.Host) -> "api.Finding":

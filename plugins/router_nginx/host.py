@@ -91,12 +91,40 @@ def setting(host: Host, name: str) -> str:
     return found[1] if found else ""
 
 
-def test(host: Host) -> str:
-    """What nginx has against the configuration in the shadow folder; empty when it is fine.
+class Verdict(NamedTuple):
+    """What nginx says of a configuration."""
 
-    Raises errors.Unavailable when nginx cannot be asked.
-    """
-    return _ask(host, "-t", "-q", "-c", os.path.join(host.shadow, "nginx.conf"))
+    complaint: str = ""  # why it refuses it; empty when it is fine
+    conflicts: tuple[str, ...] = ()  # the names that two of its servers have on one port: it ignores one of them
+
+
+def test(host: Host) -> Verdict:
+    """Have nginx read the configuration in the shadow folder. Raises errors.Unavailable when it cannot be asked."""
+    complaint, output = _ask(host, "-t", "-q", "-c", os.path.join(host.shadow, "nginx.conf"))
+    found = re.findall(r'\[warn\] [^\n]*conflicting server name "([^"]*)" on ', output)
+    return Verdict(complaint, tuple(sorted({*found})))
+
+
+def other_sites(host: Host, name: str) -> list[str]:
+    """The files of this host, not ours, that have a server of that name; those that they include elsewhere are not looked at."""
+    found = []
+    for folder, pattern in (("", r"nginx[.]conf"), ("conf.d", r".*[.]conf"), ("sites-enabled", r"[^.].*")):
+        place = os.path.join(host.etc, folder)
+        for entry in sorted(os.listdir(place)) if os.path.isdir(place) else []:
+            path = os.path.join(place, entry)
+            if re.fullmatch(pattern, entry) and path != host.include and name in _server_names(path):
+                found.append(path)
+    return found
+
+
+def _server_names(path: str) -> set[str]:
+    """The names of all servers in a file, comments left out."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            text = re.sub(r"(?m)(^|[ \t;{}])#.*$", r"\1", file.read())
+    except OSError:
+        return set()
+    return {word.strip("\"'").lower() for words in re.findall(r"\bserver_name[ \t\r\n]+([^;]*);", text) for word in words.split()}
 
 
 def reload(host: Host) -> str:
@@ -104,12 +132,12 @@ def reload(host: Host) -> str:
 
     `nginx -s` reads the whole configuration itself before it signals, so a file that is bad is told here.
     """
-    return _ask(host, *host.arguments, "-s", "reload")
+    return _ask(host, *host.arguments, "-s", "reload")[0]
 
 
 def reopen(host: Host) -> str:
     """Have nginx open its logs by their names again. What it has against that; empty when it took the signal."""
-    return _ask(host, *host.arguments, "-s", "reopen")
+    return _ask(host, *host.arguments, "-s", "reopen")[0]
 
 
 def error_position(host: Host) -> int:
@@ -204,8 +232,8 @@ def _error_log(host: Host) -> str:
     return setting(host, "error_log") or os.path.join(host.place.logs, "error.log")
 
 
-def _ask(host: Host, *arguments: str) -> str:
-    """Run nginx as root; its complaint, without what only nginx cares about.
+def _ask(host: Host, *arguments: str) -> tuple[str, str]:
+    """Run nginx as root; its complaint, without what only nginx cares about, and all that it printed.
 
     nginx makes the logs of an app when it first tests its file, and as Debian has it only root and the group adm, which
     paas is in, read them: hence the group and the umask.
@@ -227,16 +255,16 @@ def _ask(host: Host, *arguments: str) -> str:
     except subprocess.TimeoutExpired:
         with contextlib.suppress(PermissionError):  # behind sudo it is root's
             child.kill()
-        raise api.errors.Unavailable("nginx did not answer within 60 seconds", "minipaas doctor") from None
+        raise api.errors.Unavailable("nginx did not answer within 60 seconds", "as root: nginx -t") from None
     if child.returncode == 0:
-        return ""
+        return "", said
     said = said.strip()
     if said.startswith("sudo:") and "nginx:" not in said:  # sudo also warns of a host name without an address
         raise api.errors.Unavailable(
             f"nginx cannot be run as root: {said.splitlines()[0]}", "as root: minipaas install"
         )
     found = re.findall(r"\[(?:emerg|error|crit)\] (?:\d+#\d+: )?(.*)", said)
-    return found[0] if found else said or f"nginx ended with status {child.returncode}"
+    return found[0] if found else said or f"nginx ended with status {child.returncode}", said
 
 
 @contextlib.contextmanager

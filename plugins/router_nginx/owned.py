@@ -67,6 +67,11 @@ def state_of(host: Host, app: str) -> str:
     return ""
 
 
+def owner_of(host: Host, name: str) -> str:
+    """The app that a name is of; empty for none."""
+    return next((app for state in STATES if (app := _owner(_path(host, state, name)))), "")
+
+
 def covering(host: Host, app: str, names: list[str]) -> set[str]:
     """The other apps whose wildcards would answer one of the names in nginx."""
     found = {_owner(_path(host, LIVE, wildcard)) for name in names for wildcard in wildcards_above(name)}

@@ -139,8 +139,8 @@ class NginxRouter:
     def main_file(self, live: str) -> str:
         return render.main_file(self.host.place, live, self._set_elsewhere())
 
-    def validate(self, app: str = "") -> str:
-        """What nginx has against the live files (or one app's and the host's); empty when it is fine."""
+    def validate(self, app: str = "") -> nginx.Verdict:
+        """What nginx says of the live files (or one app's and the host's)."""
         with self._lock():
             path = files.app_path(self.host, app)
             content = files.read(path) if app else None
@@ -149,7 +149,8 @@ class NginxRouter:
             self._make_shadow({path: content} if content is not None else {})
             if not app:
                 files.link_live(self.host)
-            return self._named(nginx.test(self.host))
+            verdict = nginx.test(self.host)
+            return verdict._replace(complaint=self._named(verdict.complaint))
 
     def reload(self) -> None:
         """Have nginx read its files again. Raises errors.Unavailable with what it has against them."""
@@ -214,7 +215,7 @@ class NginxRouter:
             if not owned.are(self.host, app, state, domains):
                 owned.keep(self.host, app, state, domains)
         except OSError as error:
-            raise api.errors.Unavailable(f"nginx's files cannot be written: {error.strerror}", "minipaas doctor") from None
+            raise api.errors.Unavailable(f"nginx's files cannot be written: {error.strerror}", f"on the host: df -h {self.host.place.folder}") from None
 
     def _main_path(self) -> str:
         return os.path.join(self.host.place.folder, "main.conf")
@@ -268,8 +269,11 @@ class NginxRouter:
 
     def _check_shadow(self, app: str, wanted: dict[str, str | None]) -> None:
         self._make_shadow({path: text for path, text in wanted.items() if text and os.path.dirname(path) == self.host.live})
-        said = nginx.test(self.host)
+        said, conflicts = nginx.test(self.host)
         if not said:
+            for name in conflicts:
+                api.output.warn(self.conflict(name, app))
+                api.output.info("take the name out of that file, then: nginx:reload")
             return
         ours = os.path.join(self.host.shadow, "live") in said
         said = self._named(said)
@@ -285,7 +289,7 @@ class NginxRouter:
             files.make_shadow(self.host, main, {os.path.basename(path): text for path, text in contents.items()})
         except OSError as error:
             raise api.errors.Unavailable(
-                f"nginx's files cannot be copied for a test: {error}", "minipaas doctor"
+                f"nginx's files cannot be copied for a test: {error}", f"on the host: df -h {self.host.place.folder}"
             ) from None
 
     def _take_up(self, changes: dict[str, str | None], app: str, proof: str) -> None:
@@ -323,7 +327,7 @@ class NginxRouter:
             with contextlib.suppress(OSError):
                 self._restore(done)
             raise api.errors.Unavailable(
-                f"nginx's files cannot be written: {error.strerror}", "minipaas doctor"
+                f"nginx's files cannot be written: {error.strerror}", f"on the host: df -h {self.host.place.folder}"
             ) from None
 
     def _put_back(self, former: dict[str, str | None]) -> None:
@@ -371,7 +375,15 @@ class NginxRouter:
     def advice(self, said: str) -> str:
         """What to type against a complaint of nginx."""
         found = re.search(re.escape(self.host.live) + "/([a-z0-9-]+)[.]conf", said)
-        return f"write that file anew: ps:restore {found[1]}" if found else "minipaas doctor"
+        return f"write that file anew: ps:restore {found[1]}" if found else "mend what nginx names there, then: nginx:validate-config"
+
+    def conflict(self, name: str, app: str = "") -> str:
+        """One sentence on a name that a server of ours has and another one too."""
+        app = app or owned.owner_of(self.host, name)
+        files_of_others = nginx.other_sites(self.host, name)
+        where = ", ".join(files_of_others) or "another file that nginx reads"
+        whose = f"{name}, which is {app}'s," if app else name
+        return f"{whose} has a site in {where} too, and nginx ignores one of the two"
 
 
 def _state(route: "api.Route") -> str:

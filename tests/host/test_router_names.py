@@ -170,7 +170,7 @@ def test_a_port_that_one_app_maps_answers_names_of_nobody(host):
         assert host.says("blog.example.org", port) == OTHER_PORT
         host.router.remove("api")
     assert f"_port_{port}.conf" not in host.live()
-    assert host.router.validate() == ""
+    assert host.router.validate() == ("", ())
 
 
 def test_an_app_without_a_domain_answers_on_a_port_of_its_own(host):
@@ -200,7 +200,7 @@ def test_the_default_app_answers_names_of_nobody(host):
         host.router.apply(host.route("shop", "v2", listeners=listeners, domains=(), default=True))
         assert host.says("127.0.0.1") == SECOND and host.says("shop.example.org") == SECOND, "nobody's either"
         host.router.remove("shop")
-    assert host.says("127.0.0.1") == UNKNOWN and host.router.validate() == ""
+    assert host.says("127.0.0.1") == UNKNOWN and host.router.validate() == ("", ())
 
 
 def test_a_template_of_its_own_answers_for_all_names_too(host):
@@ -224,3 +224,39 @@ def test_a_file_of_a_version_before_gives_its_place_up(host):
     host.router.apply(host.route())
     assert host.says("blog.example.org") == FIRST and host.says("nobody.example.org") == UNKNOWN
     assert "default_server" not in files.read(path)
+
+
+@pytest.mark.parametrize("where", ["conf.d/own.conf", "sites-enabled/own"])
+def test_a_site_of_the_person_s_own_that_has_taken_a_name_is_told_of(host, where, capsys):
+    from plugins.router_nginx import doctor
+
+    host.router.apply(host.route())
+    assert capsys.readouterr().err == "" and doctor._valid(host.host).ok
+    path = f"{host.host.etc}/{where}"
+    host.write(path, f"# server_name shop.example.org;\nserver {{ listen {host.port}; server_name x.example.org\n  blog.example.org; return 204; }}\n")
+    finding = doctor._valid(host.host)
+    assert not finding.ok and f"blog.example.org, which is blog's, has a site in {path} too" in finding.said and finding.fix.endswith("nginx:reload")
+    host.router.apply(host.route(generation="v2", domains=("blog.example.org", "shop.example.org")))
+    said = capsys.readouterr().err
+    assert f"blog.example.org, which is blog's, has a site in {path} too, and nginx ignores one of the two" in said
+    assert "shop.example.org" not in said and host.router.applied("blog") == "v2"
+    os.unlink(path)
+    assert doctor._valid(host.host).ok
+
+
+def test_two_apps_with_one_name_while_a_renaming_goes_on_are_no_finding(host):
+    from plugins.router_nginx import doctor
+
+    host.router.apply(host.route("old", domains=("a.example.org",)))
+    host.router.apply(host.route("new", domains=("a.example.org",)))
+    assert doctor._valid(host.host).ok
+
+
+def test_what_mends_a_bad_file_of_the_person_s_own_is_named(host):
+    from plugins.router_nginx import doctor
+
+    path = f"{host.host.etc}/conf.d/own.conf"
+    host.write(path, "nonsense on;\n")
+    finding = doctor._valid(host.host)
+    assert not finding.ok and path in finding.said and 'unknown directive "nonsense"' in finding.said
+    assert finding.fix == "mend what nginx names there, then: nginx:validate-config"

@@ -599,11 +599,11 @@ def test_another_app_s_bad_file_is_named_and_ours_is_put_back(app):
     assert caught.value.hint.endswith("ps:restore shop")
     assert app.router.applied("blog") == "v1"
     assert app.get("blog.example.org")[0] == 200
-    assert "shop.conf" in app.router.validate()
+    assert "shop.conf" in app.router.validate().complaint
     assert app.router.validate("blog") == ""
     app.router.apply(app.route(app="shop"))  # what the advice does
     app.router.apply(app.route(generation="v2"))
-    assert app.router.validate() == ""
+    assert app.router.validate() == ("", ())
 
 
 def test_a_bad_file_of_the_host_is_named(app):

@@ -353,3 +353,15 @@ def test_what_another_file_of_nginx_says_is_not_said_again(tmp_path):
     (tmp_path / "nginx").write_text(shown)
     done = sh(CONNECTIONS + f"main_include={ours}; scratch={tmp_path}; main_lines")
     assert done.stdout == "worker_shutdown_timeout 1h;\n"
+
+
+def test_who_comes_after_an_uninstall_is_told(tmp_path):
+    """git-shell(1) runs this file of the user that stays, with the words of the forced command."""
+    (tmp_path / "git-shell-commands").mkdir()
+    put = 'put() { cat >"$1"; chmod "$2" "$1"; }; '
+    script = f'. ./minipaas_lib/install/remove.sh; {put} home=$1; leave_a_sentence; leave_a_sentence; home=$1/none; leave_a_sentence'
+    done = sh(script, str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    said = subprocess.run([tmp_path / "git-shell-commands/minipaas", "--key", "ann"], capture_output=True, text=True)
+    assert said.returncode == 1 and said.stdout == "" and said.stderr.startswith(" !     minipaas was removed from this host")
+    assert "sudo ./install.sh" in said.stderr

@@ -17,7 +17,7 @@ def test_logs_that_nginx_makes_can_be_read_by_the_group_alone(tmp_path, monkeypa
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     former = os.umask(0o077)
     try:
-        assert host._ask(None, "-t") == ""
+        assert host._ask(None, "-t")[0] == ""
     finally:
         os.umask(former)
     assert (tmp_path / "access.log").stat().st_mode & 0o777 == 0o640
@@ -32,7 +32,7 @@ def test_nginx_may_open_more_files_than_we_and_we_no_more_than_before(tmp_path, 
     former = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (256, former[1]))
     try:
-        assert host._ask(None, "-t") == ""
+        assert host._ask(None, "-t")[0] == ""
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (256, former[1])
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, former)
