@@ -33,6 +33,11 @@ def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> 
             if error.status_code != 409:
                 raise
             continue
+        try:
+            scheduler.check_program(made, spec.app)
+        except api.errors.MinipaasError:
+            scheduler.drop(made)
+            raise
         failure = scheduler.begin(made)
         if failure:
             raise api.errors.DeployFailed(f"{name} cannot be started: {containers.reason(failure)}", f"run {spec.app} <command>")

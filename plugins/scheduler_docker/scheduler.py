@@ -140,14 +140,14 @@ class DockerScheduler:
             timeout = answer["Config"].get("StopTimeout") or 10
         with client.answering(), contextlib.suppress(docker.errors.NotFound):
             self.daemon.connect().stop(answer["Id"], timeout=timeout)
-        self._remove(answer["Id"])
+        self.drop(answer["Id"])
 
     def tidy(self, app: str, every: bool = False) -> None:
         for item in self.one_offs(app):
             if detached.is_detached(item["Labels"]) and not every:
                 self._tidy_detached(item)
             elif every or not owner.alive(item["Labels"].get(containers.OWNER, "")):
-                self._remove(item["Id"])
+                self.drop(item["Id"])
 
     def one_offs(self, app: str | None) -> list[dict]:
         """What docker's list has of the one-offs of an app, or of all apps."""
@@ -167,7 +167,7 @@ class DockerScheduler:
         if detached.is_overdue(item["Labels"], answer):
             self._halt(item["Id"], answer["Config"].get("StopTimeout") or 10)
         elif detached.is_over(item["Labels"], answer):
-            self._remove(item["Id"])
+            self.drop(item["Id"])
 
     def refresh(self, process: "api.Process") -> "api.Process":
         from dataclasses import replace
@@ -226,7 +226,11 @@ class DockerScheduler:
     ) -> int:
         from plugins.scheduler_docker import attached
 
-        return self._one_off(spec, lambda name: attached.start(self.daemon, name, interactive, ttl), interactive, tty)
+        def attend(name: str) -> int:
+            self.check_program(name, spec.app)
+            return attached.start(self.daemon, name, interactive, ttl)
+
+        return self._one_off(spec, attend, interactive, tty)
 
     def task(self, spec: "api.ContainerSpec", say) -> int:
         from plugins.scheduler_docker import attached
@@ -245,6 +249,17 @@ class DockerScheduler:
             return attend(name)
         finally:
             self._end(made, min(spec.stop_timeout, 10))
+
+    def check_program(self, container: str, app: str, program: str = "") -> None:
+        """Raise an error with the status 127 or 126 where a container cannot run a program; its own where none is named."""
+        import docker.errors
+
+        from plugins.scheduler_docker import programs
+
+        answer = self.look(container)
+        if answer is not None:
+            with client.answering(), contextlib.suppress(docker.errors.APIError):
+                programs.check(self.daemon.connect(), answer, program or answer["Path"], app)
 
     def detach(self, spec: "api.ContainerSpec", ttl: int | None = None, number: int = 1) -> "api.Detached":
         """See bus.engines.Scheduler. `number` is the least that it may have: other hosts have those below."""
@@ -283,7 +298,10 @@ class DockerScheduler:
             )
         session = secrets.token_hex(8)
         try:
-            words = [*self._launcher(now), *(command or [self._shell(now)])]
+            launcher = self._launcher(now)
+            if command and not launcher:
+                self.check_program(now.id, now.app, command[0])
+            words = [*launcher, *(command or [self._shell(now)])]
             return attached.execute(self.daemon, now.name, words, tty, session)
         except (api.errors.Cancelled, api.errors.Denied):
             with contextlib.suppress(docker.errors.APIError, api.errors.Unavailable), client.answering():
@@ -382,7 +400,7 @@ class DockerScheduler:
         ours = containers.APP in (answer["Config"]["Labels"] or {})
         if not ours or answer["State"]["Running"] or answer["HostConfig"]["RestartPolicy"]["Name"] not in ("", "no"):
             return False
-        self._remove(answer["Id"])
+        self.drop(answer["Id"])
         return True
 
     def begin(self, container: str) -> str | None:
@@ -394,14 +412,15 @@ class DockerScheduler:
                 self.daemon.connect().start(container)
             return None
         except docker.errors.APIError as error:
-            self._remove(container)
+            self.drop(container)
             return client.explanation(error)
         except api.errors.Unavailable:
             with contextlib.suppress(api.errors.Unavailable):
-                self._remove(container)
+                self.drop(container)
             raise
 
-    def _remove(self, container: str) -> None:
+    def drop(self, container: str) -> None:
+        """Remove a container, in whatever state it is. Raises errors.Unavailable."""
         import docker.errors
 
         try:
@@ -416,7 +435,7 @@ class DockerScheduler:
     def _end(self, container: str, timeout: int) -> None:
         """Stop and remove a one-off container, in whatever state it is."""
         self._halt(container, timeout)
-        self._remove(container)
+        self.drop(container)
 
     def _halt(self, container: str, timeout: int) -> None:
         """Stop a one-off container, if it runs."""
