@@ -113,6 +113,7 @@ _MODULES = {
     "reroute": ("pipeline.lifecycle", "reroute"),
     "live_route": ("pipeline.lifecycle", "live_route"),
     "urls": ("pipeline.urls", "urls"),
+    "idle_words": ("pipeline.urls", "idle_words"),
     "check_store": ("store.schema", "check"),
     "lock": ("pipeline.locks", "app_lock"),
     "lock_holder": ("pipeline.locks", "held_by"),

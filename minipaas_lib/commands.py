@@ -338,7 +338,13 @@ def print_report(title: str, rows: dict, flag: str | None = None) -> None:
         return
     output.data(f"=====> {title}")
     for key, value in rows.items():
-        output.data(f"       {key.replace('-', ' ').capitalize() + ':':<33} {plain(value)}".rstrip())
+        output.data(f"       {label(key) + ':':<33} {plain(value)}".rstrip())
+
+
+def label(key: str) -> str:
+    """A key of a report as words; capitals in it stay, since process types have them."""
+    text = key.replace("-", " ")
+    return text[:1].upper() + text[1:]
 
 
 def flag_value(rows: dict, flag: str):

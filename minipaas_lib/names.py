@@ -8,11 +8,12 @@ import re
 from . import errors
 
 APP_NAME = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-PROCESS_TYPE = "[a-z0-9][a-z0-9-]{0,30}"
+PROCESS_TYPE = "[A-Za-z0-9_-]{1,31}"  # Heroku's, and capitals count: Web is not web
 CONFIG_NAME = "[A-Za-z_][A-Za-z0-9_]*"
 KEY_NAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
 
 RESERVED_APP_NAMES = frozenset({"minipaas", "paas", "global", "all", "default", "localhost"})
+RESERVED_PROCESS_TYPES = frozenset({"_all_"})  # stands for all types in the table of checks
 RESERVED_CONFIG_PREFIX = "MINIPAAS_"
 CONFIG_NAME_LIMIT = 256  # characters
 CONFIG_COUNT_LIMIT = 1000  # variables of an app, and of all apps
@@ -68,16 +69,18 @@ def app_name(text: str) -> str:
 
 def process_type(text: str) -> str:
     """A process type of a Procfile (`web`, `worker`), unchanged. Raises errors.UsageError."""
+    if text in RESERVED_PROCESS_TYPES:
+        raise errors.UsageError(f"the process type {safe(text)} is reserved", "try: " + text.strip("_"))
     if re.fullmatch(PROCESS_TYPE, text):
         return text
     if not text:
         raise errors.UsageError("the process type is empty", "give a type such as: web")
-    near = re.sub("[^a-z0-9-]+", "-", text[:1000].lower()).strip("-")[:31].strip("-")
+    near = re.sub("[^A-Za-z0-9_-]+", "-", text[:1000]).strip("-")[:31].strip("-")
     hint = f"try: {near}" if near else "give a type such as: web"
     if len(text) > 31:
         raise errors.UsageError(f"the process type {safe(text)} has {len(text)} characters, and 31 is the most", hint)
     raise errors.UsageError(
-        f"{safe(text)} cannot be a process type: use a-z, 0-9 and -, with a letter or digit first", hint
+        f"{safe(text)} cannot be a process type: use letters, digits, - and _", hint
     )
 
 

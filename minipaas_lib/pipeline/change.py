@@ -8,6 +8,7 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, releases, rollout, withheld
+from minipaas_lib.pipeline.urls import idle_words
 from minipaas_lib.store import documents, merge, open_store
 
 
@@ -45,6 +46,8 @@ def change_locked(
         begin(app, release, live)
         release = rollout.roll_out(app, release, live, settle=lambda: write(app, base))
         output.step(f"{name} {release.name} is live: {reason}")
+        if not any(release.formation.values()) and (idle := idle_words(release)):
+            output.warn(idle)
     return release
 
 

@@ -20,7 +20,7 @@ from minipaas_lib.pipeline import (
     repository_copy,
     rollout,
 )  # fmt: skip
-from minipaas_lib.pipeline.urls import urls
+from minipaas_lib.pipeline.urls import tell
 from minipaas_lib.store import open_store
 
 CLONE = "clone"  # operation of the journal
@@ -97,8 +97,7 @@ def roll_out(app: App, live: Release) -> None:
         change.begin(app, release, None)
         rollout.roll_out(app, release, None, settle=lambda: keep_commit(release))
         output.step(f"{name} {release.name} is live: {release.reason}")
-        for url in urls(release):
-            output.info(url)
+        tell(release)
 
 
 def keep_commit(release: Release) -> None:

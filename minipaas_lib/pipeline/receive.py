@@ -26,9 +26,8 @@ from minipaas_lib.pipeline import (
     rollout,
 )
 from minipaas_lib.pipeline.tasks import of_build
-from minipaas_lib.pipeline.urls import urls
+from minipaas_lib.pipeline.urls import tell
 
-_URLS = 10  # that are told after a deploy
 FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
 
 
@@ -149,8 +148,4 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
 def announce(release: Release) -> None:
     """The last lines of a push."""
     output.step(f"{release.app} {release.name} is live")
-    found = urls(release)
-    for url in found[:_URLS]:
-        output.info(url)
-    if len(found) > _URLS:
-        output.info(f"and {len(found) - _URLS:,} more: urls {release.app}")
+    tell(release)

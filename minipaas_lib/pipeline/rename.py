@@ -32,7 +32,7 @@ from minipaas_lib.pipeline import (
     rollout,
     withheld,
 )  # fmt: skip
-from minipaas_lib.pipeline.urls import urls
+from minipaas_lib.pipeline.urls import tell
 from minipaas_lib.store import documents, open_store
 
 HERE, THERE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
@@ -155,8 +155,8 @@ def finish(old: str, new: str) -> None:
     if retire.waiting(old):
         retire.spawn(old)
     output.step(f"{old} is called {new} now" + (f", {release.name}" if release else "") + (", and stopped" if app.stopped and release else ""))
-    for url in urls(release) if release and not app.stopped else []:
-        output.info(url)
+    if release and not app.stopped:
+        tell(release)
 
 
 def hand_over(old: str, new: str, record: dict) -> None:

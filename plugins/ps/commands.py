@@ -31,7 +31,8 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
     if not pairs:
         show(settings.formation(present.formation, types), format)
         return
-    unknown = [kind for kind in wanted if live and kind not in types]
+    left = [kind for kind, count in wanted.items() if live and kind not in types and not count and kind in present.formation]
+    unknown = [kind for kind in wanted if live and kind not in types and kind not in left]
     if unknown:
         raise api.errors.UsageError(
             f"{app} {live.name} has no process type {unknown[0]}: it has {', '.join(sorted(types))}",
@@ -40,7 +41,10 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
     said = " ".join(f"{kind}={count}" for kind, count in wanted.items())
 
     def edit(document):
-        document.setdefault("formation", {}).update(wanted)
+        table = document.setdefault("formation", {})
+        table.update(wanted)
+        for kind in left:
+            del table[kind]
 
     former = settings.formation(present.formation, types)
     steps = [f"{kind}={former.get(kind, 0)} -> {count}" for kind, count in wanted.items() if count != former.get(kind, 0)]
@@ -49,6 +53,8 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
         api.commands.print_plan(api.plan(app, reason, edit, restart=not skip_deploy), format)
         return
     release = api.change(app, reason, edit, restart=not skip_deploy)
+    for kind in left:
+        api.output.info(f"{kind} is not in the Procfile of {app} {live.name}; its count is forgotten")
     if release is None:
         later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
         api.output.step(f"{app} has {said}{later}")

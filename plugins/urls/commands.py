@@ -36,6 +36,9 @@ def live_urls(name: str) -> list[str]:
     if live is None:
         raise api.errors.NotFound(f"{name} has never been deployed, so it has no URL", f"git push paas@<host>:{name} main")
     found = api.urls(live)
+    idle = api.idle_words(live)
+    if idle and not api.app(name).stopped:
+        api.output.warn(idle)
     if not found:
         raise api.errors.NotFound(f"{name} is not routed, so it has no URL", f"proxy:report {name}, domains:report {name}")
     return found

@@ -74,8 +74,8 @@ def test_app_name_accepts_only_safe_names(text):
     [
         (
             names.process_type,
-            ["web", "worker", "clock", "release", "web2", "a-b", "a" * 31],
-            ["Web", "web\n", "", "we_b", "-a", "a b", "a" * 32, "web.1", "wéb"],
+            ["web", "worker", "clock", "release", "web2", "a-b", "a" * 31, "Web", "we_b", "-a", "_", "delayed_JOB"],
+            ["web\n", "", "a b", "a" * 32, "web.1", "wéb", "_all_", "a=b", "a/b"],
         ),
         (
             names.config_name,

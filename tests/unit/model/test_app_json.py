@@ -72,7 +72,7 @@ def test_herokus_long_script_form():
         ({"formation": {"web": {"quantity": True}}}, "formation.web.quantity must be a whole number from 0 to 100"),
         ({"formation": {"web": {"quantity": 101}}}, "formation.web.quantity must be a whole number from 0 to 100"),
         ({"formation": {"web": {"quantity": -1}}}, "formation.web.quantity must be a whole number from 0 to 100"),
-        ({"formation": {"Web": {}}}, 'app.json: formation: "Web" cannot be a process type'),
+        ({"formation": {"we.b": {}}}, 'app.json: formation: "we.b" cannot be a process type'),
         ({"env": {"1A": "x"}}, 'app.json: env: "1A" cannot be a config name'),
         ({"env": {"MINIPAAS_APP": "x"}}, 'app.json: env: "MINIPAAS_APP" cannot be set'),
         ({"env": {"A": 5}}, "app.json: env.A must be text or an object"),

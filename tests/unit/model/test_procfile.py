@@ -57,8 +57,8 @@ def test_commands_keep_colons_hashes_and_line_separators():
         (b"web: a\n" * 1_500_000, "Procfile is 10 MB, and 64 KiB is the most"),
         (b" " * 65537, "Procfile is 65 KB, and 64 KiB is the most"),
         (
-            b"We_b: a",
-            'Procfile line 1: "We_b" cannot be a process type: use a-z, 0-9 and -, with a letter or digit first',
+            b"we.b: a",
+            'Procfile line 1: "we.b" cannot be a process type: use letters, digits, - and _',
         ),
     ],
 )

@@ -34,7 +34,7 @@ def test_chosen(text, expected):
     assert lines.chosen(text) == expected
 
 
-@pytest.mark.parametrize("text", ["", ".", "web.", "web.0", "web.x", "Web", "web.1\n", "web.1.2", "web.-1", "../x"])
+@pytest.mark.parametrize("text", ["", ".", "web.", "web.0", "web.x", "we b", "web.1\n", "web.1.2", "web.-1", "../x"])
 def test_not_a_process(text):
     with pytest.raises(errors.UsageError):
         lines.chosen(text)
