@@ -161,6 +161,9 @@ class Session:
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX)
+                    if size:
+                        os.posix_fallocate(file.fileno(), 0, size)  # so that others who send at this time count it
+                    self._check_room(0)
                     digest, received = hashlib.sha256(), 0
                     for piece in self.data():
                         received += len(piece)

@@ -110,7 +110,8 @@ def thaw(name: str) -> None:
 
 def holder() -> LockHolder:
     """This process as the holder of a lock."""
-    return LockHolder(caller.command() or "minipaas", caller.key(), apps.now(), caller.host(), os.getpid())
+    command = "git push" if caller.is_push() else caller.command() or "minipaas"
+    return LockHolder(command, caller.key(), apps.now(), caller.host(), os.getpid())
 
 
 def held_by(name: str) -> LockHolder | None:

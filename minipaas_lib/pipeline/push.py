@@ -1,5 +1,7 @@
 """What git's pre-receive hook runs: one branch of a push is deployed, and all else that came with it is named."""
 
+import time
+
 from minipaas_lib import errors, output, paths
 from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline import (
@@ -14,6 +16,7 @@ from minipaas_lib.pipeline import (
     updates,
 )
 
+_MOVING = 1.0  # seconds within which git has surely moved a branch once its hook has ended
 _NAMED = 3  # references of one kind that are named one by one
 
 
@@ -41,7 +44,11 @@ def _deploy(name: str, push: updates.Push, first: bool) -> Release:
     created = first and first_push.accept(name, update.new, update.branch)
     try:
         with locks.app_lock(name), interrupt.cancellable():
+            if not first:
+                _look_at_branch(name, update)
             release = receive.deploy_commit(name, update.new, "git push", branch=update.branch)
+            if not first:
+                repository.expect(name, update.ref, update.old)
     except BaseException as error:
         if created and (isinstance(error, errors.Cancelled) or not releases.numbers(name)):
             first_push.take_back(name)
@@ -49,6 +56,26 @@ def _deploy(name: str, push: updates.Push, first: bool) -> Release:
     if first:  # git does it in a repository that goes away
         repository.set_refs(name, {update.ref: update.new for update in push.kept if not update.deletes})
     return release
+
+
+def _look_at_branch(name: str, update: updates.Update) -> None:
+    """Refuse what does not go on from where the branch is now. Another push may have moved it since git told the client.
+
+    Raises errors.Conflict. git itself would find out after the deploy.
+    """
+    tip = repository.tip_of(name, update.ref)
+    live = releases.live(name)
+    if live and live.commit != tip and update.branch == repository.head_branch(name):
+        deadline = time.monotonic() + _MOVING
+        while receiving.others(paths.repository(name)) and tip != live.commit and time.monotonic() < deadline:
+            time.sleep(0.02)  # the push before has just let go of the lock
+            tip = repository.tip_of(name, update.ref)
+    known = "" if not update.old.strip("0") else update.old
+    if tip not in ("", known, update.new) and not repository.is_behind(name, tip, update.new):
+        raise errors.Conflict(
+            f"{update.branch} of {name} has become {tip[:10]} since this push began, which this push does not have",
+            f"git pull --rebase <remote> {update.branch}, then push again",
+        )
 
 
 def _only_keep(name: str) -> None:

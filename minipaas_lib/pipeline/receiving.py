@@ -15,11 +15,17 @@ def receiving(folder: str) -> bool:
 
     git-receive-pack(1) moves the branch after its hook has ended, when nobody holds the app's lock any more.
     """
+    return _is_written(folder, {str(os.getpid())})
+
+
+def others(folder: str) -> bool:
+    """As receiving, our own parent not counted."""
+    return _is_written(folder, {str(os.getpid()), str(os.getppid())})
+
+
+def _is_written(folder: str, but: set[str]) -> bool:
     place = os.path.realpath(folder)
-    for entry in os.listdir("/proc"):
-        if entry.isdigit() and entry != str(os.getpid()) and _writes(entry, place):
-            return True
-    return False
+    return any(entry.isdigit() and entry not in but and _writes(entry, place) for entry in os.listdir("/proc"))
 
 
 def note_refused(folder: str, refs: list[str]) -> None:

@@ -183,6 +183,30 @@ def commit_behind(folder: str, name: str) -> str:
         return ""
 
 
+def tip_of(app: str, ref: str) -> str:
+    """The commit that a ref names now; empty where there is none."""
+    return _tip(paths.repository(app), ref)
+
+
+def is_behind(app: str, old: str, new: str) -> bool:
+    """Whether `new`, which may be coming in a push, has `old` in its history."""
+    try:
+        git.run([f"--git-dir={paths.repository(app)}", "merge-base", "--is-ancestor", old, new], _in_quarantine())
+    except git.GitFailed:
+        return False
+    return True
+
+
+def expect(app: str, ref: str, old: str) -> None:
+    """Have the ref be where the push that is going on was told it is: git moves it from there, or not at all.
+
+    A kill in between is made good by follow.
+    """
+    tip, before = tip_of(app, ref), old if old.strip("0") else ""
+    if tip != before:
+        git.run([f"--git-dir={paths.repository(app)}", "update-ref", *([ref, before] if before else ["-d", ref])])
+
+
 def set_refs(app: str, refs: dict[str, str]) -> None:
     """Have each ref name its object, which is there."""
     if refs:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -56,8 +57,13 @@ os.execv({{program!r}}, [{{program!r}}, "--key", "anna"])
 class Laptop:
     def __init__(self, folder, ssh):
         self.folder, self.ssh = folder, ssh
-        subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
-        self.commit("one")
+        if not folder.exists():
+            subprocess.run(["git", "init", "-q", "-b", "main", folder], check=True)
+            self.commit("one")
+
+    def start(self, *words, **environment):
+        ours = {"GIT_SSH": str(self.ssh), "GIT_SSH_VARIANT": "simple"} | environment
+        return subprocess.Popen(["git", *words], cwd=self.folder, env=os.environ | ours, stderr=subprocess.PIPE, text=True)
 
     def git(self, *words, **environment):
         ours = {"GIT_SSH": str(self.ssh), "GIT_SSH_VARIANT": "simple"} | environment
@@ -183,7 +189,7 @@ def test_two_first_pushes_at_the_same_time_make_one_app(laptop, tmp_path):
         time.sleep(0.02)
     # What the second one was told when it began: that there is no branch. Here its whole push comes in between.
     refused = second.push("-f", "main")
-    assert refused.returncode and "flsk is locked by" in refused.stderr
+    assert refused.returncode and "flsk is locked by 'git push' (key anna" in refused.stderr
     wait.unlink()
     assert first.wait(30) == 0, first.communicate()
     assert repository.head_commit("flsk", ["main"]) == laptop.head() and is_clean()
@@ -276,6 +282,30 @@ def test_a_push_waits_where_it_is_told_to(laptop, tmp_path):
     assert repository.head_commit("flsk", ["main"]) == laptop.head()
     laptop.commit("three")
     assert 'the push option wait takes seconds, not "soon"' in laptop.push("-o", "wait=soon", "main").stderr
+
+
+def test_a_push_that_waited_for_another_goes_on_from_it_or_is_refused(laptop, tmp_path):
+    """git told both where the branch was; it would refuse the second one after its deploy."""
+    assert laptop.push().returncode == 0
+    shutil.copytree(laptop.folder, tmp_path / "rival")
+    rival = Laptop(tmp_path / "rival", laptop.ssh)
+    rival.commit("another way")
+    laptop.commit("two")
+    wait = tmp_path / "wait"
+    wait.write_text("")
+    pushes = [laptop.start("push", "paas@host:flsk", "main", TEST_END="wait", TEST_WAIT=str(wait))]
+    while not locks.held_by("flsk"):
+        time.sleep(0.02)
+    laptop.commit("three")
+    for one in (laptop, rival):
+        pushes.append(one.start("push", "-f", "-o", "wait", "paas@host:flsk", "main"))
+        while "waiting for it" not in pushes[-1].stderr.readline():
+            assert pushes[-1].poll() is None
+    wait.unlink()
+    said = [push.communicate(timeout=60)[1] for push in pushes]
+    assert [push.returncode for push in pushes[:2]] == [0, 0], said
+    assert pushes[2].returncode and "since this push began, which this push does not have" in said[2]
+    assert repository.head_commit("flsk", ["main"]) == laptop.head() == repository.kept_commits("flsk")[1]
 
 
 def test_objects_of_git_lfs_come_before_the_app_and_go_along(laptop, monkeypatch, tmp_path):

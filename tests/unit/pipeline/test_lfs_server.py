@@ -90,6 +90,12 @@ def test_the_disk_and_all_objects_of_an_app_have_a_limit(folder, monkeypatch):
     small = [bytes([number]) * 100 for number in range(6)]
     said = ask("upload", *map(put, small), folder=folder, limit=100)
     assert said.startswith(OK * 5) and status(said.removeprefix(OK * 5)) == 507 and len(objects(folder)) == 5
+    head = put(b"y" * 100)[:-50]  # one that is still on its way counts too
+    parts = os.path.join(folder, "lfs", "parts")
+    os.remove(lfs.object_path(folder, hashlib.sha256(small[0]).hexdigest()))
+    with open(os.path.join(parts, "1-a"), "wb") as file:
+        file.truncate(100)
+    assert status(ask("upload", head + b"y" * 46 + b"0000", folder=folder, limit=100)) == 507
     monkeypatch.setattr(lfs_server, "_ROOM", 1 << 60)
     assert b"no room" in ask("upload", put(CONTENT), folder=folder)
 
