@@ -87,6 +87,8 @@ _MODULES = {
     "merged_config": ("pipeline.compose", "merged_config"),
     "routing": ("pipeline.compose", "routing"),
     "told_port": ("pipeline.compose", "told_port"),
+    "exit_reason": ("pipeline.postmortem", "exit_reason"),
+    "presence": "pipeline.presence",
     "check_process": ("pipeline.readiness", "check_process"),
     "change": ("pipeline.change", "change"),
     "change_all": ("pipeline.change", "change_all"),

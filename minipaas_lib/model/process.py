@@ -49,12 +49,15 @@ class Process:
     id: str = ""  # the scheduler's own handle
     address: str = ""  # IP address routers reach it at
     port: int = 0
-    state: str = "created"  # created, running, restarting, exited, missing
+    state: str = "created"  # created, running, paused (frozen by somebody), restarting, exited, missing
     exit_code: int = 0
     started: str = ""  # UTC, ISO 8601
     adopted: bool = False  # whether it comes back by itself after a crash or a reboot: part of what is live
     node: str = ""  # the node it runs on; "" on one host
     ports: tuple[tuple[int, int], ...] = ()  # (container port, port of the address), where the two differ
+    created: str = ""  # UTC, ISO 8601, as the next; empty where the scheduler does not say
+    restarts: int = 0  # how often the scheduler has started it again by itself since then
+    ended: str = ""  # UTC, ISO 8601: its last end, also where it runs again; empty: never
 
     @property
     def backend(self) -> Backend:
@@ -67,8 +70,8 @@ class Diagnosis:
     """What is known of a process that failed."""
 
     state: str
-    exit_code: int
-    out_of_memory: bool
+    exit_code: int | None  # of its last end, also where it runs again; None where nobody knows, or it never ended
+    out_of_memory: bool  # at its last end
     log: tuple[str, ...]  # the last lines it printed, oldest first
     listening: tuple[tuple[str, int], ...]  # (address, port) it listens on, seen from inside
     error: str = ""  # what the scheduler itself said, such as "exec: not found"

@@ -13,7 +13,8 @@ _NAME = (
     rf"(?P<app>{names.APP_NAME})_v(?P<release>[1-9][0-9]{{0,8}})"
     rf"\.(?P<kind>{names.PROCESS_TYPE})\.(?P<index>[1-9][0-9]{{0,5}})"
 )
-_STATES = ("created", "running", "restarting", "exited")
+_TIME = "[0-9TZ:.+-]{0,40}"
+_STATES = ("created", "running", "paused", "restarting", "exited")
 
 
 def path(process: Process) -> str:
@@ -31,6 +32,9 @@ def to_document(process: Process) -> dict:
         "state": process.state,
         "exit_code": process.exit_code,
         "started": process.started,
+        "created": process.created,
+        "restarts": process.restarts,
+        "ended": process.ended,
     }
 
 
@@ -45,7 +49,9 @@ def from_document(name: str, document: dict) -> Process:
             name=name, app=found["app"], release=int(found["release"]), process_type=found["kind"], index=int(found["index"]),
             id=_text(document["id"], "[0-9a-f]{0,64}"), address=_address(document["address"]),
             port=_port(document["port"], least=0), state=_text(document["state"], "|".join(_STATES)),
-            exit_code=_number(document["exit_code"]), started=_text(document["started"], "[0-9TZ:.+-]{0,40}"),
+            exit_code=_number(document["exit_code"]), started=_text(document["started"], _TIME),
+            created=_text(document.get("created", ""), _TIME), ended=_text(document.get("ended", ""), _TIME),
+            restarts=_number(document.get("restarts", 0)),  # an agent of an earlier version says none of the three
             adopted=True, node=_text(document["node"], r"[A-Za-z0-9._-]{1,128}"), ports=ports,
         )  # fmt: skip
     except (KeyError, TypeError, ValueError) as error:

@@ -20,6 +20,13 @@ def meaning(code: int) -> str:
     return f": {EXIT_CODES[code]}" if code in EXIT_CODES else ""
 
 
+def exit_reason(seen: Diagnosis) -> str:
+    """How a process ended last, to follow "with": `exit code 137: out of memory`. Pure."""
+    if seen.exit_code is None:
+        return "an exit code that nobody knows any more"
+    return f"exit code {seen.exit_code}" + (": out of memory" if seen.out_of_memory else meaning(seen.exit_code))
+
+
 def cause(process: Process, seen: Diagnosis) -> str:
     """One sentence: what went wrong with this process. Pure."""
     if seen.error:

@@ -30,8 +30,8 @@ class Publisher:
         """
         with self._busy:
             found = [process for process in self._scheduler.processes(app) if process.state != "missing"]  # just going
-            present = {api.service.path(process): api.service.to_document(process) for process in found}
             told = self._told(app)
+            present = {path: _counted(one, told.get(path, {})) for path, one in _documents(found)}
             self._running = {path: one for path, one in self._running.items() if app and not _is_of(path, app)}
             self._running |= {path: one for path, one in present.items() if one["state"] == "running"}
             for path in self._of_before(app) - present.keys():
@@ -103,6 +103,22 @@ class Publisher:
 
 def _is_of(path: str, app: str) -> bool:
     return path.startswith(f"{api.service.FOLDER}/{app}/")
+
+
+def _documents(processes: list) -> list[tuple[str, dict]]:
+    return [(api.service.path(process), api.service.to_document(process)) for process in processes]
+
+
+def _counted(document: dict, told: dict) -> dict:
+    """The document with the restarts that were told of before, and one more where its container has started again.
+
+    docker counts none: systemd starts it again. Restarts while no agent runs count as one.
+    """
+    if not document["id"] or (told.get("id"), told.get("node")) != (document["id"], document["node"]):
+        return document
+    before = told.get("restarts")
+    again = bool(told.get("started")) and document["started"] > str(told["started"])
+    return document | {"restarts": (before if type(before) is int else 0) + again}
 
 
 def _is_right(ours: dict, told: dict) -> bool:

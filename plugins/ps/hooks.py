@@ -30,24 +30,45 @@ def report(app):
     try:
         found = scheduler.processes(app.name)
         nodes = {node: getattr(scheduler, "node_name", str)(node) for node in {process.node for process in found} - {""}}
+        ends = {p.name: scheduler.diagnose(p, 1) for p in found if p.restarts or p.state in ("exited", "restarting")}
     except api.errors.Unavailable as error:
         return rows | {"running": f"unknown: {error.message}"}
-    return rows | states(found, live, rows["processes"], nodes)
+    return rows | states(found, live, rows["processes"], nodes, ends)
 
 
-def states(processes: list, live: "api.Release", wanted: int, nodes: dict[str, str]) -> dict:
+def states(
+    processes: list, live: "api.Release", wanted: int, nodes: dict[str, str], ends: "dict[str, api.Diagnosis] | None" = None
+) -> dict:
     """The rows about what runs: all of it, some or none, then each process by its type and index. Pure.
 
-    `nodes` are what people call the nodes, by id.
+    `nodes` are what people call the nodes, by id; `ends` how processes ended last, by their names.
     """
     counting = [p for p in processes if p.release == (live.processes or live.number) and p.adopted]
     others = [p for p in processes if p not in counting]
     running = sum(p.state == "running" for p in counting)
     rows = {"running": "false" if not running else "true" if running >= wanted else "mixed"}
     for process in sorted(counting, key=lambda p: (p.process_type != "web", p.process_type, p.index)):
-        ended = f" with exit code {process.exit_code}" if process.state == "exited" else ""
+        end = (ends or {}).get(process.name)
         where = f" on {nodes[process.node]}" if process.node else ""
-        rows[f"status-{process.process_type}-{process.index}"] = f"{process.state}{ended} ({process.name}{where})"
+        place = f"{process.process_type}-{process.index}"
+        rows[f"status-{place}"] = f"{state(process, end)} ({process.name}{where})"
+        rows[f"restarts-{place}"] = process.restarts
+        if process.started and process.state == "running":
+            rows[f"running-since-{place}"] = api.presence.second(process.started)
+        if end and end.exit_code is not None:
+            rows |= {f"last-exit-code-{place}": end.exit_code, f"last-exit-out-of-memory-{place}": end.out_of_memory}
     if others:
         rows["not-live"] = [p.name for p in others]  # on their way out, or in
     return rows
+
+
+def state(process: "api.Process", end: "api.Diagnosis | None") -> str:
+    """What is to be said of one process, with what came before: a moment says nothing of a process that comes and goes."""
+    at = f" at {api.presence.second(process.ended)}" if process.ended else ""
+    often = f"restarted {process.restarts} time{'' if process.restarts == 1 else 's'} since {api.presence.second(process.created)}"
+    if process.state == "exited" and end:
+        return f"exited with {api.exit_reason(end)}{at}" + (f", {often}" if process.restarts else "")
+    if end is None:
+        return process.state
+    return f"{process.state}, {often}, the last time after {api.exit_reason(end)}{at}"
+

@@ -25,7 +25,7 @@ HIDDEN = "(hidden)"
 TERM = "SIGTERM"
 
 # Docker's states (created, running, paused, restarting, removing, exited, dead) in our words.
-_STATES = {"created": "created", "running": "running", "paused": "running", "restarting": "restarting"}
+_STATES = {"created": "created", "running": "running", "paused": "paused", "restarting": "restarting"}
 _GONE = ("removing",)
 
 
@@ -171,10 +171,18 @@ def process(answer: dict, network: str) -> "api.Process":
         port=int(labels.get(PORT) or 0),
         state=state_of(state["Status"]),
         exit_code=state["ExitCode"],
-        started="" if state["StartedAt"].startswith("0001-") else state["StartedAt"],
+        started=_time(state["StartedAt"]),
         adopted=policy != "no" or labels.get(RESTART) == "no",
         ports=ports,
+        created=answer.get("Created") or "",
+        restarts=answer.get("RestartCount") or 0,
+        ended=_time(state.get("FinishedAt")),
     )
+
+
+def _time(text: str | None) -> str:
+    """Docker's time in UTC; its year 1 is never."""
+    return "" if not text or text.startswith("0001-") else text
 
 
 def published(answer: dict) -> tuple[str, tuple[tuple[int, int], ...]]:

@@ -85,20 +85,14 @@ def _network(ours) -> "api.Finding":
 
 def _app(app) -> list:
     """Compare the processes that should run with those that do."""
+    from plugins.scheduler_docker import health
+
     part = f"app {app.name}: processes"
     release = api.live_release(app.name)
     if release is None:
         return [api.Finding(part, True, "not deployed yet")]
+    scheduler = api.scheduler()
+    found = scheduler.processes(app.name)
     if app.stopped:
-        return [api.Finding(part, True, "stopped, as ps:stop asked")]
-    number = release.processes or release.number
-    found = [p for p in api.scheduler().processes(app.name) if p.release == number]
-    # Counted by type: indexes have gaps once an app was scaled down and up again.
-    running = [p.process_type for p in found if p.state == "running" and p.adopted]
-    missing = {kind: count - running.count(kind) for kind, count in release.formation.items() if count > running.count(kind)}
-    total = sum(release.formation.values())
-    if missing:
-        named = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
-        said = f"{sum(missing.values())} of {total} do not run: {named}"
-        return [api.Finding(part, False, said, f"logs {app.name}, then: ps:restart {app.name}")]
-    return [api.Finding(part, True, f"{total} of {total} run")]
+        return [health.of_a_stopped_app(part, app.name, found)]
+    return [health.of_a_live_app(part, release, found, scheduler)]

@@ -203,7 +203,7 @@ class DockerScheduler:
         ]
 
     def diagnose(self, process: "api.Process", lines: int = 20) -> "api.Diagnosis":
-        from plugins.scheduler_docker import sockets
+        from plugins.scheduler_docker import ends, sockets
 
         answer = self._inspect(process)
         if answer is None:
@@ -211,11 +211,12 @@ class DockerScheduler:
         state = answer["State"]
         log = tuple(line.text for line in self.logs([process], lines))
         now = self._described(answer, network.settings().name)
+        code, out_of_memory = ends.last(self.daemon, answer)
         said = containers.reason(state["Error"]) if state["Error"] else ""
         return api.Diagnosis(
             state=now.state,
-            exit_code=state["ExitCode"],
-            out_of_memory=state["OOMKilled"],
+            exit_code=code,
+            out_of_memory=out_of_memory,
             log=log,
             listening=sockets.of_container(self.daemon, self.beside, state["Pid"]) if state["Pid"] else (),
             error=said or containers.init_failure(log),
@@ -382,7 +383,7 @@ class DockerScheduler:
                 said = containers.reason(client.explanation(error))
                 if "No such image" in said:
                     raise api.errors.DeployFailed(
-                        f"the image of {name} is gone from this host", "ps:rebuild"
+                        f"the image of {name} is gone from this host", f"ps:rebuild {_app_of(body)}"
                     ) from error
                 if error.status_code != 409:
                     raise api.errors.DeployFailed(f"{name} cannot be created: {said}", "doctor") from error
@@ -509,3 +510,8 @@ class DockerScheduler:
                 f"name a program that it has: enter {process.app} {process.process_type}.{process.index} <command>",
             )
         return "bash" if said else "sh"
+
+
+def _app_of(body: dict) -> str:
+    """The app that a container is made for."""
+    return body["Labels"][containers.APP] or body["Labels"][containers.RUN]

@@ -254,6 +254,19 @@ def test_diagnosis_of_a_crash(scheduler, changes, code, memory, said):
     assert found.log == (("last words",) if code == 3 else found.log)
 
 
+@pytest.mark.parametrize(("end", "code", "memory"), [("exit 3", 3, False), ("exec busybox tail /dev/zero", 137, True)])
+def test_a_process_that_came_back_tells_how_it_ended(scheduler, end, code, memory):
+    ended = f"if [ -e /tmp/was ]; then exec sleep 60; fi; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo >/tmp/was; {end}"
+    process = scheduler.start(spec(kind="worker", command=ended, memory=32 << 20))
+    assert scheduler.diagnose(process).exit_code is None and scheduler.refresh(process).ended == ""
+    scheduler.adopt([process])
+    assert scheduler.probe(process, ["sh", "-c", "echo >/tmp/go"], 10)[0] == 0
+    wait_for(lambda: scheduler.refresh(process).restarts == 1 and scheduler.refresh(process).state == "running")
+    now, seen = scheduler.refresh(process), scheduler.diagnose(process)
+    assert (seen.state, seen.exit_code, seen.out_of_memory) == ("running", code, memory)
+    assert now.created < now.ended < now.started
+
+
 def test_listening_sockets_are_seen_by_a_user_of_the_docker_group(scheduler, world):
     process = scheduler.start(spec(command="exec httpd -f -p 127.0.0.1:5001 -h /www"))
     wait_for(lambda: scheduler.diagnose(process).listening)

@@ -24,10 +24,16 @@ def test_what_a_node_writes_is_read_back(state, ports, address, code):
     assert service.path(process) == "services/blog/blog_v3.web.1"
 
 
+def test_a_node_of_an_earlier_version_says_nothing_of_restarts():
+    told = {key: value for key, value in service.to_document(PROCESS).items() if key not in ("created", "restarts", "ended")}
+    assert service.from_document(PROCESS.name, told) == PROCESS
+
+
 @pytest.mark.parametrize(
     ("key", "value"),
     [("address", "evil; }"), ("address", "192.0.2"), ("ports", [[5000, 0]]), ("ports", [[5000]]), ("ports", 7), ("port", "80"),
-     ("state", "running\n"), ("node", "a b"), ("id", "../x"), ("exit_code", True), ("started", "now; x")],
+     ("state", "running\n"), ("node", "a b"), ("id", "../x"), ("exit_code", True), ("started", "now; x"),
+     ("created", "now; x"), ("ended", 3), ("restarts", "3"), ("restarts", True)],
 )  # fmt: skip
 def test_a_bad_value_is_refused(key, value):
     with pytest.raises(api.errors.InvalidFile, match="blog_v3.web.1"):

@@ -8,7 +8,6 @@ from minipaas_lib.store.directory import DirectoryStore
 from plugins.node import following, publishing
 from tests.unit.model.test_service import PROCESS
 
-
 NEWER = dataclasses.replace(PROCESS, node="node2", address="192.0.2.8", started="2099-01-01T00:00:00.1Z")
 
 
@@ -59,6 +58,23 @@ def test_what_runs_here_is_told_and_taken_back(store):
     publisher.look()
     found = following.processes(store)
     assert list(found) == [PROCESS.name] and (found[PROCESS.name].state, found[PROCESS.name].exit_code) == ("exited", 1)
+
+
+def test_restarts_are_counted_also_by_an_agent_that_was_started_anew(store):
+    docker = Docker(dataclasses.replace(PROCESS, created="2026-11-21T03:59:00Z"))
+
+    def counted() -> tuple[int, str]:
+        publishing.Publisher(store, docker, "node1", Clock()).look()
+        found = following.processes(store)[PROCESS.name]
+        return found.restarts, found.ended
+
+    assert counted() == counted() == (0, "")
+    docker.present = [dataclasses.replace(PROCESS, state="exited", exit_code=3, ended="2026-11-21T04:01:00Z")]
+    assert counted() == (0, "2026-11-21T04:01:00Z")
+    docker.present = [dataclasses.replace(PROCESS, started="2026-11-21T04:01:02Z", ended="2026-11-21T04:01:00Z")]
+    assert counted() == counted() == (1, "2026-11-21T04:01:00Z")
+    docker.present = [dataclasses.replace(PROCESS, id="ab13", started="2026-11-21T05:00:00Z")]
+    assert counted() == (0, ""), "another container"
 
 
 def test_a_container_that_is_just_being_removed_is_not_told_of(store):

@@ -159,12 +159,16 @@ def test_process():
         1,
     )
     assert (process.address, process.port, process.state, process.adopted) == ("10.87.0.2", 5000, "running", False)
-    assert process.started == "2026-01-31T10:20:30.123456789Z"
+    assert process.started == "2026-01-31T10:20:30.123456789Z" and (process.restarts, process.ended) == (0, "")
+    back = answer(RestartCount=3, Created="2026-01-31T10:00:00.5Z")
+    back["State"]["FinishedAt"] = "2026-01-31T10:20:29Z"
+    process = containers.process(back, "minipaas")
+    assert (process.restarts, process.created, process.ended) == (3, "2026-01-31T10:00:00.5Z", "2026-01-31T10:20:29Z")
 
 
 @pytest.mark.parametrize(
     ("docker", "ours"),
-    [("created", "created"), ("running", "running"), ("paused", "running"), ("restarting", "restarting"),
+    [("created", "created"), ("running", "running"), ("paused", "paused"), ("restarting", "restarting"),
      ("removing", "missing"), ("exited", "exited"), ("dead", "exited")],
 )  # fmt: skip
 def test_states(docker, ours):
