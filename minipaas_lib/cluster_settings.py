@@ -154,4 +154,4 @@ def _sync_folder() -> None:
 
 
 def _bad(reason: str) -> errors.BadConfig:
-    return errors.BadConfig(f"{path()} cannot be used: {reason}", f"mend it: edit {path()}")
+    return errors.BadConfig(f"{path()} cannot be used: {reason}", f"as root: editor {path()}")

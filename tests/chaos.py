@@ -123,16 +123,16 @@ class InTurn(concurrent.futures.Executor):
     """Runs what is submitted at once, in the caller's thread, up to the first failure: the same calls in every run."""
 
     def __init__(self, *arguments, **named) -> None:
-        self._over = False
+        self._failure: BaseException | None = None
 
     def submit(self, function, *arguments, **named):
         future = concurrent.futures.Future()
-        if self._over:
-            future.cancel()
+        if self._failure:  # what has not begun fails with what has ended all
+            future.set_exception(self._failure)
             return future
         try:
             future.set_result(function(*arguments, **named))
         except BaseException as error:
-            self._over = True
+            self._failure = error
             future.set_exception(error)
         return future

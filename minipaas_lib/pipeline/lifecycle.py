@@ -2,6 +2,7 @@
 
 from minipaas_lib import errors, output
 from minipaas_lib.model.app import App
+from minipaas_lib.model.release import Release
 from minipaas_lib.model.route import Route
 from minipaas_lib.pipeline import (
     apps,
@@ -11,6 +12,7 @@ from minipaas_lib.pipeline import (
     journal,
     locks,
     plan,
+    presence,
     recover,
     releases,
     retire,
@@ -44,15 +46,30 @@ def stop(name: str) -> None:
 
 
 def start(name: str) -> None:
-    """Start a stopped app as a new release of what it last was."""
+    """Start a stopped app as a new release of what it last was; of one that is not stopped, what does not run."""
     with locks.app_lock(name), interrupt.cancellable():
         app = apps.load(name)
-        if releases.live(name) is None:
+        live = releases.live(name)
+        if live is None:
             raise errors.UsageError(f"{name} has never been deployed", f"git push paas@<host>:{name} main")
         if not app.stopped:
-            output.info(f"{name} is started already")
+            start_again(app, live)
             return
         change.change_locked(name, "start", lambda document: document.pop("stopped", None), True, True)
+
+
+def start_again(app: App, live: Release) -> None:
+    """Start what does not run of an app that was not stopped. The caller holds its lock."""
+    total = sum(live.formation.values())
+    if not total:
+        output.warn(f"{app.name} is started already, and its formation has no process to run")
+        output.info(f"ps:scale {app.name} web=1")
+    elif presence.missing(live):
+        recover.bring_up(app, live)
+        output.step(f"{app.name} {live.name} runs again")
+    else:
+        presence.check(app.name)
+        output.info(f"{app.name} is started already, {total} of {total} processes run")
 
 
 def come_back(text: str) -> App:

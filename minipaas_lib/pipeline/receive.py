@@ -21,6 +21,8 @@ from minipaas_lib.pipeline import (
     leftovers,
     locks,
     postmortem,
+    presence,
+    recover,
     releases,
     repository,
     rollout,
@@ -53,7 +55,11 @@ def deploy_commit(
     """
     present, live = apps.load(name), releases.live(name)
     if live and live.commit == commit and not force and not present.stopped:
-        output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
+        if presence.missing(live):
+            output.step(f"{live.name} of {name} is this very commit: starting what does not run of it")
+            recover.bring_up(present, live)
+        else:
+            output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
         repository.follow(name, commit, branch)
         return live
     if live is None or live.routing.get("enabled", True):
@@ -70,7 +76,7 @@ def deploy_commit(
                 app, release = build_release(change.edited(present, edit), live, number, commit, reason)
         except BaseException as error:
             record_failure(present, number, commit, reason, error, time.monotonic() - begun)
-            postmortem.report(f"v{number}", error, f"{live.name} is still live" if live else "nothing was live before")
+            postmortem.report(f"v{number}", error, rollout.still(present, live))
             journal.end(name)
             raise
         release = rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))

@@ -13,6 +13,7 @@ from minipaas_lib.pipeline import (
     leftovers,
     locks,
     plan,
+    presence,
     releases,
     repository,
     retire,
@@ -198,22 +199,32 @@ def restore(name: str) -> None:
         if app.stopped:
             halt(app, live)
             return
-        journal.begin(name, "restore")
-        waiting = retire.waiting(name)
-        present = sweep(name, live, waiting)
-        steps = plan.make_plan(live, present, waiting)
-        try:
-            if steps.start:
-                trial.end(name)  # what starts anew now has not crashed
-            rollout.start_missing(app, live, steps)
-        finally:
-            sweep(name, live, waiting)
-            journal.end(name)
-        if live.status != RELEASED:
-            releases.finish(live, RELEASED)
-        retire.add(name, list(steps.retire))
-        if steps.retire:
-            retire.spawn(name)
+        bring_up(app, live)
+
+
+def bring_up(app: App, live: Release) -> None:
+    """Start what is missing of the live release, route to what runs, and let the rest go. The caller holds the app's lock.
+
+    Raises errors.DeployFailed where a process keeps ending.
+    """
+    name = app.name
+    journal.begin(name, "restore")
+    waiting = retire.waiting(name)
+    present = sweep(name, live, waiting)
+    steps = plan.make_plan(live, present, waiting)
+    try:
+        if steps.start:
+            trial.end(name)  # what starts anew now has not crashed
+        rollout.start_missing(app, live, steps)
+    finally:
+        sweep(name, live, waiting)
+        journal.end(name)
+    if live.status != RELEASED:
+        releases.finish(live, RELEASED)
+    retire.add(name, list(steps.retire))
+    if steps.retire:
+        retire.spawn(name)
+    presence.check(name)
 
 
 def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:

@@ -15,11 +15,13 @@ from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import FAILED, RELEASED, Release
 from minipaas_lib.model.route import OFF, Backend, Route, make_route, stand_ins, withheld_route
 from minipaas_lib.pipeline import (
+    apps,
     engines,
     interrupt,
     journal,
     plan,
     postmortem,
+    presence,
     readiness,
     releases,
     repository,
@@ -224,9 +226,20 @@ def undo(
         journal.undo(app.name)
     except Exception as another:  # whatever a plugin raises: the first error is the one to tell
         output.warn(f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on {app.name} will")
-    still = f"{previous.name} is {'live again' if back else 'still live'}" if previous else "nothing was live before"
-    postmortem.report(release.name, error, still)
+    postmortem.report(release.name, error, still(app, previous, back))
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
+
+
+def still(app: App, previous: Release | None, back: bool = False) -> str:
+    """What serves after a failure."""
+    if previous is None:
+        return "nothing was live before"
+    if back:
+        return f"{previous.name} is live again"
+    with contextlib.suppress(errors.MinipaasError):
+        if apps.load(app.name).stopped:
+            return f"{app.name} is still stopped"
+    return presence.words(previous)
 
 
 def bring_back_stopped(app: App, previous: Release | None, before: set[str], present: list[Process]) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from minipaas_lib import errors
 from minipaas_lib.store import merge, toml
 from minipaas_lib.store.contract import ABSENT, Store
-from minipaas_lib.store.shared import printable
+from minipaas_lib.store.shared import mending, printable
 
 _EDIT_LIMIT = 60  # tries; each lost one means that another writer got on
 
@@ -135,7 +135,7 @@ def _line(text: str, message: str) -> int:
 
 def _bad(store: Store, path: str, reason: str, line: int) -> errors.BadConfig:
     reason = printable(reason.rpartition(" (at ")[0] or reason)
-    return errors.BadConfig(f"{path} cannot be read, line {line}: {reason}", f"mend it: edit {store.location(path)}")
+    return errors.BadConfig(f"{path} cannot be read, line {line}: {reason}", mending(store.location(path), line))
 
 
 def _check(path: str, data: object, name: str = "") -> None:

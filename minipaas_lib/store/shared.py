@@ -67,7 +67,7 @@ def decode(path: str, data: bytes, location: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise errors.BadConfig(f"{path} is not UTF-8 (line {line})", f"mend it: edit {location}") from None
+        raise errors.BadConfig(f"{path} is not UTF-8 (line {line})", mending(location, line)) from None
 
 
 def printable(text: str, longest: int = 80) -> str:
@@ -105,3 +105,8 @@ def locked(name: str, holder: LockHolder | None) -> errors.Locked:
     where = "" if holder.host == os.uname().nodename else f" on {printable(holder.host)}"
     who = f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid {holder.pid}{where})"
     return errors.Locked(f"{what} is locked by {who}", hint)
+
+
+def mending(location: str, line: int) -> str:
+    """What to type to mend a document by hand; an etcd's keys are no files, and everybody has tools of their own for them."""
+    return f"as root: editor +{line} {location}" if location.startswith("/") else f"mend it: edit {location}"

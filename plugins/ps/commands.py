@@ -56,6 +56,8 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
     for kind in left:
         api.output.info(f"{kind} is not in the Procfile of {app} {live.name}; its count is forgotten")
     if release is None:
+        if live and not skip_deploy and not present.stopped and api.presence.missing(live):
+            api.restore(app)
         later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
         api.output.step(f"{app} has {said}{later}")
 
@@ -114,7 +116,7 @@ def stop(name: str) -> None:
 @several.apps_or_all
 @api.commands.wait_option
 def ps_start(apps):
-    """Start a stopped app.
+    """Start a stopped app; or what does not run of one that was not stopped.
 
     \b
     e.g.: ps:start blog
@@ -153,7 +155,8 @@ def ps_rebuild(apps):
 def ps_restore(app):
     """Start what should run and does not, such as after a reboot; of all apps when none is named.
 
-    What a killed command left half done is put right first. Stopped apps stay stopped.
+    What a killed command left half done is put right first. Stopped apps stay stopped. It fails where a process keeps
+    ending: that is not as it should be.
 
     \b
     e.g.: ps:restore blog

@@ -25,6 +25,7 @@ def systemd() -> bool:
 def stop_docker() -> None:
     if systemd():
         subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=True)
+        subprocess.run(["systemctl", "reset-failed", "docker.socket", "docker"], capture_output=True)  # 3 starts a minute
         return
     pid = int(Path("/var/run/docker.pid").read_text())
     os.kill(pid, signal.SIGTERM)

@@ -67,7 +67,7 @@ def test_a_wrong_file_says_so_and_opens_nothing(root, text):
     (root / "cluster.toml").write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(errors.BadConfig) as caught:
         store.open_store()
-    assert caught.value.hint == f"mend it: edit {paths.root()}/cluster.toml"
+    assert caught.value.hint == f"as root: editor {paths.root()}/cluster.toml"
 
 
 def test_a_file_that_cannot_be_read_is_not_taken_for_none(root):

@@ -265,7 +265,7 @@ def test_a_broken_document_is_named_with_its_line(store, text, line):
             call()
         assert caught.value.message.startswith(f"{APP} cannot be read, line {line}: ")
         assert caught.value.message.isprintable()
-        assert caught.value.hint == f"mend it: edit {store.location(APP)}"
+        assert caught.value.hint == f"as root: editor +{line} {store.location(APP)}"
         assert os.path.exists(store.location(APP))
     assert store.read(APP).text == text
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors
+from minipaas_lib.model.process import Diagnosis
 from minipaas_lib.pipeline import apps, releases
 from plugins.ps import settings
 
@@ -132,7 +133,48 @@ def test_stop_and_start(world, blog):
     assert result.status == 0 and "from the next deploy on" in result.err and blog.scheduler.names() == []
     world.ok("ps:start", "blog")
     assert blog.routed("blog") == ["blog_v2.web.1", "blog_v2.web.2"]
-    assert "is started already" in world("ps:start", "blog").err
+    assert "is started already, 2 of 2 processes run" in world("ps:start", "blog").err
+
+
+def test_start_starts_what_does_not_run(world, blog):
+    blog.scheduler.containers.clear()
+    assert "blog v1 runs again" in world("ps:start", "blog").err and blog.routed("blog") == ["blog_v1.web.1"]
+    blog.scheduler.set("blog_v1.web.1", state="paused")
+    assert world("ps:start", "blog").status == 0 and blog.scheduler.containers["blog_v1.web.1"].state == "running"
+    world.ok("ps:scale", "blog", "web=0")
+    result = world("ps:start", "blog")
+    assert result.status == 0 and "no process to run" in result.err and "ps:scale blog web=1" in result.err
+
+
+def test_scale_to_what_is_said_already_starts_what_does_not_run(world, blog):
+    blog.scheduler.containers.clear()
+    world.ok("ps:scale", "blog", "web=1")
+    assert blog.routed("blog") == ["blog_v1.web.1"]
+
+
+@pytest.mark.parametrize("verb", ["start", "restore"])
+def test_a_loop_is_not_called_started(world, blog, verb):
+    blog.scheduler.set("blog_v1.web.1", state="restarting", restarts=2, exit_code=3)
+    result = world(f"ps:{verb}", "blog")
+    assert result.status == 1 and "blog does not run steadily: web.1 was restarted 2 times" in result.err
+    assert "logs blog, then: ps:restart blog" in result.err and blog.scheduler.names() == ["blog_v1.web.1"]
+
+
+def test_a_failed_restart_tells_what_runs(world, blog):
+    start = blog.scheduler.start
+
+    def refusing(spec):
+        raise errors.DeployFailed("no such image", f"ps:rebuild {spec.app}")
+
+    blog.scheduler.start = refusing
+    assert "v1 is still live\n" in world("ps:restart", "blog").err
+    blog.scheduler.containers.clear()
+    assert "v1 is still the live release, but none of its processes runs" in world("ps:restart", "blog").err
+    blog.scheduler.start = start
+    world.ok("ps:stop", "blog")
+    blog.scheduler.start = refusing
+    result = world("ps:start", "blog")
+    assert result.status == 1 and "blog is still stopped" in result.err
 
 
 def test_restore(world, blog):
@@ -157,6 +199,7 @@ def test_report(world, blog, monkeypatch):
     assert report == {
         "deployed": True, "live": "v2", "processes": 2, "running": "true", "ps-restart-policy": "always",
         "ps-stop-timeout": 30, "status-web-1": "running (blog_v1.web.1)", "status-worker-1": "running (blog_v1.worker.1)",
+        "restarts-web-1": 0, "restarts-worker-1": 0,
     }  # fmt: skip
     blog.scheduler.set("blog_v1.worker.1", state="exited", exit_code=3)
     assert world.ok("ps:report", "blog", "--running") == "mixed\n"
@@ -165,6 +208,15 @@ def test_report(world, blog, monkeypatch):
     assert world.ok("ps:report", "blog", "--status-web-1") == f"running (blog_v1.web.1 on {'2' * 32})\n"
     monkeypatch.setattr(blog.scheduler, "node_name", {"2" * 32: "node2"}.get, raising=False)
     assert world.ok("ps:report", "blog", "--status-web-1") == "running (blog_v1.web.1 on node2)\n"
+    blog.scheduler.set("blog_v1.web.1", node="", restarts=4, created="2026-01-01T00:00:00.1Z", ended="2026-01-02T00:00:00.1Z", started="2026-01-02T00:00:01Z")
+    monkeypatch.setattr(blog.scheduler, "diagnose", lambda process, lines: Diagnosis("running", 137, True, (), ()))
+    report = json.loads(world.ok("ps:report", "blog", "--format", "json"))
+    assert report["status-web-1"] == (
+        "running, restarted 4 times since 2026-01-01T00:00:00Z, the last time after exit code 137: out of memory at 2026-01-02T00:00:00Z "
+        "(blog_v1.web.1)"
+    )
+    assert (report["restarts-web-1"], report["last-exit-code-web-1"], report["last-exit-out-of-memory-web-1"]) == (4, 137, True)
+    assert report["running-since-web-1"] == "2026-01-02T00:00:01Z"
     world.ok("ps:restart", "blog")
     assert "Not live:" in world.ok("ps:report", "blog")
     world.ok("ps:stop", "blog")
