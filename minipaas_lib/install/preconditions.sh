@@ -136,30 +136,59 @@ unit_of() { # the service of systemd that a process belongs to
     sed -n 's,^[^/]*/.*/\([^/]*\.service\)$,\1,p; s,^[^/]*/\([^/]*\.service\)$,\1,p' "/proc/$1/cgroup" 2>/dev/null | head -n 1
 }
 
+container_of() { # the docker container that a process belongs to, where it is not the one that we are in ourselves
+    found=$(sed -n 's,.*docker[-/]\([0-9a-f]\{12\}\).*,\1,p' "/proc/$1/cgroup" 2>/dev/null | head -n 1)
+    [ -z "$found" ] || grep -q "$found" /proc/self/cgroup || echo "$found"
+}
+
+# is_ours PID ALLOWED: whether it is one of these programs of this host itself, and none of a container or of /opt.
+is_ours() {
+    name=$(cat "/proc/$1/comm" 2>/dev/null || true)
+    case " $2 " in *" $name "*) ;; *) return 1 ;; esac
+    [ "$1" = 1 ] && return
+    [ "/proc/$1/root" -ef / ] || return 1
+    case $(readlink "/proc/$1/exe") in /usr/sbin/* | /usr/lib/* | /lib/* | /usr/bin/*) ;; *) return 1 ;; esac
+}
+
+socket_unit() { # the socket of systemd that listens on that port
+    systemctl list-sockets --no-legend 2>/dev/null | awk -v port="$1" '
+        $1 == port || $1 ~ ":" port "$" { for (i = 2; i <= NF; i++) if ($i ~ /\.socket$/) { print $i; exit } }'
+}
+
+published() { # the containers that docker publishes at that port
+    names=$(timeout 10 docker ps --filter "publish=$1" --format '{{.Names}}' 2>/dev/null | tr '\n' ' ' || true)
+    echo "${names% }"
+}
+
+# how_to_end PID NAME PORT: the command.
+how_to_end() {
+    container=$(container_of "$1")
+    unit=$(unit_of "$1")
+    if [ "$2" = docker-proxy ]; then
+        names=$(published "$3")
+        echo "docker update --restart no ${names:-<container>} && docker stop ${names:-<container>}"
+    elif [ -n "$container" ]; then
+        echo "docker update --restart no $container && docker stop $container"
+    elif [ "$2" = systemd ]; then
+        unit=$(socket_unit "$3")
+        echo "systemctl disable --now ${unit:-<its socket>}"
+    else
+        case $unit in
+            '' | ssh.service | docker.service | containerd.service | user@*) echo "kill $1" ;;
+            *) echo "systemctl disable --now ${unit%.service}" ;;
+        esac
+    fi
+}
+
 # taken PORT ALLOWED: say who else listens there, and the command that ends it, as `sentence<TAB>command`.
 taken() {
     # shellcheck disable=SC2086
     for inode in $(listeners "$1" $tcp_tables); do
         pid=$(holder "$inode")
         [ -n "$pid" ] || continue # of another namespace, or it has just ended
+        if is_ours "$pid" "$2"; then continue; fi
         name=$(cat "/proc/$pid/comm" 2>/dev/null || true)
-        case " $2 " in *" $name "*) continue ;; esac
-        case $name in
-            docker-proxy) end="docker ps --filter publish=$1; then docker stop that container" ;;
-            systemd)
-                socket=$(systemctl list-sockets --no-legend 2>/dev/null | awk -v p=":$1" '$1 == substr(p, 2) || $1 ~ p "$" { for (i = 1; i <= NF; i++) if ($i ~ /\.socket$/) { print $i; exit } }')
-                end="systemctl disable --now ${socket:-that socket}"
-                name="systemd (for ${socket:-a socket})"
-                ;;
-            *)
-                unit=$(unit_of "$pid")
-                case $unit in
-                    '' | ssh.service | docker.service | containerd.service | user@*) end="kill $pid" ;;
-                    *) end="systemctl disable --now ${unit%.service}" ;;
-                esac
-                ;;
-        esac
-        printf '%s\t%s\n' "$name (pid $pid) listens on port $1" "$end"
+        printf '%s (pid %s) listens on port %s\t%s\n' "$name" "$pid" "$1" "$(how_to_end "$pid" "$name" "$1")"
         return
     done
 }
@@ -167,6 +196,9 @@ taken() {
 check_web_ports() {
     line=$(taken 80 nginx)
     [ -z "$line" ] || fault "${line%%"$tab"*}, where minipaas's nginx answers for all apps." "${line#*"$tab"}"
+    if [ -z "$line" ] && [ -n "$(published 80)" ]; then # without docker-proxy nobody listens, and requests go there
+        fault "docker publishes port 80 for $(published 80), where minipaas's nginx answers for all apps." "$(how_to_end 0 docker-proxy 80)"
+    fi
     former=$line
     line=$(taken 443 nginx)
     if [ -n "$line" ] && [ "${line#*"$tab"}" != "${former#*"$tab"}" ]; then

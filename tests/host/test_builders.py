@@ -167,7 +167,8 @@ def test_no_app_builds_on_the_image_of_another(host, app, other_app, tmp_path):
 
 
 def test_builds_get_proxies_registries_and_certificates(host, app, tmp_path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test", "-keyout", "/dev/null",
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test",
+                    "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "/dev/null",
                     "-out", tmp_path / "ca.pem"], check=True, capture_output=True)  # fmt: skip
     pem = (tmp_path / "ca.pem").read_text()
     dockerfile = BASE + (

@@ -107,7 +107,8 @@ def https(tmp_path):
     """A git server of https: its address, the folder of its repositories, its certificate, which nobody has signed."""
     root, pem = tmp_path / "https", tmp_path / "https.pem"
     root.mkdir()
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}"]
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}",
+             "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]  # fmt: skip
     subprocess.run([*words, "-keyout", f"{pem}.key", "-out", pem], check=True, capture_output=True)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), type("Handler", (GitServer,), {"root": root}))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

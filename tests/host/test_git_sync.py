@@ -154,7 +154,8 @@ def test_a_branch_that_is_synced_becomes_the_deploy_branch_unless_told_not_to(ho
 def upstream_by_https(upstream, tmp_path):
     """The same behind TLS, with a certificate that the host trusts meanwhile."""
     pem, bundle = tmp_path / "server.pem", Path("/etc/ssl/certs/ca-certificates.crt")
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}"]
+    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}",
+             "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]  # fmt: skip
     subprocess.run([*words, "-keyout", f"{pem}.key", "-out", pem], check=True, capture_output=True)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), type("Handler", (GitServer,), {"root": upstream.bare.parent.parent}))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

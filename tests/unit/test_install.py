@@ -1,9 +1,11 @@
 """The parts of install.sh that decide something, each run by the system's sh. Nothing is installed."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -201,10 +203,47 @@ def test_who_listens_is_read_from_the_kernels_table(tmp_path):
 def test_who_has_a_port_is_named_with_the_command_that_ends_it(tmp_path):
     with socket.create_server(("", 0)) as listening:
         port, name = listening.getsockname()[1], open("/proc/self/comm").read().strip()
-        said = sh(PRECONDITIONS + f'taken {port} nginx; echo; taken {port} "x {name}"', str(tmp_path)).stdout
+        allow = f'is_ours() {{ [ "$1 $2" = "{os.getpid()} x {name}" ]; }}'
+        said = sh(PRECONDITIONS + f'taken {port} nginx; echo; {allow}; taken {port} "x {name}"', str(tmp_path)).stdout
     sentence, end = said.strip().split("\t")
     assert sentence == f"{name} (pid {os.getpid()}) listens on port {port}"
     assert end == f"kill {os.getpid()}" or end.startswith("systemctl disable --now ")
+
+
+def test_another_program_called_nginx_is_not_ours(tmp_path):
+    """As openresty's, or one in a container that shares the host's network."""
+    program = tmp_path / "nginx"
+    program.write_text("#!/bin/sh\nsleep 60 & wait\n")
+    program.chmod(0o755)
+    interpreter = shutil.copy("/bin/dash", tmp_path / "sh") if os.path.exists("/bin/dash") else pytest.skip("no dash")
+    program.write_text(program.read_text().replace("/bin/sh", str(interpreter)))
+    child = subprocess.Popen([str(program)], start_new_session=True)
+    try:
+        end = time.monotonic() + 10
+        while open(f"/proc/{child.pid}/comm").read() != "nginx\n" and time.monotonic() < end:
+            time.sleep(0.01)
+        assert sh(PRECONDITIONS + f'is_ours {child.pid} nginx && echo ours || echo theirs', str(tmp_path)).stdout == "theirs\n"
+        assert sh(PRECONDITIONS + "is_ours $$ 'sh dash' && echo ours || echo theirs", str(tmp_path)).stdout == "ours\n"
+    finally:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+
+
+def test_how_a_container_or_a_service_gives_its_port_back(tmp_path):
+    script = PRECONDITIONS + """
+        container_of() { [ "$1" != 7 ] || echo 0123456789ab; }
+        unit_of() { [ "$1" != 8 ] || echo apache2.service; }
+        socket_unit() { echo cockpit.socket; }
+        published() { echo shop-web; }
+        how_to_end 6 docker-proxy 80; how_to_end 7 nginx 80; how_to_end 8 apache2 80; how_to_end 1 systemd 80; how_to_end 9 x 80
+        """
+    assert sh(script, str(tmp_path)).stdout.splitlines() == [
+        "docker update --restart no shop-web && docker stop shop-web",
+        "docker update --restart no 0123456789ab && docker stop 0123456789ab",
+        "systemctl disable --now apache2",
+        "systemctl disable --now cockpit.socket",
+        "kill 9",
+    ]
 
 
 @pytest.mark.parametrize(
