@@ -219,3 +219,26 @@ def test_a_process_nobody_tells_of_keeps_its_address(store, table, agents):
     nowhere = dataclasses.replace(ONE, generation="v4", backends=(api.Backend("", (), PROCESS.name),))
     router.apply(nowhere)
     assert table.table["blog"].backends == (PROCESS.backend,)
+
+
+def test_what_is_set_for_all_apps_is_followed_and_stops_no_route(store, table, capsys):
+    followed, clock = [], Clock()
+
+    def follow_platform(document):
+        if document["nginx"] == {"client-header-timeout": "never"}:
+            raise api.errors.BadConfig("the nginx property cannot be never")
+        followed.append(document["nginx"])
+
+    table.follow_platform = follow_platform
+    follower = following.Follower(store, table, "node1", lambda backend: False, clock)
+    follower.look()
+    assert followed == [], "there is no such document yet"
+    for value, seen in (("5s", 1), ("never", 1), ("7s", 2)):
+        api.documents.write(store, "platform.toml", {"nginx": {"client-header-timeout": value}})
+        put(store, dataclasses.replace(ONE, generation=value))
+        clock.now += following.RENEW
+        follower.look()
+        assert len(followed) == seen and table.table["blog"].generation == value
+    assert "stays as it was: the nginx property" in capsys.readouterr().err
+    follower.look()
+    assert len(followed) == 2, "the document is read seldom"
