@@ -1,12 +1,14 @@
 """Change what an app is: its config, formation or routing, as a new release when it runs."""
 
+import contextlib
 import dataclasses
 from collections.abc import Callable
 
-from minipaas_lib import output, paths
+from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
+from minipaas_lib.model.route import make_route, stand_ins
 from minipaas_lib.pipeline import apps, compose, engines, interrupt, journal, locks, releases, rollout, withheld
 from minipaas_lib.pipeline.urls import idle_words
 from minipaas_lib.store import documents, merge, open_store
@@ -65,11 +67,34 @@ def write_unreleased(app: App, base: App, live: Release | None, anything: bool) 
     stopped = dataclasses.replace(live, routing=compose.routing(app, live.commit)) if live and app.stopped and routed else None
     if stopped:
         engines.check_route(rollout.route_of(app, stopped, []) or rollout.off(app, stopped))
+    elif live is None and _beside_config(app) != _beside_config(base):
+        check_first(app, base)
     write(app, base)
     if stopped:
         rollout.switch(app, stopped, [])
     elif live is None and routed:
         withheld.announce(app.name)
+
+
+def check_first(app: App, base: App) -> None:
+    """Refuse for an app that was never deployed what its first deploy would be refused for, such as a port that is taken.
+
+    Names are looked at where they are set. A router that takes no changes now may take them then. Raises
+    errors.BadConfig.
+    """
+    present: dict = {}
+    with contextlib.suppress(errors.MinipaasError):  # somebody has broken it by hand, and this may mend it
+        present = compose.routing(base, "")
+    try:
+        wanted = compose.routing(app, "")
+        if wanted | {"domains": []} == present | {"domains": []}:
+            return
+        engines.check_route()
+    except errors.MinipaasError:
+        return
+    if route := make_route(app.name, "v1", wanted | {"domains": []}, compose.PORT, stand_ins(1)):
+        with contextlib.suppress(errors.Unavailable):
+            engines.check_route(route)
 
 
 def begin(app: App, release: Release, live: Release | None) -> None:

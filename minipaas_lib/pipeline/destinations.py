@@ -66,7 +66,8 @@ def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) 
     addresses = list(dict.fromkeys(entry[4][0] for entry in entries))
     for address in [] if trusted else addresses:
         if refused(address):
-            raise _refused(f"{names.safe(host)} is {address}, an address of this host's own")
+            which = "" if host == address else f"{address}, "
+            raise _refused(f"{names.safe(host)} is {which}an address of this host's own")
     return addresses
 
 

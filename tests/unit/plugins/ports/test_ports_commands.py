@@ -94,3 +94,21 @@ def test_a_port_that_the_firewall_closes_is_said(blog, monkeypatch):
     assert asked == [[80, 8080]]
     findings = api.call("doctor", app=api.app("blog"))
     assert [f.part for found in findings for f in found if not f.ok] == ["app blog: ports"]
+
+
+def test_a_port_that_the_first_deploy_could_not_have_is_refused_when_it_is_set(blog, fake, monkeypatch):
+    def check(route=None):
+        if route and any(listener.host_port == 7777 for listener in route.listeners):
+            raise api.errors.BadConfig("port 7777 of this host is used by another program", "ports:set another host port")
+
+    monkeypatch.setattr(fake.router, "check", check)
+    refused = blog("ports:add", "blog", "http:7777:5000")
+    assert refused.status == 78 and "used by another program" in refused.err and mapped(blog) == ["http:80:5000"]
+    blog.ok("ports:add", "blog", "http:7778:5000")
+    blog.ok("config:set", "blog", "A=1")
+
+    def away(route=None):
+        raise api.errors.Unavailable("nginx is not running", "systemctl start nginx")
+
+    monkeypatch.setattr(fake.router, "check", away)
+    blog.ok("ports:add", "blog", "http:7779:5000")
