@@ -47,6 +47,8 @@ def rename(old: str, new: str, deploy: bool = True) -> App:
     with both(old, new), interrupt.cancellable():
         app, live = apps.load(old), releases.live(old)
         refuse(old, new)
+        if live:
+            engines.check_route()  # before anything is copied
         stopped = app.stopped or not deploy
         number = max(releases.coming_number(old), releases.coming_number(new)) if live else 0
         about = {"release": number, "previous": live.number} if live else {}
@@ -188,6 +190,7 @@ def undo(old: str, new: str, record: dict) -> None:
     there = journal.read(old).get("to") == new
     if record.get("release"):
         waiting = retire.waiting(new)
+        routed = new in engines.router().routes()
         with journal.step(old, "take the new route away"):
             engines.router().remove(new)
         for process in engines.scheduler().processes(new):
@@ -195,7 +198,7 @@ def undo(old: str, new: str, record: dict) -> None:
                 with journal.step(old, f"remove {process.name}"):
                     engines.scheduler().stop(process, timeout=5)
         if there:
-            start_again(old)
+            start_again(old, routed)
     with journal.step(old, "remove what was copied"):
         repository.remove(new)
         with contextlib.suppress(FileNotFoundError):
@@ -206,14 +209,15 @@ def undo(old: str, new: str, record: dict) -> None:
     journal.end(new)
 
 
-def start_again(old: str) -> None:
-    """Start what checks:disable had stopped, and route to all of it: the domains went to the new name with its route."""
+def start_again(old: str, routed: bool) -> None:
+    """Start what checks:disable had stopped. Where the new name was `routed`, the domains are the old one's again."""
     app, live = apps.load(old), releases.live(old)
     if live is None:
         return
     steps = plan.make_plan(live, engines.scheduler().processes(old), retire.waiting(old))
     if app.stopped or not steps.start:
-        rollout.switch(app, live, [] if app.stopped else list(steps.keep))
+        if routed:
+            rollout.switch(app, live, [] if app.stopped else list(steps.keep))
         return
     try:
         rollout.bring_back(app, live)

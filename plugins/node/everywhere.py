@@ -21,6 +21,8 @@ class EveryRouter:
         former = self._text(path)
         route = routing.with_backends(routing.for_nodes(route), [self._placed(one, former) for one in route.backends])
         api.documents.write(self._store, path, routing.to_document(route))
+        if route.withheld and not _takes_requests(former):
+            return  # nothing waits for that: every router learns of whose the domains are when it comes to it
         wanted = routing.digest(self._store.read(path).text)
         try:
             self._wait(route.app, wanted)
@@ -122,6 +124,14 @@ class EveryRouter:
             return self._store.read(path).text
         except api.errors.NotFound:
             return None
+
+
+def _takes_requests(former: str | None) -> bool:
+    """Whether a route's document is of an app that is routed; of one that cannot be read nobody knows."""
+    try:
+        return former is not None and not routing.from_document("", tomllib.loads(former)).withheld
+    except (api.errors.InvalidFile, ValueError):
+        return True
 
 
 def _app(path: str) -> str:

@@ -84,11 +84,12 @@ def test_a_path_that_looks_like_a_file_s_and_any_method_get_the_page(host):
     assert "not deployed yet" in answer and "no-store" in answer
 
 
-@pytest.mark.parametrize("name", ["..", "../apps/blog", "%2e%2e", "blog.example.org/../..", ".", "a..b", "_", "*.example.org", "[::1]", "apps"])
-def test_no_host_header_leads_out_of_the_folder(host, name):
+def test_no_host_header_leads_out_of_the_folder(host):
     host.new("blog", "blog.example.org")
-    answer = raw(host.port, f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
-    assert answer.split()[1] in ("400", "404") and "not deployed" not in answer
+    strange = ("..", "../apps/blog", "%2e%2e", "blog.example.org/../..", ".", "a..b", "_", "*.example.org", "[::1]", "apps", "x" * 300)
+    for name in strange:
+        answer = raw(host.port, f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
+        assert answer.split()[1] in ("400", "404") and "not deployed" not in answer, name
 
 
 def test_without_a_host_header_there_is_no_app(host):

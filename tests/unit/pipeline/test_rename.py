@@ -281,3 +281,12 @@ def test_a_repository_that_was_packed(blog):
     rename.rename("blog", "journal")
     assert repository.kept_commits("journal") == {1: blog.commit}
     git.run([f"--git-dir={paths.repository('journal')}", "fsck", "--full"])
+
+
+def test_without_a_router_nothing_is_renamed_or_left(blog):
+    blog.router.breaks["check"] = errors.Unavailable("nginx is not running, so nothing was changed")
+    before, names = store.open_store().list(), blog.scheduler.names()
+    with pytest.raises(errors.Unavailable, match="nothing was changed"):
+        rename.rename("blog", "journal")
+    assert store.open_store().list() == before and blog.scheduler.names() == names
+    assert journal.read("blog") == journal.read("journal") == {}

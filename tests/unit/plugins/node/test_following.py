@@ -193,6 +193,29 @@ def test_a_route_is_in_place_once_every_router_has_it(store, table, agents):
     router.remove("blog")
 
 
+def test_the_domains_of_an_app_that_is_not_routed_are_followed_too(store, table, agents):
+    router = everywhere.EveryRouter(table, store)
+    router.apply(ONE)
+    router.apply(api.Route("blog", "off", ONE.domains, (), (), withheld="off"))
+    assert table.table["blog"].withheld == agents._router.table["blog"].withheld == "off", "waited for: it took requests"
+    router.apply(ONE)
+    assert table.table["blog"] == ONE
+
+
+def test_an_app_that_never_took_requests_waits_for_no_router(store, table, monkeypatch):
+    monkeypatch.setattr(everywhere, "PATIENCE", 0.0)
+    router = everywhere.EveryRouter(table, store)
+    new = api.Route("late", "not-deployed", ("late.example.org",), (), (), withheld="not-deployed")
+    router.apply(new)
+    router.apply(dataclasses.replace(new, domains=("other.example.org",)))
+    follower = following.Follower(store, table, "node1", lambda backend: False, Clock())
+    follower.look()
+    assert table.table["late"].domains == ("other.example.org",) and table.table["late"].withheld == "not-deployed"
+    with pytest.raises(api.errors.Unavailable):
+        router.apply(dataclasses.replace(ONE, app="late"))
+    assert router.placed("late") == "not-deployed", "what was there is put back"
+
+
 def test_a_route_that_one_router_refuses_is_put_back(store, table, agents):
     router = everywhere.EveryRouter(table, store)
     router.apply(ONE)

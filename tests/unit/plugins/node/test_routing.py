@@ -31,8 +31,16 @@ def always(one):
     return True
 
 
-def test_a_route_is_read_back_as_it_was_written():
-    assert routing.from_document("blog", routing.to_document(ROUTE)) == ROUTE
+@pytest.mark.parametrize("more", [{}, {"default": True}, {"withheld": "off", "backends": (), "listeners": ()}])
+def test_a_route_is_read_back_as_it_was_written(more):
+    route = dataclasses.replace(ROUTE, **more)
+    assert routing.from_document("blog", routing.to_document(route)) == route
+
+
+def test_a_route_of_a_head_of_the_version_before():
+    document = routing.to_document(ROUTE)
+    del document["default"], document["withheld"]
+    assert routing.from_document("blog", document) == ROUTE
 
 
 @given(
