@@ -119,7 +119,7 @@ class NginxRouter:
             changes = {path: text for path, text in changes.items() if files.read(path) == former.get(path)}
             while changes:
                 self._make_shadow(changes)
-                said = self._named(nginx.test(self.host))
+                said = self._named(nginx.test(self.host).complaint)
                 if not said:
                     break
                 refused = [path for path in changes if path in said] or list(changes)
