@@ -183,7 +183,7 @@ class Site:
     def check_files(self, where: str) -> None:
         assert not (ROOT / "state" / "apps" / self.name / "rollout.toml").exists(), where
         assert not [path for path in (ROOT / "work").iterdir() if path.name.startswith(self.name + ".")], where
-        strays = [path.name for path in LIVE.iterdir() if not path.name.endswith(".conf") or path.name.startswith("_port_")]
+        strays = [path.name for path in LIVE.iterdir() if not path.name.endswith(".conf") or path.name.startswith("_port_") and path.name != "_port_80.conf"]
         apps = {path.name for path in (ROOT / "state" / "apps").iterdir()}
         strays += [path.name for path in LIVE.glob("*.conf") if path.stem not in apps and not path.name.startswith("_port_")]
         assert not strays, where
