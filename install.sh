@@ -221,6 +221,8 @@ finish_and_switch() {
     ln -sfn "$program" "$link.new"
     mv -fT "$link.new" "$link"
     changed "$link is build $build now"
+    # lines of authorized_keys that the program before could not have read
+    [ -z "$before" ] || "$program" install:finish || die "The installation could not be finished; the sentence above says why."
     for old in "$lib"/minipaas-*.pyz; do
         case $old in "$program" | "$before") ;; *) rm -f "$old" ;; esac
     done

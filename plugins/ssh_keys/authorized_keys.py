@@ -25,7 +25,14 @@ def line(name: str, key) -> str:
     the login shell git-shell finds it in ~/git-shell-commands. It names the key itself too, so that a connection that
     is open already ends with its key (see minipaas_lib.admission).
     """
-    return f'restrict,pty,{_OURS}{name} {key.fingerprint}" {key.line}'
+    words = name if is_before_switch() else f"{name} {key.fingerprint}"
+    return f'restrict,pty,{_OURS}{words}" {key.line}'
+
+
+def is_before_switch() -> bool:
+    """Whether this is an upgrade's new program and sshd still runs the one before, which may know no fingerprint."""
+    program, own = api.paths.program(), api.paths.source()
+    return os.path.isfile(own) and os.path.islink(program) and os.path.realpath(program) != os.path.realpath(own)
 
 
 def render(present: str, keys: list[tuple[str, object]]) -> str:

@@ -159,3 +159,15 @@ def test_a_key_gets_a_name_of_its_own(host, tmp_path):
     finally:
         for name in names:
             subprocess.run([MINIPAAS, "ssh-keys:remove", name], capture_output=True, check=True)
+
+
+def test_an_upgrade_writes_the_routes_of_apps_anew(host, app, repo):
+    """As files of the version before are: nginx accepts them, and they say the same in other words."""
+    repo.push()
+    file = Path("/var/lib/minipaas/nginx/live") / f"{app}.conf"
+    present = file.read_text()
+    file.write_text(present.replace("server_tokens off;", "server_tokens build;"))
+    done = subprocess.run([MINIPAAS, "install:finish"], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert file.read_text() == present
+    assert host.get(host.url_host(app))[0] == 200

@@ -188,3 +188,19 @@ def test_doctor_compares_what_sshd_lets_in_and_not_the_order(world, file):
     with open(file, "w", encoding="utf-8") as opened:
         opened.writelines([*lines, lines[0].replace("anna", "gone")])
     assert [finding.ok for finding in hooks.doctor(None)] == [False]
+
+
+def test_before_an_upgrade_switches_the_program_lines_are_as_the_one_before_reads_them(world, file, monkeypatch, tmp_path):
+    world.ok("ssh-keys:add", "anna", stdin=ANNA)
+    link, (former, own) = tmp_path / "minipaas", [tmp_path / name for name in ("former.pyz", "own.pyz")]
+    for program in (former, own):
+        program.write_text("")
+    monkeypatch.setattr(api.paths, "program", lambda: str(link))
+    monkeypatch.setattr(api.paths, "source", lambda: str(own))
+    link.symlink_to(former)
+    hooks.installed()
+    assert text(file) == f'restrict,pty,command="minipaas --key anna" {ANNA}\n'
+    link.unlink()
+    link.symlink_to(own)
+    hooks.installed()
+    assert "--key anna SHA256:" in text(file)
