@@ -127,7 +127,7 @@ class Scheduler(Protocol):
 
 
 class Router(Protocol):
-    """Sends requests to processes. One without check() and placed() is taken to agree, and to keep what it was told last."""
+    """Sends requests to processes. What it may do beside is in AskableRouter."""
 
     def apply(self, route: Route) -> None:
         """Put a route in place of the app's present one in one atomic change, and prove that it serves.
@@ -138,16 +138,6 @@ class Router(Protocol):
         Raises errors.Unavailable when the router cannot be reloaded, errors.BadConfig when it refuses the route; in
         both cases the former route is still in place.
         """
-
-    def check(self, route: Route | None = None) -> None:
-        """Raise what apply() would raise for the route, as far as that can be told before; nothing is changed by it.
-
-        Asked before anything is started, with stand-ins for addresses that are not known yet. Without a route: whether
-        the router takes changes at all, which costs next to nothing.
-        """
-
-    def placed(self, app: str) -> str:
-        """The generation of the route that is in place, or an empty string: it answers as soon as the router runs."""
 
     def remove(self, app: str) -> None:
         """Take the app's route away. None there is fine."""
@@ -160,3 +150,17 @@ class Router(Protocol):
 
     def warm(self) -> None:
         """Do ahead what check() and apply() will need, while a build keeps the command waiting. What it raises is not heard."""
+
+
+class AskableRouter(Router, Protocol):
+    """A router that can be asked. One that cannot is taken to agree, and to keep what it was told last."""
+
+    def check(self, route: Route | None = None) -> None:
+        """Raise what apply() would raise for the route, as far as that can be told before; nothing is changed by it.
+
+        Asked before anything is started, with stand-ins for addresses that are not known yet. Without a route: whether
+        the router takes changes at all, which costs next to nothing.
+        """
+
+    def placed(self, app: str) -> str:
+        """The generation of the route that is in place, or an empty string: it answers as soon as the router runs."""
