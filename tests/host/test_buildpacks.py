@@ -156,6 +156,25 @@ def test_the_folder_that_dot_static_names_is_served_and_nothing_else(host, app, 
     assert host.get(name) == (200, "from the site") and host.get(name, "/secret.txt")[0] == 404
 
 
+def test_links_and_odd_names_go_into_the_image_and_a_link_serves_no_file_of_the_host(host, app, tmp_path):
+    secret = f"/tmp/{app}-secret"
+    repo = Repo(host, tmp_path / "repo", app, index__html="pages")
+    (repo.folder / "leak").symlink_to(secret)
+    (repo.folder / "up").symlink_to("../" * 12 + secret)
+    for name in ("a\nb", "caf\udce9"):
+        (repo.folder / name).write_text("odd")
+    repo.commit()
+    with open(secret, "w", encoding="utf-8") as file:
+        file.write("of the host")
+    try:
+        repo.push()
+        name = host.url_host(app)
+        assert host.get(name)[1] == "pages" and host.get(name, "/caf%E9")[1] == "odd" and host.get(name, "/a%0Ab")[1] == "odd"
+        assert "of the host" not in host.get(name, "/leak")[1] + host.get(name, "/up")[1]
+    finally:
+        os.unlink(secret)
+
+
 def test_a_dot_static_that_leads_out_of_the_repository_fails_the_push(app, push):
     _, said = push(ok=False, __static="../etc\n", index__html="x")
     assert ".static must hold the path of a folder in the repository" in said
