@@ -55,6 +55,7 @@ def commands_page() -> str:
     page += [
         "The app may also be named by `-a <app>` or `--app <app>`, before or after the command: `ps:scale -a blog web=2`. What",
         "`run`, `run:detached` and `enter` pass on begins with its first word, so there it stands before it: `run -a blog ls -a`.",
+        "In front of the command it needs `--` over ssh, which has an -a of its own: `ssh paas@host -- -a blog ps:scale web=2`.",
         "A noun alone lists its commands; with an app it is its report: `ps blog` is `ps:report blog`.",
         "",
     ]

@@ -136,7 +136,21 @@ def unknown(name: str) -> errors.UsageError:
     """The error for a command that does not exist, with what there is in its place."""
     from minipaas_lib import well_known
 
+    if is_app(name):  # ssh itself takes a -a before the command
+        return errors.UsageError(f"{name} is an app and no command, which comes first", f"report {name}")
     return well_known.error(name, [command for command, entry in index.load().commands.items() if not entry.hidden])
+
+
+def is_app(name: str) -> bool:
+    """Whether it is the name of an app that the caller may hear of."""
+    from minipaas_lib import names
+    from minipaas_lib.bus import authority
+    from minipaas_lib.pipeline import apps
+
+    try:
+        return bool(re.fullmatch(names.APP_NAME, name)) and apps.exists(name) and authority.allows("report", name)
+    except (errors.MinipaasError, OSError):
+        return False
 
 
 def guard(function) -> int:

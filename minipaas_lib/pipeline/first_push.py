@@ -11,6 +11,7 @@ import fcntl
 import os
 
 from minipaas_lib import errors, folders, output, paths
+from minipaas_lib.bus import authority
 from minipaas_lib.model.app import App
 from minipaas_lib.pipeline import apps, journal, lfs, locks, quarantine, releases, repository
 
@@ -148,7 +149,7 @@ def _announce(name: str) -> None:
 
     output.step(f"Created {name}, there was no such app")
     near = difflib.get_close_matches(name, [known for known in apps.names() if known != name], 1)
-    question = f"did you mean {near[0]}?" if near else "was that a typo?"
+    question = f"did you mean {near[0]}?" if near and authority.allows("git-receive-pack", near[0]) else "was that a typo?"
     output.hint(f"{question} To remove {name} again: ssh paas@<host> apps:destroy {name}")
     apps.tell_created(apps.load(name))
 
