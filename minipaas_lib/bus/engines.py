@@ -126,6 +126,9 @@ class Scheduler(Protocol):
         """Do ahead what the first call needs, while a build keeps the command waiting. What it raises is not heard."""
 
 
+OPTIONAL = frozenset({"check", "placed"})  # methods that an engine of a plugin made before them has not
+
+
 class Router(Protocol):
     """Sends requests to processes. What it may do beside is in AskableRouter."""
 

@@ -218,7 +218,7 @@ def _engine(contract: str):
     def check(answer):
         from minipaas_lib.bus import engines
 
-        wanted = [name for name, value in vars(getattr(engines, contract)).items() if callable(value) and name[0] != "_"]
+        wanted = [name for name, value in vars(getattr(engines, contract)).items() if callable(value) and name[0] != "_" and name not in engines.OPTIONAL]
         missing = [name for name in wanted if not callable(getattr(answer, name, None))]
         if missing:
             raise errors.PluginFailed(f"the object it answers lacks {', '.join(missing)} (see bus/engines.py)")
