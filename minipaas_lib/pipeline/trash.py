@@ -83,6 +83,21 @@ def destroy(name: str, now: bool = False) -> str:
 
     Returns its name in the trash, empty with `now`.
     """
+    begun = journal.read(name)
+    try:
+        identity = _destroy(name, now)
+    except errors.NotFound:  # one that was interrupted, as docker did not answer, is finished before anything else
+        if begun.get("operation") != "destroy":
+            raise
+        identity = begun["trash"]
+        if now and identity:
+            purge(identity)
+            identity = ""
+    purge_expired()
+    return identity
+
+
+def _destroy(name: str, now: bool) -> str:
     with locks.app_lock(name):
         taken = [number_of(identity) for identity in entries_of(name)]
         identity = "" if now else f"{name}.{max(taken, default=0) + 1}"
@@ -93,7 +108,6 @@ def destroy(name: str, now: bool = False) -> str:
             journal.end(name)
             raise
         take_away(name, identity)
-    purge_expired()
     return identity
 
 

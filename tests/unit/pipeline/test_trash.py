@@ -73,3 +73,15 @@ def test_a_repository_from_before_an_upgrade_comes_back_with_the_hooks_of_today(
     trash.restore("blog")
     with open(os.path.join(folder, "hooks", "update"), "rb") as file:
         assert file.read() == paths.resource("hooks/update")
+
+
+@pytest.mark.parametrize(("flags", "kept"), [((), ["blog.1"]), (("--now",), [])])
+def test_a_destroy_that_docker_interrupted_is_finished_by_the_same_words(world, fake, flags, kept):
+    world.ok("apps:create", "blog")
+    fake.deploy("blog")
+    fake.scheduler.breaks["processes"] = errors.Unavailable("docker does not answer", "sudo systemctl start docker")
+    assert world("apps:destroy", "blog", "--force").status == 1
+    result = world("apps:destroy", "blog", "--force", *flags)
+    assert result.status == 0 and "Destroyed blog" in result.err and fake.scheduler.names() == []
+    assert trash.entries_of("blog") == kept
+    assert "there is no app" in world.refused("apps:destroy", "blog", "--force")
