@@ -600,7 +600,7 @@ def test_another_app_s_bad_file_is_named_and_ours_is_put_back(app):
     assert app.router.applied("blog") == "v1"
     assert app.get("blog.example.org")[0] == 200
     assert "shop.conf" in app.router.validate().complaint
-    assert app.router.validate("blog") == ""
+    assert app.router.validate("blog").complaint == ""
     app.router.apply(app.route(app="shop"))  # what the advice does
     app.router.apply(app.route(generation="v2"))
     assert app.router.validate() == ("", ())
