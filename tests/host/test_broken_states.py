@@ -313,6 +313,8 @@ def truth_of_destroy(site, state, done, words):
     mend(site, done, words)
     assert docker("ps", "-aq", "--filter", f"label=minipaas.app={site.name}").split() == []
     assert site.host.ssh("apps:exists", site.name, ok=False).returncode != 0 and site.answers()[0] in (404, 0)
+    if not running("nginx"):  # an app goes without it, and comes back only with it
+        heal_nginx(site)
     back = ["apps:restore", site.name]
     done = site.host.ssh(*back, ok=False)
     if done.returncode:  # it is back all the same, stopped
