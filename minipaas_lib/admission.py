@@ -9,6 +9,7 @@ import os
 from minipaas_lib import paths
 
 _INTERVAL = 5.0  # seconds between two looks of a command that goes on
+_AGAIN = 30.0  # seconds until one that cleans up, or that lost the error in a finalizer, gets it again
 
 
 def is_admitted(key: str, fingerprint: str = "") -> bool:
@@ -52,7 +53,7 @@ def end_with_key() -> None:
     def look(*signal_and_frame) -> None:
         if is_admitted(key, fingerprint):
             return
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
         output.outlive_reader()
         raise denied(key)
 

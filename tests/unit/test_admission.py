@@ -63,13 +63,15 @@ def test_a_command_that_goes_on_ends_with_its_key(keys, monkeypatch):
     monkeypatch.setenv("MINIPAAS_KEY", "anna")
     monkeypatch.setenv("MINIPAAS_FINGERPRINT", KEY)
     monkeypatch.setattr(admission, "_INTERVAL", 0.01)
+    monkeypatch.setattr(admission, "_AGAIN", 0.2)
     admission.end_with_key()
     try:
         signal.sigtimedwait([signal.SIGUSR1], 0.1)  # several looks, and none of them ends it
-        keys.write_text("")
-        with pytest.raises(errors.Denied):
-            signal.sigtimedwait([signal.SIGUSR1], 10)
-        assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+        for _ in range(2):  # an error that is lost in a finalizer comes again
+            with pytest.raises(errors.Denied):
+                keys.write_text("")
+                for _ in range(100):
+                    signal.sigtimedwait([signal.SIGUSR1], 0.1)
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)

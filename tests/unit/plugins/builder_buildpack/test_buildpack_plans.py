@@ -125,7 +125,7 @@ def test_what_releases_say_is_put_together_and_what_is_ours_stays_ours():
         "release.02": b"config_vars:\n  A: 2\ndefault_process_types:\n  web: two\n",
         "release.3": b"not ours",
     }
-    out["release.01"] = out["release.01"].replace(b"  BAD NAME: x", b"  BadName: x")
+    out["release.01"] = out["release.01"].replace(b"  BAD NAME: x", b"  bad.name: x")
     assert build.released(out) == ({"web": "two", "worker": "w"}, {"A": "2"})
 
 

@@ -193,6 +193,7 @@ def test_a_failed_build_remembers_its_builder_and_how_long_it_took(blog, monkeyp
 
     monkeypatch.setattr(receive.repository, "keep_commit", lambda *given: None)
     monkeypatch.setattr(receive, "build_release", lambda app, live, number, commit, reason: fail(app, number, commit, reason))
+    monkeypatch.setattr(receive.engines, "check_route", lambda route=None: None)
     with locks.app_lock("blog"), pytest.raises(errors.BuildFailed):
         receive.deploy_commit("blog", "c" * 40, "git push")
     (row,) = json.loads(blog.ok("builds:list", "blog", "--format", "json"))
