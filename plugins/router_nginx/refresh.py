@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 from minipaas_lib import api
-from plugins.router_nginx import files, render
+from plugins.router_nginx import catch_all, files, render
 
 
 def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list[str]:
@@ -21,8 +21,7 @@ def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list
             if route is None or route.generation != files.generation_of(text):
                 continue  # another command is at it
             fresh = {path: render.app_file(route, host.place)}
-            for port in {listener.host_port for listener in route.listeners} - {host.place.port}:
-                fresh[files.port_path(host, port)] = render.port_file(port, host.place)
+            fresh |= catch_all.contents(host, app, text, fresh[path])
         except api.errors.NotFound:
             continue  # its app is gone: doctor tells of it
         except (api.errors.MinipaasError, OSError, ValueError) as error:
@@ -30,7 +29,7 @@ def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list
             continue
         for path, text in fresh.items():
             former[path] = files.read(path)
-            if former[path] not in (None, text):
+            if text is not None and former[path] not in (None, text):
                 wanted[path] = text
     return failed + (router.replace(wanted, former) if wanted else [])
 

@@ -79,8 +79,9 @@ def withheld_file(app: str, state: str, domains: list[str], ports: set[int], pla
 def catch_all(app: str, text: str, port: int, place: Place) -> str:
     """The file of a port on which an app answers for all names that no other app owns; empty where it has no server.
 
-    It is the first server that the app's file has there, with other names. Its upstreams are its own: of two files that
-    need each other, a kill would leave one alone, and nginx would refuse both.
+    It is the first server that the app's file has there, with other names. Its upstreams are its own, and so is the
+    variable of the app's trusted proxies: of two files that need each other, a kill would leave one alone, and nginx
+    would refuse both.
     """
     addresses = place.listens(port)
     try:
@@ -99,8 +100,22 @@ def catch_all(app: str, text: str, port: int, place: Place) -> str:
         upstreams = {one.arguments[0]: f"{one.arguments[0]}_all_{port}" for one in tree if one.name == "upstream"}
         made = [one._replace(arguments=(upstreams[one.arguments[0]],)) for one in tree if one.name == "upstream"]
         block = (*claims, _made("server_name", "_"), *guards, *_led_elsewhere(others, upstreams))
-        return f"# minipaas port={port} default={app}\n" + syntax.dump([*made, _made("server", block=block)])
+        proxies = [one for one in tree if one.name == "geo"]
+        whole = _with_variable([*proxies, *made, _made("server", block=block)], _trusted_variable(app), f"_all_{port}")
+        return f"# minipaas port={port} default={app}\n" + syntax.dump(whole)
     return ""
+
+
+def _with_variable(block, name: str, ending: str) -> tuple:
+    """Directives in which a variable has an ending to its name."""
+    pattern = re.compile(re.escape(name[1:]) + r"(?![a-z0-9_])", re.IGNORECASE)
+    return tuple(
+        inner._replace(
+            arguments=tuple(pattern.sub(lambda found: found[0] + ending, word) if "$" in word else word for word in inner.arguments),
+            block=None if inner.block is None else _with_variable(inner.block, name, ending),
+        )
+        for inner in block
+    )
 
 
 def _led_elsewhere(block, upstreams: dict[str, str]) -> tuple:
@@ -295,6 +310,11 @@ def check_route(route: "api.Route") -> None:
         )
 
 
+def _trusted_variable(app: str) -> str:
+    """The variable that says whether one of the app's proxies has sent a request."""
+    return "$minipaas_trusted_" + app.replace("-", "_")
+
+
 def _is_port(port: object) -> bool:
     return type(port) is int and 0 < port < 65536
 
@@ -325,7 +345,7 @@ def _values(route: "api.Route", place: Place) -> dict:
     chosen = settings.complete(route.settings)
     trusted = chosen["trusted-proxy"] != "off"
     proxies = settings.proxies(chosen["trusted-proxy"])
-    trusted_variable = "$minipaas_trusted_" + route.app.replace("-", "_")
+    trusted_variable = _trusted_variable(route.app)
     real_address = []
     if trusted:
         real_address = [f"set_real_ip_from {network}" for network in proxies or settings.EVERYBODY]

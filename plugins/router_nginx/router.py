@@ -193,10 +193,11 @@ class NginxRouter:
     def _wanted(self, app: str, former: str, text: str, domains: tuple[str, ...]) -> dict[str, str | None]:
         """All files that an app's own is one of, once that is `text` and routes `domains`; empty or None: no file."""
         ports = files.ports_of(text)
-        wanted = catch_all.contents(self.host, app, former, text)
-        wanted |= withheld.beside(self.host, app, ports, [name for name in domains if name.startswith("*.")])
-        if "default_server" in (files.read(self._main_path()) or ""):  # of a version before, whose place a file has taken
+        wanted: dict[str, str | None] = {}
+        if "default_server" in (files.read(self._main_path()) or ""):  # of a version before, whose place a file takes next
             wanted |= self._shared_files(files.read_everywhere(self.host))
+        wanted |= catch_all.contents(self.host, app, former, text)
+        wanted |= withheld.beside(self.host, app, ports, [name for name in domains if name.startswith("*.")])
         return {**wanted, files.app_path(self.host, app): text or None}
 
     def _differing(self, wanted: dict[str, str | None]) -> dict[str, str | None]:

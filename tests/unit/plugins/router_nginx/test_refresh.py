@@ -66,6 +66,27 @@ def test_what_differs_is_written_anew_at_once_and_nothing_else(router):
     assert len(router.replaced) == 1
 
 
+def test_a_port_that_one_app_has_for_itself_stays_that_app_s(router):
+    """An upgrade gave a bare address with such a port the page of a name that no app has, until the app's next release."""
+    route = dataclasses.replace(ROUTE, backends=(api.Backend("10.0.0.2"),))
+    _, text = put(router, route)
+    port, made = files.port_path(router.host, 8080), render.catch_all("blog", text, 8080, router.host.place)
+    for present in (made, made.replace("server_tokens off;", "server_tokens build;")):
+        files.write(port, present)
+        put(router, route)
+        assert refresh.refresh(router, lambda app, backends: dataclasses.replace(route, backends=tuple(backends))) == []
+        assert files.read(port) == made and "default=blog\n" in made
+
+
+def test_the_default_app_of_port_80_stays_that(router):
+    route = dataclasses.replace(ROUTE, backends=(api.Backend("10.0.0.2"),), default=True)
+    _, text = put(router, route)
+    port, made = files.port_path(router.host, 80), render.catch_all("blog", text, 80, router.host.place)
+    files.write(port, made.replace("server_tokens off;", "server_tokens build;"))
+    refresh.refresh(router, lambda app, backends: dataclasses.replace(route, backends=tuple(backends)))
+    assert files.read(port) == made
+
+
 def test_what_is_another_generation_s_or_cannot_be_made_stays(router):
     for name in ("ahead", "gone", "broken", "blog"):
         put(router, dataclasses.replace(ROUTE, app=name))

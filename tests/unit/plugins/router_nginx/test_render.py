@@ -294,6 +294,18 @@ def test_the_file_of_a_port_that_is_one_app_s_has_upstreams_of_its_own():
     assert render.catch_all(ROUTE.app, text, 9999, PLACE) == ""
 
 
+def test_the_file_of_a_port_that_is_one_app_s_needs_no_variable_of_the_app_s_own_file():
+    """A kill between the two files left nginx with a variable that it does not know, and it did not start again."""
+    text = render.app_file(changed(settings={"trusted-proxy": "10.0.0.0/8,192.0.2.7"}), PLACE)
+    made = render.catch_all(ROUTE.app, text, 80, PLACE)
+    (geo,) = [one for one in syntax.parse(made) if one.name == "geo"]
+    variable = geo.arguments[1]
+    assert geo.arguments == ("$realip_remote_addr", "$minipaas_trusted_blog_all_80")
+    assert [(one.name, *one.arguments) for one in geo.block] == [("default", "0"), ("10.0.0.0/8", "1"), ("192.0.2.7", "1")]
+    assert ("$minipaas_trusted", variable) in find(syntax.parse(made), "server", "set")
+    assert set(re.findall(r"\$minipaas_trusted_\w+", made)) == {variable} and variable not in text
+
+
 def test_a_name_s_file_is_asked_for_by_the_host_alone():
     text = render.port_file(8080, PLACE)
     asked = re.findall(r'-f "([^"]*)"', text)
