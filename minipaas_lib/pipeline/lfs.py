@@ -46,7 +46,7 @@ def take(app: str, repository: str, context: str) -> None:
     limit, whole, missing = limits.limits().size, 0, []
     found = pointers(context)
     for pointer in found:
-        if not pointer.oid or not os.path.isfile(object_path(repository, pointer.oid)):
+        if not pointer.oid or not _is_there(object_path(repository, pointer.oid), pointer.size):
             missing.append(pointer)
             continue
         whole += pointer.size
@@ -104,6 +104,15 @@ def _uses_lfs(context: str) -> bool:
         if ".gitattributes" in others and _ATTRIBUTE.search(_read(os.path.join(place, ".gitattributes"), _ATTRIBUTES_LIMIT)):
             return True
     return False
+
+
+def _is_there(path: str, size: int) -> bool:
+    """Whether there is an object of that size: what its pointer says is what `take` counts."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return False
+    return stat.S_ISREG(status.st_mode) and status.st_size == size
 
 
 def _read(path: str, limit: int) -> bytes:

@@ -21,6 +21,7 @@ FLUSH, DELIMITER, DATA, END = b"0000", b"0001", b"data", b""  # kinds of packets
 STORED = 5  # times the limit of one object: what all objects of an app may have
 _DATA = 32768  # bytes in one pkt-line of ours
 _LINES = 10_000  # of one request
+_LINE = 1000  # bytes of one of them
 _ROOM = 500 << 20  # bytes of the disk that are left to others
 _STALE = 3600  # seconds after which nobody writes to a part of an object any more
 
@@ -153,9 +154,8 @@ class Session:
 
     def _receive(self, path: str, oid: str, size: int) -> None:
         """Write an object that comes, look at it, and give it its name: a kill leaves a part that nobody takes for it."""
-        parts = os.path.join(self.repository, lfs.FOLDER, "parts")
         try:
-            os.makedirs(parts, mode=0o700, exist_ok=True)
+            parts = self._folder("parts")
             _remove_stale(parts)
             part = os.path.join(parts, f"{os.getpid()}-{os.urandom(4).hex()}")
             with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -175,13 +175,22 @@ class Session:
                         raise Answer(400, "the content is not that of the object's name")
                     file.flush()
                     os.fsync(file.fileno())
-                    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+                    self._folder("objects", oid[:2], oid[2:4])
                     os.rename(part, path)
                 finally:
                     with contextlib.suppress(FileNotFoundError):
                         os.unlink(part)
         except OSError as error:
             raise Answer(507, f"the object cannot be written: {error.strerror}") from None
+
+    def _folder(self, *names: str) -> str:
+        """A folder for objects. Raises OSError, also where the repository itself has gone: nobody is to make that anew."""
+        place = self.repository
+        for name in (lfs.FOLDER, *names):
+            place = os.path.join(place, name)
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(place, 0o700)
+        return place
 
     # pkt-lines
 
@@ -206,8 +215,8 @@ class Session:
                 return found, kind
             if kind != DATA:
                 raise Broken("it ends in the middle of a request")
-            if len(found) == _LINES:
-                raise Broken(f"a request has more than {_LINES} lines")
+            if len(found) == _LINES or len(content) > _LINE:
+                raise Broken(f"a request has more than {_LINES} lines, or one of more than {_LINE} bytes")
             found.append(_text(content))
 
     def data(self) -> Iterator[bytes]:

@@ -74,6 +74,14 @@ def test_an_object_that_is_not_what_the_pointer_says_is_not_taken(unpacked, cont
     assert read(context, "a.png") == pointer() and '1 file is a Git LFS pointer' in said
 
 
+def test_an_object_of_another_size_is_not_even_read(unpacked, monkeypatch):
+    """Thousands of pointers to one large object, each of which says that it is small, would be counted as small."""
+    store(CONTENT)
+    monkeypatch.setattr(lfs, "_put", lambda *_: pytest.fail("it was read"))
+    context, said = unpacked({**ATTRIBUTES, "a.png": pointer(size=1)})
+    assert read(context, "a.png") == pointer(size=1) and "1 file is a Git LFS pointer" in said
+
+
 def test_the_size_of_all_objects_has_a_limit(unpacked, monkeypatch):
     store(CONTENT)
     monkeypatch.setattr(apps, "platform", lambda: {"limits": {"size": 2 * len(CONTENT) - 1}})

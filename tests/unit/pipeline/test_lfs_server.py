@@ -107,6 +107,25 @@ def test_a_connection_that_breaks_off_leaves_nothing(folder, cut):
     assert objects(folder) == []
 
 
+def test_an_app_that_is_destroyed_meanwhile_leaves_its_name_free(folder):
+    class Slow(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > len(CONTENT) // 2 and not hasattr(self, "late"):
+                self.late = True
+                repository.remove("blog")
+            return super().read(size)
+
+    writer = io.BytesIO()
+    lfs_server.Session(folder, "upload", 1 << 20, Slow(put(CONTENT) + QUIT), writer).run()
+    assert b"status 507" in writer.getvalue() and not os.path.exists(folder)
+    assert repository.create("blog") == folder
+
+
+def test_a_request_of_long_lines_ends_the_connection(folder):
+    with pytest.raises(lfs_server.Broken, match="more than 1000 bytes"):
+        ask("upload", line("batch") + b"0001" + packet(b"x" * 1001) + b"0000", folder=folder)
+
+
 def test_what_a_killed_connection_left_goes_once_it_is_old(folder):
     parts = os.path.join(folder, "lfs", "parts")
     os.makedirs(parts)
