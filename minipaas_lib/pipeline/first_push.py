@@ -159,13 +159,16 @@ def _locked_folder() -> str:
     while True:
         folder = os.path.join(paths.first_pushes(), f"{os.getpid()}-{os.urandom(4).hex()}")
         os.makedirs(folder, mode=0o700)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except FileNotFoundError:  # somebody tidied up between two lines of ours
+            continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if os.path.samestat(os.fstat(descriptor), os.stat(folder)):
                 os.set_inheritable(descriptor, True)
                 return folder
-        except FileNotFoundError:  # somebody tidied up between two lines of ours
+        except FileNotFoundError:  # the same
             pass
         os.close(descriptor)
 

@@ -25,9 +25,10 @@ from minipaas_lib.store import open_store
 
 def create(name: str) -> App:
     """Create an app without a release, once nothing of a former one of that name is half done."""
-    with locks.name_lock(name):
-        pass
-    return apps.create(name)
+    with locks.name_lock(name):  # a push that makes the app at this moment would take this one for its own
+        app = apps.write(name)
+    apps.tell_created(app)
+    return app
 
 
 def stop(name: str) -> None:

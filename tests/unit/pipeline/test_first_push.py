@@ -333,3 +333,27 @@ def test_leftovers_go_and_what_is_in_use_stays(world, monkeypatch):
     first_push.tidy()
     assert os.path.exists(folder) and not os.path.exists(left)
     assert apps.names() == [] and world("apps:list").out.find("flsk") < 0
+
+
+def test_a_folder_that_somebody_tidies_up_at_once_is_made_again(world, monkeypatch):
+    monkeypatch.setattr("minipaas_lib.pipeline.background.spawn", lambda work: None)
+    os.makedirs(paths.first_pushes())
+    make, made = os.makedirs, []
+
+    def make_for_another(path, **settings):
+        make(path, **settings)
+        made.append(path)
+        if len(made) == 1:
+            os.rmdir(path)
+
+    monkeypatch.setattr(os, "makedirs", make_for_another)
+    folder = os.path.dirname(first_push.prepare("flsk"))
+    assert made[:2] == [made[0], folder] and folder != made[0] and os.path.isdir(folder)
+
+
+def test_an_app_is_created_under_its_lock(fake, monkeypatch):
+    """Else a push that makes the app at the same moment would fail, and remove this one as its own."""
+    write, held = apps.write, []
+    monkeypatch.setattr(apps, "write", lambda name, wishes=None: held.append(locks.is_held(name)) or write(name, wishes))
+    lifecycle.create("flsk")
+    assert held == [True] and apps.names() == ["flsk"] and not locks.held_by("flsk")
