@@ -120,11 +120,15 @@ quietly() { # run a command; show what it says only if it fails
     "$@" >"$scratch/said" 2>&1 || { cat "$scratch/said" >&2; return 1; }
 }
 
-# put FILE MODE: write stdin there if it differs, by rename; says by its status whether it did.
+# put FILE MODE: write stdin there if it differs, by rename; says by its status whether it did. What cannot be written
+# whole, as on a full disk, is not put there at all.
 put() {
     temporary=$1.minipaas-new
-    cat >"$temporary"
-    chmod "$2" "$temporary"
+    if ! { cat >"$temporary" && chmod "$2" "$temporary"; }; then
+        rm -f "$temporary"
+        [ "$uninstall" = no ] || return 1
+        die "$1 cannot be written." "df -h $(dirname "$1")"
+    fi
     if cmp -s "$temporary" "$1"; then
         rm -f "$temporary"
         return 1

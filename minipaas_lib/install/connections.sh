@@ -30,11 +30,14 @@ enough_connections() {
     [ "${number:-0}" -ge "$connections" ]
 }
 
-# change_nginx_conf COMMAND: let the command change nginx.conf; says by its status whether it did.
+# change_nginx_conf COMMAND: let the command change nginx.conf; says by its status whether it did. A command that was
+# ended before the last line changes nothing.
 change_nginx_conf() {
     file=$(readlink -f "$nginx_conf")
     [ -f "$file" ] || return 1
-    "$1" <"$file" | put "$file" "$(stat -c %a "$file")"
+    make_scratch
+    "$1" <"$file" >"$scratch/nginx.conf" && [ "$(grep -c '' "$file")" = "$(grep -c '' "$scratch/nginx.conf")" ] || return 1
+    put "$file" "$(stat -c %a "$file")" <"$scratch/nginx.conf"
 }
 
 raise_connections() { unmark_connections | mark_connections; }

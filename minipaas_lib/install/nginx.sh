@@ -17,7 +17,7 @@ check_nginx() {
     for file in $(default_servers <"$scratch/nginx" | grep -v "^$root/" | sort -u); do
         if [ "$file" = "$stock_link" ] && is_stock_default; then continue; fi
         fault "$file already claims default_server on port 80, which minipaas needs." \
-            "sed -i.before 's/ default_server//' $file && nginx -t && systemctl reload nginx"
+            "sed -i --follow-symlinks 's/ default_server//' $file && nginx -t && systemctl reload nginx"
     done
 }
 

@@ -367,6 +367,73 @@ def test_one_line_of_nginx_conf_has_more_connections_and_is_taken_back(line, rai
         assert back == whole + "\n", "byte for byte, as dpkg knows it"
 
 
+PUT = "eval \"$(sed -n '/^put() {/,/^}/p; /^make_scratch() {/p' install.sh)\"; uninstall=no; scratch=$1; die() { echo \"$1\"; exit 1; }\n"
+
+
+def changed_nginx_conf(folder, command, before=""):
+    (folder / "scratch").mkdir()
+    (folder / "nginx.conf").write_text("events {\n\tworker_connections 768;\n}\n" + "# more\n" * 30000)
+    os.chmod(folder / "nginx.conf", 0o640)
+    script = f"{PUT}{CONNECTIONS}nginx_conf=$1/nginx.conf scratch=$1/scratch\n{before}\n"
+    script += f"if change_nginx_conf {command}; then echo changed; else echo not; fi"
+    return sh(script, str(folder)).stdout.split()[-1]
+
+
+def test_nginx_conf_is_changed_whole(tmp_path):
+    assert changed_nginx_conf(tmp_path, "raise_connections") == "changed"
+    assert "\tworker_connections 8192; # minipaas, was: 768;\n" in (tmp_path / "nginx.conf").read_text()
+    assert (tmp_path / "nginx.conf").stat().st_mode & 0o777 == 0o640
+    assert not (tmp_path / "nginx.conf.minipaas-new").exists()
+
+
+@pytest.mark.parametrize(
+    ("before", "word"),
+    [
+        ("half() { head -c 100; }; filter=half", "not"),  # as one that the kernel ended for its memory
+        ("fails() { cat; false; }; filter=fails", "not"),
+        # a full disk: the shell's limit on a file's size, in blocks of 512 bytes
+        ("trap '' XFSZ; small() { sed s/768/8192/; }; filter=small; ulimit -f 8", "not"),
+    ],
+)
+def test_nginx_conf_that_cannot_be_written_whole_stays(tmp_path, before, word):
+    """A cut nginx.conf is one with which nginx does not start after the next reboot."""
+    assert changed_nginx_conf(tmp_path, "$filter", before) == word
+    text = (tmp_path / "nginx.conf").read_text()
+    assert text.startswith("events {\n\tworker_connections 768;") and len(text) > 180000
+    assert not (tmp_path / "nginx.conf.minipaas-new").exists()
+
+
+def test_what_is_put_somewhere_is_put_whole(tmp_path):
+    (tmp_path / "there").write_text("whole\n")
+    script = PUT + "trap '' XFSZ; ulimit -f 8; if head -c 100000 /dev/zero | put \"$1/there\" 0644; then echo put; fi"
+    assert "put" not in sh(script, str(tmp_path)).stdout.split()
+    assert (tmp_path / "there").read_text() == "whole\n" and os.listdir(tmp_path) == ["there"]
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_the_advice_against_another_default_server_leaves_none(tmp_path, link):
+    """nginx reads every file of sites-enabled, a copy that sed leaves there too."""
+    (tmp_path / "available").mkdir()
+    (tmp_path / "enabled").mkdir()
+    file, site = tmp_path / "enabled" / "site", tmp_path / "available" / "site"
+    (site if link else file).write_text("server {\n    listen 80 default_server;\n    listen [::]:80 default_server;\n}\n")
+    if link:
+        file.symlink_to(site)
+    script = """
+        . ./minipaas_lib/install/nginx.sh
+        nginx() { printf '# configuration file %s:\\n' "$file"; cat "$file"; }
+        fault() { echo "$2"; }
+        stock_link=/x root=/x scratch=$(dirname "$1")/../scratch file=$1
+        mkdir -p "$scratch"
+        check_nginx
+    """
+    command = sh(script, str(file)).stdout.strip().partition(" && ")[0]
+    assert command.startswith("sed ")
+    assert subprocess.run(["/bin/sh", "-c", command]).returncode == 0
+    assert os.listdir(tmp_path / "enabled") == ["site"] and "default_server" not in file.read_text()
+    assert file.is_symlink() == link
+
+
 @given(st.text(st.sampled_from("worker_connections 768;#\t{}minpas,:\n"), max_size=120))
 @settings(max_examples=40, deadline=None)
 def test_whatever_stands_in_nginx_conf_is_taken_back_as_it_was(text):
