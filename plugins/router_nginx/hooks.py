@@ -54,3 +54,5 @@ def installed():
 
         for sentence in refresh.refresh(router, api.live_route):
             api.output.warn(sentence)
+        whole = [name for name in api.app_names() if not api.interrupted(name)]  # others are put right first, elsewhere
+        refresh.announce(router, whole, api.reroute)

@@ -1,5 +1,6 @@
 """Write the files of all apps anew as this version has them: after an upgrade, in one reload for all."""
 
+import contextlib
 import re
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list
 
     route_of: the live route of an app to backends. Those are taken from the file: nobody's requests go elsewhere.
     """
-    host, former, wanted, failed = router.host, {}, {}, []
+    host, former, wanted, failed, routed = router.host, {}, {}, [], []
     for app in files.apps(host):
         path = files.app_path(host, app)
         try:
@@ -27,11 +28,25 @@ def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list
         except (api.errors.MinipaasError, OSError, ValueError) as error:
             failed.append(f"the route of {app} stays as it was: {error}")
             continue
+        routed.append(route)
         for path, text in fresh.items():
             former[path] = files.read(path)
             if text is not None and former[path] not in (None, text):
                 wanted[path] = text
-    return failed + (router.replace(wanted, former) if wanted else [])
+    failed += router.replace(wanted, former) if wanted else []
+    for route in routed:  # versions before knew of no names
+        router.own(route)
+    return failed
+
+
+def announce(router, app_names: list[str], reroute: Callable[[str], None]) -> None:
+    """Have the router know the names of apps that it knows nothing of: versions before did not tell it of all.
+
+    What cannot be told now, as while nginx does not run, ps:restore tells at the next boot.
+    """
+    for app in sorted({*app_names} - {*router.routes()}):
+        with contextlib.suppress(api.errors.MinipaasError):
+            reroute(app)
 
 
 def backends(text: str) -> list["api.Backend"]:

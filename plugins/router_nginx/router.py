@@ -131,6 +131,13 @@ class NginxRouter:
                 self._write(changes)
         return failed
 
+    def own(self, route: "api.Route") -> None:
+        """Note the names of an app that has its file, for requests that none of its servers answers. Raises errors.Unavailable."""
+        with self._lock():
+            present = files.generation_of(files.read(files.app_path(self.host, route.app)) or "")
+            if present == route.generation:
+                self._own(route.app, owned.LIVE, route.domains)
+
     def _shared_files(self, chosen: dict[str, str]) -> dict[str, str]:
         """The files that all apps share, by path; main.conf last, since it needs the others."""
         shared = render.shared_files(settings.everywhere(chosen)) | {"main.conf": self.main_file(self.host.live)}

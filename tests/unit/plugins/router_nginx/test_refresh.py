@@ -18,7 +18,7 @@ class Router:
 
     def __init__(self, folder):
         self.host = host.Host(render.Place(folder=str(folder), logs="/var/log/nginx"))
-        self.replaced = []
+        self.replaced, self.owned = [], []
         (folder / "live").mkdir()
 
     def replace(self, changes, former):
@@ -27,6 +27,12 @@ class Router:
             assert files.read(path) == former[path]
             files.write(path, text)
         return []
+
+    def own(self, route):
+        self.owned.append(route.app)
+
+    def routes(self):
+        return files.apps(self.host)
 
 
 @pytest.fixture
@@ -62,6 +68,7 @@ def test_what_differs_is_written_anew_at_once_and_nothing_else(router):
     assert router.replaced == [sorted([port, paths["blog"][0], paths["shop"][0]])]
     for path, text in paths.values():
         assert files.read(path) == text
+    assert router.owned == ["blog", "shop", "wiki"]
     refresh.refresh(router, lambda app, backends: dataclasses.replace(routes[app], backends=tuple(backends)))
     assert len(router.replaced) == 1
 
@@ -101,3 +108,16 @@ def test_what_is_another_generation_s_or_cannot_be_made_stays(router):
     (sentence,) = refresh.refresh(router, route_of)
     assert sentence == "the route of broken stays as it was: its document does not parse"
     assert router.replaced == [[files.app_path(router.host, "blog")]]
+
+
+def test_apps_that_the_router_knows_nothing_of_are_announced(router):
+    """After an upgrade another app's wildcard answered for an app that was never deployed, until the next boot."""
+    put(router, ROUTE)
+    asked = []
+
+    def reroute(app):
+        asked.append(app)
+        raise api.errors.Unavailable("nginx is not running")
+
+    refresh.announce(router, ["shop", "blog", "new"], reroute)
+    assert asked == ["new", "shop"]
