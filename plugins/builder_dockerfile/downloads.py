@@ -8,11 +8,15 @@ import json
 import re
 import threading
 import time
+from collections.abc import Iterator
 
 from minipaas_lib import api
 from plugins.builder_dockerfile import sources
 
 _MOST = 50  # hosts of one Dockerfile
+_FILLED = 20_000  # words with a value filled in, of one Dockerfile
+_LONGEST = 2000  # characters of one; the host stands at its beginning
+_UNTOLD = "\0"  # stands for a `$` in the value of a variable
 _PATIENCE = 3.0  # seconds that names are looked up for, all together
 _URL = re.compile(r"(https?|git|ssh|ftp)://(?:[^/?#\s]*@)?(\[[^\]]*\]|[^/?#,:\]\s]*)(?::([0-9]{1,5}))?", re.IGNORECASE)
 _SCP_LIKE = re.compile(r"[A-Za-z0-9._-]+@([A-Za-z0-9.-]+):")
@@ -55,31 +59,91 @@ def place_of(word: str) -> tuple[str, int]:
 
 
 def added(text: str, arguments: dict[str, str]) -> list[str]:
-    """The words of every ADD, variables filled in as far as the Dockerfile says them."""
-    return list(dict.fromkeys(word for view in sources.views(text) for word in _of_view(view, arguments)))
+    """The words of every ADD, variables filled in as far as the Dockerfile says them.
+
+    Raises errors.BuildFailed where that makes too many.
+    """
+    return list(dict.fromkeys(word for view in sources.views(text) for word in _View(arguments).words(view)))
 
 
-def _of_view(lines: list[str], arguments: dict[str, str]) -> list[str]:
-    found: list[str] = []
-    of_args: dict[str, str] = {}
-    of_env: dict[str, str] = {}  # which go before those of ARG
+class _View:
+    """One way to read a Dockerfile. A variable may have any value that a line before gave it.
+
+    Which one counts depends on the stage, on ENV and ARG, and on where a here-document ends, and parsers differ in that.
+    """
+
+    def __init__(self, arguments: dict[str, str]) -> None:
+        self._arguments, self._count = arguments, 0
+        self._values: dict[str, dict[str, None]] = {}  # by name; without `$`, since docker fills in only once
+
+    def words(self, lines: list[str]) -> list[str]:
+        entries = list(_entries(lines))
+        needed = _needed(entries)  # others, such as PATH, are made of themselves again and again
+        found: list[str] = []
+        for verb, name, value in entries:
+            if verb == "add":
+                found += self._filled(value)
+            elif name in needed:
+                value = self._arguments.get(name, value) if verb == "arg" else value
+                if value is not None:
+                    self._note(name, value)
+        return found
+
+    def _note(self, name: str, value: str) -> None:
+        self._values.setdefault(name, {}).update(dict.fromkeys(filled.replace("$", _UNTOLD) for filled in self._filled(value)))
+
+    def _filled(self, word: str) -> list[str]:
+        """The word with each value that its variables may have; what the Dockerfile does not tell stays."""
+        done, waiting = [], [word]
+        while waiting:
+            self._count += 1
+            if self._count > _FILLED:
+                raise api.errors.BuildFailed("the variables of the Dockerfile have too many values to tell what ADD fetches", "write the URL itself")
+            current = waiting.pop()
+            for match in sources.VARIABLE.finditer(current):
+                if choices := self._choices(match):
+                    waiting += [(current[: match.start()] + choice + current[match.end() :])[:_LONGEST] for choice in choices]
+                    break
+            else:
+                done.append(current)
+        return done
+
+    def _choices(self, match: re.Match) -> list[str]:
+        kind, other = match[2] or "", match[3] or ""
+        if kind.endswith("+"):
+            return [other, ""]
+        return [*self._values.get(match[1] or match[4], ()), *([other] if kind.endswith("-") else [])]
+
+
+def _entries(lines: list[str]) -> Iterator[tuple[str, str, str | None]]:
+    """(add, "", a word), (env, a name, its value) and (arg, a name, its default or None), in the order of the lines."""
     for line in lines:
         verb, rest = sources.instruction(line)
-        known = of_args | of_env
-        if verb == "arg":
-            for piece in sources.words(rest):
-                name, given, value = piece.partition("=")
-                if name in arguments or given:
-                    of_args[name] = arguments.get(name, sources.filled(value, known))
+        if verb == "add":
+            yield from (("add", "", word.lstrip("[")) for word in [*sources.words(rest), *_of_json(line)])
+        elif verb == "arg":
+            for name, given, value in (piece.partition("=") for piece in sources.words(rest)):
+                yield "arg", name, value if given else None
         elif verb == "env":
             pieces = sources.words(rest)
-            pairs = [piece.partition("=") for piece in pieces if "=" in piece]
             if pieces and "=" not in pieces[0]:  # the old form: ENV name value
-                pairs = [(pieces[0], "=", " ".join(pieces[1:]))]
-            of_env |= {name: sources.filled(value, known) for name, _, value in pairs}
-        elif verb == "add":
-            found += [sources.filled(word.lstrip("["), known) for word in [*sources.words(rest), *_of_json(line)]]
-    return found
+                yield "env", pieces[0], " ".join(pieces[1:])
+            else:
+                yield from (("env", name, value) for name, given, value in (piece.partition("=") for piece in pieces) if given)
+
+
+def _needed(entries: list[tuple[str, str, str | None]]) -> set[str]:
+    """The names of the variables that the words of ADD are made of, and those of their values."""
+    made_of: dict[str, set[str]] = {}
+    for verb, name, value in entries:
+        made_of.setdefault("" if verb == "add" else name, set()).update(match[1] or match[4] for match in sources.VARIABLE.finditer(value or ""))
+    needed: set[str] = set()
+    waiting = [""]
+    while waiting:
+        new = made_of.get(waiting.pop(), set()) - needed
+        needed |= new
+        waiting += new
+    return needed
 
 
 def _of_json(line: str) -> list[str]:

@@ -8,7 +8,7 @@ takes for a space (unicode.IsSpace); Python's own split() and strip() know more 
 import re
 
 _SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
-_VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-+])([^}$]*))?\}|(\w+))")
+VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-+?])([^}$]*))?\}|(\w+))")
 # The line continues: of docker up to 20.10, and of later ones, where an escaped escape is none.
 _CONTINUES = [
     re.compile(start + escape + r"[ \t]*$") for escape in (r"\\", "`") for start in ("", f"(?:^|[^{escape}])")
@@ -130,5 +130,5 @@ def filled(word: str, known: dict[str, str]) -> str:
             return "" if value is None or (not value and ":" in kind) else other
         return match[0] if value is None else value
 
-    filled = _VARIABLE.sub(fill, word)
+    filled = VARIABLE.sub(fill, word)
     return filled if len(filled) <= _LONGEST else word

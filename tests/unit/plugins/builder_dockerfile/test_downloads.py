@@ -24,6 +24,27 @@ def test_this_host_is_not_asked(text):
     assert "COPY" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ARG B=http://127.0.0.1\nADD ${A:-${B}}/x /", "ARG S=ht\nADD ${A:-${S}}tp://localhost/ /", "ADD ${A:-${B:-${C:-http://127.0.0.1}}} /", "ARG U=http://127.0.0.1\nADD ${U:?no}/x /",
+        "ENV U=http://example.org\nFROM y\nARG U=http://127.0.0.1\nADD $U /", "ARG U=http://example.org\nFROM y\nADD ${U:-http://127.0.0.1} /",
+        "ENV U=http://127.0.0.1\nFROM y\nENV U=http://example.org\nFROM a\nADD $U /", "ENV U=http://127.0.0.1\nRUN <<E\nENV U=http://example.org\nE\nADD $U /",
+    ],
+)  # fmt: skip
+def test_whichever_value_a_variable_has(text):
+    with pytest.raises(errors.BuildFailed, match="not asked for a key or a push"):
+        downloads.check(f"FROM scratch AS a\n{text}\n", {})
+
+
+def test_values_that_double_each_other_end():
+    text = "ENV A0=a A0=b\n" + "".join(f"ENV A{n}=$A{n - 1}$A{n - 1}\nENV A{n}=x$A{n - 1}\n" for n in range(1, 40))
+    with pytest.raises(errors.BuildFailed, match="too many values"):
+        downloads.check(f"FROM scratch\n{text}ADD $A39 /\n", {})
+    paths = "ENV PATH=/x:$PATH\nENV A=$PATH\n" * 50
+    downloads.check(f"FROM x\n{paths}ENV B=$B:/bin\nENV B=$B:/usr/bin\nADD $B /\nADD http://10.0.0.1/$V /\n", {})
+
+
 def test_build_arguments_are_filled_in():
     with pytest.raises(errors.BuildFailed):
         downloads.check("FROM x\nARG U=http://10.0.0.1\nADD $U/x /y", {"U": "http://127.0.0.1"})
