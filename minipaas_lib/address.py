@@ -59,7 +59,10 @@ def _filled(found: "re.Match[str]", address: Address) -> str:
 def ssh_ports(folder: str = SSHD_CONFIG) -> list[int]:
     """The ports of sshd_config and the files it includes by Debian's default; 22 where none is said."""
     extra = os.path.join(folder, "sshd_config.d")
-    names = [name for name in sorted(os.listdir(extra)) if name.endswith(".conf")] if os.path.isdir(extra) else []
+    try:
+        names = [name for name in sorted(os.listdir(extra)) if name.endswith(".conf")]
+    except OSError:  # it is not there; or only root may read it, as on a hardened host
+        names = []
     files = [os.path.join(folder, "sshd_config"), *(os.path.join(extra, name) for name in names)]
     words = [line.split() for file in files for line in _text(file).split("\n")]
     given = [line[1] for line in words if len(line) == 2 and line[0].lower() == "port"]

@@ -44,9 +44,10 @@ def stays_root(argv: list[str]) -> bool:
     """Whether root goes on as root: for the commands that install plugins, which are root's files."""
     if os.geteuid() != 0 or not argv:
         return False
+    from minipaas_lib import words
     from minipaas_lib.bus import index
 
-    return index.stays_root(argv[0])
+    return index.stays_root(words.command_first(argv)[0])
 
 
 def run(argv: list[str]) -> int:

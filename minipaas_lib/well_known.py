@@ -49,7 +49,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "config:remove": ("one variable goes by config:unset", "help config:unset"),
     "container": ("an image is deployed by its name, or from docker save", "git:from-image <app> <image>"),
     "cron": (_NO_CRON, _RUN),
-    "default": ("no app answers at names that none has", "domains:report <app>"),
+    "default": ("an app answers at names that none has by domains:set-default", "help domains:set-default"),
     "deploy": ("a deploy is a push, or ps:rebuild", "git push paas@<host>:<app> main"),
     "docker-options": (_NO_OPTIONS, "ps:report <app>"),
     "domains:disable": ("an app is taken off its domains by proxy:disable", "proxy:report <app>"),

@@ -69,6 +69,17 @@ def test_only_places_of_a_host_of_ours_are_filled(home):
     assert address.fill("cat k.pub | ssh root@<host> minipaas") == "cat k.pub | ssh root@192.0.2.9 minipaas"
 
 
+def test_a_folder_of_sshd_that_only_root_may_read_fails_no_hint(tmp_path, monkeypatch):
+    (tmp_path / "sshd_config").write_text("Port 2222\n")
+    (tmp_path / "sshd_config.d").mkdir()
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", path)
+
+    monkeypatch.setattr("os.listdir", refuse)
+    assert address.ssh_ports(str(tmp_path)) == [2222]
+
+
 @given(st.text(max_size=60))
 def test_whatever_a_connection_says_a_hint_is_a_line_without_surprises(text):
     found = address._of_connection(text)

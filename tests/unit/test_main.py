@@ -17,6 +17,14 @@ def test_a_command_runs_from_a_folder_that_is_gone(tmp_path, monkeypatch):
     os.chdir(tmp_path)
 
 
+def test_root_stays_root_for_a_command_after_trace_too(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    for typed in (["plugin:install", "x"], ["--trace", "plugin:install", "x"]):
+        assert main.stays_root(typed)
+    for typed in (["--trace", "apps:list"], ["--trace"], ["-a"], ["-a", "plugin:install"], []):
+        assert not main.stays_root(typed)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_child_gives_up_the_way_back_to_root():
     child = os.fork()

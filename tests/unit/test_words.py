@@ -43,7 +43,7 @@ def test_the_table_leads_only_to_what_there_is(word):
         ("ps:exec", "enter", "enter <app>"), ("config:add", "config is set", "config:set <app>"), ("addons", "datastores", "config:set"),
         ("pg:psql", "datastores", "config:set"), ("certs:add", "no HTTPS", "urls"), ("network:create", "made by minipaas", "ports:report"),
         ("resource:limit", "no limits", "ps:scale"), ("maintenance:on", "no maintenance mode", "ps:report"),
-        ("domains:list", "a report", "domains:report <app>"), ("scale", "ps:scale", "ps:scale <app>"), ("exec", "enter", "enter"),
+        ("default:set", "names that none has", "help domains:set-default"), ("domains:list", "a report", "domains:report <app>"), ("scale", "ps:scale", "ps:scale <app>"), ("exec", "enter", "enter"),
     ],
 )  # fmt: skip
 def test_words_of_others_are_answered(world, typed, says, hint):
