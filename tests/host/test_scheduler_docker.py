@@ -324,13 +324,19 @@ def run_spec(command, **changes) -> dict:
         ("echo $SECRET; exit 42", 42, "hush hush\n"),
         (["printf", "%s|", "a b", "$PORT"], 0, "a b|$PORT|"),
         (["cat"], 0, "typed\n"),
-        (["no-such-program"], 127, ""),
         ("kill -9 $$", 137, ""),
     ],
 )
 def test_run(command, code, said):
     returned, out, err = driven("run", {"spec": run_spec(command), "interactive": True}, b"typed\n")
     assert (returned, out) == (code, said), err
+    wait_for(lambda: not one_offs())
+
+
+def test_a_program_that_is_not_there_is_told_before_it_starts(scheduler):
+    with pytest.raises(errors.MinipaasError, match="no-such-program") as caught:
+        scheduler.run(api.ContainerSpec(**run_spec(("no-such-program",))))
+    assert caught.value.exit_code == 127
     wait_for(lambda: not one_offs())
 
 
