@@ -15,21 +15,26 @@ def show(app: str, number: int, follow: bool) -> None:
     with open(ledger.output_path(app, number), "rb") as file:
         if follow:
             api.end_with_key()
-        rest = b""
+        rest, maker = b"", None
         while True:
-            goes_on = follow and is_going_on(app, number)  # asked before reading: nothing said meanwhile is missed
+            maker = who_makes(app, number, maker) if follow else None  # asked before reading: nothing said meanwhile is missed
             rest = _print_lines(file, rest)
-            if not goes_on:
+            if maker is None:
                 break
             time.sleep(_LOOK_AGAIN)
         if rest:
             _print(rest)
 
 
-def is_going_on(app: str, number: int) -> bool:
-    """Whether the release is still being built or deployed."""
+def who_makes(app: str, number: int, maker=None):
+    """Who builds or deploys the release (a LockHolder), or None.
+
+    The `maker` so far is it for as long as the app is locked by it: the last words come when all is put right.
+    """
     now = api.underway(app)
-    return now is not None and now.number == number
+    if now is not None and now.number == number:
+        return now.holder
+    return maker if maker and api.lock_holder(app) == maker else None
 
 
 def _print_lines(file, rest: bytes) -> bytes:

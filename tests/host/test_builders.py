@@ -128,6 +128,7 @@ def test_a_build_that_takes_too_long_is_stopped_and_says_so(host, app, tmp_path)
 def test_a_hang_up_of_the_push_stops_the_build_in_docker_too(host, app, tmp_path):
     mark = str(random.randrange(10**6, 10**7))
     repo = Repo(host, tmp_path / "repo", app, Dockerfile=slow(mark))
+    host.ssh("apps:create", app)  # a first push that is cancelled takes the app along
     environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(host.ssh_command())}
     pushing = subprocess.Popen(["git", "push", "-q", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     try:
@@ -155,7 +156,7 @@ def test_no_app_builds_on_the_image_of_another(host, app, other_app, tmp_path):
             refused = repo.push(ok=False)
             assert refused.returncode != 0, dockerfile
             said = refused.stderr
-            assert f"cannot be built on an image of the app {other_app}" in said or "only docker/dockerfile may do that" in said, dockerfile
+            assert f"cannot be built on an image of the app {other_app}" in said or "only docker/dockerfile or a tag of it" in said, dockerfile
     finally:
         docker("image", "rm", "innocent:1")
     repo.commit(Dockerfile=BASE + "RUN mkdir -p /www && echo mine > /www/index.html\n" + SERVE)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from minipaas_lib import api, errors
 from minipaas_lib.model.release import FAILED, RELEASED, Release
 from minipaas_lib.pipeline import build, journal, locks, receive, releases, underway
-from plugins.builds import docker, ledger, pruning
+from plugins.builds import docker, ledger, pruning, tail
 
 IMAGE = "sha256:" + "1" * 64
 
@@ -200,6 +200,16 @@ def test_a_failed_build_remembers_its_builder_and_how_long_it_took(blog, monkeyp
     assert row["builder"] == "static" and row["seconds"] >= 0.1 and row["status"] == "failed"
     build.journal.add("blog", builder="x")
     assert journal.read("blog") == {}, "nothing is begun by a note"
+
+
+def test_who_makes_a_release_makes_it_until_its_last_word(blog):
+    with locks.app_lock("blog"):
+        journal.begin("blog", "rollout", release=1, previous=0, commit="c" * 40, reason="git push")
+        maker = tail.who_makes("blog", 1)
+        assert maker == api.lock_holder("blog") and tail.who_makes("blog", 2) is None
+        journal.end("blog")  # all is put right, and what was wrong is still to be said
+        assert tail.who_makes("blog", 1, maker) == maker and tail.who_makes("blog", 1) is None
+    assert tail.who_makes("blog", 1, maker) is None
 
 
 def test_no_image_of_any_release_goes(blog, monkeypatch):
