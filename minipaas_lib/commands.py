@@ -56,11 +56,13 @@ def asked_for(ctx: click.Context | None) -> set[str]:
 
 def ask_for_the_rest(ctx: click.Context) -> None:
     """What is left to ask when all is parsed: "" where no app was named, and every app where that means all of them."""
-    if asked_for(ctx):
+    every = [parameter for parameter in ctx.command.params if getattr(parameter, "every", False)]
+    if asked_for(ctx):  # perhaps only an app beside the one that was left out
+        if any(ctx.params.get(parameter.name) in (None, ()) for parameter in every):
+            ask_for_all(ctx)
         return
     ask(ctx, "")
-    parameters = ctx.command.params
-    if getattr(ctx.command, "every", False) or any(getattr(parameter, "every", False) for parameter in parameters):
+    if getattr(ctx.command, "every", False) or every:
         ask_for_all(ctx)
 
 

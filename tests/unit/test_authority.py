@@ -43,6 +43,7 @@ TOML = """
 "stranger:plain" = "Say something"
 "stranger:marked" = "Say which apps"
 "stranger:raw" = "A program that reads its own words"
+"stranger:all" = { help = "A program for one app or all", arguments = ["[<app>]"], options = { "--beside=<app>" = "Another" } }
 "stranger:told" = { help = "A program with an app", arguments = ["<app>"], options = { "--beside=<app>" = "Another" } }
 """
 ECHO = '#!/bin/sh\necho "ran: $*"\n'
@@ -198,14 +199,15 @@ def test_nothing_is_asked_for_a_line_that_cannot_be_parsed(limited):
         (["stranger:raw", "mine"], 0), (["stranger:raw", "x", "victim"], 77), (["stranger:raw", "--app", "victim"], 77),
         (["stranger:told", "mine"], 0), (["stranger:told", "victim"], 77), (["stranger:told", "--beside", "victim", "mine"], 77),
         (["stranger:told", "-a", "victim"], 77),
+        (["stranger:all", "mine"], 0), (["stranger:all"], 77), (["stranger:all", "--beside", "mine"], 77), (["stranger:all", "--beside", "mine", "mine"], 0),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
 def test_commands_of_strangers_are_asked_for(limited, plugs, words, status):
-    plugs.add("stranger", [], TOML, commands_py=STRANGER, commands__stranger_raw=ECHO, commands__stranger_told=ECHO, index_it=False)
+    plugs.add("stranger", [], TOML, commands_py=STRANGER, commands__stranger_raw=ECHO, commands__stranger_told=ECHO, commands__stranger_all=ECHO, index_it=False)
     import os
 
-    for verb in ("raw", "told"):
+    for verb in ("raw", "told", "all"):
         folder = os.path.join(plugs.folder, "stranger/commands")
         os.rename(os.path.join(folder, f"stranger_{verb}"), os.path.join(folder, f"stranger:{verb}"))
     plugs.use()
