@@ -105,15 +105,15 @@ def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool
     with journal.step(old, "write the release"):
         releases.write(release)
     if not stopped:
-        start(app, live, renamed, release, former)
+        start(app, live, renamed, release)
 
 
-def start(app: App, live: Release, renamed: App, release: Release, former: Release) -> None:
+def start(app: App, live: Release, renamed: App, release: Release) -> None:
     """Start the processes under the new name beside the old ones, and route to them too."""
     scheduler = engines.scheduler()
     with postmortem.phase("before anything started"):
         engines.check_route(rollout.route_to_come(renamed, release))
-        manager.call("before_deploy", app=renamed, release=release, previous=former)
+        manager.call("before_deploy", app=renamed, release=release, previous=live)
     keep = list(plan.make_plan(live, scheduler.processes(app.name), retire.waiting(app.name)).keep)
     rollout.stop_first(scheduler, app, release, set(live.formation), live, keep)  # only where checks:disable asks for it
     steps = plan.make_plan(release, scheduler.processes(renamed.name), retire.waiting(renamed.name))

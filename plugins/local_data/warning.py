@@ -22,7 +22,7 @@ def warn(app, previous) -> None:
     It never fails a deploy: what cannot be told in time is not told.
     """
     found: list[tuple[str, str]] = []
-    thread = threading.Thread(target=_look, args=(app, previous, found), daemon=True)
+    thread = threading.Thread(target=_look, args=(previous, found), daemon=True)
     thread.start()
     thread.join(PATIENCE)
     places = list(dict.fromkeys(found))
@@ -62,15 +62,15 @@ def _known(app) -> set[str]:
     return set(map(str, kept.get("warned", []))) if kept.get("created") == app.created else set()
 
 
-def _look(app, previous, found: list[tuple[str, str]]) -> None:
-    """Ask the scheduler, where it can tell, of the first process of each type."""
+def _look(previous, found: list[tuple[str, str]]) -> None:
+    """Ask the scheduler, where it can tell, of the first process of each type, by the name that the app had then."""
     try:
         scheduler = api.scheduler()
         written = getattr(scheduler, "written", None)
         if written is None:
             return
         number = previous.processes or previous.number
-        mine = [process for process in scheduler.processes(app.name) if process.release == number and process.state == "running"]
+        mine = [process for process in scheduler.processes(previous.app) if process.release == number and process.state == "running"]
         first: dict = {}
         for process in sorted(mine, key=lambda process: process.process_type != "web"):
             first.setdefault(process.process_type, process)

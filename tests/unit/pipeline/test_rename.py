@@ -290,3 +290,15 @@ def test_without_a_router_nothing_is_renamed_or_left(blog):
         rename.rename("blog", "journal")
     assert store.open_store().list() == before and blog.scheduler.names() == names
     assert journal.read("blog") == journal.read("journal") == {}
+
+
+def test_plugins_are_told_of_what_is_replaced_under_its_old_name(blog, monkeypatch):
+    call, previous = manager.call, []
+
+    def noted(hook, **about):
+        previous.extend([about["previous"]] if hook == "before_deploy" else [])
+        return call(hook, **about)
+
+    monkeypatch.setattr(manager, "call", noted)
+    rename.rename("blog", "journal")
+    assert [(release.app, release.name) for release in previous] == [("blog", "v2")]

@@ -107,6 +107,15 @@ def test_a_clone_is_warned_of_its_own_files(deployed, capsys):
     assert "of copy has written" in capsys.readouterr().err
 
 
+def test_what_a_renamed_app_has_written_is_in_processes_of_its_old_name(deployed, capsys):
+    made = deployed(api.Written((), ("/data",)))
+    known = made.processes
+    made.processes = lambda app: known(app) if app == "blog" else []
+    deploy(deployed, app=api.App("journal", {"created": "t"}))
+    said = capsys.readouterr().err
+    assert "v1 of journal has written" in said and "docker cp blog_v1.web.1:/data ." in said
+
+
 @pytest.mark.parametrize("answer", [lambda: 1 / 0, lambda: (_ for _ in ()).throw(errors.Unavailable("docker is away")), lambda: time.sleep(3) or api.Written((), ("/data",)), api.Written(("/app/x.py",), ())])
 def test_what_cannot_be_told_in_time_is_not_told(deployed, capsys, monkeypatch, answer):
     monkeypatch.setattr(warning, "PATIENCE", 0.2)
