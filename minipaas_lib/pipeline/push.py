@@ -1,5 +1,6 @@
 """What git's pre-receive hook runs: one branch of a push is deployed, and all else that came with it is named."""
 
+import functools
 import time
 
 from minipaas_lib import errors, output, paths
@@ -102,6 +103,7 @@ def _tell(push: updates.Push) -> None:
 def _looks_live(name: str, folder: str):
     """A function that tells whether an object is the live commit of the app, or an annotated tag of it."""
 
+    @functools.cache  # a thousand tags may lead to the same commit
     def is_live(object_name: str) -> bool:
         live = releases.live(name)
         return bool(live and live.commit) and repository.commit_behind(folder, object_name) == live.commit

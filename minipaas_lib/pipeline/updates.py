@@ -8,6 +8,7 @@ from minipaas_lib import errors, names
 
 _BRANCH = "refs/heads/"
 _TAG = "refs/tags/"
+_REFUSED_LIMIT = 2000  # references refused alone: git runs a hook for each
 _LINE_LIMIT = 1000  # characters; each `/` in a name is a folder
 
 
@@ -87,6 +88,11 @@ def sort_updates(
                 kept.append(update)
     if deploy is None:
         _refuse_as_a_whole(kept, refused, branches, app, is_live)
+    if len(refused) > _REFUSED_LIMIT:
+        raise errors.MinipaasError(
+            f"{len(refused):,} references were pushed that {app} does not deploy, and {_REFUSED_LIMIT:,} is the most that are refused one by one",
+            f"git push <remote> {deploy.branch}",
+        )
     return Push(deploy, tuple(kept), tuple(refused))
 
 

@@ -357,3 +357,14 @@ def test_an_app_is_created_under_its_lock(fake, monkeypatch):
     monkeypatch.setattr(apps, "write", lambda name, wishes=None: held.append(locks.is_held(name)) or write(name, wishes))
     lifecycle.create("flsk")
     assert held == [True] and apps.names() == ["flsk"] and not locks.held_by("flsk")
+
+
+def test_tags_of_one_commit_are_looked_at_once(world, monkeypatch):
+    from minipaas_lib.model.release import Release
+    from minipaas_lib.pipeline import push, releases
+
+    asked = []
+    monkeypatch.setattr(releases, "live", lambda name: Release(name, 1, "", "", "", commit="1" * 40))
+    monkeypatch.setattr(repository, "commit_behind", lambda folder, name: asked.append(name) or "1" * 40)
+    is_live = push._looks_live("flsk", "")
+    assert all(is_live("1" * 40) for _ in range(1000)) and is_live("2" * 40) and asked == ["1" * 40, "2" * 40]

@@ -123,3 +123,15 @@ def test_what_cannot_be_deployed_is_said_with_what_to_type(updates, said, hint):
     with pytest.raises(errors.MinipaasError) as caught:
         sort_updates(updates, BRANCHES, "blog")
     assert (caught.value.message, caught.value.hint) == (said, hint)
+
+
+def test_thousands_of_references_are_not_refused_one_by_one():
+    """git runs a hook for each of them."""
+    others = [Update(NONE, NEW, f"refs/heads/b{number}") for number in range(2001)]
+    main = Update(NONE, NEW, "refs/heads/main")
+    assert len(sort_updates([*others[1:], main], BRANCHES, "blog").refused) == 2000
+    with pytest.raises(errors.MinipaasError, match="2,001 references were pushed that blog does not deploy") as caught:
+        sort_updates([*others, main], BRANCHES, "blog")
+    assert caught.value.hint == "git push <remote> main"
+    tags = [Update(NONE, NEW, f"refs/tags/{number}") for number in range(2001)]
+    assert len(sort_updates([*tags, main], BRANCHES, "blog").kept) == 2001
