@@ -16,6 +16,8 @@ HEADER_FILES = {False: "headers.conf", True: "headers-trusted.conf"}
 SERVER_FILE = "server.conf"
 NOBODY = ".nobody.minipaas.invalid"  # of an app without a domain that has a port for itself
 NAMES_ASKED = ("*.$minipaas_parent4", "*.$minipaas_parent3", "*.$minipaas_parent2", "*.$minipaas_parent1", "$host")
+# What names.j2 returns for an owned name: a code of its own, the status that the visitor gets, and the page.
+OWNED_PAGES = ((460, 404, "not-deployed"), (461, 503, "off"), (462, 404, "other-port"))
 _HEAD = "# minipaas app={app} generation={generation} ports={ports}{default}\n"
 NO_FOLDER = "/nonexistent/minipaas"  # never made
 _NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, ports:set\n\n"
@@ -139,7 +141,11 @@ def _bare(block: tuple) -> list[syntax.Directive]:
 
 
 def _names(place: Place) -> dict:
-    return {"names": place.names, "names_asked": NAMES_ASKED}
+    return {"names": place.names, "names_asked": NAMES_ASKED, "owned_pages": OWNED_PAGES, "named_pages": _named_pages()}
+
+
+def _named_pages() -> dict[str, str]:
+    return {name: page(words) for name, words in pages.NAMED.items()}
 
 
 def proof_of(text: str) -> str:
@@ -248,7 +254,7 @@ def main_file(place: Place, live: str, set_elsewhere: set[str]) -> str:
         "foreign": headers.FOREIGN,
         "variable": headers.variable,
         "pages": {status: page(pages.PAGES[status]) for status in pages.PAGES},
-        "named_pages": {name: page(pages.NAMED[name]) for name in pages.NAMED},
+        "named_pages": _named_pages(),
         "live": live,
         "hash_sizes": hash_sizes,
     }

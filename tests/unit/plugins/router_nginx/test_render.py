@@ -313,6 +313,20 @@ def test_a_name_s_file_is_asked_for_by_the_host_alone():
     assert all(path.count("$") == 1 and path.startswith(f"{PLACE.folder}/names/") for path in asked)
 
 
+def test_the_pages_of_owned_names_are_out_of_reach_of_a_template():
+    """By a rewrite or a location of its own the default app's template answered for names of apps that are off."""
+    guards = syntax.parse(render._jinja("names.j2", render._names(PLACE)))
+    codes = {arguments[0]: arguments[1:] for arguments in find(guards, "error_page")}
+    assert {code for (code,) in find(guards, "if", "return")} == set(codes) == {"460", "461", "462"}
+    made = {one.arguments[0]: one for one in guards if one.name == "location"}
+    for status, target in codes.values():
+        assert target.startswith("@minipaas_"), "an address would go through the rewrites of the server once more"
+        ((answer, text),) = find(made[target].block, "return")
+        assert status == f"={answer}" and text.startswith("<!doctype html>")
+        assert find(made[target].block, "default_type") == [("text/html",)]
+        assert [one.block for one in made[target].block if one.name == "types"] == [()], "whatever the path ends with"
+
+
 @pytest.mark.parametrize("state", ["new", "off"])
 def test_the_file_of_an_app_that_is_not_routed(state):
     made = syntax.parse(render.withheld_file("blog", state, ["b.example.org", "*.a.example.org"], {80, 8080}, PLACE))
