@@ -17,7 +17,7 @@ from minipaas_lib.pipeline import (
     updates,
 )
 
-_MOVING = 1.0  # seconds within which git has surely moved a branch once its hook has ended
+_MOVING = 5.0  # seconds within which git has surely moved a branch once its hook has ended
 _NAMED = 3  # references of one kind that are named one by one
 
 

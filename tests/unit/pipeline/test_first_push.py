@@ -35,6 +35,12 @@ def deploy(name, commit, reason, branch=""):
     if end == "wait":
         while os.path.exists(os.environ["TEST_WAIT"]):
             time.sleep(0.02)
+    if os.environ.get("TEST_LIVE"):
+        from minipaas_lib.pipeline import releases
+        from minipaas_lib.model.release import Release
+        release = Release(name, releases.next_number(name), "", "", "", commit=commit)
+        releases.write(release)
+        releases.set_live(release)
     repository.follow(name, commit, branch)
 
 receive.deploy_commit = deploy
@@ -284,8 +290,9 @@ def test_a_push_waits_where_it_is_told_to(laptop, tmp_path):
     assert 'the push option wait takes seconds, not "soon"' in laptop.push("-o", "wait=soon", "main").stderr
 
 
-def test_a_push_that_waited_for_another_goes_on_from_it_or_is_refused(laptop, tmp_path):
+def test_a_push_that_waited_for_another_goes_on_from_it_or_is_refused(laptop, monkeypatch, tmp_path):
     """git told both where the branch was; it would refuse the second one after its deploy."""
+    monkeypatch.setenv("TEST_LIVE", "1")  # what is live tells where git is about to move the branch
     assert laptop.push().returncode == 0
     shutil.copytree(laptop.folder, tmp_path / "rival")
     rival = Laptop(tmp_path / "rival", laptop.ssh)
