@@ -33,7 +33,9 @@ def warn(app, previous) -> None:
             return
         whole = sorted(known | {place for _, place in fresh})[-_KEPT:]
         api.documents.write(api.store(), document(app.name), {"created": app.created, "warned": whole})
-    except api.errors.MinipaasError:
+    except api.errors.Cancelled:
+        raise
+    except Exception:  # noqa: BLE001 - as in _look; a document may be broken by hand
         return
     for line in lines(app.name, previous.name, fresh):
         api.output.warn(line)

@@ -134,6 +134,19 @@ def test_nobody_is_asked_where_nothing_is_replaced(deployed, capsys):
     assert made.asked == [] and capsys.readouterr().err == ""
 
 
+def test_a_document_that_was_broken_by_hand_fails_no_deploy_and_a_hang_up_does(deployed, monkeypatch):
+    deployed(api.Written((), ("/data",)))
+    api.documents.write(api.store(), warning.document("blog"), {"created": api.app("blog").created, "warned": 5})
+    deploy(deployed)
+
+    def hang_up(*_):
+        raise errors.Cancelled("cancelled before traffic moved")
+
+    monkeypatch.setattr(warning, "_known", hang_up)
+    with pytest.raises(errors.Cancelled):
+        deploy(deployed)
+
+
 def test_a_scheduler_that_cannot_tell_is_fine(deployed, capsys, fake):
     deployed(api.Written((), ("/data",)))
     del Scheduler.written
