@@ -24,6 +24,7 @@ restore_unit=/etc/systemd/system/minipaas-restore.service
 dockerd_log=/var/log/minipaas-dockerd.log
 live_restore=$lib/live-restore
 guard=/run/minipaas-install.lock
+unfinished=$lib/unfinished
 
 domain='' key='' host_name='' demo=no uninstall=no purge=no yes=no zipapp='' changes=0 scratch='' shared_changed=no
 
@@ -68,6 +69,7 @@ work() {
     ask_for_a_key
     exec </dev/null # what was pasted after the command is the shell's, not apt's or docker's
     install_packages
+    begin
     build_zipapp
     make_user
     make_folders
@@ -79,6 +81,7 @@ work() {
     restore_at_boot
     set_up_nginx
     restore_apps
+    rm -f "$unfinished"
     set_domain
     add_key
     [ "$changes" != 0 ] || step "Everything was in place; nothing changed"
@@ -137,6 +140,15 @@ put() {
 }
 
 # ---- the host
+
+# A run that was killed leaves a note: what it changed, nginx may not have read, and what it was about to start is not
+# told by what the next run changes.
+begin() {
+    mkdir -p "$lib"
+    resumed=no
+    [ ! -e "$unfinished" ] || resumed=yes
+    : >"$unfinished"
+}
 
 missing_packages() {
     missing=
@@ -289,7 +301,7 @@ allow_sudo() {
     ! put "$lib/build-memory" 0755 <"$here/minipaas_lib/install/build-memory" || changed "installed the helper that caps builds"
     ! put "$lib/remove-logs" 0755 <"$here/minipaas_lib/install/remove-logs" || changed "installed the helper that removes an app's logs"
     cat >"$scratch/sudoers" <<END
-# minipaas tests and reloads nginx, caps the memory of builds, removes the logs of apps, reads the rules of the
+# minipaas tests, starts and reloads nginx, caps the memory of builds, removes the logs of apps, reads the rules of the
 # firewall, and does nothing else as root.
 # Logs that nginx makes at a test belong to the group adm, as Debian's own.
 Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
@@ -313,7 +325,7 @@ END
     else
         install -m 0440 "$scratch/sudoers" "$sudoers.new~" # sudo skips names with ~ or . until the rename
         mv -f "$sudoers.new~" "$sudoers"
-        changed "$user may test and reload nginx, cap the memory of builds and read the firewall's rules"
+        changed "$user may test, start and reload nginx, cap the memory of builds, remove apps' logs and read the firewall's rules"
     fi
     for place in "$root"/state/apps/*/; do # older versions let everybody read them
         for log in "/var/log/nginx/$(basename "$place")"-access.log "/var/log/nginx/$(basename "$place")"-error.log; do
@@ -324,7 +336,7 @@ END
 
 # --uninstall removed the containers of the apps that it kept.
 restore_apps() {
-    [ -n "$added" ] && [ -d "$root/state/apps" ] && [ -n "$(ls "$root/state/apps")" ] || return 0
+    { [ -n "$added" ] || [ "$resumed" = yes ]; } && [ -d "$root/state/apps" ] && [ -n "$(ls "$root/state/apps")" ] || return 0
     step "The apps that were here before"
     "$link" ps:restore || warn "Not every app is back; the sentence above says why."
 }

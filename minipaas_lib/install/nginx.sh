@@ -32,6 +32,7 @@ reload_nginx() { nginx -s reload 2>/dev/null || die "nginx cannot be reloaded." 
 set_up_nginx() {
     step "nginx"
     reload=$shared_changed added=
+    [ "$resumed" = no ] || reload=yes
     nginx -T >"$scratch/nginx" 2>/dev/null || true
     # First, so that a kill here leaves a configuration that nginx accepts.
     if is_stock_default; then

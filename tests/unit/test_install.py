@@ -410,6 +410,27 @@ def test_what_is_put_somewhere_is_put_whole(tmp_path):
     assert (tmp_path / "there").read_text() == "whole\n" and os.listdir(tmp_path) == ["there"]
 
 
+FUNCTION = "eval \"$(sed -n '/^%s() {/,/^}/p' install.sh)\"\n"
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_run_after_one_that_was_killed_reloads_nginx_and_starts_the_apps(tmp_path, killed):
+    """What the killed one changed is in place, so that the next one saw nothing to do: sites stayed down."""
+    (tmp_path / "state" / "apps" / "blog").mkdir(parents=True)
+    (tmp_path / "nginx.conf").write_text("")
+    script = f"{FUNCTION % 'begin'}{FUNCTION % 'restore_apps'}. ./minipaas_lib/install/nginx.sh; {CONNECTIONS}" + """
+        lib=$1/lib unfinished=$1/lib/unfinished root=$1 scratch=$1 nginx_conf=$1/nginx.conf main_include=$1/no include=$1/no
+        shared_changed=no link=echo
+        step() { :; }; info() { :; }; warn() { :; }; nginx() { :; }; enable_at_boot() { :; }; nginx_runs() { :; }
+        put() { cat >/dev/null; return 1; }; is_stock_default() { return 1; }; reload_nginx() { echo reloaded; }
+        begin; [ "$2" = no ] || begin
+        set_up_nginx; restore_apps
+    """
+    done = sh(script, str(tmp_path), "yes" if killed else "no")
+    assert (done.returncode, done.stdout.split()) == (0, ["reloaded", "ps:restore"] if killed else []), done.stderr
+    assert (tmp_path / "lib" / "unfinished").exists()
+
+
 @pytest.mark.parametrize("link", [False, True])
 def test_the_advice_against_another_default_server_leaves_none(tmp_path, link):
     """nginx reads every file of sites-enabled, a copy that sed leaves there too."""
