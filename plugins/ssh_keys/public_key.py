@@ -55,7 +55,7 @@ def parse(text: str) -> PublicKey:
         raise api.errors.UsageError("that is a private key, which nobody else should ever see", _EXAMPLE)
     if "BEGIN SSH2 PUBLIC KEY" in text:
         raise api.errors.UsageError("that public key is in the SSH2 format", "convert it with: ssh-keygen -i -f <file>")
-    lines = [line.strip() for line in re.split("\r\n|\n", text)]
+    lines = [line.strip() for line in re.split("\r\n|[\r\n]", text)]
     lines = [line for line in lines if line and not line.startswith("#")]  # as sshd reads them
     if not lines:
         raise api.errors.UsageError("there is no key on stdin or in the file", _EXAMPLE)

@@ -34,6 +34,7 @@ GOOD = [
     text("sk-ssh-ed25519@openssh.com", bytes(32), b"ssh:"),
     text("sk-ecdsa-sha2-nistp256@openssh.com", b"nistp256", b"\4" + bytes(64), b"ssh:"),
     ED25519 + "\r\n",
+    ED25519 + "\r",
     "\n " + ED25519 + "\n\n",
     ED25519.rsplit(" ", 1)[0],
 ]
@@ -53,6 +54,7 @@ BAD = {
     "only a type": "ssh-ed25519",
     "no base64": "ssh-ed25519 *** anna",
     "two keys": ED25519 + "\n" + ED25519,
+    "two keys, their lines ended by \\r alone": ED25519 + "\r" + ED25519 + "\r",
     "a command in a second line": ED25519 + '\ncommand="sh" ' + ED25519,
     "options": 'command="sh",pty ' + ED25519,
     "option with blanks": 'command="a b" ' + ED25519,
@@ -101,7 +103,7 @@ def test_a_comment_cannot_make_a_line(comment):
     try:
         key = public_key.parse(f"{ED25519} {comment}")
     except errors.UsageError:
-        assert "\n" in comment
+        assert "\n" in comment or "\r" in comment
         return
     assert len(key.line.splitlines()) == 1 and key.line.isprintable()
     assert key.base64 == ED25519.split(" ")[1] and len(key.comment) <= public_key.COMMENT_LIMIT
