@@ -73,7 +73,7 @@ def apply(app: str, change, plan: bool = False) -> None:
         changed = api.app(app)
         found = owners.domains_of(changed, everywhere)
     if not found:
-        api.output.info(f"{app} has no domain now: nothing reaches it (domains:reset {app} gives it the default ones)")
+        api.output.info(f"{app} has no domain of its own now (domains:reset {app} gives it the default ones)")
     api.notify("domains_changed", app=changed, domains=found)
 
 

@@ -40,5 +40,5 @@ def live_urls(name: str) -> list[str]:
     if idle and not api.app(name).stopped:
         api.output.warn(idle)
     if not found:
-        raise api.errors.NotFound(f"{name} is not routed, so it has no URL", f"proxy:report {name}, domains:report {name}")
+        raise api.errors.NotFound(f"{name} has no domain or no route, so it has no URL", f"proxy:report {name}, domains:report {name}")
     return found

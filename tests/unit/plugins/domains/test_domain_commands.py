@@ -264,6 +264,15 @@ def test_a_rollback_does_not_make_a_second_default(two, fake):
     assert not fake.router.table["blog"].default
 
 
+def test_an_app_without_a_domain_is_not_called_unreachable_where_it_is_the_default(two, fake):
+    fake.deploy("blog")
+    two.ok("domains:set-default", "blog")
+    said = two("domains:clear", "blog").err
+    assert "blog has no domain of its own now" in said and "reaches" not in said
+    assert fake.router.table["blog"].default
+    assert "no domain or no route" in two.refused("urls", "blog")
+
+
 def withheld(fake):
     return {app: (route.withheld, list(route.domains)) for app, route in fake.router.withheld.items()}
 
