@@ -257,7 +257,4 @@ class _Checker:
 
 
 def refusal(directive: Directive, reason: str) -> Exception:
-    return api.errors.BadConfig(
-        f"nginx.conf.j2 is refused: {reason} (line {directive.line} of its result)",
-        "mend the template, or clear the permission: nginx:set <app> custom-template",
-    )
+    return api.errors.BadConfig(f"nginx.conf.j2 is refused: {reason} (line {directive.line} of its result)")

@@ -155,12 +155,20 @@ def proof_of(text: str) -> str:
 
 def custom(route: "api.Route", values: dict) -> str:
     """What the app's own template makes of its route, checked. Raises errors.BadConfig."""
+    try:
+        return _custom(route, values)
+    except api.errors.BadConfig as error:
+        hint = f"mend the template, or clear the permission: nginx:set {route.app} custom-template"
+        raise api.errors.BadConfig(error.message, hint) from None
+
+
+def _custom(route: "api.Route", values: dict) -> str:
     known = ("app", "domains", "listeners", "upstreams", "settings", "access_log", "error_log")
     text = template.render(route.template, {name: values[name] for name in known})
     try:
         tree = syntax.parse(text)
     except syntax.SyntaxProblem as problem:
-        raise api.errors.BadConfig(f"nginx.conf.j2 is refused: {problem} of its result", "mend the template") from None
+        raise api.errors.BadConfig(f"nginx.conf.j2 is refused: {problem} of its result") from None
     listens = [address for listener in values["listeners"] for address in listener["addresses"]]
     servers = {server for upstream in values["upstreams"] for server in upstream["servers"]}
     allowed.check(tree, route.app, tuple(values["domains"]), servers, listens)

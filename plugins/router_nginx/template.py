@@ -91,7 +91,4 @@ def _rendered(source: str, variables: dict) -> str:
 
 
 def _problem(reason: str) -> Exception:
-    return api.errors.BadConfig(
-        f"nginx.conf.j2 cannot be used: {reason}",
-        "mend the template, or clear the permission: nginx:set <app> custom-template",
-    )
+    return api.errors.BadConfig(f"nginx.conf.j2 cannot be used: {reason}")

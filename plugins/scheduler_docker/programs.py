@@ -35,7 +35,9 @@ def check(docker_api, answer: dict, program: str, app: str) -> None:
         if mode and not unfit:
             unfit = f"{api.names.safe(path)} in the image of {app} cannot be run: it is " + ("a folder" if mode & _DIRECTORY else "not executable")
     if unfit:
-        raise _error(NOT_EXECUTABLE, unfit, "chmod +x makes a file executable; commit that, or say it in the Dockerfile")
+        folder = unfit.endswith("a folder")
+        mend = "chmod +x makes a file executable; commit that, or say it in the Dockerfile"
+        raise _error(NOT_EXECUTABLE, unfit, "name a program in it" if folder else mend)
     if places:
         name = api.names.safe(program)
         raise _error(NOT_FOUND, f"there is no program {name} in the image of {app}", "name one that it has, or give its whole path")

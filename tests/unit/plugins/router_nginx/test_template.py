@@ -68,6 +68,13 @@ def test_what_a_template_does_not_say_of_a_request_we_do():
         assert (f"{PLACE.folder}/headers.conf",) in [one.arguments for one in by_place[place] if one.name == "include"]
 
 
+@pytest.mark.parametrize("text", ["{{ nothing }}", "server {", "server { alias /etc; }"])
+def test_what_clears_the_permission_of_a_bad_template_can_be_typed_as_it_stands(text):
+    with pytest.raises(api.errors.BadConfig) as raised:
+        render.app_file(route(text), PLACE)
+    assert raised.value.hint.endswith(": nginx:set blog custom-template")
+
+
 def test_without_permission_or_processes_ours_is_used():
     own = render.app_file(route(TEMPLATE, "off"), PLACE).partition("# What `minipaas` asks")[0]
     assert "server_tokens off" in own

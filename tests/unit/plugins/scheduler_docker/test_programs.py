@@ -81,6 +81,12 @@ def test_what_is_not_there_is_said(program, path, status, says):
     assert found[0] == status and says in found[1]
 
 
+def test_a_folder_is_not_to_be_made_executable():
+    with pytest.raises(errors.MinipaasError) as raised:
+        programs.check(Docker(FILES), {"Id": "c1", "Config": {"WorkingDir": "/app", "Env": []}}, "./folder", "blog")
+    assert raised.value.hint == "name a program in it"
+
+
 def test_a_likely_program_costs_one_look():
     docker = Docker({"/usr/bin/env": (0o755, b"")})
     programs.check(docker, {"Id": "c1", "Config": {"WorkingDir": "", "Env": None}}, "env", "blog")
