@@ -92,7 +92,8 @@ def unset_default(app: str) -> None:
     with lock():
         if not owners.is_default(api.app(app)):
             others = owners.default_apps()
-            hint = f"domains:unset-default {others[0]}" if others else f"domains:set-default {app}"
+            named = others and api.authority.allows(api.caller.command(), others[0])
+            hint = f"domains:unset-default {others[0]}" if named else f"domains:set-default {app}"
             raise api.errors.UsageError(f"{app} is not the default app of this host", hint)
         _write_default(app, False, f"domains: {app} is the default app no more")
 
@@ -100,8 +101,11 @@ def unset_default(app: str) -> None:
 def refuse_second_default(app: str) -> None:
     """Raise errors.UsageError when another app answers for names that no app has."""
     for other in owners.default_apps():
-        if other != app:
-            raise api.errors.UsageError(f"{other} is the default app of this host", f"domains:unset-default {other}")
+        if other == app:
+            continue
+        if not api.authority.allows(api.caller.command(), other):
+            raise api.errors.UsageError("the default app of this host is one that this key may not touch", f"domains:report {app}")
+        raise api.errors.UsageError(f"{other} is the default app of this host", f"domains:unset-default {other}")
 
 
 def _write_default(app: str, wanted: bool, reason: str) -> None:

@@ -224,6 +224,11 @@ def test_no_answer_names_an_app_that_the_key_may_not_touch(limited):
         said = limited(*words, key="limited").err
         assert "may not touch" in said and "secretive" not in said
     assert "secretive" in limited("domains:add", "mine", "victim-has.example.org").err
+    limited.ok("domains:set-default", "secretive")
+    for verb in ("set-default", "unset-default"):
+        done = limited(f"domains:{verb}", "mine", key="limited")
+        assert done.status == 2 and "secretive" not in done.err
+        assert "secretive" in limited(f"domains:{verb}", "mine").err
 
 
 def test_completion_gives_nothing_of_another_app(limited):
