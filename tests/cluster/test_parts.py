@@ -386,6 +386,12 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
     former = dict(api.documents.read(store, "cluster/head.toml"))
     answers, ending = [], threading.Event()
 
+    def everybody() -> bool:
+        tls = certificates.head_context(former)
+        return all(renewing.comes_in(machine.address, renewing.AGENTS, tls) for machine in machines.members())
+
+    until("the agents of all nodes", everybody, 60)  # the agent of a node that an earlier test cut off may only just have come back
+
     def visit() -> None:
         while not ending.is_set():
             tls = certificates.head_context(dict(api.documents.read(store, "cluster/head.toml")))
