@@ -334,7 +334,8 @@ def test_hostile_buildpacks_are_told_and_leave_nothing(host, on_stack, push, pac
     assert "the build prints too much" in said and len(said) < 30_000_000 and "exit code 3" in said
     said = again(packs("yaml", release="echo 'default_process_types: |'"))
     assert "bin/release, line 1" in said
-    assert "not allowed" in again("/etc") or "must be below" in again("/etc")
+    refused = host.ssh("buildpacks:set", on_stack, "/etc", ok=False)
+    assert refused.returncode and ("not allowed" in refused.stderr or "must be below" in refused.stderr)
     assert "cannot be fetched" in again(breaks + "#nothere")
     assert docker("images", "-q", f"minipaas/{on_stack}") == "" and leftovers(on_stack) == ""
 
