@@ -57,7 +57,7 @@ def end_with_key() -> None:
         output.outlive_reader()
         raise denied(key)
 
-    if "gevent" in sys.modules:
+    if "gevent.monkey" in sys.modules and sys.modules["gevent.monkey"].is_module_patched("socket"):
         import gevent
 
         main = gevent.getcurrent()

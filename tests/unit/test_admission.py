@@ -2,11 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from minipaas_lib import admission, errors, gate
 
+HOUSE = Path(__file__).parents[2]
 KEY = "SHA256:UxcR0+/x"
 
 
@@ -75,6 +79,27 @@ def test_a_command_that_goes_on_ends_with_its_key(keys, monkeypatch):
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
+def test_under_gevent_the_greenlet_that_waits_is_ended(keys):
+    """In a process of its own: what gevent patches stays so."""
+    program = f"""
+from gevent import monkey
+monkey.patch_all()
+import gevent, pathlib
+from minipaas_lib import admission, errors
+admission._INTERVAL = 0.01
+admission.end_with_key()
+gevent.sleep(0.1)
+pathlib.Path({str(keys)!r}).write_text("")
+try:
+    gevent.sleep(30)
+except errors.Denied as error:
+    print(error.message)
+"""
+    env = os.environ | {"MINIPAAS_KEY": "anna", "MINIPAAS_FINGERPRINT": KEY, "PYTHONPATH": str(HOUSE)}
+    done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+    assert "the key anna may not use this host any more" in done.stdout, done.stderr
 
 
 @pytest.mark.timeout(60, method="thread")
