@@ -114,9 +114,6 @@ def explained(said: str, words: bytes, url: str = "") -> str:
         return re.sub("://[^/ ]*@", "://***@", f"{git.printable(line.removeprefix('fatal: '))[:300]} ({reason})")
     if "terminal prompts disabled" in text and url.startswith("http:"):
         return f"{said} (the passwords of git:auth go over https only: give its https URL)"
-    if reason := downloads.by_host(text):  # before what git makes of it: that it needs a password
-        line = next(line.strip() for line in text.split("\n") if downloads.fault(line))
-        return re.sub("://[^/ ]*@", "://***@", f"{git.printable(line.removeprefix('fatal: '))[:300]} ({reason})")
     if "terminal prompts disabled" in text or "Authentication failed" in text or "Permission denied" in text:
         return f"{said} (for https: git:auth; for ssh: git:generate-deploy-key)"
     if "File too large" in text or "died of signal 25" in text:  # SIGXFSZ
