@@ -5,8 +5,8 @@ import os
 
 import pytest
 
-# What needs nodes: tests/cluster/test_story.py uses these.
-NODES = {"cluster:init", "cluster:leave", "cluster:drain", "cluster:undrain", "cluster:remove", "cluster:join-head"}
+# What needs nodes: the tests in tests/cluster use these.
+NODES = {"cluster:init", "cluster:leave", "cluster:drain", "cluster:undrain", "cluster:remove", "cluster:join-head", "cluster:renew-certificates"}
 
 
 @pytest.mark.serial  # in the group that runs last, whose last file this is
