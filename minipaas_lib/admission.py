@@ -46,8 +46,8 @@ def end_with_key() -> None:
 
     from minipaas_lib import caller, errors, output
 
-    key, fingerprint = caller.key(), os.environ.get("MINIPAAS_FINGERPRINT", "")
-    if key == "root" or not is_admitted(key, fingerprint):  # a scratch world, where nobody came by ssh
+    key, fingerprint = caller.key(), os.environ.get("MINIPAAS_FINGERPRINT")
+    if key == "root" or fingerprint is None:  # nobody came through the gate
         return
 
     def look(*signal_and_frame) -> None:
@@ -72,3 +72,4 @@ def end_with_key() -> None:
     else:
         signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, _INTERVAL, _INTERVAL)
+    look()  # it may have been removed since the gate looked

@@ -81,6 +81,19 @@ def test_a_command_that_goes_on_ends_with_its_key(keys, monkeypatch):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
 
 
+@pytest.mark.timeout(60, method="thread")
+def test_a_key_that_was_removed_since_the_gate_looked_begins_nothing(keys, monkeypatch):
+    monkeypatch.setenv("MINIPAAS_KEY", "anna")
+    monkeypatch.setenv("MINIPAAS_FINGERPRINT", KEY)
+    keys.write_text("")
+    try:
+        with pytest.raises(errors.Denied):
+            admission.end_with_key()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+
+
 def test_under_gevent_the_greenlet_that_waits_is_ended(keys):
     """In a process of its own: what gevent patches stays so."""
     program = f"""
