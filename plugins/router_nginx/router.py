@@ -160,10 +160,12 @@ class NginxRouter:
             return verdict._replace(complaint=self._named(verdict.complaint))
 
     def reload(self) -> None:
-        """Have nginx read its files again. Raises errors.Unavailable with what it has against them."""
+        """Have nginx read its files again, and wait until they answer. Raises errors.Unavailable with what it has against them."""
         with self._lock():
             self._check_runs("it cannot reload anything")
+            workers, position = nginx.workers(self.host), nginx.error_position(self.host)
             said = nginx.reload(self.host)
+            said = said or nginx.wait_for_proof(self.host, "", "", workers, _PROOF, position)
             if said:
                 raise api.errors.Unavailable(f"nginx does not reload: {self._named(said)}", "nginx:validate-config")
 
