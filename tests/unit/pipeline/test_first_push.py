@@ -93,6 +93,7 @@ def unsigned(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # where git-lfs is installed, filters and hooks of its own are in there
     (tmp_path / "gitconfig").write_text("[user]\nname = Anna\nemail = anna@example.org\n")
 
 

@@ -78,6 +78,7 @@ def world(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # where git-lfs is installed, filters and hooks of its own are in there
     (tmp_path / "gitconfig").write_text(
         '[user]\nname = Anna\nemail = anna@example.org\n[protocol "file"]\nallow = always\n'
     )
