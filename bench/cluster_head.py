@@ -105,10 +105,17 @@ class Head:
     def release(self, count: int) -> api.Release:
         """The release of that many web processes, written to the store; its number is 1."""
         made = api.Release(
-            APP, 1, image=self._image, formation={"web": count}, processes=1, port=5000, status="released",
+            APP,
+            1,
+            image=self._image,
+            formation={"web": count},
+            processes=1,
+            port=5000,
+            status="released",
             commands={"web": ["/bin/busybox", "httpd", "-f", "-p", "5000", "-h", "/www"]},
-            options={"web": {"stop_timeout": 1}}, routing={"domains": [DOMAIN], "listeners": [["http", 80, 5000]]},
-        )  # fmt: skip
+            options={"web": {"stop_timeout": 1}},
+            routing={"domains": [DOMAIN], "listeners": [["http", 80, 5000]]},
+        )
         api.documents.write(api.store(), f"apps/{APP}/releases/1.toml", made.to_document())
         return made
 

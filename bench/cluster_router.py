@@ -44,9 +44,18 @@ class Still:
             routes[routing.path(found.app)] = Document(dumps(routing.to_document(found)), "1")
             for one in found.backends:
                 process = api.Process(
-                    one.process, found.app, 1, "web", int(one.process[-1]), address=one.address, port=5000,
-                    state="running", node="node1", ports=one.ports, started="2026-01-01T00:00:00Z",
-                )  # fmt: skip
+                    one.process,
+                    found.app,
+                    1,
+                    "web",
+                    int(one.process[-1]),
+                    address=one.address,
+                    port=5000,
+                    state="running",
+                    node="node1",
+                    ports=one.ports,
+                    started="2026-01-01T00:00:00Z",
+                )
                 told[api.service.path(process)] = Document(dumps(api.service.to_document(process)), "1")
         self._found = {routing.FOLDER: Tree(routes, "1"), api.service.FOLDER: Tree(told, "1")}
 
@@ -118,10 +127,13 @@ def measure(router: NginxRouter, present: int, count: int) -> dict:
     follower.look()
     looking = statistics.median(cpu(follower.look) for _ in range(5))
     return {
-        "routes": count, "render": rendering, "touched": touched, "look": looking,
+        "routes": count,
+        "render": rendering,
+        "touched": touched,
+        "look": looking,
         "apply": statistics.median(mine / theirs for mine, theirs in zip(ours, bare, strict=True)),
         "reload": statistics.median(bare),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -25,7 +25,9 @@ import zipfile
 SHEBANG = b"#!/usr/bin/python3 -IS\n"
 SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "docs/sample-app")
 SOURCE_FILES = ("install.sh", "pyproject.toml")
-SETUP = re.compile(r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/(plugin\.toml|[^/]+/[^/]+/.+)|minipaas_lib/bundle\.py")
+SETUP = re.compile(
+    r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/(plugin\.toml|[^/]+/[^/]+/.+)|minipaas_lib/bundle\.py"
+)
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
 MOST_ENTRIES = 450  # fifty cost a hundredth of a bare start of Python, at every start: the zip's directory is read
@@ -249,9 +251,12 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Build the minipaas zipapp for the interpreter that runs this.")
     parser.add_argument("--out", metavar="FILE", default="minipaas.pyz")
     parser.add_argument(
-        "--reuse", metavar="PYZ", action="append", default=[],
+        "--reuse",
+        metavar="PYZ",
+        action="append",
+        default=[],
         help="take the libraries from this zipapp, if they satisfy our requirements, instead of from PyPI",
-    )  # fmt: skip
+    )
     parser.add_argument("--check", action="store_true", help="only print 'reuse' or 'fetch': is the network needed?")
     return parser.parse_args(argv)
 

@@ -47,7 +47,9 @@ def of_noun(noun: str, arguments: list[str]) -> tuple[str, list[str]]:
     first, commands = arguments[0], index.load().commands
     typed = f"{noun} {names.safe(first)[1:-1]}"
     if noun == "git" and first in well_known.GIT:
-        raise errors.UsageError(f"{typed} is typed on your own machine, not over ssh", "git push paas@<host>:<app> main")
+        raise errors.UsageError(
+            f"{typed} is typed on your own machine, not over ssh", "git push paas@<host>:<app> main"
+        )
     if f"{noun}:{first}" in commands:
         line = shlex.join([f"{noun}:{first}", *arguments[1:]])
         hint = line if line.isprintable() else f"help {noun}:{first}"
@@ -62,7 +64,9 @@ def of_noun(noun: str, arguments: list[str]) -> tuple[str, list[str]]:
 
 def takes_words(name: str) -> bool:
     """Whether a command has arguments."""
-    return any(parameter.param_type_name == "argument" for parameter in load(name, index.load().commands[name].plugin).params)
+    return any(
+        parameter.param_type_name == "argument" for parameter in load(name, index.load().commands[name].plugin).params
+    )
 
 
 def is_noun(word: str) -> bool:
@@ -76,7 +80,9 @@ def dispatch(name: str, arguments: list[str]) -> int:
     if entry is None:
         raise unknown(name)
     if entry.host and caller.key() != "root":
-        raise errors.Denied(f"{name} is typed on the host itself, not over ssh", f"on the host, as root: minipaas {name}")
+        raise errors.Denied(
+            f"{name} is typed on the host itself, not over ssh", f"on the host, as root: minipaas {name}"
+        )
     if not entry.stateless:
         from minipaas_lib.store import open_store, schema
 
@@ -188,7 +194,9 @@ def guard_click(error: Exception) -> int:
     if isinstance(error, OSError):
         return fail(f"{error.strerror or error}: {error.filename or 'the system'}", "doctor")
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
-    return fail(f"minipaas itself failed: {type(error).__name__}: {error}{notes}", "run it again with --trace, and report it")
+    return fail(
+        f"minipaas itself failed: {type(error).__name__}: {error}{notes}", "run it again with --trace, and report it"
+    )
 
 
 def traced() -> bool:

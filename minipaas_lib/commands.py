@@ -82,7 +82,9 @@ class AppArgument(click.Argument):
     the parser found; they do where it is None.
     """
 
-    def __init__(self, *arguments, every: bool = False, present: Callable[[dict], bool] | None = None, **settings) -> None:
+    def __init__(
+        self, *arguments, every: bool = False, present: Callable[[dict], bool] | None = None, **settings
+    ) -> None:
         super().__init__(*arguments, **settings)
         self.every, self.present = every, present
 
@@ -175,7 +177,9 @@ class Command(click.Command):
             raise
         named = list(dict.fromkeys(found.get(_APP_OPTION) or ()))
         if len(named) > 1:
-            raise errors.UsageError(f"two apps are named: {names.safe(named[0])} and {names.safe(named[1])}", "name one of them")
+            raise errors.UsageError(
+                f"two apps are named: {names.safe(named[0])} and {names.safe(named[1])}", "name one of them"
+            )
         if named:
             self._refuse_twice(argument, found, named[0])
             ctx.meta[_NAMED] = named[0]
@@ -184,9 +188,13 @@ class Command(click.Command):
 
     def _refuse_twice(self, argument: AppArgument, found: dict, named: str) -> None:
         if found.get("everyone"):
-            raise errors.UsageError(f"-a {names.safe(named)} and --global exclude each other", "name the app, or say --global")
+            raise errors.UsageError(
+                f"-a {names.safe(named)} and --global exclude each other", "name the app, or say --global"
+            )
         # A last argument of many words would take the app for one of its own.
-        many = any(isinstance(p, click.Argument) and p.nargs == -1 and p.type is not click.UNPROCESSED for p in self.params)
+        many = any(
+            isinstance(p, click.Argument) and p.nargs == -1 and p.type is not click.UNPROCESSED for p in self.params
+        )
         if many and argument.nargs == 1 and found.get(argument.name) == named:
             raise errors.UsageError(f"the app {names.safe(named)} is named twice", "leave one of them out")
 
@@ -229,7 +237,9 @@ def new_app_argument(function):
 
 def optional_app_argument(function):
     """The argument `[<app>]`; None when it is not given, which means all apps."""
-    return click.argument("app", cls=AppArgument, every=True, type=AppName(), metavar="[<app>]", required=False)(function)
+    return click.argument("app", cls=AppArgument, every=True, type=AppName(), metavar="[<app>]", required=False)(
+        function
+    )
 
 
 def target_argument(help: str):  # noqa: A002 - as click calls it
@@ -245,9 +255,15 @@ def target_argument(help: str):  # noqa: A002 - as click calls it
 
     def decorate(function):
         app = click.argument(
-            "app", cls=AppArgument, every=True, present=lambda found: not found.get("everyone"), callback=needed,
-            type=AppName(), metavar="<app>|--global", required=False,
-        )  # fmt: skip
+            "app",
+            cls=AppArgument,
+            every=True,
+            present=lambda found: not found.get("everyone"),
+            callback=needed,
+            type=AppName(),
+            metavar="<app>|--global",
+            required=False,
+        )
         everyone = click.option(
             "--global", "everyone", is_flag=True, is_eager=True, expose_value=False, callback=note, help=help
         )
@@ -262,7 +278,9 @@ _GLOBAL = __name__ + ".global"  # in a context's meta: whether --global was said
 def format_option(function):
     """The option --format stdout|json."""
     choice = click.Choice(["stdout", "json"])
-    return click.option("--format", "format", type=choice, default="stdout", help="How to print: stdout or json")(function)
+    return click.option("--format", "format", type=choice, default="stdout", help="How to print: stdout or json")(
+        function
+    )
 
 
 def wait_option(function):
@@ -318,7 +336,9 @@ def print_table(rows: list[dict], format: str = "stdout") -> None:
         return
     if not rows:
         return
-    cells = [[key.upper().replace("_", " ") for key in rows[0]]] + [[plain(value) for value in row.values()] for row in rows]
+    cells = [[key.upper().replace("_", " ") for key in rows[0]]] + [
+        [plain(value) for value in row.values()] for row in rows
+    ]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
         output.data("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -353,7 +373,9 @@ def flag_value(rows: dict, flag: str):
     """The value of a report that `--key` asks for. Raises errors.UsageError that names the keys there are."""
     key = flag.removeprefix("--")
     if key not in rows:
-        raise errors.UsageError(f"there is no {names.safe(flag)} in this report", "one of: " + " ".join(f"--{k}" for k in rows))
+        raise errors.UsageError(
+            f"there is no {names.safe(flag)} in this report", "one of: " + " ".join(f"--{k}" for k in rows)
+        )
     return rows[key]
 
 
@@ -397,8 +419,11 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
     """
     settings = {"ignore_unknown_options": True}
 
-    @command(f"{noun}:report", help=f"{summary}\n\n\b\ne.g.: {noun}:report blog\n      {noun}:report blog --format json",
-             context_settings=settings)
+    @command(
+        f"{noun}:report",
+        help=f"{summary}\n\n\b\ne.g.: {noun}:report blog\n      {noun}:report blog --format json",
+        context_settings=settings,
+    )
     @click.option("--global", "everyone", is_flag=True, hidden=everywhere is None, help="Report the global settings")
     @format_option
     @report_words
@@ -429,7 +454,9 @@ def confirm(name: str, force: bool) -> None:
         return
     output.warn(f"this removes {name} and all that belongs to it. Type its name to go on:")
     if sys.stdin.buffer.readline(1000).decode("utf-8", "replace").strip() != name:
-        raise errors.UsageError("the name typed does not match, nothing was removed", f"{caller_command()} {name} --force")
+        raise errors.UsageError(
+            "the name typed does not match, nothing was removed", f"{caller_command()} {name} --force"
+        )
 
 
 def read_input(path: str, limit: int) -> str:
@@ -450,7 +477,9 @@ def read_input(path: str, limit: int) -> str:
                 data = file.read(limit + 1)
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or "it is not the name of a file"
-            raise errors.UsageError(f"{names.safe(path)} cannot be read: {why}", "give the path of a file, or -") from None
+            raise errors.UsageError(
+                f"{names.safe(path)} cannot be read: {why}", "give the path of a file, or -"
+            ) from None
     where = "stdin" if path == "-" else names.safe(path)
     if len(data) > limit:
         raise errors.UsageError(f"{where} holds more than {limit // 1024} KiB", "send less")
@@ -459,7 +488,9 @@ def read_input(path: str, limit: int) -> str:
     except UnicodeDecodeError:
         pass
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        raise errors.UsageError(f"{where} is UTF-16 text, as PowerShell writes it with >", "save it as UTF-8 and send it again")
+        raise errors.UsageError(
+            f"{where} is UTF-16 text, as PowerShell writes it with >", "save it as UTF-8 and send it again"
+        )
     raise errors.UsageError(f"{where} is not UTF-8 text", "send plain text") from None
 
 

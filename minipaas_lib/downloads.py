@@ -17,8 +17,11 @@ _FAULTS = (
         r"|x509: certificate|SSL certificate problem|PKIX path building|curl: \(60\)|issuer certificate is unknown"
         r"|[Cc]ertificate is (not|NOT) trusted|certificate has expired|not trusted by the system's CA",
     ),
-    (WAY, r"[Nn]etwork is unreachable|[Nn]o route to host|[Tt]imed out|[Cc]onnection refused|i/o timeout|[Ff]ailed to connect to"),
-)  # fmt: skip
+    (
+        WAY,
+        r"[Nn]etwork is unreachable|[Nn]o route to host|[Tt]imed out|[Cc]onnection refused|i/o timeout|[Ff]ailed to connect to",
+    ),
+)
 
 
 def fault(text: str) -> str:

@@ -119,7 +119,9 @@ def lfs(key: str, words: list[str]) -> int:
     verb, path, operation, *_ = [*words, "", ""]
     name = names.app_name(app_of(path))
     if operation not in (lfs_server.UPLOAD, lfs_server.DOWNLOAD):
-        raise errors.UsageError(f"{names.safe(operation)} is nothing that Git LFS can do here", "git lfs push --all <remote>")
+        raise errors.UsageError(
+            f"{names.safe(operation)} is nothing that Git LFS can do here", "git lfs push --all <remote>"
+        )
     right = "git-upload-pack" if operation == lfs_server.DOWNLOAD else "git-receive-pack"
     manager.call("authorize", key=key, command=right, app=name)
     # git-lfs sends what a push needs while git waits: before the first push is accepted there is no app.
@@ -133,7 +135,9 @@ def lfs(key: str, words: list[str]) -> int:
         )
     admission.end_with_key()
     try:
-        lfs_server.Session(folder or repository.create(name), operation, limits.limits().size, sys.stdin.buffer, sys.stdout.buffer).run()
+        lfs_server.Session(
+            folder or repository.create(name), operation, limits.limits().size, sys.stdin.buffer, sys.stdout.buffer
+        ).run()
     except (lfs_server.Broken, BrokenPipeError) as error:
         raise errors.MinipaasError(f"the connection of git-lfs broke off: {error}", "push again") from None
     return 0

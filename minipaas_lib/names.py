@@ -79,9 +79,7 @@ def process_type(text: str) -> str:
     hint = f"try: {near}" if near else "give a type such as: web"
     if len(text) > 31:
         raise errors.UsageError(f"the process type {safe(text)} has {len(text)} characters, and 31 is the most", hint)
-    raise errors.UsageError(
-        f"{safe(text)} cannot be a process type: use letters, digits, - and _", hint
-    )
+    raise errors.UsageError(f"{safe(text)} cannot be a process type: use letters, digits, - and _", hint)
 
 
 def config_name(text: str) -> str:
@@ -143,10 +141,15 @@ def whole_config(config: dict[str, str], before: dict[str, str], limit: int = CO
     limit: bytes. Raises errors.UsageError, which shows no value.
     """
     if len(config) > CONFIG_COUNT_LIMIT and len(config) > len(before):
-        raise errors.UsageError(f"that makes {len(config):,} config variables, and {CONFIG_COUNT_LIMIT:,} is the most", _SHORTEN)
+        raise errors.UsageError(
+            f"that makes {len(config):,} config variables, and {CONFIG_COUNT_LIMIT:,} is the most", _SHORTEN
+        )
     size = config_size(config)
     if size > limit and size > config_size(before):
-        raise errors.UsageError(f"that makes {size // 1024} KiB of config, and {limit // 1024} KiB is the most of all variables together", _SHORTEN)
+        raise errors.UsageError(
+            f"that makes {size // 1024} KiB of config, and {limit // 1024} KiB is the most of all variables together",
+            _SHORTEN,
+        )
     return config
 
 

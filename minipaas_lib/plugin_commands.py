@@ -17,7 +17,9 @@ def load(name: str, plugin: str, about: dict):
             raise TypeError(f"{found!r} is no click command")
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}"
-        raise errors.PluginFailed(f"plugin {plugin}: {name} cannot be loaded: {said}", f"minipaas plugin:disable {plugin}") from error
+        raise errors.PluginFailed(
+            f"plugin {plugin}: {name} cannot be loaded: {said}", f"minipaas plugin:disable {plugin}"
+        ) from error
     if found.callback is not None:
         found.callback = _named(name, plugin, found.callback)
     return found
@@ -112,5 +114,7 @@ def _option(spelling: str, text: str, values: dict[str, list[str]]) -> click.Opt
     if value:
         offered = values.get(value.strip("<>"))
         kind = commands.AppName() if value == "<app>" else None
-        return click.Option([flag], type=kind, help=text, metavar=value, shell_complete=_offers(offered) if offered else None)
+        return click.Option(
+            [flag], type=kind, help=text, metavar=value, shell_complete=_offers(offered) if offered else None
+        )
     return click.Option([flag], is_flag=True, help=text)

@@ -151,7 +151,9 @@ def error(name: str, known: list[str]) -> errors.UsageError:
     """
     typed = f"there is no command {names.safe(name)}"
     if any(mark in name for mark in ";&|<>`$\n"):
-        return errors.UsageError(f"{names.safe(name)} is not a command: there is no shell here, one command a call", "help")
+        return errors.UsageError(
+            f"{names.safe(name)} is not a command: there is no shell here, one command a call", "help"
+        )
     if name.startswith("-"):
         return errors.UsageError(f"no command is named before or after {names.safe(name)}", "help")
     if name == "git":

@@ -48,9 +48,17 @@ class FakeScheduler(Broken):
             raise errors.DeployFailed(f"another container has the name {spec.name} and is in use")
         state, code = ("exited", 1) if spec.process_type in self.crashing else ("running", 0)
         process = Process(
-            name=spec.name, app=spec.app, release=spec.release, process_type=spec.process_type, index=spec.index,
-            id="id-" + spec.name, address=f"10.0.0.{next(self._addresses)}", port=spec.port, state=state, exit_code=code,
-        )  # fmt: skip
+            name=spec.name,
+            app=spec.app,
+            release=spec.release,
+            process_type=spec.process_type,
+            index=spec.index,
+            id="id-" + spec.name,
+            address=f"10.0.0.{next(self._addresses)}",
+            port=spec.port,
+            state=state,
+            exit_code=code,
+        )
         self.containers[spec.name] = process
         self.specs[spec.name] = spec
         return process
@@ -102,9 +110,15 @@ class FakeScheduler(Broken):
         self._call("detach", str(spec.command))
         number = max(len(self.detachments) + 1, number)
         process = Process(
-            name=f"{spec.app}.run.{number:04}", app=spec.app, release=spec.release, process_type="run", index=number,
-            id=f"id-run-{number}", state="running", started="2026-01-01T00:00:00Z",
-        )  # fmt: skip
+            name=f"{spec.app}.run.{number:04}",
+            app=spec.app,
+            release=spec.release,
+            process_type="run",
+            index=number,
+            id=f"id-run-{number}",
+            state="running",
+            started="2026-01-01T00:00:00Z",
+        )
         self.detachments[process.name] = Detached(process, str(spec.command), ttl or 0, "")
         self.specs[process.name] = spec
         return self.detachments[process.name]

@@ -22,14 +22,32 @@ WORDS_LIMIT = 8 << 20  # bytes on stderr
 _LINE_LIMIT = 4096  # bytes of one line shown
 _HOLD = 0.2  # seconds that the newest line is held back: the last one of a refusal becomes the error
 _KEPT_VARIABLES = (
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TERM", "NO_COLOR", "SSH_CONNECTION",
-    "http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY",
-)  # fmt: skip
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LC_ALL",
+    "TZ",
+    "TERM",
+    "NO_COLOR",
+    "SSH_CONNECTION",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "NO_PROXY",
+)
 _REFUSALS = {
-    "authorize": errors.Denied, "detect_builder": errors.BuildFailed, "before_build": errors.BuildFailed,
-    "build_image": errors.BuildFailed, "after_build": errors.BuildFailed, "check_process": errors.DeployFailed,
+    "authorize": errors.Denied,
+    "detect_builder": errors.BuildFailed,
+    "before_build": errors.BuildFailed,
+    "build_image": errors.BuildFailed,
+    "after_build": errors.BuildFailed,
+    "check_process": errors.DeployFailed,
     "before_config": errors.UsageError,
-}  # fmt: skip
+}
 
 
 def run_hook(plugin: str, about: dict, hook: str, arguments: dict):
@@ -52,7 +70,9 @@ def run_hook(plugin: str, about: dict, hook: str, arguments: dict):
     status = child.run()
     if status != 0:
         words = child.last_line.strip() or f"refused {hook} and gave no reason (exit status {status})"
-        raise _REFUSALS.get(hook, errors.MinipaasError)(words if child.last_line.strip() else f"plugin {plugin} {words}")
+        raise _REFUSALS.get(hook, errors.MinipaasError)(
+            words if child.last_line.strip() else f"plugin {plugin} {words}"
+        )
     if not has_value or not child.answer.strip():
         return None
     try:
@@ -70,7 +90,9 @@ def run_command(plugin: str, command: str, words: list[str]) -> int:
     try:
         status = subprocess.call([path, *words], env=variables, cwd=variables["MINIPAAS_PLUGIN_DATA"])
     except OSError as error:
-        raise errors.PluginFailed(f"plugin {plugin}: {command} cannot be run: {error.strerror}", f"plugin:info {plugin}") from None
+        raise errors.PluginFailed(
+            f"plugin {plugin}: {command} cannot be run: {error.strerror}", f"plugin:info {plugin}"
+        ) from None
     return status if status >= 0 else 128 - status
 
 
@@ -117,9 +139,16 @@ class _Child:
         """Its exit status. Raises errors.PluginFailed."""
         try:
             process = subprocess.Popen(
-                [self.path], env=self.variables, cwd=self.folder, start_new_session=True, umask=0o077,
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
-            )  # fmt: skip
+                [self.path],
+                env=self.variables,
+                cwd=self.folder,
+                start_new_session=True,
+                umask=0o077,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+            )
         except OSError as error:
             raise errors.PluginFailed(f"{os.path.basename(self.path)} cannot be run: {error.strerror}") from None
         try:
@@ -139,8 +168,11 @@ class _Child:
         deadline = time.monotonic() + self.limit
         ended = 0.0
         with selectors.DefaultSelector() as selector:
-            for stream, events in ((process.stdin, selectors.EVENT_WRITE), (process.stdout, selectors.EVENT_READ),
-                                   (process.stderr, selectors.EVENT_READ)):  # fmt: skip
+            for stream, events in (
+                (process.stdin, selectors.EVENT_WRITE),
+                (process.stdout, selectors.EVENT_READ),
+                (process.stderr, selectors.EVENT_READ),
+            ):
                 os.set_blocking(stream.fileno(), False)
                 selector.register(stream, events)
             reading = 2

@@ -1,10 +1,10 @@
 """The folder of plugins from elsewhere, paths.plugins(): one folder each, and the index of those that are enabled.
 
-    <name>/                  the plugin; root's, for all to read
-    <name>/.installed.json   where it came from, which commit, when
-    <name>/.disabled         there while it is disabled
-    .former/<name>/          what was there before the last install, update or uninstall
-    index                    what bus.index reads, made from all of these
+<name>/                  the plugin; root's, for all to read
+<name>/.installed.json   where it came from, which commit, when
+<name>/.disabled         there while it is disabled
+.former/<name>/          what was there before the last install, update or uninstall
+index                    what bus.index reads, made from all of these
 """
 
 import json

@@ -11,10 +11,24 @@ from minipaas_lib.bus import index, values
 
 NAME = "[a-z][a-z0-9_]{0,39}"
 COMMAND = "[a-z][a-z0-9-]{0,39}(:[a-z][a-z0-9-]{0,39})?"
-RESERVED = frozenset({  # keys of app.toml and platform.toml that are the kernel's, and words of the command line
-    "config", "formation", "created", "creator", "locked", "stopped", "schema", "plugins", "plugin", "minipaas", "paas",
-    "install", "index", "global",
-})  # fmt: skip
+RESERVED = frozenset(
+    {  # keys of app.toml and platform.toml that are the kernel's, and words of the command line
+        "config",
+        "formation",
+        "created",
+        "creator",
+        "locked",
+        "stopped",
+        "schema",
+        "plugins",
+        "plugin",
+        "minipaas",
+        "paas",
+        "install",
+        "index",
+        "global",
+    }
+)
 RESERVED_COMMANDS = frozenset({"install", "help", "version", "git-receive-pack", "git-upload-pack"})
 KEYS = ("api", "name", "version", "summary", "hooks", "commands", "timeout", "tryfirst", "trylast")
 COMMAND_KEYS = ("help", "hidden", "stateless", "host", "arguments", "options", "values", "example")
@@ -52,7 +66,9 @@ def read(folder: str) -> dict:
             raise _bad(f"{key} must be a list of hooks")
         for hook in chosen:
             if hook not in executables["hooks"]:
-                raise _bad(f"{key} names {names.safe(str(hook))}, which is no program in hooks/ (in Python: @api.hookimpl({key}=True))")
+                raise _bad(
+                    f"{key} names {names.safe(str(hook))}, which is no program in hooks/ (in Python: @api.hookimpl({key}=True))"
+                )
     kept = {key: about[key] for key in KEYS if key in about and key not in order}
     return kept | {"executables": executables, "order": order}
 
@@ -87,7 +103,9 @@ def _parse(folder: str) -> dict:
         with open(path, "rb") as file:
             data = file.read(SIZE_LIMIT + 1)
     except OSError as error:
-        raise errors.InvalidFile(f"there is no plugin.toml: {error.strerror}", "see docs/plugins.md, or: plugin:new <name>") from None
+        raise errors.InvalidFile(
+            f"there is no plugin.toml: {error.strerror}", "see docs/plugins.md, or: plugin:new <name>"
+        ) from None
     if len(data) > SIZE_LIMIT:
         raise _bad(f"it holds more than {SIZE_LIMIT // 1024} KiB")
     try:
@@ -101,7 +119,10 @@ def _check_api(about: dict) -> None:
     if type(wanted) is not int or wanted < 1:
         raise _bad(f"it does not say which plugin API it is for; write: api = {index.API}")
     if wanted > index.API:
-        raise _bad(f"it is for plugin API {wanted}, and this minipaas has {index.API}", "upgrade minipaas, or take an older version of the plugin")
+        raise _bad(
+            f"it is for plugin API {wanted}, and this minipaas has {index.API}",
+            "upgrade minipaas, or take an older version of the plugin",
+        )
 
 
 def _check_hooks(folder: str, about: dict) -> list[str]:
@@ -119,7 +140,10 @@ def _check_hooks(folder: str, about: dict) -> list[str]:
                 raise _bad(f"the hook {hook} answers an object, and a program cannot: write it in Python")
             programs.append(hook)
         elif not os.path.isfile(os.path.join(folder, "hooks.py")):
-            raise _bad(f"it has the hook {hook}, but there is neither hooks/{hook} nor hooks.py", f"write hooks/{hook}, and: chmod +x hooks/{hook}")
+            raise _bad(
+                f"it has the hook {hook}, but there is neither hooks/{hook} nor hooks.py",
+                f"write hooks/{hook}, and: chmod +x hooks/{hook}",
+            )
     for found in _listed(os.path.join(folder, "hooks")):
         if found in known and found not in hooks:
             raise _bad(f"there is hooks/{found}, but hooks does not name {found}")
@@ -160,8 +184,12 @@ def _check_entry(command: str, entry, program: bool) -> None:
     arguments, options = entry.get("arguments", []), entry.get("options", {})
     if not isinstance(arguments, list) or not all(isinstance(a, str) and re.fullmatch(_ARGUMENT, a) for a in arguments):
         raise _bad(f'the arguments of {command} must be as ["<app>", "[<name>]", "<value>..."]')
-    if not isinstance(options, dict) or not all(re.fullmatch(_OPTION, o) and isinstance(t, str) for o, t in options.items()):
-        raise _bad(f'the options of {command} must be as {{ "--force" = "Do not ask", "--colour=<name>" = "Which colour" }}')
+    if not isinstance(options, dict) or not all(
+        re.fullmatch(_OPTION, o) and isinstance(t, str) for o, t in options.items()
+    ):
+        raise _bad(
+            f'the options of {command} must be as {{ "--force" = "Do not ask", "--colour=<name>" = "Which colour" }}'
+        )
     for key in ("hidden", "stateless", "host"):
         if not isinstance(entry.get(key, False), bool):
             raise _bad(f"{key} of {command} must be true or false")
@@ -173,7 +201,9 @@ def _check_entry(command: str, entry, program: bool) -> None:
 def _check_values(command: str, values, spelled: str) -> None:
     """What a shell offers for arguments and options, by their names in `<>`; `spelled` is all of those."""
     lists = list(values.values()) if isinstance(values, dict) else [None]
-    if not all(isinstance(found, list) and all(isinstance(v, str) and v.isprintable() for v in found) for found in lists):
+    if not all(
+        isinstance(found, list) and all(isinstance(v, str) and v.isprintable() for v in found) for found in lists
+    ):
         raise _bad(f'the values of {command} must be as {{ colour = ["red", "blue"] }}')
     for name in values:
         if f"<{name}>" not in spelled:

@@ -110,9 +110,13 @@ def _failing(error: errors.MinipaasError):
 
 def _options(tryfirst: bool = False, trylast: bool = False) -> dict:
     return {
-        "wrapper": False, "hookwrapper": False, "optionalhook": False,
-        "tryfirst": tryfirst, "trylast": trylast, "specname": None,
-    }  # fmt: skip
+        "wrapper": False,
+        "hookwrapper": False,
+        "optionalhook": False,
+        "tryfirst": tryfirst,
+        "trylast": trylast,
+        "specname": None,
+    }
 
 
 def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") -> errors.MinipaasError:
@@ -124,5 +128,6 @@ def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") 
         return error
     said = error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
     return errors.PluginFailed(
-        f"plugin {name} {verb} {hook}: {said}", f"tell its author (--trace shows where), or: minipaas plugin:disable {name}"
+        f"plugin {name} {verb} {hook}: {said}",
+        f"tell its author (--trace shows where), or: minipaas plugin:disable {name}",
     )

@@ -8,9 +8,14 @@ from minipaas_lib.bus.findings import Finding
 from minipaas_lib.model.release import Build
 
 OPTIONS = {
-    "memory": int, "cpus": (int, float), "pids_limit": int, "stop_timeout": int, "restart": str,
-    "wait_to_retire": (int, float), "mounts": list,
-}  # fmt: skip
+    "memory": int,
+    "cpus": (int, float),
+    "pids_limit": int,
+    "stop_timeout": int,
+    "restart": str,
+    "wait_to_retire": (int, float),
+    "mounts": list,
+}
 ROUTING = {"domains": list, "listeners": list, "enabled": bool, "settings": dict, "template": str}
 
 
@@ -65,7 +70,9 @@ def _record(kind, answer: dict):
     try:
         return kind(**answer)
     except TypeError as error:
-        raise errors.PluginFailed(f"its answer is no {kind.__name__}: {str(error).partition(') ')[2] or error}") from None
+        raise errors.PluginFailed(
+            f"its answer is no {kind.__name__}: {str(error).partition(') ')[2] or error}"
+        ) from None
 
 
 def _text_table(answer, want: str) -> None:
@@ -218,7 +225,11 @@ def _engine(contract: str):
     def check(answer):
         from minipaas_lib.bus import engines
 
-        wanted = [name for name, value in vars(getattr(engines, contract)).items() if callable(value) and name[0] != "_" and name not in engines.OPTIONAL]
+        wanted = [
+            name
+            for name, value in vars(getattr(engines, contract)).items()
+            if callable(value) and name[0] != "_" and name not in engines.OPTIONAL
+        ]
         missing = [name for name in wanted if not callable(getattr(answer, name, None))]
         if missing:
             raise errors.PluginFailed(f"the object it answers lacks {', '.join(missing)} (see bus/engines.py)")

@@ -133,7 +133,9 @@ def _run(command: tuple[str, ...]) -> str:
         return ""
     argv = list(command) if os.geteuid() == 0 else ["sudo", "-n", *command]
     try:
-        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT)
+        done = subprocess.run(
+            argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_TIMEOUT
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unreadable(f"{os.path.basename(command[0])} does not answer: {error}") from None
     if done.returncode and argv[0] == "sudo" and done.stderr.startswith("sudo:"):

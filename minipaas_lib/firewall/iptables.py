@@ -6,9 +6,25 @@ from minipaas_lib.firewall import rules
 from minipaas_lib.firewall.rules import MAYBE, NO, YES, Base, Packet, Rule
 
 _HOOKS = {"raw": ("PREROUTING",), "mangle": ("PREROUTING", "INPUT"), "filter": ("INPUT",), "security": ("INPUT",)}
-_VERDICTS = {"ACCEPT": rules.ACCEPT, "DROP": rules.DROP, "REJECT": rules.DROP, "TARPIT": rules.DROP, "RETURN": rules.RETURN}
+_VERDICTS = {
+    "ACCEPT": rules.ACCEPT,
+    "DROP": rules.DROP,
+    "REJECT": rules.DROP,
+    "TARPIT": rules.DROP,
+    "RETURN": rules.RETURN,
+}
 # Options that say nothing about whether the rule holds.
-_PLAIN = {"-m", "--match", "--comment", "--limit-burst", "--set", "--name", "--mask", "--hashlimit-burst", "--hashlimit-name"}
+_PLAIN = {
+    "-m",
+    "--match",
+    "--comment",
+    "--limit-burst",
+    "--set",
+    "--name",
+    "--mask",
+    "--hashlimit-burst",
+    "--hashlimit-name",
+}
 
 
 def bases(text: str, packet: Packet) -> tuple[list[Base], set[tuple[str, str]]]:
@@ -43,7 +59,9 @@ def _rule(line: str, packet: Packet, chains: dict) -> tuple[str, Rule]:
     while words:
         negated = words[0] == "!"
         option, words = (words[1] if negated and len(words) > 1 else words[0]), words[2 if negated else 1 :]
-        end = next((i for i, word in enumerate(words) if word == "!" or (word.startswith("-") and len(word) > 1)), len(words))
+        end = next(
+            (i for i, word in enumerate(words) if word == "!" or (word.startswith("-") and len(word) > 1)), len(words)
+        )
         values, words = words[:end], words[end:]
         if option in ("-j", "-g", "--jump", "--goto"):
             verdict, target = _verdict(option, values[0] if values else "", chains)

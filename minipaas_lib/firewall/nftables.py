@@ -7,7 +7,13 @@ from minipaas_lib.firewall import rules
 from minipaas_lib.firewall.rules import MAYBE, NO, YES, Base, Packet, Rule, Unreadable
 
 _FAMILIES = {"ipv4": ("ip", "inet"), "ipv6": ("ip6", "inet")}
-_VERDICTS = {"accept": rules.ACCEPT, "drop": rules.DROP, "reject": rules.DROP, "return": rules.RETURN, "continue": rules.NEXT}
+_VERDICTS = {
+    "accept": rules.ACCEPT,
+    "drop": rules.DROP,
+    "reject": rules.DROP,
+    "return": rules.RETURN,
+    "continue": rules.NEXT,
+}
 _UNKNOWN = object()
 _NONE = object()  # the packet has no such field
 
@@ -47,11 +53,17 @@ def _bases(listed: list, packet: Packet, elsewhere: set) -> list[Base]:
             where = (body["family"], body["table"])
             tables[where][body["chain"]] += _rules(body.get("expr", []), packet, sets.get(where, {}))
     return [
-        Base(body["family"], body["table"], body["name"], rules.DROP if body.get("policy") == "drop" else rules.ACCEPT,
-             tables[body["family"], body["table"]], True)
+        Base(
+            body["family"],
+            body["table"],
+            body["name"],
+            rules.DROP if body.get("policy") == "drop" else rules.ACCEPT,
+            tables[body["family"], body["table"]],
+            True,
+        )
         for body in hooked
         if body["family"] in _FAMILIES[packet.family] and not {(body["family"], body["table"])} & (elsewhere | dormant)
-    ]  # fmt: skip
+    ]
 
 
 def _rules(statements: list, packet: Packet, sets: dict) -> list[Rule]:
@@ -138,8 +150,16 @@ def _value(left: object, packet: Packet) -> object:
     if kind == "ct":
         return {"state": "new", "status": _NONE}.get(key, _UNKNOWN)
     if kind == "meta":
-        known = {"l4proto": "tcp", "nfproto": packet.family, "protocol": packet.family.replace("v4", ""), "pkttype": "host",
-                 "iifname": packet, "iif": packet, "oifname": _NONE, "oif": _NONE}  # fmt: skip
+        known = {
+            "l4proto": "tcp",
+            "nfproto": packet.family,
+            "protocol": packet.family.replace("v4", ""),
+            "pkttype": "host",
+            "iifname": packet,
+            "iif": packet,
+            "oifname": _NONE,
+            "oif": _NONE,
+        }
         return known.get(key, _UNKNOWN)
     if kind == "fib" and body.get("result") == "type" and body.get("flags") == ["daddr"]:
         return "local"

@@ -135,7 +135,9 @@ def _counts(old: dict[str, int], new: dict[str, int]) -> dict[str, tuple[int, in
 
 def _without_commit(old: Release, new: Release) -> tuple[dict, dict]:
     """Both configs without the variables that only say which commit it is (GIT_REV): `commit` says that."""
-    told = {name for name, value in old.config.items() if value == old.commit and new.config.get(name) == new.commit != ""}
+    told = {
+        name for name, value in old.config.items() if value == old.commit and new.config.get(name) == new.commit != ""
+    }
     return tuple({name: value for name, value in side.config.items() if name not in told} for side in (old, new))
 
 

@@ -41,7 +41,11 @@ class Check:
         """The check as a TOML-able dict: what is not as by default."""
         plain = {**asdict(self), "command": list(self.command), "headers": [list(pair) for pair in self.headers]}
         usual = asdict(Check("", "", ""))
-        return {key: value for key, value in plain.items() if key in ("attempts", "timeout", "wait") or value != usual[key] and value != []}
+        return {
+            key: value
+            for key, value in plain.items()
+            if key in ("attempts", "timeout", "wait") or value != usual[key] and value != []
+        }
 
     @classmethod
     def from_document(cls, document: dict) -> "Check":
@@ -59,7 +63,9 @@ def parse(section: dict[str, list[dict]]) -> dict[str, list[Check]]:
     found = {}
     for kind, entries in section.items():
         if len(entries) > MOST_CHECKS:
-            raise _invalid(f"healthchecks.{kind} has {len(entries)} checks, and {MOST_CHECKS} is the most", "join some of them")
+            raise _invalid(
+                f"healthchecks.{kind} has {len(entries)} checks, and {MOST_CHECKS} is the most", "join some of them"
+            )
         found[kind] = [_check(f"healthchecks.{kind}[{index}]", entry) for index, entry in enumerate(entries)]
     return {kind: checks for kind, checks in found.items() if checks}
 
@@ -106,7 +112,10 @@ def _kind(where: str, entry: dict) -> str:
         return given[0]
     if any(entry.get(key) for key in ("content", "httpHeaders", "scheme")):
         raise _invalid(f"{where} asks for an answer and has no path", 'add: "path": "/"')
-    raise _invalid(f"{where} does not say what to check", 'add one of: "path": "/health", "command": [...], "listening": true, "uptime": 10')
+    raise _invalid(
+        f"{where} does not say what to check",
+        'add one of: "path": "/health", "command": [...], "listening": true, "uptime": 10',
+    )
 
 
 def _alive_can_do(where: str, check: Check) -> None:
@@ -114,9 +123,14 @@ def _alive_can_do(where: str, check: Check) -> None:
     if check.type != "liveness":
         return
     if check.kind == "uptime":
-        raise _invalid(f"{where} is a liveness check of uptime, which a process that hangs passes", "use path, command or listening")
+        raise _invalid(
+            f"{where} is a liveness check of uptime, which a process that hangs passes",
+            "use path, command or listening",
+        )
     if check.scheme == "https":
-        raise _invalid(f"{where} is a liveness check over https, which is not offered", 'use "scheme": "http", or a command')
+        raise _invalid(
+            f"{where} is a liveness check over https, which is not offered", 'use "scheme": "http", or a command'
+        )
     if check.warn:
         raise _invalid(f"{where} is a liveness check that only warns, and nobody would hear it", "remove warn")
 

@@ -81,5 +81,8 @@ class Release:
 
 def _containers(options: dict[str, dict]) -> dict[str, dict]:
     """The options without what only tells how a process comes and goes."""
-    kinds = {kind: {key: value for key, value in chosen.items() if key not in COMING_AND_GOING} for kind, chosen in options.items()}
+    kinds = {
+        kind: {key: value for key, value in chosen.items() if key not in COMING_AND_GOING}
+        for kind, chosen in options.items()
+    }
     return {kind: chosen for kind, chosen in kinds.items() if chosen}

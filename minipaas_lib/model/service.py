@@ -46,14 +46,24 @@ def from_document(name: str, document: dict) -> Process:
     try:
         ports = tuple((_port(inside), _port(outside)) for inside, outside in document["ports"])
         return Process(
-            name=name, app=found["app"], release=int(found["release"]), process_type=found["kind"], index=int(found["index"]),
-            id=_text(document["id"], "[0-9a-f]{0,64}"), address=_address(document["address"]),
-            port=_port(document["port"], least=0), state=_text(document["state"], "|".join(_STATES)),
-            exit_code=_number(document["exit_code"]), started=_text(document["started"], _TIME),
-            created=_text(document.get("created", ""), _TIME), ended=_text(document.get("ended", ""), _TIME),
+            name=name,
+            app=found["app"],
+            release=int(found["release"]),
+            process_type=found["kind"],
+            index=int(found["index"]),
+            id=_text(document["id"], "[0-9a-f]{0,64}"),
+            address=_address(document["address"]),
+            port=_port(document["port"], least=0),
+            state=_text(document["state"], "|".join(_STATES)),
+            exit_code=_number(document["exit_code"]),
+            started=_text(document["started"], _TIME),
+            created=_text(document.get("created", ""), _TIME),
+            ended=_text(document.get("ended", ""), _TIME),
             restarts=_number(document.get("restarts", 0)),  # an agent of an earlier version says none of the three
-            adopted=True, node=_text(document["node"], r"[A-Za-z0-9._-]{1,128}"), ports=ports,
-        )  # fmt: skip
+            adopted=True,
+            node=_text(document["node"], r"[A-Za-z0-9._-]{1,128}"),
+            ports=ports,
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise errors.InvalidFile(f"{FOLDER}/{found['app']}/{name} is not what a node writes: {error}") from None
 

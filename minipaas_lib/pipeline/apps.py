@@ -90,7 +90,9 @@ def missing(name: str) -> errors.NotFound:
         hint = f"git remote set-url paas paas@<host>:{now_called}" if git else f"{typed} {now_called}"
         return errors.NotFound(f"app {name} is called {now_called} now", hint)
     near = difflib.get_close_matches(name, names(), 1)
-    shown = near and authority.allows(typed or "git-upload-pack", near[0])  # an app that the key may not touch is not named to it
+    shown = near and authority.allows(
+        typed or "git-upload-pack", near[0]
+    )  # an app that the key may not touch is not named to it
     hint = (f"did you mean {near[0]}? If not: " if shown else "") + f"apps:create {name}"
     return errors.NotFound(f"there is no app {naming.safe(name)}", hint)
 

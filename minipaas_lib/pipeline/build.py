@@ -11,6 +11,7 @@ from minipaas_lib.pipeline import context as trees
 
 BEFORE, AFTER = "before anything was built", "after the build"  # what fails then, fails not "while building"
 
+
 def build_image(app: App, context: str, commit: str, number: int) -> Build:
     """Let the first builder that can make an image of the context."""
     found = manager.first("detect_builder", app=app, context=context)

@@ -64,7 +64,11 @@ def write_unreleased(app: App, base: App, live: Release | None, anything: bool) 
     anything: whether the route may differ though the document does not, as with the global domains.
     """
     routed = anything or _beside_config(app) != _beside_config(base)
-    stopped = dataclasses.replace(live, routing=compose.routing(app, live.commit)) if live and app.stopped and routed else None
+    stopped = (
+        dataclasses.replace(live, routing=compose.routing(app, live.commit))
+        if live and app.stopped and routed
+        else None
+    )
     if stopped:
         engines.check_route(rollout.route_of(app, stopped, []) or rollout.off(app, stopped))
     elif live is None and _beside_config(app) != _beside_config(base):
@@ -99,7 +103,14 @@ def check_first(app: App, base: App) -> None:
 
 def begin(app: App, release: Release, live: Release | None) -> None:
     """Write a release down, and that its rollout begins. Hooks may refuse it, and then nothing is written."""
-    journal.begin(app.name, "rollout", release=release.number, previous=live.number if live else 0, commit=release.commit, reason=release.reason)
+    journal.begin(
+        app.name,
+        "rollout",
+        release=release.number,
+        previous=live.number if live else 0,
+        commit=release.commit,
+        reason=release.reason,
+    )
     try:
         manager.call("before_release", app=app, release=release)
         with journal.step(app.name, "write the release"):

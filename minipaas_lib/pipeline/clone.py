@@ -19,7 +19,7 @@ from minipaas_lib.pipeline import (
     repository,
     repository_copy,
     rollout,
-)  # fmt: skip
+)
 from minipaas_lib.pipeline.urls import tell
 from minipaas_lib.store import open_store
 
@@ -72,7 +72,11 @@ def wishes_of(original: App, name: str) -> dict:
 def kept_by_plugins(app: str) -> list[str]:
     """The documents of an app that are neither the app's own, its ledger's nor of work in progress."""
     ours = (*rename.passing(app), apps.document_path(app), f"apps/{app}/live")
-    return [path for path in open_store().list(f"apps/{app}") if path not in ours and not path.startswith(f"apps/{app}/releases/")]
+    return [
+        path
+        for path in open_store().list(f"apps/{app}")
+        if path not in ours and not path.startswith(f"apps/{app}/releases/")
+    ]
 
 
 def copy_documents(source: str, name: str) -> None:
@@ -92,7 +96,9 @@ def copy_repository(source: str, name: str) -> None:
 def roll_out(app: App, live: Release) -> None:
     """The first release of the copy: the image, the commit, the tasks and the checks of the original's live one."""
     name, number = app.name, releases.next_number(app.name)
-    release = compose.release_of(app, number, live.build, live.commit, live.tasks, f"clone of {live.app}", live.healthchecks)
+    release = compose.release_of(
+        app, number, live.build, live.commit, live.tasks, f"clone of {live.app}", live.healthchecks
+    )
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
         change.begin(app, release, None)
         rollout.roll_out(app, release, None, settle=lambda: keep_commit(release))

@@ -34,7 +34,9 @@ class Entry:
     same_as: str = ""  # instead of a content: the path of an earlier entry, which is copied
 
 
-def commit_tree(app: str, entries: Iterable[Entry], message: str, author: str, parent: str | None, keep: bool = False) -> str:
+def commit_tree(
+    app: str, entries: Iterable[Entry], message: str, author: str, parent: str | None, keep: bool = False
+) -> str:
     """Make a commit of `entries` on top of `parent`, and return it; `parent` itself where nothing differs.
 
     author: str, as `name <email>`; keep: bool, whether the parent's files stay. The caller is inside `incoming`.
@@ -44,7 +46,9 @@ def commit_tree(app: str, entries: Iterable[Entry], message: str, author: str, p
     with quarantine.quarantine(folder) as place:
         commit = _import(folder, place, entries, _head(message, author, parent, keep))
         env = place.environment()
-        trees = git.run([f"--git-dir={folder}", "rev-parse", f"{commit}^{{tree}}", f"{parent or commit}^{{tree}}"], env).split()
+        trees = git.run(
+            [f"--git-dir={folder}", "rev-parse", f"{commit}^{{tree}}", f"{parent or commit}^{{tree}}"], env
+        ).split()
         if parent and trees[0] == trees[1]:
             return parent
         place.release()
@@ -74,11 +78,14 @@ def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[s
             with open(fetched, encoding="utf-8", errors="replace") as file:
                 branch = re.search("\tbranch '([^']*)' of ", file.readline())
             name = ref if whole else "FETCH_HEAD"
-            commit = git.run([f"--git-dir={folder}", "rev-parse", "--verify", f"{name}^{{commit}}"], env).decode().strip()
+            commit = (
+                git.run([f"--git-dir={folder}", "rev-parse", "--verify", f"{name}^{{commit}}"], env).decode().strip()
+            )
         except git.GitFailed as error:
             shown = names.safe(ref) if ref else "it"
             raise errors.MinipaasError(
-                f"{shown} cannot be fetched from {names.safe(remotes.without_password(url))}: {error.message}", "look at the URL and the ref"
+                f"{shown} cannot be fetched from {names.safe(remotes.without_password(url))}: {error.message}",
+                "look at the URL and the ref",
             ) from None
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -91,7 +98,9 @@ def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[s
 def synced(app: str) -> str:
     """The commit that was last synced and dealt with; empty where none was."""
     try:
-        return git.run([f"--git-dir={paths.repository(app)}", "rev-parse", "--verify", "--quiet", SYNCED]).decode().strip()
+        return (
+            git.run([f"--git-dir={paths.repository(app)}", "rev-parse", "--verify", "--quiet", SYNCED]).decode().strip()
+        )
     except git.GitFailed:
         return ""
 
@@ -108,7 +117,9 @@ def author_line(name: str = "", email: str = "") -> str:
     if len(name) > 200 or not name.isprintable() or re.search("[<>]", name) or not name.strip(" .,:;'\""):
         raise errors.UsageError(f"{names.safe(name)} cannot be an author's name", 'give a name such as: "Anna Smith"')
     if not re.fullmatch(r"[^\s<>]{1,200}", email) or not email.isprintable():
-        raise errors.UsageError(f"{names.safe(email)} cannot be an email address", "give an address such as: anna@example.org")
+        raise errors.UsageError(
+            f"{names.safe(email)} cannot be an email address", "give an address such as: anna@example.org"
+        )
     return f"{name.strip()} <{email}>"
 
 
@@ -143,7 +154,16 @@ def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry
     """Feed git-fast-import with one commit and return its name."""
     marks = os.path.join(place.folder, "marks")
     # The ref that it writes is of no use outside the quarantine, so it goes to a repository that is all quarantine.
-    command = ["git", f"--git-dir={place.scratch()}", "fast-import", "--quiet", "--done", "--force", "--big-file-threshold=4m", f"--export-marks={marks}"]
+    command = [
+        "git",
+        f"--git-dir={place.scratch()}",
+        "fast-import",
+        "--quiet",
+        "--done",
+        "--force",
+        "--big-file-threshold=4m",
+        f"--export-marks={marks}",
+    ]
     with open(os.path.join(place.folder, "said"), "w+b") as said:
         process = subprocess.Popen(
             command, env=place.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said

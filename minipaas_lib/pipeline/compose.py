@@ -92,7 +92,9 @@ def told_port(config: dict[str, str], app: str = "--global") -> int:
     text = config.get("PORT", "")
     if text and not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
         whose = "all apps" if app == "--global" else app
-        raise errors.UsageError(f"PORT of {whose} is {names.safe(text)}, which is no port", f"config:set {app} PORT=5000")
+        raise errors.UsageError(
+            f"PORT of {whose} is {names.safe(text)}, which is no port", f"config:set {app} PORT=5000"
+        )
     return int(text or 0)
 
 

@@ -73,7 +73,9 @@ def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) 
 
 def _refused(said: str) -> Refused:
     command = caller.command()
-    hint = f"on the host, as root: minipaas {command} ..." if command else "name it by an address that others reach it by"
+    hint = (
+        f"on the host, as root: minipaas {command} ..." if command else "name it by an address that others reach it by"
+    )
     return Refused(f"{said}, which is not asked for a key or a push", hint)
 
 
@@ -107,7 +109,9 @@ def for_git(
 def proxy(url: str, env: dict[str, str]) -> bool:
     """Whether a proxy is asked for the URL, by the variables that curl reads."""
     scheme = url.partition(":")[0]
-    return any(env.get(name) for name in (f"{scheme}_proxy", "HTTPS_PROXY" * (scheme == "https"), "all_proxy", "ALL_PROXY"))
+    return any(
+        env.get(name) for name in (f"{scheme}_proxy", "HTTPS_PROXY" * (scheme == "https"), "all_proxy", "ALL_PROXY")
+    )
 
 
 def _place(url: str) -> tuple[str, int]:
@@ -126,7 +130,12 @@ def _redirect(url: str, trusted: bool, env: dict[str, str]) -> str:
     target = urljoin(asked, answer.getheader("Location") or "")
     if url.startswith("https:") and not target.startswith("https:"):
         raise errors.Unavailable(f"{_shown(url)} redirects away from https", "name the place it leads to")
-    if answer.status not in (301, 302, 303, 307, 308) or not target.endswith(_INFO) or "@" in target or not _place(target)[0]:
+    if (
+        answer.status not in (301, 302, 303, 307, 308)
+        or not target.endswith(_INFO)
+        or "@" in target
+        or not _place(target)[0]
+    ):
         raise errors.Unavailable(f"{_shown(url)} redirects to what is no repository", "look at the URL")
     output.info(f"it has moved to {_shown(target.removesuffix(_INFO))}")
     return target.removesuffix(_INFO)
@@ -163,7 +172,8 @@ def ask(url: str, trusted: bool = False, headers: dict[str, str] | None = None, 
         if plain is not None:
             plain.close()
         raise errors.Unavailable(
-            f"{_shown(url)} cannot be fetched: {output.tame(str(getattr(error, 'strerror', None) or error)[:200])}", "look at the URL"
+            f"{_shown(url)} cannot be fetched: {output.tame(str(getattr(error, 'strerror', None) or error)[:200])}",
+            "look at the URL",
         ) from None
 
 

@@ -54,7 +54,9 @@ def _beside(load: Callable[[], object]) -> None:
         except Exception:  # noqa: S110 - said in full when the engine is really asked for
             pass
 
-    sys.setswitchinterval(0.0005)  # s; an import would keep the thread that waits for docker off the interpreter for 5 ms
+    sys.setswitchinterval(
+        0.0005
+    )  # s; an import would keep the thread that waits for docker off the interpreter for 5 ms
     threading.Thread(target=quietly, daemon=True).start()
 
 

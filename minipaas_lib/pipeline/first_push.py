@@ -89,7 +89,9 @@ def accept(name: str, commit: str, branch: str) -> bool:
             if new:
                 apps.write(name)
             folder = repository.create(name)
-            quarantine.link_objects(os.path.realpath(os.environ["GIT_QUARANTINE_PATH"]), os.path.join(folder, "objects"))
+            quarantine.link_objects(
+                os.path.realpath(os.environ["GIT_QUARANTINE_PATH"]), os.path.join(folder, "objects")
+            )
             lfs.hand_over(brought, folder)
         except BaseException as error:
             if new:
@@ -140,7 +142,9 @@ def _refuse_second(name: str, commit: str, branch: str) -> None:
     if app.frozen:
         raise errors.Locked(f"{name} is locked: {app.frozen}", f"apps:unlock {name}")
     if repository.head_commit(name, [branch]) not in (None, commit):
-        raise errors.Conflict(f"{name} was created by another push meanwhile, and its {branch} is another commit", "git push again")
+        raise errors.Conflict(
+            f"{name} was created by another push meanwhile, and its {branch} is another commit", "git push again"
+        )
 
 
 def _announce(name: str) -> None:
@@ -149,7 +153,9 @@ def _announce(name: str) -> None:
 
     output.step(f"Created {name}, there was no such app")
     near = difflib.get_close_matches(name, [known for known in apps.names() if known != name], 1)
-    question = f"did you mean {near[0]}?" if near and authority.allows("git-receive-pack", near[0]) else "was that a typo?"
+    question = (
+        f"did you mean {near[0]}?" if near and authority.allows("git-receive-pack", near[0]) else "was that a typo?"
+    )
     output.hint(f"{question} To remove {name} again: ssh paas@<host> apps:destroy {name}")
     apps.tell_created(apps.load(name))
 

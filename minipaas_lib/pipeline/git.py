@@ -23,7 +23,13 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, **ours, **extra}
 
 
-def run(arguments: list[str], env: dict[str, str] | None = None, timeout: float = TIMEOUT, umask: int = 0o077, given: bytes = b"") -> bytes:
+def run(
+    arguments: list[str],
+    env: dict[str, str] | None = None,
+    timeout: float = TIMEOUT,
+    umask: int = 0o077,
+    given: bytes = b"",
+) -> bytes:
     """The stdout of `git <arguments>`, with `given` on its stdin. Raises GitFailed, errors.Unavailable when git is missing or hangs."""
     command = ["git", *arguments]
     try:

@@ -20,13 +20,17 @@ def build_folder(app: str, number: int) -> str:
     remove(app)
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
     for attempt in range(1, FOLDERS + 1):
-        folder = os.path.join(paths.work(), f"{app}.v{number}" + (f".{attempt}" if attempt > 1 else ""))  # no app's name has a dot
+        folder = os.path.join(
+            paths.work(), f"{app}.v{number}" + (f".{attempt}" if attempt > 1 else "")
+        )  # no app's name has a dot
         try:
             os.mkdir(folder, 0o700)
             return folder
         except FileExistsError:  # something in it is not ours to remove: that is no reason to build no more
             continue
-    raise errors.Unavailable(f"{paths.work()} is full of folders of {app} that cannot be removed", f"as root: rm -rf {paths.work()}/{app}.v*")
+    raise errors.Unavailable(
+        f"{paths.work()} is full of folders of {app} that cannot be removed", f"as root: rm -rf {paths.work()}/{app}.v*"
+    )
 
 
 def remove(app: str) -> None:

@@ -18,7 +18,9 @@ from minipaas_lib.pipeline import limits
 FOLDER = "lfs"  # in a repository
 _LARGEST = 1023  # bytes of a pointer
 _BEGINNING = b"version https://git-lfs.github.com/spec/v1\n"
-_POINTER = re.compile(re.escape(_BEGINNING) + rb"(?:ext-[0-9]-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n")
+_POINTER = re.compile(
+    re.escape(_BEGINNING) + rb"(?:ext-[0-9]-[^\n]*\n)*oid sha256:([0-9a-f]{64})\nsize ([0-9]{1,15})\n"
+)
 _ATTRIBUTE = re.compile(rb"(?m)^[^#\n]*[ \t]filter=lfs(?:[ \t\r]|$)")  # gitattributes(5)
 _ATTRIBUTES_LIMIT = 1 << 20  # bytes
 _PIECE = 1 << 20  # bytes
@@ -55,7 +57,9 @@ def take(app: str, repository: str, context: str) -> None:
                 f"the Git LFS objects of the commit have more than {limit:,} bytes",
                 "keep large files elsewhere, or: git:set --global max-size <size>",
             )
-        if not _put(object_path(repository, pointer.oid), os.path.join(context, pointer.path), pointer, context + ".object"):
+        if not _put(
+            object_path(repository, pointer.oid), os.path.join(context, pointer.path), pointer, context + ".object"
+        ):
             missing.append(pointer)
     if len(missing) < len(found):
         output.info(f"{_files(len(found) - len(missing))} from Git LFS")
@@ -101,7 +105,9 @@ def parse(content: bytes) -> tuple[str, int] | None:
 def _uses_lfs(context: str) -> bool:
     """Whether git's attributes give files to LFS."""
     for place, _, others in folders.walk(context):
-        if ".gitattributes" in others and _ATTRIBUTE.search(_read(os.path.join(place, ".gitattributes"), _ATTRIBUTES_LIMIT)):
+        if ".gitattributes" in others and _ATTRIBUTE.search(
+            _read(os.path.join(place, ".gitattributes"), _ATTRIBUTES_LIMIT)
+        ):
             return True
     return False
 
@@ -140,14 +146,18 @@ def _put(source: str, target: str, pointer: Pointer, fresh: str) -> bool:
         os.rename(fresh, target)
         return True
     except OSError as error:
-        raise errors.Unavailable(f"the Git LFS object of {names.safe(pointer.path)} cannot be copied: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"the Git LFS object of {names.safe(pointer.path)} cannot be copied: {error.strerror}", "doctor"
+        ) from None
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(fresh)
 
 
 def _name(app: str, missing: list[Pointer]) -> None:
-    shown = ", ".join(names.safe(pointer.path) for pointer in missing[:_NAMED]) + (", ..." if len(missing) > _NAMED else "")
+    shown = ", ".join(names.safe(pointer.path) for pointer in missing[:_NAMED]) + (
+        ", ..." if len(missing) > _NAMED else ""
+    )
     verb = "is a Git LFS pointer" if len(missing) == 1 else "are Git LFS pointers"
     output.warn(f"{_files(len(missing))} {verb} and not the content, which is not here: {shown}")
     output.hint(f"git lfs push --all <remote>, then: ssh paas@<host> ps:rebuild {app}")

@@ -100,7 +100,10 @@ class Session:
         if is_whole:
             raise Answer(400, "there is no content")
         if size > self.limit:
-            raise Answer(413, f"an object of {size:,} bytes is larger than {self.limit:,}, the most here (git:set --global max-size <size>)")
+            raise Answer(
+                413,
+                f"an object of {size:,} bytes is larger than {self.limit:,}, the most here (git:set --global max-size <size>)",
+            )
         path = lfs.object_path(self.repository, oid)
         if not os.path.isfile(path):
             self._check_room(size)
@@ -150,7 +153,10 @@ class Session:
                 with contextlib.suppress(OSError):
                     whole += os.lstat(os.path.join(place, name)).st_size
         if whole + size > STORED * self.limit:
-            raise Answer(507, f"the objects of the app would have more than {STORED * self.limit:,} bytes (git:set --global max-size <size>)")
+            raise Answer(
+                507,
+                f"the objects of the app would have more than {STORED * self.limit:,} bytes (git:set --global max-size <size>)",
+            )
 
     def _receive(self, path: str, oid: str, size: int) -> None:
         """Write an object that comes, look at it, and give it its name: a kill leaves a part that nobody takes for it."""

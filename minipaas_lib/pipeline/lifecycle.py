@@ -19,7 +19,7 @@ from minipaas_lib.pipeline import (
     rollout,
     trash,
     withheld,
-)  # fmt: skip
+)
 from minipaas_lib.store import open_store
 
 
@@ -93,7 +93,9 @@ def interrupted(name: str) -> str:
         return ""
     at = journal.last_step(name)
     if failed := record.get("failed"):
-        return "a command failed, and not all that it began is undone yet" + (f" ({at}: {failed})" if at else f" ({failed})")
+        return "a command failed, and not all that it began is undone yet" + (
+            f" ({at}: {failed})" if at else f" ({failed})"
+        )
     return "a command was killed" + (f" ({at})" if at else "")
 
 

@@ -11,4 +11,6 @@ def limits() -> Limits:
     table = apps.platform().get(TABLE, {})
     default = Limits()
     known = {key: table.get(key) if isinstance(table, dict) else None for key in ("entries", "size")}
-    return Limits(**{key: value if type(value) is int and value > 0 else getattr(default, key) for key, value in known.items()})
+    return Limits(
+        **{key: value if type(value) is int and value > 0 else getattr(default, key) for key, value in known.items()}
+    )

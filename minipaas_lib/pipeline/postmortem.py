@@ -70,7 +70,9 @@ def failure(process: Process, seen: Diagnosis, what: str = "") -> errors.DeployF
     crashed = seen.error or seen.state in ("exited", "restarting", "missing")
     said, hint = cause(process, seen), advice(process, seen)
     if what and not crashed:
-        heard = not process.port or any(port == process.port and not loopback(address) for address, port in seen.listening)
+        heard = not process.port or any(
+            port == process.port and not loopback(address) for address, port in seen.listening
+        )
         said, hint = (what, f"logs:failed {process.app}") if heard else (f"{what}; {said}", hint)
     error = errors.DeployFailed(said, hint)
     error.evidence = (f"the last lines of {process.name}:", *seen.log) if seen.log else ()

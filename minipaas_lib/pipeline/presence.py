@@ -44,7 +44,9 @@ def unsteady(app: str) -> list[Process]:
 
 def loops(process: Process) -> bool:
     """Whether a process keeps ending. That it runs at one moment says nothing."""
-    return process.state == "restarting" or (process.restarts >= LOOP and time.time() - _seconds(process.ended) < RECENT)
+    return process.state == "restarting" or (
+        process.restarts >= LOOP and time.time() - _seconds(process.ended) < RECENT
+    )
 
 
 def restarts(process: Process) -> str:

@@ -50,7 +50,9 @@ class Preview:
         image = "the new image" if self.builds else f"image {short(release.image)}"
         down = self._stopped_first()
         for kind, names in down.items():
-            found.append(f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts now is up")
+            found.append(
+                f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts now is up"
+            )
         found += [f"start {spec.name} from {image}" for spec in self.plan.start]
         waited = [spec for spec in self.plan.start if rollout.checks_of(release, spec.process_type) != rollout.SKIPPED]
         found += [f"check {spec.name}: {_check(spec.port)}" for spec in waited]
@@ -58,7 +60,11 @@ class Preview:
         found.append(_route(release, self.plan))
         found.append(f"make {release.name} live")
         gone = {name for names in down.values() for name in names}
-        found += [f"retire {process.name}{_drain(process, release)}" for process in self.plan.retire if process.name not in gone]
+        found += [
+            f"retire {process.name}{_drain(process, release)}"
+            for process in self.plan.retire
+            if process.name not in gone
+        ]
         return found
 
     def _stopped_first(self) -> dict[str, list[str]]:
@@ -66,7 +72,10 @@ class Preview:
         found: dict[str, list[str]] = {}
         starting = {spec.process_type for spec in self.plan.start}
         for process in self.plan.retire:
-            if process.process_type in starting and rollout.checks_of(self.release, process.process_type) == rollout.DISABLED:
+            if (
+                process.process_type in starting
+                and rollout.checks_of(self.release, process.process_type) == rollout.DISABLED
+            ):
                 found.setdefault(process.process_type, []).append(process.name)
         return found
 

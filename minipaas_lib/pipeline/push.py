@@ -31,7 +31,9 @@ def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
     folder = first or paths.repository(name)
     receiving.forget_refused(folder)
     is_live = _looks_live(name, folder)
-    push = updates.sort_updates(updates.parse_updates(text), branches, name, repository.head_branch_of(folder), bool(first), is_live)
+    push = updates.sort_updates(
+        updates.parse_updates(text), branches, name, repository.head_branch_of(folder), bool(first), is_live
+    )
     if push.refused:
         repository.create_at(folder)  # with the hook that refuses them
         receiving.note_refused(folder, [refusal.update.ref for refusal in push.refused])
@@ -90,7 +92,9 @@ def _tell(push: updates.Push) -> None:
     tags = [updates.short(update) for update in push.kept if update.tag and not update.deletes]
     if tags:
         more = f" and {len(tags) - _NAMED} more" if len(tags) > _NAMED else ""
-        output.info(f"kept, and not deployed: {'the tag' if len(tags) == 1 else 'the tags'} {', '.join(tags[:_NAMED])}{more}")
+        output.info(
+            f"kept, and not deployed: {'the tag' if len(tags) == 1 else 'the tags'} {', '.join(tags[:_NAMED])}{more}"
+        )
     for refusal in push.refused[:_NAMED]:
         output.warn(refusal.message)
         output.hint(refusal.hint)

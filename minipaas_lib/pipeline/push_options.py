@@ -37,5 +37,7 @@ def obey(options: list[str]) -> None:
 
 def _seconds(text: str) -> float:
     if not re.fullmatch("[0-9]{1,6}([.][0-9]{1,6})?", text):
-        raise errors.UsageError(f"the push option wait takes seconds, not {names.safe(text[:100])}", "git push -o wait=60")
+        raise errors.UsageError(
+            f"the push option wait takes seconds, not {names.safe(text[:100])}", "git push -o wait=60"
+        )
     return float(text)

@@ -108,7 +108,9 @@ class Attempts:
             output.warn(f"{self.about} was not passed: {said}")
             return
         times = "once" if self.check.attempts == 1 else f"{self.check.attempts} times"
-        raise postmortem.failure(self.process, self.scheduler.diagnose(self.process), f"{self.about} failed {times}: {said}")
+        raise postmortem.failure(
+            self.process, self.scheduler.diagnose(self.process), f"{self.about} failed {times}: {said}"
+        )
 
     def attempt(self) -> str:
         return probe.attempt(self.scheduler, self.process, self.check, self.port, self.host)

@@ -107,11 +107,16 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
         commands.pop("release", None)
         made = Build(made.image, made.builder, commands or made.commands, made.port, made.notes)
         if not made.commands:
-            raise errors.BuildFailed("the image has no command and there is no Procfile", "add CMD to the Dockerfile, or a Procfile with: web: <command>")
+            raise errors.BuildFailed(
+                "the image has no command and there is no Procfile",
+                "add CMD to the Dockerfile, or a Procfile with: web: <command>",
+            )
         if live is None and about:
             app = adopt_app_json(app, about)
         app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
-        checks = {kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()}
+        checks = {
+            kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()
+        }
         release = compose.release_of(app, number, made, commit, tasks, reason, checks)
         release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
         manager.call("before_release", app=app, release=release)
@@ -128,7 +133,9 @@ def parse(context: str, name: str, parser, absent):
 
 def adopt_app_json(app: App, about: app_json.AppJson) -> App:
     """At the first deploy app.json says the config and formation nobody has said otherwise."""
-    config = names.whole_config(app_json.first_deploy_config(about, compose.merged_config(app)) | app.config, app.config)
+    config = names.whole_config(
+        app_json.first_deploy_config(about, compose.merged_config(app)) | app.config, app.config
+    )
     formation = about.formation | app.formation
     changed = {name: table for name, table in (("config", config), ("formation", formation)) if table}
     return App(app.name, app.document | changed)
@@ -138,10 +145,21 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
     """A build that failed has used its number up: it stays in the list."""
     said = errors.words(error)
     failed = Release(
-        app.name, number, "", apps.now(), apps.now(), key=caller.key(), reason=reason, status=FAILED, failure=said,
-        author=repository.author(app.name, commit), commit=commit, wishes=app.wishes,
-        builder=journal.read(app.name).get("builder", ""), build_seconds=max(round(seconds, 1), 0.1),
-    )  # fmt: skip
+        app.name,
+        number,
+        "",
+        apps.now(),
+        apps.now(),
+        key=caller.key(),
+        reason=reason,
+        status=FAILED,
+        failure=said,
+        author=repository.author(app.name, commit),
+        commit=commit,
+        wishes=app.wishes,
+        builder=journal.read(app.name).get("builder", ""),
+        build_seconds=max(round(seconds, 1), 0.1),
+    )
     try:
         try:
             releases.write(failed)

@@ -65,7 +65,11 @@ def tidy(folder: str) -> None:
     itself all but always, so this costs a look at a few folders.
     """
     stale = [os.path.join(folder, name) for name in _LOCKED if os.path.lexists(os.path.join(folder, name))]
-    stale += [os.path.join(folder, name) for name in _names(folder) if ".new-" in name or name.startswith(("shallow_", _REFUSED))]
+    stale += [
+        os.path.join(folder, name)
+        for name in _names(folder)
+        if ".new-" in name or name.startswith(("shallow_", _REFUSED))
+    ]
     stale += [os.path.join(folder, "hooks", name) for name in _names(os.path.join(folder, "hooks")) if ".new-" in name]
     for place, _, names in folders.walk(os.path.join(folder, "refs")):
         stale += [os.path.join(place, name) for name in names if name.endswith(".lock")]

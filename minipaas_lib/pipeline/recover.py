@@ -46,9 +46,17 @@ def finish(name: str, record: dict) -> None:
     from minipaas_lib.pipeline import clone, first_push, rename
 
     known = {
-        "rollout": rollout_of, first_push.OPERATION: uncreate, "stop": stop, "restore": restored, "destroy": destroy, "return": come_back,
-        "fall back": trial.resume, rename.HERE: rename.resume, rename.THERE: rename.resume_there, clone.CLONE: clone.resume,
-    }  # fmt: skip
+        "rollout": rollout_of,
+        first_push.OPERATION: uncreate,
+        "stop": stop,
+        "restore": restored,
+        "destroy": destroy,
+        "return": come_back,
+        "fall back": trial.resume,
+        rename.HERE: rename.resume,
+        rename.THERE: rename.resume_there,
+        clone.CLONE: clone.resume,
+    }
     known[record.get("operation", "rollout")](name, record)
 
 
@@ -104,7 +112,9 @@ def back(name: str, record: dict, live: Release | None) -> None:
     except errors.NotFound:  # killed before it could be written: its number is used up, so it stays in the list
         known = {key: record[key] for key in ("key", "commit", "reason", "builder") if key in record}
         author = repository.author(name, record.get("commit", ""))
-        release = Release(name, number, "", record.get("began", ""), apps.now(), author=author, status=FAILED, failure=why, **known)
+        release = Release(
+            name, number, "", record.get("began", ""), apps.now(), author=author, status=FAILED, failure=why, **known
+        )
         with journal.step(name, "write the failed release"):
             releases.write(release)
     if release.status == PENDING:
@@ -120,7 +130,11 @@ def start_again(name: str, number: int, live: Release | None) -> None:
     """Start what checks:disable had stopped before the release could take over."""
     with contextlib.suppress(errors.NotFound):
         release, app = releases.load(name, number), apps.load(name)
-        if live is None or app.stopped or not any(rollout.checks_of(release, kind) == rollout.DISABLED for kind in release.options):
+        if (
+            live is None
+            or app.stopped
+            or not any(rollout.checks_of(release, kind) == rollout.DISABLED for kind in release.options)
+        ):
             return
         try:
             rollout.bring_back(app, live)

@@ -49,7 +49,9 @@ def _counted(app: str) -> tuple[int, str]:
     except errors.NotFound:
         return 1, ABSENT
     except ValueError:
-        raise errors.BadConfig(f"{path} in the store holds no number", f"write the last release number of {app} there") from None
+        raise errors.BadConfig(
+            f"{path} in the store holds no number", f"write the last release number of {app} there"
+        ) from None
 
 
 def write(release: Release) -> None:
@@ -119,7 +121,9 @@ def live(app: str) -> Release | None:
     except errors.NotFound:
         return None
     if not re.fullmatch("[0-9]{1,9}", text.strip()):
-        raise errors.BadConfig(f"apps/{app}/live in the store holds no release number", "write the number of the release that serves there")
+        raise errors.BadConfig(
+            f"apps/{app}/live in the store holds no release number", "write the number of the release that serves there"
+        )
     return load(app, int(text))
 
 

@@ -53,10 +53,17 @@ def environment(app: str) -> dict[str, str]:
     """For a git process that talks to a server for an app."""
     key = next((path for path in (key_path(app), key_path()) if os.path.exists(path)), "none")
     options = {
-        "BatchMode": "yes", "ConnectTimeout": "15", "StrictHostKeyChecking": "yes", "UserKnownHostsFile": folder("known_hosts"),
-        "IdentitiesOnly": "yes", "IdentityAgent": "none", "IdentityFile": key, "PasswordAuthentication": "no",
-        "ServerAliveInterval": "15", "ServerAliveCountMax": "4",
-    }  # fmt: skip
+        "BatchMode": "yes",
+        "ConnectTimeout": "15",
+        "StrictHostKeyChecking": "yes",
+        "UserKnownHostsFile": folder("known_hosts"),
+        "IdentitiesOnly": "yes",
+        "IdentityAgent": "none",
+        "IdentityFile": key,
+        "PasswordAuthentication": "no",
+        "ServerAliveInterval": "15",
+        "ServerAliveCountMax": "4",
+    }
     ssh = "ssh -F none " + " ".join(f"-o {name}={value}" for name, value in options.items())
     # Only `get`: git itself would take a refused password out of the file. Only https: files of earlier versions hold more.
     helper = (
@@ -89,7 +96,9 @@ def _fetch(repository: str, url: str, refs: list[str], env: dict[str, str], sett
     command = [*limited, "git", *settings, f"--git-dir={repository}", "fetch", *options, url, *refs]
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
     with tempfile.TemporaryFile(dir=paths.work()) as said:
-        process = subprocess.Popen(command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True)
+        process = subprocess.Popen(
+            command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+        )
         try:
             status = process.wait(FETCH_LIMIT)
         except subprocess.TimeoutExpired:
@@ -175,7 +184,9 @@ def generate_key(app: str = "") -> str:
         command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", fresh]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         if done.returncode:
-            raise errors.Unavailable("ssh-keygen cannot make a key: " + git.said(done.stderr), "apt-get install openssh-client")
+            raise errors.Unavailable(
+                "ssh-keygen cannot make a key: " + git.said(done.stderr), "apt-get install openssh-client"
+            )
         os.rename(f"{fresh}.pub", f"{path}.pub")
         os.rename(fresh, path)
     return public_key(app)
@@ -187,7 +198,9 @@ def public_key(app: str = "") -> str:
         with open(f"{key_path(app)}.pub", encoding="utf-8") as file:
             return file.read().strip()
     except FileNotFoundError:
-        raise errors.NotFound(f"there is no deploy key for {app or 'all apps'}", f"git:generate-deploy-key {app}".rstrip()) from None
+        raise errors.NotFound(
+            f"there is no deploy key for {app or 'all apps'}", f"git:generate-deploy-key {app}".rstrip()
+        ) from None
 
 
 def rename(former: str, app: str) -> None:
@@ -208,9 +221,13 @@ def forget(app: str) -> None:
 def check_url(url: str) -> str:
     """The url of a repository to sync from, unchanged. Raises errors.UsageError."""
     if not host_of(url)[0]:
-        raise errors.UsageError(f"{names.safe(without_password(url))} cannot be fetched: only https, http, git and ssh can", "give a URL such as: https://github.com/anna/blog.git")
+        raise errors.UsageError(
+            f"{names.safe(without_password(url))} cannot be fetched: only https, http, git and ssh can",
+            "give a URL such as: https://github.com/anna/blog.git",
+        )
     if re.match("https?://[^/]*@", url):
         raise errors.UsageError(
-            f"{names.safe(without_password(url))} holds a password, and URLs are seen in process lists", f"git:auth {host_of(url)[0]} <user> --password-stdin, then the URL without it"
+            f"{names.safe(without_password(url))} holds a password, and URLs are seen in process lists",
+            f"git:auth {host_of(url)[0]} <user> --password-stdin, then the URL without it",
         )
     return url

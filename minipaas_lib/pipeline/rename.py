@@ -31,7 +31,7 @@ from minipaas_lib.pipeline import (
     retire,
     rollout,
     withheld,
-)  # fmt: skip
+)
 from minipaas_lib.pipeline.urls import tell
 from minipaas_lib.store import documents, open_store
 
@@ -84,7 +84,9 @@ def refuse(old: str, new: str) -> None:
     if releases.live(old):
         running = [one.process.name for one in engines.scheduler().detached(old) if not one.ended]
         if running:  # a container keeps its name and labels: nobody would find it under the new name
-            raise errors.UsageError(f"{old} has one-off processes that run: {' '.join(running)}", f"wait for them, or: run:stop {old} --all")
+            raise errors.UsageError(
+                f"{old} has one-off processes that run: {' '.join(running)}", f"wait for them, or: run:stop {old} --all"
+            )
 
 
 def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool) -> None:
@@ -115,7 +117,9 @@ def start(app: App, live: Release, renamed: App, release: Release) -> None:
         engines.check_route(rollout.route_to_come(renamed, release))
         manager.call("before_deploy", app=renamed, release=release, previous=live)
     keep = list(plan.make_plan(live, scheduler.processes(app.name), retire.waiting(app.name)).keep)
-    rollout.stop_first(scheduler, app, release, set(live.formation), live, keep)  # only where checks:disable asks for it
+    rollout.stop_first(
+        scheduler, app, release, set(live.formation), live, keep
+    )  # only where checks:disable asks for it
     steps = plan.make_plan(release, scheduler.processes(renamed.name), retire.waiting(renamed.name))
     started = rollout.start_all(scheduler, renamed, release, list(steps.start))
     with postmortem.phase("while moving traffic"):
@@ -156,7 +160,11 @@ def finish(old: str, new: str) -> None:
     journal.end(new)
     if retire.waiting(old):
         retire.spawn(old)
-    output.step(f"{old} is called {new} now" + (f", {release.name}" if release else "") + (", and stopped" if app.stopped and release else ""))
+    output.step(
+        f"{old} is called {new} now"
+        + (f", {release.name}" if release else "")
+        + (", and stopped" if app.stopped and release else "")
+    )
     if release and not app.stopped:
         tell(release)
 

@@ -23,10 +23,31 @@ from minipaas_lib.pipeline.context import read_file
 from minipaas_lib.pipeline.quarantine import link_objects
 
 __all__ = [
-    "author", "author_line", "checkout", "commit_tree", "commits_between", "create", "drop_incoming", "drop_release",
-    "fetch_commit", "file_of", "follow", "has_commit", "head_branch", "head_commit", "head_of", "keep_commit", "kept_commits",
-    "read_file", "remove", "set_head", "set_synced", "subject", "synced", "tidy",
-]  # fmt: skip
+    "author",
+    "author_line",
+    "checkout",
+    "commit_tree",
+    "commits_between",
+    "create",
+    "drop_incoming",
+    "drop_release",
+    "fetch_commit",
+    "file_of",
+    "follow",
+    "has_commit",
+    "head_branch",
+    "head_commit",
+    "head_of",
+    "keep_commit",
+    "kept_commits",
+    "read_file",
+    "remove",
+    "set_head",
+    "set_synced",
+    "subject",
+    "synced",
+    "tidy",
+]
 
 # git push --atomic is not offered: a deploy is not taken back because a reference beside it is refused.
 # Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
@@ -52,9 +73,16 @@ CONFIG = """\
 \tautoPackLimit = 50
 """
 _HARMLESS = (
-    "badDate", "badDateOverflow", "badEmail", "badTimezone", "missingEmail", "missingNameBeforeEmail",
-    "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedFilemode",
-)  # fmt: skip
+    "badDate",
+    "badDateOverflow",
+    "badEmail",
+    "badTimezone",
+    "missingEmail",
+    "missingNameBeforeEmail",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "zeroPaddedFilemode",
+)
 
 
 _QUARANTINE = ("GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_QUARANTINE_PATH")
@@ -178,7 +206,11 @@ def head_branch_of(folder: str) -> str:
 def commit_behind(folder: str, name: str) -> str:
     """The commit that an object is or, a tag, leads to, in the repository `folder` or coming to it; else empty."""
     try:
-        return git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", name + "^{commit}"], _in_quarantine()).decode().strip()
+        return (
+            git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", name + "^{commit}"], _in_quarantine())
+            .decode()
+            .strip()
+        )
     except git.GitFailed:
         return ""
 
@@ -211,7 +243,10 @@ def set_refs(app: str, refs: dict[str, str]) -> None:
     """Have each ref name its object, which is there."""
     if refs:
         lines = "".join(f"update {ref} {name}\n" for ref, name in refs.items())
-        git.run([f"--git-dir={paths.repository(app)}", "update-ref", "--stdin"], given=lines.encode("utf-8", "surrogateescape"))
+        git.run(
+            [f"--git-dir={paths.repository(app)}", "update-ref", "--stdin"],
+            given=lines.encode("utf-8", "surrogateescape"),
+        )
 
 
 def tidy(app: str) -> None:
@@ -356,9 +391,7 @@ def _check_kind(folder: str, commit: str) -> None:
     """Refuse a branch that would be a tag, a tree or a file, as git itself does, but only after this hook."""
     kind = git.run([f"--git-dir={folder}", "cat-file", "-t", commit], _in_quarantine()).decode().strip()
     if kind != "commit":
-        raise errors.MinipaasError(
-            f"{commit[:10]} is a {kind}, not a commit", "git push <remote> <name>^{commit}:main"
-        )
+        raise errors.MinipaasError(f"{commit[:10]} is a {kind}, not a commit", "git push <remote> <name>^{commit}:main")
 
 
 def _in_quarantine() -> dict[str, str]:

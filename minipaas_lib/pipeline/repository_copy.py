@@ -57,7 +57,11 @@ def _tree(source: str, target: str, put, but: tuple[str, ...] = ()) -> None:
         os.makedirs(copy_of_it, mode=0o700, exist_ok=True)
         with os.scandir(place) as entries:
             for entry in entries:
-                if (place == source and entry.name in but) or entry.name.startswith("tmp_") or entry.name.endswith((".lock", ".keep")):
+                if (
+                    (place == source and entry.name in but)
+                    or entry.name.startswith("tmp_")
+                    or entry.name.endswith((".lock", ".keep"))
+                ):
                     continue
                 path = os.path.join(copy_of_it, entry.name)
                 if entry.is_dir(follow_symlinks=False):

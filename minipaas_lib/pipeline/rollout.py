@@ -35,7 +35,9 @@ DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `che
 AT_ONCE = 4  # processes started at the same time, where the scheduler names no other number
 
 
-def roll_out(app: App, release: Release, previous: Release | None, settle: Callable[[], None] = lambda: None) -> Release:
+def roll_out(
+    app: App, release: Release, previous: Release | None, settle: Callable[[], None] = lambda: None
+) -> Release:
     """Make `release` (written, pending) the live one. `settle` writes the app's document just before traffic moves.
 
     The caller has begun a `rollout` in the journal; it is ended here. Raises errors.MinipaasError when the release
@@ -119,14 +121,21 @@ def checks_of(release: Release, process_type: str) -> str:
 
 
 def stop_first(
-    scheduler: Scheduler, app: App, release: Release, kinds: set[str], previous: Release | None, old: list[Process] | None
+    scheduler: Scheduler,
+    app: App,
+    release: Release,
+    kinds: set[str],
+    previous: Release | None,
+    old: list[Process] | None,
 ) -> None:
     """Stop old processes of `kinds` before new ones start, where checks:disable asks for that; say so before."""
     for kind in sorted(kinds):
         mine = [process for process in old or [] if process.process_type == kind]
         if not mine or previous is None or checks_of(release, kind) != DISABLED:
             continue
-        output.warn(f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop the old first")
+        output.warn(
+            f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop the old first"
+        )
         if kind == "web":
             switch(app, previous, [])
         for process in mine:
@@ -136,7 +145,10 @@ def stop_first(
 
 
 def side_by_side(
-    start: Callable[[ContainerSpec], None], specs: list[ContainerSpec], given_up: threading.Event, at_once: int = AT_ONCE
+    start: Callable[[ContainerSpec], None],
+    specs: list[ContainerSpec],
+    given_up: threading.Event,
+    at_once: int = AT_ONCE,
 ) -> None:
     """Call `start` for all specs in `at_once` threads and raise what the first failure raised, once no thread runs any more.
 
@@ -225,7 +237,9 @@ def undo(
             release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
     except Exception as another:  # whatever a plugin raises: the first error is the one to tell
-        output.warn(f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on {app.name} will")
+        output.warn(
+            f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on {app.name} will"
+        )
     postmortem.report(release.name, error, still(app, previous, back))
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
 
@@ -257,7 +271,9 @@ def bring_back_stopped(app: App, previous: Release | None, before: set[str], pre
 def bring_back(app: App, previous: Release) -> None:
     """Start what is missing of a release that was live, and route to it. What starts anew has not crashed."""
     trial.end(app.name)
-    start_missing(app, previous, plan.make_plan(previous, engines.scheduler().processes(app.name), retire.waiting(app.name)))
+    start_missing(
+        app, previous, plan.make_plan(previous, engines.scheduler().processes(app.name), retire.waiting(app.name))
+    )
 
 
 def start_missing(app: App, release: Release, steps: plan.Plan) -> None:

@@ -73,9 +73,13 @@ def submodules(repository: str, commit: str) -> list[Submodule]:
 def name_empty(paths: list[str]) -> None:
     """Say which folders stay empty, because git was told of a repository in them and not where to fetch it from."""
     for path in paths[:NAMED]:
-        output.warn(f"the folder {names.safe(path)} stays empty: it is a git repository of its own, and no url in .gitmodules tells where that is")
+        output.warn(
+            f"the folder {names.safe(path)} stays empty: it is a git repository of its own, and no url in .gitmodules tells where that is"
+        )
         quoted = shlex.quote(path) if path.isprintable() else "<folder>"
-        output.hint(f"git submodule add <url> {quoted}, or to have its files in the commit: git rm --cached {quoted}; rm -rf {quoted}/.git; git add {quoted}")
+        output.hint(
+            f"git submodule add <url> {quoted}, or to have its files in the commit: git rm --cached {quoted}; rm -rf {quoted}/.git; git add {quoted}"
+        )
     if len(paths) > NAMED:
         output.warn(f"and {len(paths) - NAMED} folders more stay empty")
 

@@ -38,7 +38,9 @@ def before_start(scheduler: Scheduler, release: Release) -> None:
     for name, title in BEFORE.items():
         code = run(scheduler, release, name, title)
         if code:
-            error = errors.DeployFailed(f"{title} ended with exit code {code}{postmortem.meaning(code)}", f"logs:failed {release.app}")
+            error = errors.DeployFailed(
+                f"{title} ended with exit code {code}{postmortem.meaning(code)}", f"logs:failed {release.app}"
+            )
             error.phase = f"in {title}"
             raise error
 

@@ -148,7 +148,9 @@ def restore(text: str) -> App:
     identity = find(text)
     name = identity.partition(".")[0]
     if name in apps.names():
-        raise errors.UsageError(f"there is an app {name} again", f"apps:destroy {name} first, which is kept in the trash too")
+        raise errors.UsageError(
+            f"there is an app {name} again", f"apps:destroy {name} first, which is kept in the trash too"
+        )
     with locks.name_lock(name):
         manager.call("before_restore", app=_app_of(identity))
         engines.check_route()
@@ -258,7 +260,11 @@ def _keep_documents(name: str, identity: str) -> None:
     """Write the app's documents to the trash, those of work in progress left out."""
     store, prefix = open_store(), f"apps/{name}/"
     passing = (journal.path(name), journal.step_path(name), retire.path(name))
-    texts = {found.removeprefix(prefix): store.read(found).text for found in store.list(f"apps/{name}") if found not in passing}
+    texts = {
+        found.removeprefix(prefix): store.read(found).text
+        for found in store.list(f"apps/{name}")
+        if found not in passing
+    }
     from minipaas_lib import caller
 
     about = {"app": name, "destroyed": apps.now(), "by": caller.key()}

@@ -36,7 +36,9 @@ class Budget:
             )
 
 
-def check(repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None) -> list[str]:
+def check(
+    repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None
+) -> list[str]:
     """Refuse a commit that is too large, or has a path that is too long or too deep, or a link that nobody can unpack.
 
     repository: str, its folder; inside: str, where in the build context the tree goes, for a submodule; env: of a
@@ -62,11 +64,15 @@ def check(repository: str, commit: str, budget: Budget, inside: str = "", env: d
             fault = "is there twice, as a link and as a folder"
         if fault:
             raise _refused(whole, fault)
-    if links:  # git unpacks no link named or below .gitmodules, however it is spelled: better said now than in the build
+    if (
+        links
+    ):  # git unpacks no link named or below .gitmodules, however it is spelled: better said now than in the build
         try:
             git.run([f"--git-dir={repository}", "read-tree", "--dry-run", commit], env)
         except git.GitFailed as error:
-            raise errors.InvalidFile(f"git does not unpack this commit: {names.safe(error.message)}", "rename the file and push again") from None
+            raise errors.InvalidFile(
+                f"git does not unpack this commit: {names.safe(error.message)}", "rename the file and push again"
+            ) from None
     return [] if modules else gitlinks
 
 

@@ -13,7 +13,19 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import FAILED, Release
-from minipaas_lib.pipeline import apps, engines, journal, locks, plan, postmortem, readiness, releases, repository, retire, rollout
+from minipaas_lib.pipeline import (
+    apps,
+    engines,
+    journal,
+    locks,
+    plan,
+    postmortem,
+    readiness,
+    releases,
+    repository,
+    retire,
+    rollout,
+)
 from minipaas_lib.store import documents, open_store
 
 
@@ -129,7 +141,9 @@ def start_missing(app: App, previous: Release) -> None:
     try:
         rollout.bring_back(app, previous)
     except errors.MinipaasError as error:
-        output.warn(f"not all processes of {previous.name} are back: {error.message}; ps:restore {app.name} tries again")
+        output.warn(
+            f"not all processes of {previous.name} are back: {error.message}; ps:restore {app.name} tries again"
+        )
 
 
 def end(name: str) -> None:

@@ -58,7 +58,9 @@ def parse_updates(text: str) -> list[Update]:
             continue
         found = re.fullmatch("([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^ \x00-\x1f\x7f]+)", line)
         if len(line) > _LINE_LIMIT:
-            raise errors.UsageError(f"the reference {names.safe(line[82:])} has a name that is too long", "give it a shorter name")
+            raise errors.UsageError(
+                f"the reference {names.safe(line[82:])} has a name that is too long", "give it a shorter name"
+            )
         if not found:
             raise errors.UsageError(
                 f"this is not what git tells a pre-receive hook: {names.safe(line)}", "use: git push"
@@ -68,7 +70,12 @@ def parse_updates(text: str) -> list[Update]:
 
 
 def sort_updates(
-    updates: list[Update], branches: list[str], app: str, head: str = "", new: bool = False, is_live: Callable[[str], bool] = lambda name: False
+    updates: list[Update],
+    branches: list[str],
+    app: str,
+    head: str = "",
+    new: bool = False,
+    is_live: Callable[[str], bool] = lambda name: False,
 ) -> Push:
     """Which branch to deploy, and what becomes of all else: tags are kept, other branches and references refused alone.
 
@@ -102,17 +109,27 @@ def _chosen(candidates: list[Update], branches: list[str], head: str) -> Update 
     return min(candidates, key=lambda update: order.index(update.branch), default=None)
 
 
-def _refusal(update: Update, deploy: Update | None, branches: list[str], app: str, head: str, new: bool) -> Refusal | None:
+def _refusal(
+    update: Update, deploy: Update | None, branches: list[str], app: str, head: str, new: bool
+) -> Refusal | None:
     """Why git may not do an update; None where it may."""
     first = branches[0]
     if update.tag:
         return None
     if not update.branch:
-        return Refusal(update, f"{names.safe(update.ref)} is not a branch, and {app} deploys branches", f"git push <remote> {first}")
+        return Refusal(
+            update,
+            f"{names.safe(update.ref)} is not a branch, and {app} deploys branches",
+            f"git push <remote> {first}",
+        )
     shown = names.safe(update.branch)[1:-1]
     if update.deletes:
         if update.branch in branches or (update.branch == head and deploy is None):
-            return Refusal(update, f"the branch '{shown}' of {app} cannot be deleted by a push", f"ssh paas@<host> apps:destroy {app}")
+            return Refusal(
+                update,
+                f"the branch '{shown}' of {app} cannot be deleted by a push",
+                f"ssh paas@<host> apps:destroy {app}",
+            )
         return None
     if update.branch not in branches:
         create = f"apps:create {app}, then: ssh paas@<host> " if new else ""
@@ -123,10 +140,16 @@ def _refusal(update: Update, deploy: Update | None, branches: list[str], app: st
         )
     if update.new == deploy.new:
         return None
-    return Refusal(update, f"'{shown}' is not deployed beside '{deploy.branch}': {app} deploys one branch at a time", f"git push <remote> {shown}")
+    return Refusal(
+        update,
+        f"'{shown}' is not deployed beside '{deploy.branch}': {app} deploys one branch at a time",
+        f"git push <remote> {shown}",
+    )
 
 
-def _refuse_as_a_whole(kept: list[Update], refused: list[Refusal], branches: list[str], app: str, is_live: Callable[[str], bool]) -> None:
+def _refuse_as_a_whole(
+    kept: list[Update], refused: list[Refusal], branches: list[str], app: str, is_live: Callable[[str], bool]
+) -> None:
     """Raise errors.MinipaasError for a push that was meant to deploy something and does not."""
     deploy = branches[0]
     if len(refused) == 1:
@@ -134,14 +157,18 @@ def _refuse_as_a_whole(kept: list[Update], refused: list[Refusal], branches: lis
     if refused:
         what = _listed([refusal.update for refusal in refused])
         raise errors.MinipaasError(
-            f"{len(refused)} references were pushed ({what}), and {app} deploys {' or '.join(branches)}", f"git push <remote> {deploy}"
+            f"{len(refused)} references were pushed ({what}), and {app} deploys {' or '.join(branches)}",
+            f"git push <remote> {deploy}",
         )
     if not kept:
-        raise errors.MinipaasError(f"nothing was pushed, and {app} deploys only branches", f"git push <remote> HEAD:{deploy}")
+        raise errors.MinipaasError(
+            f"nothing was pushed, and {app} deploys only branches", f"git push <remote> HEAD:{deploy}"
+        )
     for update in kept:
         if not update.deletes and not is_live(update.new):
             raise errors.MinipaasError(
-                f"the tag {names.safe(update.tag)} was pushed, and {app} deploys only branches", f"git push <remote> {_source(update)}:{deploy}"
+                f"the tag {names.safe(update.tag)} was pushed, and {app} deploys only branches",
+                f"git push <remote> {_source(update)}:{deploy}",
             )
 
 

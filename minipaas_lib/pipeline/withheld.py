@@ -33,4 +33,6 @@ def announce(name: str) -> None:
             except errors.Cancelled:
                 raise
             except errors.MinipaasError as error:
-                output.warn(f"{name} cannot be told of at its domains yet ({error.message}); ps:restore {name} tries again")
+                output.warn(
+                    f"{name} cannot be told of at its domains yet ({error.message}); ps:restore {name} tries again"
+                )

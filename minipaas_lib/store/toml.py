@@ -24,7 +24,11 @@ def dumps(data: dict) -> str:
         before = f"{header}." if header else ""
         for name, entries in lists.items():
             for entry in entries:
-                lines += ["", f"[[{before}{key(name)}]]", *(f"{key(inner)} = {value_of(value)}" for inner, value in entry.items())]
+                lines += [
+                    "",
+                    f"[[{before}{key(name)}]]",
+                    *(f"{key(inner)} = {value_of(value)}" for inner, value in entry.items()),
+                ]
         waiting += reversed([(before + key(name), value) for name, value in tables.items()])
     return "\n".join([*lines, ""]).removeprefix("\n") if lines else ""
 

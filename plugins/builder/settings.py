@@ -55,9 +55,11 @@ def parse(key: str, text: str, builders: list[str]) -> str:
 
 
 _EXAMPLES = {
-    "http-proxy": "http://proxy.example.org:3128", "https-proxy": "http://proxy.example.org:3128",
-    "pip-index-url": "https://pypi.example.org/simple", "npm-registry": "https://npm.example.org/",
-}  # fmt: skip
+    "http-proxy": "http://proxy.example.org:3128",
+    "https-proxy": "http://proxy.example.org:3128",
+    "pip-index-url": "https://pypi.example.org/simple",
+    "npm-registry": "https://npm.example.org/",
+}
 
 
 def masked(text: str) -> str:

@@ -9,14 +9,17 @@ _BUILDPACK = """A buildpack is one of ours (python, node, static, procfile), a n
 the buildpack is set again."""
 
 
-@api.commands.command("buildpacks:add", help=f"""Add a buildpack to those of an app, last or at a place.
+@api.commands.command(
+    "buildpacks:add",
+    help=f"""Add a buildpack to those of an app, last or at a place.
 
 {_BUILDPACK}
 
 \b
 e.g.: buildpacks:add blog heroku/nodejs
       buildpacks:add --index 1 blog https://github.com/heroku/heroku-buildpack-apt.git
-""")  # fmt: skip
+""",
+)
 @api.commands.wait_option
 @click.option(
     "--index", type=click.IntRange(1, 20), metavar="N", help="The place in the list, counted from 1 (default: last)"
@@ -36,7 +39,9 @@ def buildpacks_add(index, app, buildpack):
     _edit(app, change, [text])
 
 
-@api.commands.command("buildpacks:set", help=f"""Set the buildpack at a place of an app's list, or all of them.
+@api.commands.command(
+    "buildpacks:set",
+    help=f"""Set the buildpack at a place of an app's list, or all of them.
 
 {_BUILDPACK}
 
@@ -44,7 +49,8 @@ def buildpacks_add(index, app, buildpack):
 e.g.: buildpacks:set blog python
       buildpacks:set --index 2 blog heroku/nodejs
       buildpacks:set --replace blog node python
-""")  # fmt: skip
+""",
+)
 @api.commands.wait_option
 @click.option(
     "--index", type=click.IntRange(1, 20), metavar="N", help="The place in the list, counted from 1 (default: 1)"

@@ -26,9 +26,16 @@ OURS = {
 }
 # What is fetched is checked, so that no tree can name `..`; what old repositories carry is let through (git-fsck(1)).
 _HARMLESS = (
-    "badDate", "badDateOverflow", "badEmail", "badTimezone", "missingEmail", "missingNameBeforeEmail",
-    "missingSpaceBeforeDate", "missingSpaceBeforeEmail", "zeroPaddedFilemode",
-)  # fmt: skip
+    "badDate",
+    "badDateOverflow",
+    "badEmail",
+    "badTimezone",
+    "missingEmail",
+    "missingNameBeforeEmail",
+    "missingSpaceBeforeDate",
+    "missingSpaceBeforeEmail",
+    "zeroPaddedFilemode",
+)
 _PASSED = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
@@ -178,14 +185,17 @@ def _fetch(clone: str, reference: Reference, pinned: str, env: dict[str, str]) -
     try:
         api.destinations.for_git(reference.place, fetch, env=env)
     except api.destinations.Refused as error:
-        raise api.errors.BuildFailed(f"the buildpack {reference.text} cannot be fetched: {error.message}", error.hint) from None
+        raise api.errors.BuildFailed(
+            f"the buildpack {reference.text} cannot be fetched: {error.message}", error.hint
+        ) from None
     except api.errors.BuildFailed as error:
         said = f"the buildpack {reference.text} cannot be fetched" + (
             f" at its pinned commit {pinned[:10]}" if pinned else ""
         )
         raise api.errors.BuildFailed(
             f"{said}: {error.message}",
-            api.downloads.in_build(error.message, "--global") or "look at its address; at most 128 MiB are fetched: buildpacks:list",
+            api.downloads.in_build(error.message, "--global")
+            or "look at its address; at most 128 MiB are fetched: buildpacks:list",
         ) from None
     commit = _git([place, "rev-parse", "--verify", "refs/fetched^{commit}"], env).decode().strip()
     _git([place, "update-ref", f"refs/kept/{commit}", commit], env)
@@ -197,9 +207,13 @@ def _git(arguments: list[str], env: dict[str, str]) -> bytes:
     limited = ["/usr/bin/prlimit", f"--fsize={SIZE_LIMIT}", "--"] if os.access("/usr/bin/prlimit", os.X_OK) else []
     try:
         process = subprocess.Popen(
-            [*limited, "git", *arguments], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            [*limited, "git", *arguments],
+            env=env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
-        )  # fmt: skip
+        )
     except FileNotFoundError:
         raise api.errors.Unavailable("git is not installed on this host", "apt-get install git") from None
     try:

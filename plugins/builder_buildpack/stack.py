@@ -29,7 +29,9 @@ def ensure(name: str, app) -> str:
     if here is not None:
         return name
     if api.image.named_app(name):
-        raise api.errors.BuildFailed(f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>")
+        raise api.errors.BuildFailed(
+            f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>"
+        )
     api.output.info(f"fetching the stack image {name}, which is done once and may take minutes")
     credentials = api.call("docker_config", app=app)
     try:

@@ -20,7 +20,9 @@ def parse(text: str) -> Reference:
     elif reference.kind == "git":
         host, port = api.remotes.host_of(reference.place)
         if not host:
-            raise api.errors.UsageError(f"{api.names.safe(text)} names no buildpack: its port is none", "give a port from 1 to 65535, or none")
+            raise api.errors.UsageError(
+                f"{api.names.safe(text)} names no buildpack: its port is none", "give a port from 1 to 65535, or none"
+            )
         api.destinations.resolve(host, port, proxied=True)  # names are looked up by each build
     return reference
 
@@ -58,7 +60,10 @@ def stack(app: str | None, image: str) -> str:
     if not owner:
         return image
     if app is None:
-        raise api.errors.UsageError(f"{image} is an image of the app {owner}, which no other app is built on", "give an image of a registry, such as: debian:12")
+        raise api.errors.UsageError(
+            f"{image} is an image of the app {owner}, which no other app is built on",
+            "give an image of a registry, such as: debian:12",
+        )
     try:
         api.check_image_owner(api.app(app), owner)
     except api.errors.BuildFailed as error:

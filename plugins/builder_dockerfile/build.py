@@ -44,7 +44,9 @@ def build(job: Job) -> "api.Build":
     finally:
         api.folders.remove(scratch)
     port = api.image.port_of(config, job.text)
-    return api.Build(image_id, "dockerfile", api.image.commands_of(config), port, api.image.notes_of(job.app, config, port))
+    return api.Build(
+        image_id, "dockerfile", api.image.commands_of(config), port, api.image.notes_of(job.app, config, port)
+    )
 
 
 def _run(client: clients.Client, job: Job, scratch: str, watch: foreign.Watch) -> str:
@@ -98,9 +100,13 @@ def stream(
     """
     deadline = time.monotonic() + timeout
     process = subprocess.Popen(
-        [*_tied_to_us(), *command], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        [*_tied_to_us(), *command],
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         start_new_session=True,
-    )  # fmt: skip
+    )
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)

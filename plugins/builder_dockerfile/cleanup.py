@@ -43,7 +43,9 @@ def rename(former: str, app: str, images: set[str], kept: set[str]) -> None:
     Else another app of the former name would have them removed as its own. Raises errors.Unavailable.
     """
     client = clients.find()
-    listed = _docker(client, "images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", f"minipaas/{former}")
+    listed = _docker(
+        client, "images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", f"minipaas/{former}"
+    )
     for old, new, stays in renamed(former, app, listed.splitlines(), images, kept):
         _docker(client, "tag", old, new)
         if not stays:

@@ -43,7 +43,10 @@ def builder_dockerfile_set(app, property, value):
     if app and property == "secrets" and wanted:
         config = api.merged_config(api.app(app))
         if absent := [name for name in wanted if name not in config]:
-            raise api.errors.UsageError(f"{app} has no config {absent[0]}, and its builds would fail without it", f"first: config:set {app} {absent[0]}=...")
+            raise api.errors.UsageError(
+                f"{app} has no config {absent[0]}, and its builds would fail without it",
+                f"first: config:set {app} {absent[0]}=...",
+            )
 
     def change(document):
         if settings.TABLE not in document:

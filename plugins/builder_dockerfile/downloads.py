@@ -27,7 +27,9 @@ def check(text: str, arguments: dict[str, str]) -> None:
     """Refuse a Dockerfile whose ADD asks what only this host may. Raises errors.BuildFailed."""
     hosts = sorted({place for word in added(text, arguments) if (place := place_of(word))[0]})
     if len(hosts) > _MOST:
-        raise api.errors.BuildFailed(f"the Dockerfile fetches from {len(hosts)} hosts, and {_MOST} is the most", "name fewer")
+        raise api.errors.BuildFailed(
+            f"the Dockerfile fetches from {len(hosts)} hosts, and {_MOST} is the most", "name fewer"
+        )
     refusals: dict[tuple[str, int], str] = {}
     threads = [threading.Thread(target=_look, args=(place, refusals), daemon=True) for place in hosts]
     for thread in threads:
@@ -90,7 +92,9 @@ class _View:
         return found
 
     def _note(self, name: str, value: str) -> None:
-        self._values.setdefault(name, {}).update(dict.fromkeys(filled.replace("$", _UNTOLD) for filled in self._filled(value)))
+        self._values.setdefault(name, {}).update(
+            dict.fromkeys(filled.replace("$", _UNTOLD) for filled in self._filled(value))
+        )
 
     def _filled(self, word: str) -> list[str]:
         """The word with each value that its variables may have; what the Dockerfile does not tell stays."""
@@ -98,11 +102,16 @@ class _View:
         while waiting:
             self._count += 1
             if self._count > _FILLED:
-                raise api.errors.BuildFailed("the variables of the Dockerfile have too many values to tell what ADD fetches", "write the URL itself")
+                raise api.errors.BuildFailed(
+                    "the variables of the Dockerfile have too many values to tell what ADD fetches",
+                    "write the URL itself",
+                )
             current = waiting.pop()
             for match in sources.VARIABLE.finditer(current):
                 if choices := self._choices(match):
-                    waiting += [(current[: match.start()] + choice + current[match.end() :])[:_LONGEST] for choice in choices]
+                    waiting += [
+                        (current[: match.start()] + choice + current[match.end() :])[:_LONGEST] for choice in choices
+                    ]
                     break
             else:
                 done.append(current)
@@ -129,14 +138,18 @@ def _entries(lines: list[str]) -> Iterator[tuple[str, str, str | None]]:
             if pieces and "=" not in pieces[0]:  # the old form: ENV name value
                 yield "env", pieces[0], " ".join(pieces[1:])
             else:
-                yield from (("env", name, value) for name, given, value in (piece.partition("=") for piece in pieces) if given)
+                yield from (
+                    ("env", name, value) for name, given, value in (piece.partition("=") for piece in pieces) if given
+                )
 
 
 def _needed(entries: list[tuple[str, str, str | None]]) -> set[str]:
     """The names of the variables that the words of ADD are made of, and those of their values."""
     made_of: dict[str, set[str]] = {}
     for verb, name, value in entries:
-        made_of.setdefault("" if verb == "add" else name, set()).update(match[1] or match[4] for match in sources.VARIABLE.finditer(value or ""))
+        made_of.setdefault("" if verb == "add" else name, set()).update(
+            match[1] or match[4] for match in sources.VARIABLE.finditer(value or "")
+        )
     needed: set[str] = set()
     waiting = [""]
     while waiting:

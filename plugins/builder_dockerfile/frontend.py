@@ -17,7 +17,11 @@ _KEPT = ((b"escape", rb"[\\`]"), (b"check", rb"[A-Za-z0-9=;,_-]{1,200}"))
 _DOCKERS = re.compile(r"(?:(?:index\.)?docker\.io/)?docker/dockerfile(?::([A-Za-z0-9][A-Za-z0-9._-]{0,63}))?")
 _NAMED_TAG = re.compile("latest|labs|experimental")
 _VERSION_TAG = re.compile(r"([0-9]{1,4})(?:\.([0-9]{1,4}))?(?:\.([0-9]{1,4}))?(?:-[a-z0-9-]+)?")
-_OLDEST = (1, 1, 2)  # the first that keeps cache mounts of one namespace from those of another (BUILDKIT_CACHE_MOUNT_NS)
+_OLDEST = (
+    1,
+    1,
+    2,
+)  # the first that keeps cache mounts of one namespace from those of another (BUILDKIT_CACHE_MOUNT_NS)
 
 
 class Source(NamedTuple):
@@ -32,9 +36,7 @@ def guarded(data: bytes) -> Source:
     """The Dockerfile `data` with a line before it that ends every search for directives."""
     data = data.removeprefix(_BOM)
     named = _directives(data)
-    kept = [
-        b"# %s=%s\n" % (name, named[name]) for name, value in _KEPT if re.fullmatch(value, named.get(name, b""))
-    ]
+    kept = [b"# %s=%s\n" % (name, named[name]) for name, value in _KEPT if re.fullmatch(value, named.get(name, b""))]
     syntax = named.get(b"syntax", b"").decode("ascii", "replace")
     return Source(b"".join([*kept, GUARD, data]), len(kept) + 1, syntax)
 

@@ -21,7 +21,11 @@ def detect_builder(app, context):
 def before_config(app, names, config):
     if app is None:
         return
-    gone = [name for name in settings.secrets(app) if name in names and name not in config and name not in api.platform().get("config", {})]
+    gone = [
+        name
+        for name in settings.secrets(app)
+        if name in names and name not in config and name not in api.platform().get("config", {})
+    ]
     if gone:
         said = f"builds of {app.name} are given {gone[0]} as a secret, and fail without it"
         raise api.errors.UsageError(said, f"first: builder-dockerfile:set {app.name} secrets <the others>")

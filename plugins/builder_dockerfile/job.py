@@ -59,11 +59,21 @@ def job_of(app, context: str, commit: str, number: int, dockerfile: bytes) -> Jo
     args = {name: value for name, value in more["environment"].items() if not settings.steers(name)}
     args |= {name: config[name] for name in settings.build_args(app) if name in config and not settings.steers(name)}
     return Job(
-        app=app.name, number=number, commit=commit, context=context, path=settings.dockerfile_path(app), dockerfile=dockerfile, namespace=namespace.of(app),
-        target=settings.target(app), args=args, secrets={name: config[name] for name in settings.secrets(app)},
-        ca=more["ca"], no_cache=settings.no_cache(app), timeout=settings.timeout(app),
+        app=app.name,
+        number=number,
+        commit=commit,
+        context=context,
+        path=settings.dockerfile_path(app),
+        dockerfile=dockerfile,
+        namespace=namespace.of(app),
+        target=settings.target(app),
+        args=args,
+        secrets={name: config[name] for name in settings.secrets(app)},
+        ca=more["ca"],
+        no_cache=settings.no_cache(app),
+        timeout=settings.timeout(app),
         docker_config=api.call("docker_config", app=app) or "",
-    )  # fmt: skip
+    )
 
 
 def check(client: Client, job: Job) -> None:

@@ -58,9 +58,13 @@ def timeout(app) -> int:
 def parse(name: str, value: str):
     """The value of a property as it is stored. Raises errors.UsageError."""
     parsers = {
-        "dockerfile-path": parse_path, "build-args": parse_build_args, "target": parse_target,
-        "secrets": parse_names, "no-cache": parse_no_cache, "timeout": parse_timeout,
-    }  # fmt: skip
+        "dockerfile-path": parse_path,
+        "build-args": parse_build_args,
+        "target": parse_target,
+        "secrets": parse_names,
+        "no-cache": parse_no_cache,
+        "timeout": parse_timeout,
+    }
     if name in parsers:
         return parsers[name](value)
     raise api.errors.UsageError(f"there is no property {api.names.safe(name)}", "one of: " + ", ".join(PROPERTIES))

@@ -20,7 +20,9 @@ def load_image(name: str, image: str, author: str, file) -> "api.Release":
     """
     mark.reference(image)
     if "@" in image:
-        raise api.errors.UsageError("an image from stdin has a name and a tag, no digest", f"git:load-image {name} blog:1.2")
+        raise api.errors.UsageError(
+            "an image from stdin has a name and a tag, no digest", f"git:load-image {name} blog:1.2"
+        )
     images.refuse_ours(name, image)
     with api.incoming(name), _spooled(file) as archive:
         saved_image, own = saved.read(archive, image), images.own_name(name)
@@ -58,7 +60,10 @@ def _spooled(file):
                 while piece := file.read(1 << 20):
                     size += len(piece)
                     if size > LOAD_LIMIT:
-                        raise api.errors.InvalidFile(f"the image has more than {LOAD_LIMIT >> 30} GB", "push it to a registry, and: git:from-image")
+                        raise api.errors.InvalidFile(
+                            f"the image has more than {LOAD_LIMIT >> 30} GB",
+                            "push it to a registry, and: git:from-image",
+                        )
                     kept.write(piece)
                 kept.flush()
             except OSError as error:

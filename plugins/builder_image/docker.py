@@ -33,7 +33,9 @@ def run(*words: str, config: str = "", timeout: float = _QUICK, stdin=subprocess
     try:
         done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(f"docker {words[0]} did not end within {timeout / 60:.0f} minutes", "doctor") from None
+        raise api.errors.Unavailable(
+            f"docker {words[0]} did not end within {timeout / 60:.0f} minutes", "doctor"
+        ) from None
     said = done.stderr.decode("utf-8", "replace")
     if done.returncode and "Cannot connect to the Docker daemon" in said:
         raise api.errors.Unavailable("docker does not answer", "doctor")
@@ -44,7 +46,9 @@ def feed(words: list[str], write) -> None:
     """Run `docker <words>` with the standard input that `write(file)` gives it. Raises errors.BuildFailed."""
     tied = [_SETPRIV, "--pdeathsig", "TERM", "--"] if os.access(_SETPRIV, os.X_OK) else []
     with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen([*tied, client(), *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said)
+        process = subprocess.Popen(
+            [*tied, client(), *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+        )
         timer = threading.Timer(PULL_LIMIT, process.kill)
         timer.start()
         try:
@@ -90,4 +94,8 @@ def untag(name: str) -> None:
 def last_line(said: str) -> str:
     """The last line of what docker said, for a sentence."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
-    return api.output.tame(lines[-1].removeprefix("Error response from daemon: "))[:300] if lines else "docker gave no reason"
+    return (
+        api.output.tame(lines[-1].removeprefix("Error response from daemon: "))[:300]
+        if lines
+        else "docker gave no reason"
+    )

@@ -31,6 +31,8 @@ def build_image(app, builder, context, commit, release):
 
     data = api.repository.read_file(context, _PATH, mark.SIZE_LIMIT)
     if data is None:
-        raise api.errors.BuildFailed(f"there is no {_PATH} in commit {commit[:10]}", f"git:from-image {app.name} <image>")
+        raise api.errors.BuildFailed(
+            f"there is no {_PATH} in commit {commit[:10]}", f"git:from-image {app.name} <image>"
+        )
     has_procfile = api.repository.read_file(context, "Procfile", 1 << 20) is not None
     return images.build(app, mark.parse(data), release, has_procfile)

@@ -24,7 +24,9 @@ class Mark(NamedTuple):
 def reference(text: str) -> str:
     """The reference of an image, unchanged (docker's grammar of references). Raises errors.UsageError."""
     if len(text) > 400 or not re.fullmatch(_REFERENCE, text):
-        raise api.errors.UsageError(f"{api.names.safe(text)} does not name an image", "give one such as: ghcr.io/anna/blog:1.2")
+        raise api.errors.UsageError(
+            f"{api.names.safe(text)} does not name an image", "give one such as: ghcr.io/anna/blog:1.2"
+        )
     return text
 
 
@@ -35,16 +37,22 @@ def parse(data: bytes) -> Mark:
     try:
         about = tomllib.loads(data.decode())
     except (ValueError, RecursionError) as error:  # also what int() says of a number of 5,000 digits
-        raise api.errors.InvalidFile(f"{PATH} cannot be read: {api.output.tame(str(error))[:200]}", 'write: image = "name:tag"') from None
+        raise api.errors.InvalidFile(
+            f"{PATH} cannot be read: {api.output.tame(str(error))[:200]}", 'write: image = "name:tag"'
+        ) from None
     found = {key: about.get(key, "") for key in Mark._fields}
     patterns = {"image": _REFERENCE, "id": f"({_ID})?", "digest": f"({_REFERENCE})?"}
     for key, pattern in patterns.items():
         if not isinstance(found[key], str) or len(found[key]) > 400 or not re.fullmatch(pattern, found[key]):
-            raise api.errors.InvalidFile(f"{PATH}: {key} cannot be {api.names.safe(str(found[key]))}", 'write: image = "name:tag"')
+            raise api.errors.InvalidFile(
+                f"{PATH}: {key} cannot be {api.names.safe(str(found[key]))}", 'write: image = "name:tag"'
+            )
     return Mark(**found)
 
 
 def text(mark: Mark) -> bytes:
     """The file's content. None of the values has anything to escape."""
-    lines = ["# The image that this app runs, in place of one that is built. Written by git:from-image and git:load-image."]
+    lines = [
+        "# The image that this app runs, in place of one that is built. Written by git:from-image and git:load-image."
+    ]
     return "\n".join([*lines, *(f'{key} = "{value}"' for key, value in mark._asdict().items() if value), ""]).encode()

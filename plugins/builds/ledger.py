@@ -18,9 +18,15 @@ def is_build(release) -> bool:
 def row(release) -> dict:
     """One past build. size is filled in by who asks docker: bytes, or None."""
     return {
-        "number": release.number, "status": status(release), "builder": release.builder, "commit": release.commit,
-        "seconds": release.build_seconds, "size": None, "when": release.created, "who": release.who,
-    }  # fmt: skip
+        "number": release.number,
+        "status": status(release),
+        "builder": release.builder,
+        "commit": release.commit,
+        "seconds": release.build_seconds,
+        "size": None,
+        "when": release.created,
+        "who": release.who,
+    }
 
 
 def status(release) -> str:
@@ -33,9 +39,15 @@ def status(release) -> str:
 def running_row(now) -> dict:
     """The build that is going on."""
     return {
-        "number": now.number, "status": "building" if now.building else "deploying", "builder": now.builder,
-        "commit": now.commit, "seconds": since(now.began), "size": None, "when": now.began, "who": now.key,
-    }  # fmt: skip
+        "number": now.number,
+        "status": "building" if now.building else "deploying",
+        "builder": now.builder,
+        "commit": now.commit,
+        "seconds": since(now.began),
+        "size": None,
+        "when": now.began,
+        "who": now.key,
+    }
 
 
 def since(moment: str) -> int:
@@ -73,9 +85,13 @@ def info(app: str, number: int) -> dict:
         if not is_build(release):
             raise api.errors.UsageError(f"v{number} of {app} was not built{_whose(release)}", f"builds:list {app}")
         found = row(release) | {
-            "size": sizes_of([release.image]).get(release.image) if release.image else None, "step": "", "reason": release.reason,
-            "failure": release.failure, "image": release.image, "author": release.author,
-        }  # fmt: skip
+            "size": sizes_of([release.image]).get(release.image) if release.image else None,
+            "step": "",
+            "reason": release.reason,
+            "failure": release.failure,
+            "image": release.image,
+            "author": release.author,
+        }
         if now and now.number == number:
             found |= {"status": "deploying", "step": now.step}
     subject = api.repository.subject(app, found["commit"]) if found["commit"] else ""

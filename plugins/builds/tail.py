@@ -17,7 +17,9 @@ def show(app: str, number: int, follow: bool) -> None:
             api.end_with_key()
         rest, maker = b"", None
         while True:
-            maker = who_makes(app, number, maker) if follow else None  # asked before reading: nothing said meanwhile is missed
+            maker = (
+                who_makes(app, number, maker) if follow else None
+            )  # asked before reading: nothing said meanwhile is missed
             rest = _print_lines(file, rest)
             if maker is None:
                 break

@@ -83,7 +83,9 @@ def checks_disable(app, words):
     \b
     e.g.: checks:disable blog worker
     """
-    choose(app, words, "disabled", "the old ones stop before new ones start, so each deploy takes them down for a while")
+    choose(
+        app, words, "disabled", "the old ones stop before new ones start, so each deploy takes them down for a while"
+    )
 
 
 @api.commands.command("checks:skip")

@@ -35,4 +35,8 @@ def everywhere() -> dict:
 
 def described(live) -> list[str]:
     """The checks that app.json gave the live release, such as `web:readiness:path`."""
-    return [f"{kind}:{check['type']}:{check['kind']}" for kind, checks in sorted(live.healthchecks.items()) for check in checks]
+    return [
+        f"{kind}:{check['type']}:{check['kind']}"
+        for kind, checks in sorted(live.healthchecks.items())
+        for check in checks
+    ]

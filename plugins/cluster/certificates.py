@@ -52,17 +52,46 @@ def make(folder: str) -> dict[str, dict[str, str]]:
         file.write(text)
     name = f"/CN=minipaas {secrets.token_hex(4)}"
     _openssl(
-        "req", "-x509", "-config", config, "-extensions", "authority", *_CURVE, "-days", DAYS, "-subj", name,
-        "-keyout", ca_key, "-out", ca,
-    )  # fmt: skip
+        "req",
+        "-x509",
+        "-config",
+        config,
+        "-extensions",
+        "authority",
+        *_CURVE,
+        "-days",
+        DAYS,
+        "-subj",
+        name,
+        "-keyout",
+        ca_key,
+        "-out",
+        ca,
+    )
     made = {}
     for part, name in (("agent", AGENT), ("head", HEAD)):
         key, request, cert = (os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem"))
         _openssl("req", "-new", "-config", config, *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
         _openssl(
-            "x509", "-req", "-in", request, "-CA", ca, "-CAkey", ca_key, "-set_serial", f"0x{secrets.token_hex(16)}",
-            "-days", DAYS, "-extfile", config, "-extensions", part, "-out", cert,
-        )  # fmt: skip
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-CA",
+            ca,
+            "-CAkey",
+            ca_key,
+            "-set_serial",
+            f"0x{secrets.token_hex(16)}",
+            "-days",
+            DAYS,
+            "-extfile",
+            config,
+            "-extensions",
+            part,
+            "-out",
+            cert,
+        )
         made[part] = {"ca": _read(ca), "cert": _read(cert), "key": _read(key)}
     os.unlink(ca_key)
     return made
@@ -82,7 +111,9 @@ def head_context(keys: dict[str, str]):
             file.flush()
             made.load_cert_chain(file.name)
     except (KeyError, OSError, ValueError) as error:
-        raise api.errors.BadConfig(f"the certificates of the cluster cannot be used: {error}", "cluster:status") from None
+        raise api.errors.BadConfig(
+            f"the certificates of the cluster cannot be used: {error}", "cluster:status"
+        ) from None
     return made
 
 

@@ -39,9 +39,7 @@ def known(store) -> dict[str, dict]:
 
 def others(store) -> dict[str, str]:
     """The IP addresses of the other heads, by host name."""
-    return {
-        host: str(about.get("address", "")) for host, about in known(store).items() if host != api.caller.host()
-    }  # fmt: skip
+    return {host: str(about.get("address", "")) for host, about in known(store).items() if host != api.caller.host()}
 
 
 def alive(store) -> set[str]:

@@ -71,7 +71,9 @@ def look(found: "api.cluster.ClusterSettings", machines) -> checks.Facts:
     names = api.app_names()
     present = api.cluster.settings()
     stays = present is not None and not present.moving  # then no app is moved
-    frozen = {name: said for name, said in api.of_each_app(lambda name: api.app(name).frozen).items() if said and not stays}
+    frozen = {
+        name: said for name, said in api.of_each_app(lambda name: api.app(name).frozen).items() if said and not stays
+    }
     stuck = {name: said for name in names if present is None and (said := api.interrupted(name))}
     return checks.Facts(members, clocks, there, why, owner, frozen, stuck)
 

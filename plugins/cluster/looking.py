@@ -16,14 +16,24 @@ def status() -> dict:
     wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
     if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
         wrong.append("etcd has no quorum: sites go on with their last routes, and nothing can be changed")
-        return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": [], "heads": [], "lost": [],
-                "removed": [], "wrong": wrong}  # fmt: skip
+        return {
+            "cluster": True,
+            "moving": found.moving,
+            "etcd": etcd,
+            "nodes": [],
+            "heads": [],
+            "lost": [],
+            "removed": [],
+            "wrong": wrong,
+        }
     try:
         images = api.scheduler().node_images(api.router().routers())  # others would not answer, and take long over it
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
         if not found.moving:
             late = upgrade.behind(api.store(), api.scheduler().machines.members())
-            wrong += [f"{members.named(one)} may run another minipaas than this cluster is to: cluster:init" for one in late]
+            wrong += [
+                f"{members.named(one)} may run another minipaas than this cluster is to: cluster:init" for one in late
+            ]
         if len(images) == len(nodes) and not found.moving:
             wrong += gone(_live_images(), set().union(*images.values()))
     except api.errors.MinipaasError as error:
@@ -36,9 +46,20 @@ def status() -> dict:
     elif not head.is_followed():
         wrong.append("this host's nginx does not follow the routes: the next command that changes one mends it")
     wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
-    wrong += [f"{one['name']}: fleet does not hear of it; if it is gone for good: cluster:remove {one['name']}" for one in lost]
-    return {"cluster": True, "moving": found.moving, "etcd": etcd, "nodes": nodes, "heads": heads, "lost": lost,
-            "removed": removed, "wrong": wrong}  # fmt: skip
+    wrong += [
+        f"{one['name']}: fleet does not hear of it; if it is gone for good: cluster:remove {one['name']}"
+        for one in lost
+    ]
+    return {
+        "cluster": True,
+        "moving": found.moving,
+        "etcd": etcd,
+        "nodes": nodes,
+        "heads": heads,
+        "lost": lost,
+        "removed": removed,
+        "wrong": wrong,
+    }
 
 
 def _certificates() -> list[str]:
@@ -96,7 +117,9 @@ def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
             "id": machine.id,
             "address": machine.address,
             "metadata": {
-                key: value for key, value in sorted(machine.metadata.items()) if key != "node" and not key.startswith("minipaas")
+                key: value
+                for key, value in sorted(machine.metadata.items())
+                if key != "node" and not key.startswith("minipaas")
             },
             "drained": machine.id in drained,
             "processes": processes.count(machine.id),
@@ -168,14 +191,18 @@ def show(found: dict) -> None:
         data("=====> Nodes")
         rows = [
             {
-                "node": node["name"], "address": node["address"], "processes": node["processes"],
+                "node": node["name"],
+                "address": node["address"],
+                "processes": node["processes"],
                 "images": "-" if node["images"] is None else node["images"],
-                "routes": "-" if node["applied"] is None else node["applied"], "router": node["router"],
-                "agent": node["agent"], "state": "drained" if node["drained"] else "",
+                "routes": "-" if node["applied"] is None else node["applied"],
+                "router": node["router"],
+                "agent": node["agent"],
+                "state": "drained" if node["drained"] else "",
                 "metadata": " ".join(f"{key}={value}" for key, value in node["metadata"].items()),
             }
             for node in found["nodes"]
-        ]  # fmt: skip
+        ]
         api.commands.print_table(rows)
         if found["removed"]:
             data("       removed, cluster:undrain brings it back: " + ", ".join(found["removed"]))

@@ -70,8 +70,9 @@ def _expel(machines, machine) -> None:
     try:
         _wait(
             lambda: machines.outcomes(CLEAN).get(machine.id) in ("done", "failed"),
-            CLEANED, f"that; look there with: journalctl -u {CLEAN}",
-        )  # fmt: skip
+            CLEANED,
+            f"that; look there with: journalctl -u {CLEAN}",
+        )
     finally:
         machines.remove(CLEAN)
     others = {one.id for one in machines.members()}

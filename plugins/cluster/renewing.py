@@ -35,7 +35,9 @@ def renew(store, machines) -> None:
             if renewal["step"] != step:
                 renewal["step"] = step
                 api.documents.write(store, RENEWAL, renewal)
-            with contextlib.nullcontext() if step == TRUST else moving.all_locked():  # commands go on with what they read
+            with (
+                contextlib.nullcontext() if step == TRUST else moving.all_locked()
+            ):  # commands go on with what they read
                 for part, keys in documents(renewal, step).items():
                     api.documents.write(store, f"cluster/{part}.toml", keys)
             _prove(renewal, step, peers(store, machines))

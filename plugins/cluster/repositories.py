@@ -47,7 +47,16 @@ def _fetch(name: str, address: str) -> str:
     """
     folder = api.paths.repository(name)
     url = f"ext::{api.paths.program()} cluster:reach {address} {name}"
-    _git(folder, "fetch", "--quiet", "--no-tags", "--no-auto-gc", "--no-write-fetch-head", url, "refs/minipaas/*:refs/minipaas/*")
+    _git(
+        folder,
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-auto-gc",
+        "--no-write-fetch-head",
+        url,
+        "refs/minipaas/*:refs/minipaas/*",
+    )
     found = re.match(r"ref: refs/heads/(\S+)\tHEAD\n", _git(folder, "ls-remote", "--symref", url, "HEAD"))
     return found[1] if found else ""
 
@@ -57,15 +66,28 @@ def _git(folder: str, *words: str) -> str:
     import subprocess
 
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SSH_", "MINIPAAS_KEY"))}
-    ours = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C",
-            "GIT_ALLOW_PROTOCOL": "ext"}  # fmt: skip
+    ours = {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+        "GIT_ALLOW_PROTOCOL": "ext",
+    }
     try:
         done = subprocess.run(
-            ["git", f"--git-dir={folder}", *words], env=kept | ours, stdin=subprocess.DEVNULL, capture_output=True,
-            text=True, errors="replace", timeout=FETCH_LIMIT, umask=0o077,
-        )  # fmt: skip
+            ["git", f"--git-dir={folder}", *words],
+            env=kept | ours,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=FETCH_LIMIT,
+            umask=0o077,
+        )
     except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(f"another head did not give its commits within {FETCH_LIMIT:.0f} seconds") from None
+        raise api.errors.Unavailable(
+            f"another head did not give its commits within {FETCH_LIMIT:.0f} seconds"
+        ) from None
     return "" if done.returncode else done.stdout
 
 

@@ -11,7 +11,9 @@ from minipaas_lib import api
 from plugins.cluster import members
 from plugins.cluster.image import CURRENT
 
-IMAGE = "cluster/image.toml"  # name: the image that nodes are to run, made from base; done: the ids of the machines that do
+IMAGE = (
+    "cluster/image.toml"  # name: the image that nodes are to run, made from base; done: the ids of the machines that do
+)
 UNIT = "minipaas-upgrade"
 LIMIT = 120.0  # seconds that one node may take
 ROUTER, AGENT = "minipaas-router", "minipaas-agent"

@@ -30,11 +30,15 @@ def completion(shell, to, name):
         raise api.errors.UsageError(f"{api.names.safe(to)} is no host for ssh", "write it as: --to paas@example.org")
     name = name or ("minipaas" if here else "paas")
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_-]{0,60}", name):
-        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be the name of a command", "use letters, digits, _ and -")
+        raise api.errors.UsageError(
+            f"{api.names.safe(name)} cannot be the name of a command", "use letters, digits, _ and -"
+        )
     api.output.exact(scripts.script(shell, name, to or "", commands(over_ssh=not here)))
 
 
-@api.commands.command("completion:words", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@api.commands.command(
+    "completion:words", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False}
+)
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def completion_words(words):
     """Print what the last of the words may be, one a line. Never an error: a shell has nowhere to show it."""

@@ -59,6 +59,10 @@ compdef _FUNCTION_complete NAME
 
 def script(shell: str, name: str, target: str, commands: list[str]) -> str:
     """The script for `bash` or `zsh`: it completes the command `name`, which it defines where `target` is given."""
-    text = (_SEND if target else _HERE) + f"_FUNCTION_commands='{' '.join(commands)}'\n" + {"bash": _BASH, "zsh": _ZSH}[shell]
+    text = (
+        (_SEND if target else _HERE)
+        + f"_FUNCTION_commands='{' '.join(commands)}'\n"
+        + {"bash": _BASH, "zsh": _ZSH}[shell]
+    )
     text = text.replace("TARGET", target).replace("_FUNCTION", "_" + name.replace("-", "_")).replace("NAME", name)
     return f"# Completion of {name} for {shell}, by: completion {shell}\n{text}".rstrip("\n")

@@ -29,7 +29,9 @@ def _plans_one(app: str | None, plan: bool) -> None:
 def _found(app: str | None, merged: bool) -> dict[str, str]:
     """The config to show, sorted by name. Raises errors.NotFound."""
     if merged and not app:
-        raise api.errors.UsageError("the global config alone cannot be --merged", f"{api.caller.command()} <app> --merged")
+        raise api.errors.UsageError(
+            "the global config alone cannot be --merged", f"{api.caller.command()} <app> --merged"
+        )
     config = api.merged_config(api.app(app)) if app and merged else change.present(app)
     return dict(sorted(config.items()))
 

@@ -6,11 +6,26 @@ import click
 
 from minipaas_lib import api
 
-ORDER = ("docker", "network", "firewall", "nginx", "include", "pages", "store", "sshd", "authorized_keys", "git-shell", "program", "disk")
+ORDER = (
+    "docker",
+    "network",
+    "firewall",
+    "nginx",
+    "include",
+    "pages",
+    "store",
+    "sshd",
+    "authorized_keys",
+    "git-shell",
+    "program",
+    "disk",
+)
 
 
 @api.commands.command("doctor", every=True)
-@click.option("--fix", is_flag=True, help="First put right what killed commands left half done, and remove what runs for no app")
+@click.option(
+    "--fix", is_flag=True, help="First put right what killed commands left half done, and remove what runs for no app"
+)
 @api.commands.format_option
 def doctor(format, fix):
     """Look for what is broken on this host and in its apps.
@@ -66,7 +81,11 @@ def collect(app: "api.App | None") -> list:
             findings += found
     except Exception as error:
         said = error.message if isinstance(error, api.errors.MinipaasError) else f"{type(error).__name__}: {error}"
-        findings.append(api.Finding("host" if app is None else f"app {app.name}", False, f"it cannot be looked at: {said}", "doctor --trace"))
+        findings.append(
+            api.Finding(
+                "host" if app is None else f"app {app.name}", False, f"it cannot be looked at: {said}", "doctor --trace"
+            )
+        )
     return findings
 
 
@@ -86,9 +105,18 @@ def of_no_app() -> list:
         strays, any_app = api.strays.found(), api.app_names()
     except api.errors.MinipaasError:
         return []  # docker's or the store's own finding says why
-    fix = "doctor --fix removes it" if any_app else f"put the lost state back to {api.paths.state()}, or remove it: docker rm -f <name>"
+    fix = (
+        "doctor --fix removes it"
+        if any_app
+        else f"put the lost state back to {api.paths.state()}, or remove it: docker rm -f <name>"
+    )
     return [
-        api.Finding(f"app {api.names.safe(name)[1:-1]}", False, f"{api.strays.words(processes)} without an app of that name", fix)
+        api.Finding(
+            f"app {api.names.safe(name)[1:-1]}",
+            False,
+            f"{api.strays.words(processes)} without an app of that name",
+            fix,
+        )
         for name, processes in strays.items()
     ]
 
@@ -106,7 +134,14 @@ def of_apps() -> list:
             api.releases(name)
         except Exception as error:
             if not isinstance(error, api.errors.MinipaasError):
-                findings.append(api.Finding(f"app {name}", False, f"it cannot be looked at: {type(error).__name__}: {error}", "doctor --trace"))
+                findings.append(
+                    api.Finding(
+                        f"app {name}",
+                        False,
+                        f"it cannot be looked at: {type(error).__name__}: {error}",
+                        "doctor --trace",
+                    )
+                )
             elif not api.app_is_gone(name, error):
                 findings.append(api.Finding(f"app {name}", False, error.message, error.hint))
         else:

@@ -40,7 +40,12 @@ def store() -> "api.Finding":
     except api.errors.MinipaasError as error:
         return api.Finding("store", False, error.message, error.hint)
     except OSError as error:
-        return api.Finding("store", False, f"{api.paths.root()} cannot be written: {error.strerror}", "df -h; ls -ld " + api.paths.root())
+        return api.Finding(
+            "store",
+            False,
+            f"{api.paths.root()} cannot be written: {error.strerror}",
+            "df -h; ls -ld " + api.paths.root(),
+        )
     finally:
         if os.path.exists(scratch):
             os.unlink(scratch)
@@ -69,7 +74,12 @@ def firewall() -> "api.Finding":
         return api.Finding("firewall", True, f"not looked at: {error}; to look as root type: sudo minipaas doctor")
     closed = [barrier for barrier in barriers if barrier.nobody]
     if closed:
-        return api.Finding("firewall", False, "; ".join(barrier.said for barrier in closed), "as root: " + "; ".join(dict.fromkeys(barrier.fix for barrier in closed)))
+        return api.Finding(
+            "firewall",
+            False,
+            "; ".join(barrier.said for barrier in closed),
+            "as root: " + "; ".join(dict.fromkeys(barrier.fix for barrier in closed)),
+        )
     if barriers:
         return api.Finding("firewall", True, "; ".join(barrier.said for barrier in barriers))
     return api.Finding("firewall", True, f"this host's own lets everybody in on port {', '.join(map(str, ports))}")
@@ -93,9 +103,13 @@ def authorized_keys(home: str, owner: int) -> "api.Finding":
         except OSError as error:
             return api.Finding(part, False, f"{path} cannot be read: {error.strerror}", f"ls -ld {path}")
         if status.st_uid not in (0, owner):
-            return api.Finding(part, False, f"{path} belongs to another user, so sshd ignores it", f"sudo chown paas {path}")
+            return api.Finding(
+                part, False, f"{path} belongs to another user, so sshd ignores it", f"sudo chown paas {path}"
+            )
         if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-            return api.Finding(part, False, f"{path} can be written by others, so sshd ignores it", f"sudo chmod go-w {path}")
+            return api.Finding(
+                part, False, f"{path} can be written by others, so sshd ignores it", f"sudo chmod go-w {path}"
+            )
     count = sum("--key" in line for line in _text(keys).splitlines())
     if not count:
         return api.Finding(part, True, "there is no key yet; to let one in: minipaas ssh-keys:add <name> <file>")
@@ -143,7 +157,9 @@ def disk(path: str, status) -> "api.Finding":
         said = f"{free >> 20} MB of {size >> 20} MB are free"
         return api.Finding(part, False, said, "docker system df; docker image prune")
     if status.f_files and status.f_favail < status.f_files * 0.01:
-        return api.Finding(part, False, f"{status.f_favail} of {status.f_files} inodes are free", f"du --inodes -xs {path}")
+        return api.Finding(
+            part, False, f"{status.f_favail} of {status.f_files} inodes are free", f"du --inodes -xs {path}"
+        )
     return api.Finding(part, True, f"{free >> 20} MB free")
 
 

@@ -104,7 +104,9 @@ def refuse_second_default(app: str) -> None:
         if other == app:
             continue
         if not api.authority.allows(api.caller.command(), other):
-            raise api.errors.UsageError("the default app of this host is one that this key may not touch", f"domains:report {app}")
+            raise api.errors.UsageError(
+                "the default app of this host is one that this key may not touch", f"domains:report {app}"
+            )
         raise api.errors.UsageError(f"{other} is the default app of this host", f"domains:unset-default {other}")
 
 
@@ -128,7 +130,9 @@ def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
     if taken:
         name, other = taken
         if not api.authority.allows(api.caller.command(), other):
-            raise api.errors.UsageError(f"{shown([name])} belongs to an app that this key may not touch", f"domains:report {app}")
+            raise api.errors.UsageError(
+                f"{shown([name])} belongs to an app that this key may not touch", f"domains:report {app}"
+            )
         raise api.errors.UsageError(f"{shown([name])} belongs to app {other}", f"domains:remove {other} {name}")
 
 
@@ -171,7 +175,9 @@ def apply_global(change) -> None:
         before = owners.global_domains()
         after = sorted(set(change(before)))
         if len(after) > GLOBAL_LIMIT and len(after) > len(before):
-            raise api.errors.UsageError(f"that makes {len(after)} global domains, and {GLOBAL_LIMIT} is the most", "domains:report --global")
+            raise api.errors.UsageError(
+                f"that makes {len(after)} global domains, and {GLOBAL_LIMIT} is the most", "domains:report --global"
+            )
         if after == before:
             api.output.info("the global domains are so already, nothing changed")
             return

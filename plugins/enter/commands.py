@@ -17,7 +17,9 @@ e.g.: ssh -t paas@<host> enter blog
 
 @api.commands.command("enter", help=HELP, context_settings={"allow_interspersed_args": False})
 @api.commands.app_argument
-@click.argument("process", required=False, metavar="[<type>[.<n>]]", shell_complete=api.commands.complete_processes(indexes=True))
+@click.argument(
+    "process", required=False, metavar="[<type>[.<n>]]", shell_complete=api.commands.complete_processes(indexes=True)
+)
 @click.argument("words", nargs=-1, metavar="[<command>...]", type=click.UNPROCESSED)
 def enter(app, process, words):
     api.app(app)

@@ -51,9 +51,17 @@ class _Walk:
         self.count += 1
         self.size += raw.size if raw.kind == FILE else 0
         if self.count > self.limits.entries:
-            raise refused(raw.name, f"is one too many: the archive holds more than {self.limits.entries:,} entries", "max-entries <number>")
+            raise refused(
+                raw.name,
+                f"is one too many: the archive holds more than {self.limits.entries:,} entries",
+                "max-entries <number>",
+            )
         if self.size > self.limits.size:
-            raise refused(raw.name, f"is too much: the files of the archive have more than {self.limits.size:,} bytes", "max-size <size>")
+            raise refused(
+                raw.name,
+                f"is too much: the files of the archive have more than {self.limits.size:,} bytes",
+                "max-size <size>",
+            )
 
     def _path(self, raw: Raw) -> str:
         """The entry's path without `./` before and `/` behind; empty for the top itself. Raises errors.InvalidFile."""

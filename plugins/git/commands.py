@@ -82,7 +82,9 @@ def edit_table(edit, name, key, value):
 
 @api.commands.command("git:from-archive")
 @api.commands.wait_option
-@click.option("--archive-type", type=click.Choice(["tar", "tar.gz", "zip"]), help="What it is; else its first bytes say so")
+@click.option(
+    "--archive-type", type=click.Choice(["tar", "tar.gz", "zip"]), help="What it is; else its first bytes say so"
+)
 @api.commands.app_argument
 @click.argument("archive", metavar="<url|->")
 @click.argument("username", metavar="[<git-username>", default="")
@@ -108,7 +110,9 @@ def git_from_archive(archive_type, app, archive, username, email):
 @api.commands.command("git:sync")
 @api.commands.wait_option
 @click.option("--build", "build", flag_value="build", help="Build and deploy it, whether it is new or not")
-@click.option("--build-if-changes", "build", flag_value="build-if-changes", help="Deploy it if it has moved since the last sync")
+@click.option(
+    "--build-if-changes", "build", flag_value="build-if-changes", help="Deploy it if it has moved since the last sync"
+)
 @click.option("--skip-deploy-branch", is_flag=True, help="Do not make the branch the app's deploy-branch")
 @api.commands.app_argument
 @click.argument("repository", metavar="<repository>")

@@ -19,11 +19,13 @@ def check_url(url: str) -> str:
         good = False
     if not good:
         raise api.errors.UsageError(
-            f"{shown(url)} cannot be fetched: only http and https can", "give the URL of the archive, or - and send it on stdin"
+            f"{shown(url)} cannot be fetched: only http and https can",
+            "give the URL of the archive, or - and send it on stdin",
         )
     if parts.username is not None:
         raise api.errors.UsageError(
-            f"{shown(url)} holds a password, and URLs are shown and kept", f"git:auth {parts.hostname} <user>, then the URL without it"
+            f"{shown(url)} holds a password, and URLs are shown and kept",
+            f"git:auth {parts.hostname} <user>, then the URL without it",
         )
     return url
 

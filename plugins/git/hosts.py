@@ -27,7 +27,9 @@ def allow(text: str) -> list[str]:
         done = None
     name = host if port == 22 else f"[{host}]:{port}"
     lines = done.stdout.decode("ascii", "replace").split("\n") if done else []
-    keys = [line for line in lines if re.fullmatch(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}", line)]
+    keys = [
+        line for line in lines if re.fullmatch(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}", line)
+    ]
     if not keys:
         raise api.errors.Unavailable(f"{text} gave no host key", "look at the name, and whether ssh answers there")
     others = [line for line in api.remotes.trusted_hosts().split("\n") if line and line.split(" ")[0] != name]

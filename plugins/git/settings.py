@@ -36,7 +36,9 @@ def branch_name(text: str) -> str:
     good = re.fullmatch("[A-Za-z0-9_][A-Za-z0-9._/+@-]{0,199}", text)
     bad = (".." in text, "//" in text, "/." in text, "@{" in text, text.endswith(("/", ".", ".lock")), ".lock/" in text)
     if not good or any(bad) or text == "HEAD" or text.startswith("refs/"):
-        raise api.errors.UsageError(f"{api.names.safe(text)} cannot be the name of a branch", "give a branch such as: main")
+        raise api.errors.UsageError(
+            f"{api.names.safe(text)} cannot be the name of a branch", "give a branch such as: main"
+        )
     return text
 
 
@@ -44,7 +46,9 @@ def limit(key: str, text: str) -> int:
     """The value of max-entries or max-size, in entries or bytes. Raises errors.UsageError."""
     known = EVERYWHERE.get(key)
     if known is None:
-        raise api.errors.UsageError(f"there is no {api.names.safe(key)} to set for all apps", "one of: " + ", ".join(EVERYWHERE))
+        raise api.errors.UsageError(
+            f"there is no {api.names.safe(key)} to set for all apps", "one of: " + ", ".join(EVERYWHERE)
+        )
     found = re.fullmatch("([0-9]{1,12})([kmgt]?)b?" if known == "size" else "([0-9]{1,9})()", text.lower())
     value = int(found[1]) * _UNITS[found[2]] if found else 0
     if not value:

@@ -40,7 +40,9 @@ class Bounded:
         if size <= 0:
             return b""
         if time.monotonic() > self._deadline:
-            raise api.errors.Unavailable(f"{self._what} took more than {TIME_LIMIT / 60:.0f} minutes to arrive", "try again")
+            raise api.errors.Unavailable(
+                f"{self._what} took more than {TIME_LIMIT / 60:.0f} minutes to arrive", "try again"
+            )
         piece = self._source(min(size, 1 << 20, self._left + 1))
         self._left -= len(piece)
         if self._left < 0:
@@ -62,7 +64,9 @@ def stdin(what: str):
 
     def read(limit: int) -> bytes:
         if not select.select([number], [], [], IDLE_LIMIT)[0]:
-            raise api.errors.Unavailable(f"nothing of {what} came for {IDLE_LIMIT:.0f} seconds", "send it on stdin: ... - < file")
+            raise api.errors.Unavailable(
+                f"nothing of {what} came for {IDLE_LIMIT:.0f} seconds", "send it on stdin: ... - < file"
+            )
         return os.read(number, limit)
 
     return read
@@ -95,6 +99,8 @@ def unzipped(stream, limit: int, what: str) -> Bounded:
         try:
             return file.read(size)
         except (EOFError, OSError, zlib.error):
-            raise api.errors.InvalidFile(f"{what} cannot be unzipped: it is damaged or cut off", "make it again") from None
+            raise api.errors.InvalidFile(
+                f"{what} cannot be unzipped: it is damaged or cut off", "make it again"
+            ) from None
 
     return Bounded(read, limit, f"{what} unzipped")

@@ -26,11 +26,15 @@ def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
         if not build:
             api.repository.follow(name, commit, branch)
             api.repository.set_synced(name, commit)
-            api.output.step(f"{branch} of {name} is {commit[:8]}; nothing was deployed: git:sync --build {name} {shown} {ref}".rstrip())
+            api.output.step(
+                f"{branch} of {name} is {commit[:8]}; nothing was deployed: git:sync --build {name} {shown} {ref}".rstrip()
+            )
             return
         try:
             edit = (lambda document: _choose(document, chosen)) if chosen else None
-            api.deploy_commit(name, commit, f"git:sync {shown} {ref}".rstrip(), force=build == BUILD, edit=edit, branch=branch)
+            api.deploy_commit(
+                name, commit, f"git:sync {shown} {ref}".rstrip(), force=build == BUILD, edit=edit, branch=branch
+            )
         except api.errors.Cancelled:
             raise
         except api.errors.MinipaasError:

@@ -62,7 +62,9 @@ def entries(stream) -> Iterator[Raw]:
         if kind in "LKxg" and kind:
             count, total = count + 1, total + size
             if count > HEADERS_LIMIT or total > HEADER_LIMIT:
-                raise broken(f"an entry in it has more than {HEADERS_LIMIT} headers, or more than {HEADER_LIMIT:,} bytes of them")
+                raise broken(
+                    f"an entry in it has more than {HEADERS_LIMIT} headers, or more than {HEADER_LIMIT:,} bytes of them"
+                )
             body = _Body(stream, size)
             said |= _about_next(kind, _whole(body, size))
             body.skip()

@@ -9,7 +9,12 @@ from plugins.git.tar import FILE, FOLDER, LINK, Raw, broken
 
 _PER_ENTRY = 400  # bytes of the list of contents for one entry, on average and at most
 _UNIX = 3  # who made an entry (4.4.2.2)
-_OTHERS = {stat.S_IFCHR: "a character device", stat.S_IFBLK: "a block device", stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket"}
+_OTHERS = {
+    stat.S_IFCHR: "a character device",
+    stat.S_IFBLK: "a block device",
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+}
 
 
 class _Careful:

@@ -2,14 +2,44 @@
 
 import re
 
-_DATABASE = re.compile(r"(.+\.(?:db|db3|sqlite[a-z0-9]*|rdb|aof|mdb|realm))(?:-(?:wal|shm|journal))?", re.IGNORECASE | re.DOTALL)
+_DATABASE = re.compile(
+    r"(.+\.(?:db|db3|sqlite[a-z0-9]*|rdb|aof|mdb|realm))(?:-(?:wal|shm|journal))?", re.IGNORECASE | re.DOTALL
+)
 _FOLDERS = frozenset({"uploads", "upload", "media", "attachments", "data", "storage", "userfiles", "user_uploads"})
 # Folders in which programs put what they can make again.
-_PASSING = frozenset({
-    "tmp", "temp", "cache", "caches", ".cache", "log", "logs", "run", "proc", "sys", "dev", "node_modules", "__pycache__", "site-packages", "dist-packages",
-    ".npm", ".git", "sessions", "framework", "views", "compiled", "pids", "sockets", ".bundle", ".local", ".config",
-})  # fmt: skip
-_PROGRAMS = frozenset({"apt", "dpkg", "systemd", "nginx", "php", "pam", "ucf", "misc", "alternatives", "locales", "polkit-1"})
+_PASSING = frozenset(
+    {
+        "tmp",
+        "temp",
+        "cache",
+        "caches",
+        ".cache",
+        "log",
+        "logs",
+        "run",
+        "proc",
+        "sys",
+        "dev",
+        "node_modules",
+        "__pycache__",
+        "site-packages",
+        "dist-packages",
+        ".npm",
+        ".git",
+        "sessions",
+        "framework",
+        "views",
+        "compiled",
+        "pids",
+        "sockets",
+        ".bundle",
+        ".local",
+        ".config",
+    }
+)
+_PROGRAMS = frozenset(
+    {"apt", "dpkg", "systemd", "nginx", "php", "pam", "ucf", "misc", "alternatives", "locales", "polkit-1"}
+)
 
 
 def data_of(path: str) -> str:
@@ -29,6 +59,8 @@ def data_of(path: str) -> str:
 
 def data(files: tuple[str, ...], volumes: tuple[str, ...]) -> list[str]:
     """What of the files that a process wrote, and of its volumes without a name, looks like data; each place once, sorted."""
-    places = {data_of(path) for path in files} | {path for path in volumes if not _PASSING & set(path.lower().split("/"))}
+    places = {data_of(path) for path in files} | {
+        path for path in volumes if not _PASSING & set(path.lower().split("/"))
+    }
     places.discard("")
     return sorted(place for place in places if not any(place.startswith(other + "/") for other in places))

@@ -72,7 +72,11 @@ def _look(previous, found: list[tuple[str, str]]) -> None:
         if written is None:
             return
         number = previous.processes or previous.number
-        mine = [process for process in scheduler.processes(previous.app) if process.release == number and process.state == "running"]
+        mine = [
+            process
+            for process in scheduler.processes(previous.app)
+            if process.release == number and process.state == "running"
+        ]
         first: dict = {}
         for process in sorted(mine, key=lambda process: process.process_type != "web"):
             first.setdefault(process.process_type, process)

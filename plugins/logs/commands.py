@@ -11,8 +11,11 @@ from plugins.logs import lines
 command, app_argument = api.commands.command, api.commands.app_argument
 
 
-@command("logs", help="Show the last output of an app's processes, merged by time.\n\n\b\n"
-                      "e.g.: logs blog\n      logs -t -p web blog\n      logs -n 500 -p worker.1 blog")  # fmt: skip
+@command(
+    "logs",
+    help="Show the last output of an app's processes, merged by time.\n\n\b\n"
+    "e.g.: logs blog\n      logs -t -p web blog\n      logs -n 500 -p worker.1 blog",
+)
 @click.option("-t", "--tail", is_flag=True, help="Go on with new output until interrupted, across deploys")
 @click.option(
     "-n", "--num", type=click.IntRange(0, 100_000), default=100, metavar="N", help="Lines of each process (100)"
@@ -82,8 +85,11 @@ def _leave_with_reader(main) -> None:
     main.throw(BrokenPipeError("nobody reads any more"))
 
 
-@command("logs:failed", help="Show the output of the last release of an app that failed, its build included.\n\n\b\n"
-                             "e.g.: logs:failed blog\n      logs:failed --all")  # fmt: skip
+@command(
+    "logs:failed",
+    help="Show the output of the last release of an app that failed, its build included.\n\n\b\n"
+    "e.g.: logs:failed blog\n      logs:failed --all",
+)
 @click.option("--all", "everywhere", is_flag=True, help="Of every app")
 @api.commands.optional_app_argument
 def logs_failed(everywhere, app):

@@ -37,8 +37,10 @@ def node_router():
     os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # noqa: S606 - it takes our place
 
 
-@api.commands.command("node:follow", help="Route requests on a head of a cluster as its nodes do, while it is one.\n\n\b\n"
-                                          "e.g.: node:follow --serve")  # fmt: skip
+@api.commands.command(
+    "node:follow",
+    help="Route requests on a head of a cluster as its nodes do, while it is one.\n\n\b\ne.g.: node:follow --serve",
+)
 @click.option("--serve", is_flag=True, required=True, help="Go on until this host leaves the cluster")
 def node_follow(serve):
     from plugins.node import head

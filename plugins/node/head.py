@@ -83,7 +83,9 @@ def _catch_up(store, folder: str, *words: str) -> None:
     token = store.watch(folder)
     while True:
         if len(store.children("cluster/heads")) > 1:
-            done = subprocess.run([api.paths.program(), CATCH_UP, *words], stdin=subprocess.DEVNULL, capture_output=True)
+            done = subprocess.run(
+                [api.paths.program(), CATCH_UP, *words], stdin=subprocess.DEVNULL, capture_output=True
+            )
             if done.returncode:
                 said = done.stderr.decode(errors="replace").strip()[-300:]
                 raise api.errors.Unavailable(f"what other heads have changed is not here yet: {said}")

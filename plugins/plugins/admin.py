@@ -35,7 +35,9 @@ def update(name: str, committish: str | None) -> tuple[dict, bool]:
         present = known(name)
         record = api.installed.record(name)
         if not record.get("source"):
-            raise api.errors.UsageError(f"it is not known where {name} came from", f"plugin:uninstall {name}, then plugin:install <source>")
+            raise api.errors.UsageError(
+                f"it is not known where {name} came from", f"plugin:uninstall {name}, then plugin:install <source>"
+            )
         wanted = record.get("committish", "") if committish is None else committish
         about, folder = prepare(scratch, record["source"], wanted, name)
         fresh = record_of(folder)
@@ -108,7 +110,9 @@ def missing(name: str) -> Exception:
     if name in api.index.load().plugins and name not in api.index.load().installed:
         return api.errors.UsageError(f"{name} is a part of minipaas itself", "plugin:list")
     near = difflib.get_close_matches(name, api.installed.names(), 1)
-    return api.errors.NotFound(f"no plugin {api.names.safe(name)} is installed", f"did you mean {near[0]}?" if near else "plugin:list")
+    return api.errors.NotFound(
+        f"no plugin {api.names.safe(name)} is installed", f"did you mean {near[0]}?" if near else "plugin:list"
+    )
 
 
 def version(name: str) -> str:
@@ -147,8 +151,13 @@ def prepare(scratch: str, source: str, committish: str, name: str) -> tuple[dict
     about = api.manifest.read(fetched)
     folder = os.path.join(scratch, about["name"])
     os.rename(fetched, folder)
-    record = {"source": source, "committish": committish, "commit": commit, "digest": files.digest(folder),
-              "installed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+    record = {
+        "source": source,
+        "committish": committish,
+        "commit": commit,
+        "digest": files.digest(folder),
+        "installed": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
     vendor(folder, scratch)
     compile_all(folder)
     inspect(folder, about)
@@ -169,7 +178,9 @@ def fetch(source: str, committish: str, scratch: str, target: str) -> tuple[str,
         with open(path, "rb") as file:
             files.unpack(file, files.Target(target))
     else:
-        raise api.errors.NotFound(f"{api.names.safe(source)} is neither a folder, nor a tar, nor a URL of git", "plugin:install --help")
+        raise api.errors.NotFound(
+            f"{api.names.safe(source)} is neither a folder, nor a tar, nor a URL of git", "plugin:install --help"
+        )
     return path, ""
 
 
@@ -182,9 +193,11 @@ def rename(folder: str, name: str) -> None:
     except (OSError, UnicodeDecodeError):
         return  # the check says it
     if re.fullmatch(api.manifest.NAME, name) is None:
-        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be a plugin's name", "use a-z, 0-9 and _, a letter first")
+        raise api.errors.UsageError(
+            f"{api.names.safe(name)} cannot be a plugin's name", "use a-z, 0-9 and _, a letter first"
+        )
     with open(path, "w", encoding="utf-8") as file:
-        file.write(re.sub(r'(?m)^name\s*=.*$', f'name = "{name}"', text, count=1))
+        file.write(re.sub(r"(?m)^name\s*=.*$", f'name = "{name}"', text, count=1))
 
 
 def refuse_taken(about: dict) -> None:
@@ -192,7 +205,9 @@ def refuse_taken(about: dict) -> None:
     for other in api.installed.enabled().values():
         shared = sorted(set(about.get("commands", {})) & set(other.get("commands", {})))
         if shared and other["name"] != about["name"]:
-            raise api.errors.UsageError(f"the command {shared[0]} is plugin {other['name']}'s", f"plugin:disable {other['name']}")
+            raise api.errors.UsageError(
+                f"the command {shared[0]} is plugin {other['name']}'s", f"plugin:disable {other['name']}"
+            )
 
 
 def vendor(folder: str, scratch: str) -> None:
@@ -207,14 +222,27 @@ def vendor(folder: str, scratch: str) -> None:
         if user:
             os.chown(site, user.pw_uid, user.pw_gid)
         target = os.path.join(site, "vendor")
-        command = [*pip(site), "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile",
-                   "--no-warn-script-location", "--target", target, "--requirement", requirements]
+        command = [
+            *pip(site),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+            "--no-compile",
+            "--no-warn-script-location",
+            "--target",
+            target,
+            "--requirement",
+            requirements,
+        ]
         done = _run(command, site, PIP_LIMIT)
         if done.returncode:
             said = (done.stderr or done.stdout).decode("utf-8", "replace").strip().splitlines()
             for line in said[-10:]:
                 api.output.info(line)
-            raise api.errors.InvalidFile("requirements.txt cannot be installed, for the reason above", "mend it, or the host's way to PyPI")
+            raise api.errors.InvalidFile(
+                "requirements.txt cannot be installed, for the reason above", "mend it, or the host's way to PyPI"
+            )
         if os.path.isdir(target):
             place = os.path.join(folder, "vendor")
             if os.path.lexists(place):
@@ -231,17 +259,29 @@ def pip(site: str) -> list[str]:
         return [python, "-m", "pip"]
     place = os.path.join(site, "venv")
     if _run([python, "-m", "venv", place], site, 120).returncode:
-        raise api.errors.Unavailable("this host has no pip for the plugin's requirements", "apt-get install python3-venv")
+        raise api.errors.Unavailable(
+            "this host has no pip for the plugin's requirements", "apt-get install python3-venv"
+        )
     return [os.path.join(place, "bin", "python"), "-m", "pip"]
 
 
 def _run(command: list[str], home: str, limit: float) -> subprocess.CompletedProcess:
     environment = host.environment(HOME=home, TMPDIR=home, PIP_NO_CACHE_DIR="1")
     try:
-        return subprocess.run(command, env=environment, cwd=home, stdin=subprocess.DEVNULL, capture_output=True,
-                              timeout=limit, umask=0o022, **host.as_paas())  # fmt: skip
+        return subprocess.run(
+            command,
+            env=environment,
+            cwd=home,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=limit,
+            umask=0o022,
+            **host.as_paas(),
+        )
     except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(f"{os.path.basename(command[0])} took longer than {limit} s", "try again") from None
+        raise api.errors.Unavailable(
+            f"{os.path.basename(command[0])} took longer than {limit} s", "try again"
+        ) from None
 
 
 def compile_all(folder: str) -> None:
@@ -262,13 +302,17 @@ def inspect(folder: str, about: dict) -> None:
     Raises errors.InvalidFile with the plugin, the hook and its signature.
     """
     for problem in problems(folder, about):
-        raise api.errors.InvalidFile(f"plugin {about['name']}: {problem}", "mend the plugin; try it with: plugin:test <folder>")
+        raise api.errors.InvalidFile(
+            f"plugin {about['name']}: {problem}", "mend the plugin; try it with: plugin:test <folder>"
+        )
 
 
 def problems(folder: str, about: dict) -> list[str]:
     """What is wrong with the plugin's Python modules."""
     programs = about["executables"]
-    if set(programs["hooks"]) == set(about.get("hooks", [])) and set(programs["commands"]) == set(about.get("commands", {})):
+    if set(programs["hooks"]) == set(about.get("hooks", [])) and set(programs["commands"]) == set(
+        about.get("commands", {})
+    ):
         return []
     try:
         done = host.run_as_paas(["plugin:inspect", folder], INSPECT_LIMIT)
@@ -288,7 +332,9 @@ def finish(revert) -> None:
         api.installed.write_index()
     except OSError as error:
         revert()
-        raise api.errors.Unavailable(f"the index of plugins cannot be written: {error.strerror}", "make room on the disk") from None
+        raise api.errors.Unavailable(
+            f"the index of plugins cannot be written: {error.strerror}", "make room on the disk"
+        ) from None
 
 
 def former(name: str) -> str:

@@ -26,15 +26,19 @@ def plugin_list(format):
           plugin:list --format json
     """
     index = api.index.load()
-    rows = {name: ("enabled" if name in index.installed else "built in", about) for name, about in index.plugins.items()}
+    rows = {
+        name: ("enabled" if name in index.installed else "built in", about) for name, about in index.plugins.items()
+    }
     for name in api.installed.names():
         if name not in rows:
             rows[name] = ("disabled" if not api.installed.is_enabled(name) else "broken", about_of(name))
     api.commands.print_table(
-        [{"name": name, "version": about.get("version", ""), "state": state, "summary": about.get("summary", "")}
-         for name, (state, about) in sorted(rows.items())],
+        [
+            {"name": name, "version": about.get("version", ""), "state": state, "summary": about.get("summary", "")}
+            for name, (state, about) in sorted(rows.items())
+        ],
         format,
-    )  # fmt: skip
+    )
 
 
 def about_of(name: str) -> dict:
@@ -216,7 +220,9 @@ def plugin_new(name, lang):
 
 
 @api.commands.command("plugin:test")
-@click.option("--limit", type=click.FloatRange(1, 3600), default=30.0, metavar="<seconds>", help="For each step (default: 30)")
+@click.option(
+    "--limit", type=click.FloatRange(1, 3600), default=30.0, metavar="<seconds>", help="For each step (default: 30)"
+)
 @api.commands.format_option
 @click.argument("source", metavar="<folder>|<tar>")
 def plugin_test(source, limit, format):
@@ -268,7 +274,9 @@ def plugin_trigger(hook, words, plugin, app):
 @api.commands.command("plugin:state")
 @click.argument("action", type=click.Choice(["get", "set", "unset"]), metavar="get|set|unset")
 @click.argument("key", required=False, metavar="[<key>]")
-@click.option("--app", "app", type=api.commands.AppName(), default=None, metavar="<app>", help="The app; without, the platform")
+@click.option(
+    "--app", "app", type=api.commands.AppName(), default=None, metavar="<app>", help="The app; without, the platform"
+)
 def plugin_state(action, key, app):
     """Read or change the plugin's own table. Only a plugin's program can use it; `set` takes the value on stdin.
 

@@ -181,9 +181,18 @@ def clone(url: str, committish: str, scratch: str, target: Target) -> str:
     repository = os.path.join(scratch, "repository")
     config = os.path.join(scratch, "gitconfig")
     with open(config, "w", encoding="utf-8") as file:  # in a file, as git's own programs read no other way
-        file.write("[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n[protocol \"ext\"]\n\tallow = never\n")
+        file.write('[include]\n\tpath = ~/.gitconfig\n[safe]\n\tdirectory = *\n[protocol "ext"]\n\tallow = never\n')
     _git(config, "clone", "--quiet", "--bare", "--template=", "--", url, repository)
-    said = _git(config, "-C", repository, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{committish or 'HEAD'}^{{commit}}")
+    said = _git(
+        config,
+        "-C",
+        repository,
+        "rev-parse",
+        "--verify",
+        "--quiet",
+        "--end-of-options",
+        f"{committish or 'HEAD'}^{{commit}}",
+    )
     commit = said.decode().strip()
     path = os.path.join(scratch, "commit.tar")
     _git(config, "-C", repository, "archive", "--format=tar", f"--output={path}", commit)
@@ -201,21 +210,28 @@ def _git(config: str, *words: str) -> bytes:
     """Run git with the settings in the file `config`; its stdout. Raises errors.NotFound, errors.Unavailable."""
     kept = ("PATH", "HOME", "SSH_AUTH_SOCK", "https_proxy", "http_proxy", "no_proxy", "LANG")
     environment = {name: os.environ[name] for name in kept if name in os.environ} | {
-        "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_GLOBAL": config,
-    }  # fmt: skip
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_CONFIG_GLOBAL": config,
+    }
     environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     try:
-        done = subprocess.run(["git", *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_LIMIT)
+        done = subprocess.run(
+            ["git", *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_LIMIT
+        )
     except subprocess.TimeoutExpired:
         raise api.errors.Unavailable(f"git {words[0]} took longer than {GIT_LIMIT} s", "try again") from None
     if done.returncode:
         verb = next(word for word in words if word in ("clone", "rev-parse", "archive"))
         if verb == "rev-parse":
             wanted = words[-1].removesuffix("^{commit}")
-            raise api.errors.NotFound(f"the repository has no {api.names.safe(wanted)}", "--committish <branch, tag or commit>")
+            raise api.errors.NotFound(
+                f"the repository has no {api.names.safe(wanted)}", "--committish <branch, tag or commit>"
+            )
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
         line = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
-        raise api.errors.NotFound(f"git {verb} failed: {api.output.tame(line.removeprefix('fatal: '))}", "give the URL that git clone takes")
+        raise api.errors.NotFound(
+            f"git {verb} failed: {api.output.tame(line.removeprefix('fatal: '))}", "give the URL that git clone takes"
+        )
     return done.stdout
 
 
@@ -225,7 +241,11 @@ def digest(folder: str) -> str:
 
     total = hashlib.sha256()
     for place, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT and os.path.join(place, name) != os.path.join(folder, "vendor"))
+        folders[:] = sorted(
+            name
+            for name in folders
+            if name not in _LEFT_OUT and os.path.join(place, name) != os.path.join(folder, "vendor")
+        )
         for name in sorted(names):
             path = os.path.join(place, name)
             if left_out(name) or os.path.islink(path):

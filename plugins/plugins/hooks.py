@@ -14,7 +14,14 @@ def doctor(app):
         try:
             api.manifest.read(api.installed.folder(name))
         except api.errors.MinipaasError as error:
-            found.append(api.Finding(f"plugin {name}", False, f"is not used: {error.message}", f"plugin:update {name}, or: plugin:disable {name}"))
+            found.append(
+                api.Finding(
+                    f"plugin {name}",
+                    False,
+                    f"is not used: {error.message}",
+                    f"plugin:update {name}, or: plugin:disable {name}",
+                )
+            )
             continue
         if name not in api.index.load().installed:
             found.append(api.Finding(f"plugin {name}", False, "is not in the index", f"minipaas plugin:enable {name}"))

@@ -15,7 +15,9 @@ def require_root() -> None:
     """Raise errors.Denied unless root typed the command on the host (or it is a world of one's own)."""
     if os.geteuid() != 0 and "MINIPAAS_ROOT" not in os.environ:
         command = api.caller.command()
-        raise api.errors.Denied(f"{command} is for root: plugins are code that every command runs", f"sudo minipaas {command}")
+        raise api.errors.Denied(
+            f"{command} is for root: plugins are code that every command runs", f"sudo minipaas {command}"
+        )
 
 
 def paas() -> pwd.struct_passwd | None:
@@ -57,8 +59,20 @@ def ourselves() -> list[str]:
 def environment(**more: str) -> dict[str, str]:
     """The environment of a run of ours as paas."""
     user = paas()
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "MINIPAAS_ROOT", "MINIPAAS_PROGRAM", "MINIPAAS_TRACE", "MINIPAAS_TRACE_HOOKS",
-            "DOCKER_HOST", "http_proxy", "https_proxy", "no_proxy")
+    kept = (
+        "PATH",
+        "LANG",
+        "LC_ALL",
+        "TZ",
+        "MINIPAAS_ROOT",
+        "MINIPAAS_PROGRAM",
+        "MINIPAAS_TRACE",
+        "MINIPAAS_TRACE_HOOKS",
+        "DOCKER_HOST",
+        "http_proxy",
+        "https_proxy",
+        "no_proxy",
+    )
     found = {name: os.environ[name] for name in kept if name in os.environ}
     home = user.pw_dir if user else os.environ.get("HOME", "/")
     return found | {"HOME": home} | more
@@ -68,9 +82,14 @@ def run_as_paas(words: list[str], limit: float, **more: str) -> subprocess.Compl
     """Run one of our commands as paas; what it prints on stderr goes to the user. Raises subprocess.TimeoutExpired."""
     sys.stderr.flush()
     process = subprocess.Popen(
-        [*ourselves(), *words], env=environment(**more), cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        start_new_session=True, **as_paas(docker=True),
-    )  # fmt: skip
+        [*ourselves(), *words],
+        env=environment(**more),
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
+        **as_paas(docker=True),
+    )
     try:
         out, _ = process.communicate(timeout=limit)
     finally:

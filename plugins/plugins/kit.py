@@ -14,8 +14,10 @@ from plugins.plugins import admin, host, samples
 ENGINES = "zz_kit_engines"
 """A plugin of the kit's own in the scratch world: engines in memory."""
 _ENGINES_TOML = f'api = 1\nname = "{ENGINES}"\nversion = "1"\nsummary = "Engines in memory"\nhooks = [%s]\n'
-_ENGINES_HOOKS = {"scheduler": "@api.hookimpl(tryfirst=True)\ndef scheduler():\n    return memory.MemoryScheduler()\n",
-                  "router": "@api.hookimpl(tryfirst=True)\ndef router():\n    return memory.MemoryRouter()\n"}
+_ENGINES_HOOKS = {
+    "scheduler": "@api.hookimpl(tryfirst=True)\ndef scheduler():\n    return memory.MemoryScheduler()\n",
+    "router": "@api.hookimpl(tryfirst=True)\ndef router():\n    return memory.MemoryRouter()\n",
+}
 _ENGINES_CODE = """from minipaas_lib import api
 from plugins.plugins import memory
 
@@ -25,9 +27,11 @@ from plugins.plugins import memory
 BUSYBOX = "/bin/busybox"
 NEVER_REFUSE = ("doctor", "report")
 SAMPLE = {
-    "Dockerfile": "FROM scratch\nCOPY . /\nCMD [\"/serve\"]\n", "Procfile": "web: serve\nworker: work --all\n",
-    "public/index.html": "<p>sample</p>\n", "README.md": "A sample app.\n",
-}  # fmt: skip
+    "Dockerfile": 'FROM scratch\nCOPY . /\nCMD ["/serve"]\n',
+    "Procfile": "web: serve\nworker: work --all\n",
+    "public/index.html": "<p>sample</p>\n",
+    "README.md": "A sample app.\n",
+}
 
 
 class Kit:
@@ -65,7 +69,9 @@ class Kit:
             return self.tell(False, "plugin.toml and the files", error.message)
         self.folder = os.path.join(plugins, self.about["name"])
         os.rename(os.path.join(self.scratch, "fetched"), self.folder)
-        self.tell(True, "plugin.toml and the files", f"{self.about['name']} {self.about['version']}, API {self.about['api']}")
+        self.tell(
+            True, "plugin.toml and the files", f"{self.about['name']} {self.about['version']}, API {self.about['api']}"
+        )
         try:
             admin.vendor(self.folder, self.scratch)
         except api.errors.MinipaasError as error:
@@ -108,7 +114,10 @@ class Kit:
         wanted = [kind for kind in kinds if kind not in self.about.get("hooks", [])]
         folder = os.path.join(self.root, "plugins", ENGINES)
         os.makedirs(folder, exist_ok=True)
-        for name, text in (("plugin.toml", _ENGINES_TOML % ", ".join(f'"{kind}"' for kind in wanted)), ("hooks.py", _ENGINES_CODE % "\n\n".join(_ENGINES_HOOKS[kind] for kind in wanted))):
+        for name, text in (
+            ("plugin.toml", _ENGINES_TOML % ", ".join(f'"{kind}"' for kind in wanted)),
+            ("hooks.py", _ENGINES_CODE % "\n\n".join(_ENGINES_HOOKS[kind] for kind in wanted)),
+        ):
             with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
                 file.write(text)
 
@@ -146,7 +155,9 @@ class Kit:
     def try_hook(self, hook: str, number: int) -> bool:
         """One call of a hook in a process of its own; what it did to the documents is looked at."""
         before = self.documents()
-        status, result = self.child("plugin:try", self.about["name"], hook, "--context", self.context, "--case", str(number))
+        status, result = self.child(
+            "plugin:try", self.about["name"], hook, "--context", self.context, "--case", str(number)
+        )
         what = f"{hook}{': ' + result['case'] if result.get('case') else ''}"
         outcome, said = result.get("outcome", "failed"), result.get("said", "")
         if outcome == "failed":
@@ -197,7 +208,9 @@ class Kit:
             api.installed.write_index()
             self.story("docker", name, image)
         finally:
-            left = subprocess.run(["docker", "ps", "-aq", "--filter", f"label=minipaas.app={name}"], capture_output=True, text=True)
+            left = subprocess.run(
+                ["docker", "ps", "-aq", "--filter", f"label=minipaas.app={name}"], capture_output=True, text=True
+            )
             for container in left.stdout.split():
                 docker("rm", "-f", container)
             docker("rmi", "-f", f"minipaas-kit:{name}")
@@ -218,12 +231,19 @@ class Kit:
         return done.returncode, {}
 
     def program(self, *words: str) -> subprocess.CompletedProcess:
-        environment = host.environment(MINIPAAS_ROOT=self.root, HOME=self.scratch, MINIPAAS_PROGRAM=os.path.join(self.scratch, "minipaas"))
+        environment = host.environment(
+            MINIPAAS_ROOT=self.root, HOME=self.scratch, MINIPAAS_PROGRAM=os.path.join(self.scratch, "minipaas")
+        )
         environment.pop("MINIPAAS_TRACE_HOOKS", None)
         process = subprocess.Popen(
-            [*host.ourselves(), *words], env=environment, cwd=self.scratch, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+            [*host.ourselves(), *words],
+            env=environment,
+            cwd=self.scratch,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
         try:
             out, err = process.communicate(timeout=self.limit)
         finally:
@@ -282,6 +302,7 @@ def try_deploy(app: str, image: str) -> dict:
 
 def try_build(plugin: str, context: str) -> dict:
     """Let a builder build what it claims; nothing is said where it claims nothing."""
+
     def claimed():
         answer = api.call_one("detect_builder", plugin, app=samples.app(), context=context)
         return (answer or "").partition(":")[0]
@@ -291,13 +312,23 @@ def try_build(plugin: str, context: str) -> dict:
     if result["outcome"] != "answered" or not builder[0]:
         return result
     made: list = []
-    arguments = {"app": samples.app(), "builder": builder[0], "context": context, "commit": samples.COMMIT, "release": 2}
+    arguments = {
+        "app": samples.app(),
+        "builder": builder[0],
+        "context": context,
+        "commit": samples.COMMIT,
+        "release": 2,
+    }
     result = outcome(lambda: made.append(api.call_one("build_image", plugin, **arguments)))
     if result["outcome"] != "answered":
         return result
     if made[0] is None:
         return {"outcome": "failed", "said": f"it claims the sample as {builder[0]} and does not build it"}
-    return {"outcome": "answered", "said": f"{builder[0]}, processes: {' '.join(made[0].commands)}", "image": made[0].image}
+    return {
+        "outcome": "answered",
+        "said": f"{builder[0]}, processes: {' '.join(made[0].commands)}",
+        "image": made[0].image,
+    }
 
 
 def prepare_world(app: str = "sample", image: str = "") -> None:
@@ -305,8 +336,12 @@ def prepare_world(app: str = "sample", image: str = "") -> None:
     store = api.store()
     if store.exists(f"apps/{app}/app.toml"):
         return
-    changed = {"image": image or samples.IMAGE, "commands": {"web": "exec busybox httpd -f -p $PORT"}, "formation": {"web": 1},
-               "routing": {}}
+    changed = {
+        "image": image or samples.IMAGE,
+        "commands": {"web": "exec busybox httpd -f -p $PORT"},
+        "formation": {"web": 1},
+        "routing": {},
+    }
     document = samples.DOCUMENT | {"formation": {"web": 1}, "domains": {"names": [f"{app}.example.org"]}}
     api.documents.write(store, f"apps/{app}/app.toml", document)
     api.documents.write(store, f"apps/{app}/releases/1.toml", samples.release(1, app).to_document() | changed)
@@ -317,7 +352,10 @@ def prepare_world(app: str = "sample", image: str = "") -> None:
 def docker(*words: str) -> bool:
     """Run docker; whether it went well."""
     try:
-        return subprocess.run(["docker", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode == 0
+        return (
+            subprocess.run(["docker", *words], stdin=subprocess.DEVNULL, capture_output=True, timeout=60).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         return False
 
@@ -364,13 +402,20 @@ def inspect(folder: str) -> list[str]:
         module = load(name, "hooks", parent, found)
         for hook in hooks if module else ():
             function = getattr(module, hook, None)
-            problem = f"hooks.py has no function {hook}" if function is None else api.strangers.signature_problem(
-                function, hook, api.manifest.hook_arguments(hook))
+            problem = (
+                f"hooks.py has no function {hook}"
+                if function is None
+                else api.strangers.signature_problem(function, hook, api.manifest.hook_arguments(hook))
+            )
             found += [problem] if problem else []
         known = set(api.manifest.hook_names())
         marked = {n for n, value in vars(module).items() if hasattr(value, "minipaas_impl")} if module else set()
         for extra in sorted(marked - set(about.get("hooks", []))):
-            found.append(f"hooks.py has {extra}, but hooks in plugin.toml does not name it" if extra in known else f"there is no hook {extra}")
+            found.append(
+                f"hooks.py has {extra}, but hooks in plugin.toml does not name it"
+                if extra in known
+                else f"there is no hook {extra}"
+            )
     if commands:
         import click
 

@@ -34,10 +34,18 @@ class MemoryScheduler:
             taken = listening.getsockname()[1]
             ports = tuple((port, taken) for port in sorted({spec.port, *spec.ports}) if port != taken)
         made = api.Process(
-            name=spec.name, app=spec.app, release=spec.release, process_type=spec.process_type, index=spec.index,
-            id="memory-" + spec.name, address=address, port=spec.port, state="running", started="2026-01-01T00:00:00Z",
+            name=spec.name,
+            app=spec.app,
+            release=spec.release,
+            process_type=spec.process_type,
+            index=spec.index,
+            id="memory-" + spec.name,
+            address=address,
+            port=spec.port,
+            state="running",
+            started="2026-01-01T00:00:00Z",
             ports=ports,
-        )  # fmt: skip
+        )
         self._processes[spec.name] = made
         return made
 
@@ -81,8 +89,17 @@ class MemoryScheduler:
 
     def detach(self, spec, ttl=None):
         number = len(self._detached) + 1
-        process = api.Process(name=f"{spec.app}.run.{number:04}", app=spec.app, release=spec.release, process_type="run", index=number, state="exited")
-        self._detached.append(api.Detached(process, str(spec.command), 0, "2026-01-01T00:00:00Z"))  # it has ended at once
+        process = api.Process(
+            name=f"{spec.app}.run.{number:04}",
+            app=spec.app,
+            release=spec.release,
+            process_type="run",
+            index=number,
+            state="exited",
+        )
+        self._detached.append(
+            api.Detached(process, str(spec.command), 0, "2026-01-01T00:00:00Z")
+        )  # it has ended at once
         return self._detached[-1]
 
     def detached(self, app=None):

@@ -75,7 +75,10 @@ cd "$(dirname "$0")" && exec minipaas plugin:test .
 def make(name: str, language: str) -> str:
     """Write the skeleton of a plugin into the new folder `name` here. Raises errors.UsageError."""
     if not re.fullmatch(api.manifest.NAME, name) or name in api.manifest.RESERVED or name in api.index.own():
-        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be a plugin's name", "use a-z, 0-9 and _, a letter first; not one of plugin:list")
+        raise api.errors.UsageError(
+            f"{api.names.safe(name)} cannot be a plugin's name",
+            "use a-z, 0-9 and _, a letter first; not one of plugin:list",
+        )
     folder = os.path.abspath(name)
     values = {"name": name, "dashed": name.replace("_", "-"), "function": name}
     line = "Set the words that releases of an app are greeted with"
@@ -90,7 +93,9 @@ def make(name: str, language: str) -> str:
             os.chmod(os.path.dirname(place), 0o755)
             os.chmod(place, 0o755 if executable else 0o644)
     except OSError as error:
-        raise api.errors.UsageError(f"{folder} cannot be made: {error.strerror}", "go to a folder of yours, or give another name") from None
+        raise api.errors.UsageError(
+            f"{folder} cannot be made: {error.strerror}", "go to a folder of yours, or give another name"
+        ) from None
     return folder
 
 
@@ -99,9 +104,13 @@ def files(language: str, values: dict, line: str) -> dict[str, tuple[str, bool]]
     dashed = values["dashed"]
     if language == "python":
         command, more = f'"{dashed}:set" = "{line}"', ""
-        made = {"__init__.py": ("", False), "hooks.py": (_HOOKS.format(**values), False), "commands.py": (_COMMANDS.format(**values), False)}
+        made = {
+            "__init__.py": ("", False),
+            "hooks.py": (_HOOKS.format(**values), False),
+            "commands.py": (_COMMANDS.format(**values), False),
+        }
     else:
-        command = (f'"{dashed}:set" = {{ help = "{line}", arguments = ["<app>", "<greeting>"], example = "{dashed}:set blog hello" }}')
+        command = f'"{dashed}:set" = {{ help = "{line}", arguments = ["<app>", "<greeting>"], example = "{dashed}:set blog hello" }}'
         more = "timeout = 20  # seconds for each hook\n"
         made = {
             "hooks/after_deploy": (_SH_AFTER_DEPLOY.format(**values), True),

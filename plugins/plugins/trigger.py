@@ -18,7 +18,10 @@ def run(hook: str, plugin: str, app: str | None, words: tuple[str, ...]) -> None
     wanted = api.manifest.hook_arguments(hook)
     arguments = dict.fromkeys(wanted) | known(app, wanted) | given(words, wanted, hook)
     if lacks(arguments, hook):
-        raise api.errors.UsageError(f"{hook} is about a release that is live" if app else f"{hook} is about an app", f"plugin:trigger {hook} --app <app>")
+        raise api.errors.UsageError(
+            f"{hook} is about a release that is live" if app else f"{hook} is about an app",
+            f"plugin:trigger {hook} --app <app>",
+        )
     plugins = [plugin] if plugin else api.index.load().hooks.get(hook, [])
     answers = {}
     for name in plugins:
@@ -31,7 +34,9 @@ def run(hook: str, plugin: str, app: str | None, words: tuple[str, ...]) -> None
 def lacks(arguments: dict, hook: str) -> bool:
     """Whether the hook would be called without what it is about."""
     whole = hook in ("before_config", "config_changed", "doctor")  # no app: the global config, the host itself
-    return any(name in arguments and arguments[name] is None for name in (("release",) if whole else ("app", "release")))
+    return any(
+        name in arguments and arguments[name] is None for name in (("release",) if whole else ("app", "release"))
+    )
 
 
 def plain(answer) -> bool:
@@ -46,7 +51,11 @@ def known(app: str | None, wanted: tuple[str, ...]) -> dict:
     live = api.live_release(app)
     if live:
         earlier = [release for release in api.releases(app) if release.number < live.number]
-        found |= {"release": live, "commit": live.commit, "previous": max(earlier, key=lambda r: r.number, default=None)}
+        found |= {
+            "release": live,
+            "commit": live.commit,
+            "previous": max(earlier, key=lambda r: r.number, default=None),
+        }
     return {name: value for name, value in found.items() if name in wanted}
 
 
@@ -56,7 +65,9 @@ def given(words: tuple[str, ...], wanted: tuple[str, ...], hook: str) -> dict:
     for word in words:
         name, equals, value = word.partition("=")
         if not equals or name not in wanted:
-            raise api.errors.UsageError(f"{hook} has no argument {api.names.safe(name)}", f"{hook}({', '.join(wanted)})")
+            raise api.errors.UsageError(
+                f"{hook} has no argument {api.names.safe(name)}", f"{hook}({', '.join(wanted)})"
+            )
         try:
             found[name] = json.loads(value)
         except (ValueError, RecursionError):
@@ -83,7 +94,9 @@ def state(action: str, key: str | None, app: str | None) -> int | None:
     elif action == "set":
         data = sys.stdin.buffer.read(VALUE_LIMIT + 1)
         if len(data) > VALUE_LIMIT:
-            raise api.errors.UsageError(f"a value has at most {VALUE_LIMIT // 1024} KiB", "keep it in MINIPAAS_PLUGIN_DATA")
+            raise api.errors.UsageError(
+                f"a value has at most {VALUE_LIMIT // 1024} KiB", "keep it in MINIPAAS_PLUGIN_DATA"
+            )
         try:
             table.set(**{key: data.decode()})
         except UnicodeDecodeError:

@@ -31,7 +31,9 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
     if not pairs:
         show(settings.formation(present.formation, types), format)
         return
-    left = [kind for kind, count in wanted.items() if live and kind not in types and not count and kind in present.formation]
+    left = [
+        kind for kind, count in wanted.items() if live and kind not in types and not count and kind in present.formation
+    ]
     unknown = [kind for kind in wanted if live and kind not in types and kind not in left]
     if unknown:
         raise api.errors.UsageError(
@@ -47,7 +49,9 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
             del table[kind]
 
     former = settings.formation(present.formation, types)
-    steps = [f"{kind}={former.get(kind, 0)} -> {count}" for kind, count in wanted.items() if count != former.get(kind, 0)]
+    steps = [
+        f"{kind}={former.get(kind, 0)} -> {count}" for kind, count in wanted.items() if count != former.get(kind, 0)
+    ]
     reason = "scale: " + (", ".join(steps) or said)
     if plan:
         api.commands.print_plan(api.plan(app, reason, edit, restart=not skip_deploy), format)

@@ -21,7 +21,9 @@ def report(app):
         "live": live.name if live else "",
         "processes": sum(live.formation.values()) if live and not app.stopped else 0,
         "running": "false",
-        "ps-restart-policy": str(table.get("restart-policy", api.ContainerSpec.restart)).replace("unless-stopped", "always"),
+        "ps-restart-policy": str(table.get("restart-policy", api.ContainerSpec.restart)).replace(
+            "unless-stopped", "always"
+        ),
         "ps-stop-timeout": table.get("stop-timeout", api.ContainerSpec.stop_timeout),
     }
     if live is None:
@@ -29,7 +31,9 @@ def report(app):
     scheduler = api.scheduler()
     try:
         found = scheduler.processes(app.name)
-        nodes = {node: getattr(scheduler, "node_name", str)(node) for node in {process.node for process in found} - {""}}
+        nodes = {
+            node: getattr(scheduler, "node_name", str)(node) for node in {process.node for process in found} - {""}
+        }
         ends = {p.name: scheduler.diagnose(p, 1) for p in found if p.restarts or p.state in ("exited", "restarting")}
     except api.errors.Unavailable as error:
         return rows | {"running": f"unknown: {error.message}"}
@@ -37,7 +41,11 @@ def report(app):
 
 
 def states(
-    processes: list, live: "api.Release", wanted: int, nodes: dict[str, str], ends: "dict[str, api.Diagnosis] | None" = None
+    processes: list,
+    live: "api.Release",
+    wanted: int,
+    nodes: dict[str, str],
+    ends: "dict[str, api.Diagnosis] | None" = None,
 ) -> dict:
     """The rows about what runs: all of it, some or none, then each process by its type and index. Pure.
 
@@ -71,4 +79,3 @@ def state(process: "api.Process", end: "api.Diagnosis | None") -> str:
     if end is None:
         return process.state
     return f"{process.state}, {often}, the last time after {api.exit_reason(end)}{at}"
-

@@ -25,9 +25,14 @@ def _app_before(count: int):
         return given > count
 
     return click.argument(
-        "app", cls=api.commands.AppArgument, every=True, present=present, type=api.commands.AppName(),
-        metavar="[<app>]", required=False,
-    )  # fmt: skip
+        "app",
+        cls=api.commands.AppArgument,
+        every=True,
+        present=present,
+        type=api.commands.AppName(),
+        metavar="[<app>]",
+        required=False,
+    )
 
 
 @api.commands.command("registry:login")
@@ -54,9 +59,15 @@ def registry_login(everyone, password_stdin, app, server, user, password):
     app, server = app or "", settings.server(server)
     if not user or user.startswith("-") or not user.isprintable() or len(user) > 255:
         raise api.errors.UsageError(f"{api.names.safe(user)} cannot be a user's name", "registry:login --help")
-    secret = sys.stdin.buffer.read(PASSWORD_LIMIT + 1).rstrip(b"\r\n") if password_stdin else password.encode("utf-8", "surrogateescape")
+    secret = (
+        sys.stdin.buffer.read(PASSWORD_LIMIT + 1).rstrip(b"\r\n")
+        if password_stdin
+        else password.encode("utf-8", "surrogateescape")
+    )
     if not secret or len(secret) > PASSWORD_LIMIT:
-        raise api.errors.UsageError("the password is empty, or longer than 64 KiB", "registry:login --password-stdin ... < file")
+        raise api.errors.UsageError(
+            "the password is empty, or longer than 64 KiB", "registry:login --password-stdin ... < file"
+        )
     from plugins.registry import credentials
 
     credentials.login(server, user, secret, app)

@@ -32,14 +32,18 @@ def login(server: str, user: str, password: bytes, app: str = "") -> None:
         shown = api.output.tame(why[0])[:300]
         if hint := api.downloads.by_docker(said, server):
             raise api.errors.Unavailable(f"{server} cannot be asked: {shown}", hint)
-        raise api.errors.Denied(f"{server} does not let {api.names.safe(user)} in: {shown}", "look at user and password")
+        raise api.errors.Denied(
+            f"{server} does not let {api.names.safe(user)} in: {shown}", "look at user and password"
+        )
 
 
 def logout(server: str, app: str = "") -> None:
     """Forget the credentials of a registry. Raises errors.NotFound where there are none."""
     key = "https://index.docker.io/v1/" if server in ("docker.io", "index.docker.io") else server
     if key not in _read(folder(app)).get("auths", {}):
-        raise api.errors.NotFound(f"nobody is logged in to {server}" + (f" for {app}" if app else ""), "registry:report")
+        raise api.errors.NotFound(
+            f"nobody is logged in to {server}" + (f" for {app}" if app else ""), "registry:report"
+        )
     _docker(folder(app), "logout", server)
 
 
@@ -85,7 +89,9 @@ def push(app: str, image: str, name: str) -> None:
         why = said.strip().splitlines()[-1:] or ["docker gave no reason"]
         server = name.partition("/")[0]
         raise api.errors.Unavailable(
-            f"the image cannot be sent to {name}: {api.output.tame(why[0])[:300]}", api.downloads.by_docker(said, server) or f"registry:login {app} {server} <user>, or: registry:set {app} push-on-release false"
+            f"the image cannot be sent to {name}: {api.output.tame(why[0])[:300]}",
+            api.downloads.by_docker(said, server)
+            or f"registry:login {app} {server} <user>, or: registry:set {app} push-on-release false",
         )
 
 

@@ -16,7 +16,10 @@ def server(text: str) -> str:
     """The host of a registry, with a port perhaps, unchanged. Raises errors.UsageError."""
     port = text.partition(":")[2]
     if len(text) > 250 or not re.fullmatch(_SERVER, text) or (port and not 0 < int(port) < 65536):
-        raise api.errors.UsageError(f"{api.names.safe(text)} is not the host of a registry", "give one such as: ghcr.io or registry.example.org:5000")
+        raise api.errors.UsageError(
+            f"{api.names.safe(text)} is not the host of a registry",
+            "give one such as: ghcr.io or registry.example.org:5000",
+        )
     return text
 
 
@@ -26,11 +29,16 @@ def parse(key: str, text: str) -> str | bool:
         return server(text)
     if key == "image-repo":
         if len(text) > 200 or not re.fullmatch(_REPOSITORY, text):
-            raise api.errors.UsageError(f"{api.names.safe(text)} is not a path in a registry", "give one such as: anna/blog")
+            raise api.errors.UsageError(
+                f"{api.names.safe(text)} is not a path in a registry", "give one such as: anna/blog"
+            )
         return text
     if key == "push-on-release":
         if text not in ("true", "false"):
-            raise api.errors.UsageError(f"push-on-release is true or false, not {api.names.safe(text)}", "registry:set <app> push-on-release true")
+            raise api.errors.UsageError(
+                f"push-on-release is true or false, not {api.names.safe(text)}",
+                "registry:set <app> push-on-release true",
+            )
         return text == "true"
     raise api.errors.UsageError(f"there is no {api.names.safe(key)} to set", "one of: " + ", ".join(PROPERTIES))
 
@@ -53,10 +61,14 @@ def check(chosen: dict, app: str = "") -> None:
     name = target(chosen, 1)
     if api.image.named_app(name):  # a name of ours; docker would take it away from the release
         raise api.errors.UsageError(
-            f"{name.partition(':')[0]} on Docker Hub is nobody's to send images to", f"first: registry:set {app or '--global'} server <host>" + (f", or: registry:set {app} image-repo <you>/{app}" if app else "")
+            f"{name.partition(':')[0]} on Docker Hub is nobody's to send images to",
+            f"first: registry:set {app or '--global'} server <host>"
+            + (f", or: registry:set {app} image-repo <you>/{app}" if app else ""),
         )
     if len(name) > 250:
-        raise api.errors.UsageError(f"server and image-repo have {len(name)} characters together, and docker takes 250", "give a shorter path")
+        raise api.errors.UsageError(
+            f"server and image-repo have {len(name)} characters together, and docker takes 250", "give a shorter path"
+        )
 
 
 def target(chosen: dict, number: int) -> str:

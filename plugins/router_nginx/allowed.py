@@ -124,8 +124,9 @@ _LOCATION = {
     "proxy_method": ("[A-Z]{1,16}",),
     "proxy_pass": (_WORD,),
 }
-_IF_IN_LOCATION = {name: _LOCATION[name] for name in
-                   ("access_log", "add_header", "expires", "limit_rate", "proxy_pass", *_REWRITES)}  # fmt: skip
+_IF_IN_LOCATION = {
+    name: _LOCATION[name] for name in ("access_log", "add_header", "expires", "limit_rate", "proxy_pass", *_REWRITES)
+}
 _LIMIT_EXCEPT = {name: _COMMON[name] for name in ("allow", "deny")}
 _LEAVES = {
     "top": {},
@@ -188,9 +189,7 @@ class _Checker:
             else:
                 inside, patterns = _BLOCKS.get(context, {}).get(directive.name, ("", None))
             if directive.name in _BEFORE_THE_HOST:
-                raise refusal(
-                    directive, f"nginx reads {directive.name} before it knows which app a request is for"
-                )
+                raise refusal(directive, f"nginx reads {directive.name} before it knows which app a request is for")
             if patterns is None:
                 what = "at the top" if context == "top" else f"in {context.replace('-', ' ')}"
                 raise refusal(directive, f"{api.names.safe(directive.name)} is not allowed {what}")

@@ -46,7 +46,9 @@ def nginx_set(app, property, words):
     api.output.step(f"{property} of {app or 'all apps'} is {now}")
 
 
-nginx_set.help += "\n\n\b\ne.g.: nginx:set blog client-max-body-size 100m\n      nginx:set --global underscores-in-headers on"
+nginx_set.help += (
+    "\n\n\b\ne.g.: nginx:set blog client-max-body-size 100m\n      nginx:set --global underscores-in-headers on"
+)
 nginx_set.help += _listed("Properties (default):", settings.PROPERTIES)
 nginx_set.help += _listed("Only with --global:", settings.EVERYWHERE)
 

@@ -97,15 +97,20 @@ def _connections(host: nginx.Host) -> "api.Finding":
     part, number = "nginx: connections", nginx.setting(host, "worker_connections")
     if not number.isdecimal() or int(number) < CONNECTIONS:
         return api.Finding(
-            part, False, f"{host.etc}/nginx.conf lets a worker have {number or 'an unknown number of'} connections, which one"
-            " client can use up", f"{_INSTALL}, or set worker_connections {CONNECTIONS} there",
-        )  # fmt: skip
+            part,
+            False,
+            f"{host.etc}/nginx.conf lets a worker have {number or 'an unknown number of'} connections, which one"
+            " client can use up",
+            f"{_INSTALL}, or set worker_connections {CONNECTIONS} there",
+        )
     limits = [nginx.file_limit(worker) for worker in nginx.workers(host)]
     if any(0 < limit < int(number) for limit in limits):
         return api.Finding(
-            part, False, f"a worker may have {number} connections and open {min(filter(None, limits))} files",
+            part,
+            False,
+            f"a worker may have {number} connections and open {min(filter(None, limits))} files",
             f"{_INSTALL}, or set worker_rlimit_nofile {OPEN_FILES} in {host.etc}/nginx.conf",
-        )  # fmt: skip
+        )
     return api.Finding(part, True, f"each worker may have {number}")
 
 

@@ -124,7 +124,11 @@ def _server_names(path: str) -> set[str]:
             text = re.sub(r"(?m)(^|[ \t;{}])#.*$", r"\1", file.read())
     except OSError:
         return set()
-    return {word.strip("\"'").lower() for words in re.findall(r"\bserver_name[ \t\r\n]+([^;]*);", text) for word in words.split()}
+    return {
+        word.strip("\"'").lower()
+        for words in re.findall(r"\bserver_name[ \t\r\n]+([^;]*);", text)
+        for word in words.split()
+    }
 
 
 def reload(host: Host) -> str:
@@ -246,9 +250,14 @@ def _ask(host: Host, *arguments: str) -> tuple[str, str]:
     try:
         with _raised_file_limit():
             child = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                errors="replace", umask=0o027,
-            )  # fmt: skip
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                umask=0o027,
+            )
         _, said = child.communicate(timeout=60)
     except FileNotFoundError as error:
         raise api.errors.Unavailable(f"{error.filename} is not installed", "apt-get install nginx sudo") from None

@@ -101,7 +101,9 @@ def wildcards_above(name: str) -> list[str]:
 
 def _put(host: Host, app: str, state: str, name: str) -> None:
     path = _path(host, state, name)
-    others = [other for other in (_path(host, other, name) for other in STATES) if other != path and os.path.exists(other)]
+    others = [
+        other for other in (_path(host, other, name) for other in STATES) if other != path and os.path.exists(other)
+    ]
     if _owner(path) != app:
         temporary = f"{_path(host, 'apps', app)}.{os.getpid()}.new"
         with open(temporary, "w", encoding="ascii") as file:

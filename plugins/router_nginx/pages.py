@@ -1,13 +1,19 @@
 """What a visitor reads where nginx itself has to answer: by status, a title and a sentence in HTML."""
 
 PAGES = {
-    400: ("This request cannot be understood", "A header is malformed, or the headers are larger than this host takes."),
+    400: (
+        "This request cannot be understood",
+        "A header is malformed, or the headers are larger than this host takes.",
+    ),
     404: (
         "There is no app at this address",
         "No app on this host has this domain. If it is yours, add the domain to your app with <code>domains:add</code>.",
     ),
     413: ("This is too large", "What was sent is larger than this app takes."),
-    414: ("This address is too long", "The address and what follows its question mark are longer than this host takes."),
+    414: (
+        "This address is too long",
+        "The address and what follows its question mark are longer than this host takes.",
+    ),
     500: ("This host cannot answer", "Something failed before the app was asked. Please try again in a moment."),
     502: ("This app does not answer", "The app was asked and did not answer. Please try again in a moment."),
     503: ("This app is not running", "It has no web process at the moment. Please try again later."),

@@ -55,7 +55,9 @@ def backends(text: str) -> list["api.Backend"]:
     for upstream in re.findall(r"^upstream \S+ \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
         for address in re.findall(r"^ +server (\S+):[0-9]+[ ;]", upstream, re.MULTILINE):
             found[address.strip("[]")] = None
-    for name, body in re.findall(r"^upstream minipaas_[a-z0-9-]+_([0-9]+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
+    for name, body in re.findall(
+        r"^upstream minipaas_[a-z0-9-]+_([0-9]+) \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL
+    ):
         if set(re.findall(r"^ +server \S+:([0-9]+)[ ;]", body, re.MULTILINE)) - {name}:
             raise ValueError("its processes have other ports than the app's")
     return [api.Backend(address) for address in found]

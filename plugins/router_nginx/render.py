@@ -113,7 +113,9 @@ def _with_variable(block, name: str, ending: str) -> tuple:
     pattern = re.compile(re.escape(name[1:]) + r"(?![a-z0-9_])", re.IGNORECASE)
     return tuple(
         inner._replace(
-            arguments=tuple(pattern.sub(lambda found: found[0] + ending, word) if "$" in word else word for word in inner.arguments),
+            arguments=tuple(
+                pattern.sub(lambda found: found[0] + ending, word) if "$" in word else word for word in inner.arguments
+            ),
             block=None if inner.block is None else _with_variable(inner.block, name, ending),
         )
         for inner in block
@@ -128,7 +130,9 @@ def _led_elsewhere(block, upstreams: dict[str, str]) -> tuple:
             scheme, _, rest = inner.arguments[0].partition("://")
             name = re.split("[/:?$]", rest, maxsplit=1)[0]
             if name in upstreams:
-                inner = inner._replace(arguments=(f"{scheme}://{upstreams[name]}{rest[len(name):]}", *inner.arguments[1:]))
+                inner = inner._replace(
+                    arguments=(f"{scheme}://{upstreams[name]}{rest[len(name) :]}", *inner.arguments[1:])
+                )
         elif inner.block is not None:
             inner = inner._replace(block=_led_elsewhere(inner.block, upstreams))
         found.append(inner)
@@ -313,7 +317,9 @@ def check_route(route: "api.Route") -> None:
         if len(name) > 253 or not re.fullmatch(_DOMAIN, name) or name.endswith((PROOF_DOMAIN, NOBODY)):
             wrong.append(("domain", name))
     wrong += [("address", backend.address) for backend in route.backends if not _is_address(backend.address)]
-    wrong += [("port", port) for backend in route.backends for pair in backend.ports for port in pair if not _is_port(port)]
+    wrong += [
+        ("port", port) for backend in route.backends for pair in backend.ports for port in pair if not _is_port(port)
+    ]
     for listener in route.listeners:
         ports = (listener.host_port, listener.container_port)
         if listener.scheme != "http" or not all(map(_is_port, ports)):
@@ -345,17 +351,25 @@ def _is_address(text: str) -> bool:
 def _values(route: "api.Route", place: Place) -> dict:
     container_ports = sorted({listener.container_port for listener in route.listeners})
     upstreams = [
-        {"name": upstream_name(route.app, port), "port": port,
-         "servers": sorted({server_address(backend.address, backend.at(port)) for backend in route.backends})}
-        for port in container_ports if route.backends
-    ]  # fmt: skip
+        {
+            "name": upstream_name(route.app, port),
+            "port": port,
+            "servers": sorted({server_address(backend.address, backend.at(port)) for backend in route.backends}),
+        }
+        for port in container_ports
+        if route.backends
+    ]
     listeners = [
-        {"scheme": listener.scheme, "host_port": listener.host_port, "container_port": listener.container_port,
-         "upstream": upstream_name(route.app, listener.container_port) if route.backends else "",
-         "addresses": place.listens(listener.host_port)}
+        {
+            "scheme": listener.scheme,
+            "host_port": listener.host_port,
+            "container_port": listener.container_port,
+            "upstream": upstream_name(route.app, listener.container_port) if route.backends else "",
+            "addresses": place.listens(listener.host_port),
+        }
         for listener in sorted(route.listeners, key=lambda listener: listener.host_port)
         if route.domains or route.default or listener.host_port not in (place.port, 80, 443)
-    ]  # fmt: skip
+    ]
     chosen = settings.complete(route.settings)
     trusted = chosen["trusted-proxy"] != "off"
     proxies = settings.proxies(chosen["trusted-proxy"])
@@ -398,7 +412,10 @@ def _jinja(name: str, values: dict) -> str:
             return api.paths.resource("nginx/" + wanted).decode()
 
         _environment = jinja2.Environment(  # noqa: S701 - nginx's syntax, not HTML; check_route() lets no other text in
-            loader=jinja2.FunctionLoader(load), undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            loader=jinja2.FunctionLoader(load),
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
             keep_trailing_newline=True,
-        )  # fmt: skip
+        )
     return _environment.get_template(name).render(values)

@@ -203,7 +203,9 @@ class NginxRouter:
         """All files that an app's own is one of, once that is `text` and routes `domains`; empty or None: no file."""
         ports = files.ports_of(text)
         wanted: dict[str, str | None] = {}
-        if "default_server" in (files.read(self._main_path()) or ""):  # of a version before, whose place a file takes next
+        if "default_server" in (
+            files.read(self._main_path()) or ""
+        ):  # of a version before, whose place a file takes next
             wanted |= self._shared_files(files.read_everywhere(self.host))
         wanted |= catch_all.contents(self.host, app, former, text)
         wanted |= withheld.beside(self.host, app, ports, [name for name in domains if name.startswith("*.")])
@@ -225,7 +227,9 @@ class NginxRouter:
             if not owned.are(self.host, app, state, domains):
                 owned.keep(self.host, app, state, domains)
         except OSError as error:
-            raise api.errors.Unavailable(f"nginx's files cannot be written: {error.strerror}", f"on the host: df -h {self.host.place.folder}") from None
+            raise api.errors.Unavailable(
+                f"nginx's files cannot be written: {error.strerror}", f"on the host: df -h {self.host.place.folder}"
+            ) from None
 
     def _main_path(self) -> str:
         return os.path.join(self.host.place.folder, "main.conf")
@@ -255,9 +259,7 @@ class NginxRouter:
         if not os.path.exists(self.host.include):
             raise api.errors.BadConfig(f"{self.host.include} is missing, so nginx does not read our files", _INSTALL)
         if not nginx.pid(self.host):
-            raise api.errors.Unavailable(
-                f"nginx is not running, so {so}", "as root: systemctl start nginx"
-            )
+            raise api.errors.Unavailable(f"nginx is not running, so {so}", "as root: systemctl start nginx")
 
     def _check_ports_free(self, ports: set[int]) -> None:
         """nginx's own test passes over a port that another program has, and a reload then changes nothing."""
@@ -278,7 +280,9 @@ class NginxRouter:
                     ) from None
 
     def _check_shadow(self, app: str, wanted: dict[str, str | None]) -> None:
-        self._make_shadow({path: text for path, text in wanted.items() if text and os.path.dirname(path) == self.host.live})
+        self._make_shadow(
+            {path: text for path, text in wanted.items() if text and os.path.dirname(path) == self.host.live}
+        )
         said, conflicts = nginx.test(self.host)
         if not said:
             for name in conflicts:
@@ -363,7 +367,11 @@ class NginxRouter:
         for name in os.listdir(self.host.live):
             if name.endswith(".new"):
                 files.remove(os.path.join(self.host.live, name))
-        present = {int(found[1]) for name in os.listdir(self.host.live) if (found := re.fullmatch(r"_port_([0-9]+)[.]conf", name))}
+        present = {
+            int(found[1])
+            for name in os.listdir(self.host.live)
+            if (found := re.fullmatch(r"_port_([0-9]+)[.]conf", name))
+        }
         if strays := present - ports - {self.host.place.port}:
             for port in strays - files.ports_in_use(self.host, but=app):
                 files.remove(files.port_path(self.host, port))
@@ -385,7 +393,11 @@ class NginxRouter:
     def advice(self, said: str) -> str:
         """What to type against a complaint of nginx."""
         found = re.search(re.escape(self.host.live) + "/([a-z0-9-]+)[.]conf", said)
-        return f"write that file anew: ps:restore {found[1]}" if found else "mend what nginx names there, then: nginx:validate-config"
+        return (
+            f"write that file anew: ps:restore {found[1]}"
+            if found
+            else "mend what nginx names there, then: nginx:validate-config"
+        )
 
     def conflict(self, name: str, app: str = "") -> str:
         """One sentence on a name that a server of ours has and another one too."""

@@ -40,11 +40,13 @@ PROPERTIES = {
     "proxy-send-timeout": Property("60s", _TIME, "120s", "The longest pause of the app that reads a request"),
     "send-timeout": Property("60s", _TIME, "60s", "The longest pause of a client that reads an answer"),
     "trusted-proxy": Property(
-        "off", f"{_SWITCH}|[0-9a-f.:/,]{{2,2000}}", "10.0.0.0/8,192.0.2.7",
-        "The addresses of proxies whose X-Forwarded-* are believed; on for whoever connects"
+        "off",
+        f"{_SWITCH}|[0-9a-f.:/,]{{2,2000}}",
+        "10.0.0.0/8,192.0.2.7",
+        "The addresses of proxies whose X-Forwarded-* are believed; on for whoever connects",
     ),
     "websocket-timeout": Property("1h", _TIME, "24h", "How long an upgraded connection may be idle"),
-}  # fmt: skip
+}
 # nginx reads these before it knows which app a request is for, so they are those of all apps.
 EVERYWHERE = {
     "client-header-timeout": Property("20s", _TIME, "60s", "How long a client may take to send all its headers"),

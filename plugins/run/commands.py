@@ -26,7 +26,9 @@ e.g.: run:detached blog ./manage.py reindex
       run:detached -e FROM=2020 --ttl-seconds 3600 blog ./manage.py import
 """
 _TTL = click.IntRange(1, 7 * 86400)
-_env = click.option("-e", "--env", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a variable for this run only")
+_env = click.option(
+    "-e", "--env", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a variable for this run only"
+)
 _words = click.argument("words", nargs=-1, required=True, metavar="<command>...", type=click.UNPROCESSED)
 
 
@@ -65,7 +67,8 @@ def _known(app: str, words: tuple[str, ...]) -> None:
             raise
         command = api.caller.command()
         raise api.errors.UsageError(
-            f"what follows {api.names.safe(app)} belongs to the command that is run, -a too", f"{command} -a {meant} {app}"
+            f"what follows {api.names.safe(app)} belongs to the command that is run, -a too",
+            f"{command} -a {meant} {app}",
         ) from None
 
 

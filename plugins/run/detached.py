@@ -23,7 +23,8 @@ def named(app: str, name: str) -> "api.Detached":
             return one
     there = " ".join(one.process.name for one in found)
     raise api.errors.NotFound(
-        f"{app} has no one-off process {api.names.safe(name)}", f"one of: {there}" if there else f"run:detached {app} <command>"
+        f"{app} has no one-off process {api.names.safe(name)}",
+        f"one of: {there}" if there else f"run:detached {app} <command>",
     )
 
 

@@ -18,4 +18,8 @@ def doctor(app):
     if not late:
         return None
     part = f"app {app.name}: one-off processes"
-    return [api.Finding(part, False, f"still running past their time: {' '.join(late)}", f"run:list {app.name}, which ends them")]
+    return [
+        api.Finding(
+            part, False, f"still running past their time: {' '.join(late)}", f"run:list {app.name}, which ends them"
+        )
+    ]

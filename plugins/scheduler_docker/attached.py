@@ -35,8 +35,10 @@ def read(daemon: client.Daemon, container: str, say) -> int:
     with _signals_raise():
         child = subprocess.Popen(
             [_client(), *daemon.words, "start", "--attach", container],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
         try:
             for line in child.stdout:
                 say(line.decode("utf-8", "replace").rstrip("\r\n"))
@@ -75,7 +77,11 @@ def execute(daemon: client.Daemon, container: str, command: list[str], tty: bool
     `session` is a word of our own in the environment of whatever the command starts; see `hang_up`.
     """
     mode = ["--tty", _NO_DETACH] if tty else []
-    return _attend([*daemon.words, "exec", "--interactive", *mode, "--env", f"{_SESSION}={session}", container, *command], True, None)
+    return _attend(
+        [*daemon.words, "exec", "--interactive", *mode, "--env", f"{_SESSION}={session}", container, *command],
+        True,
+        None,
+    )
 
 
 def hang_up(docker_api, container: str, session: str) -> None:

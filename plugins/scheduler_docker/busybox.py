@@ -40,9 +40,15 @@ def static(path: str) -> bool:
             return False
         order = "<" if head[5] == 1 else ">"
         if head[4] == 2:  # 64 bits
-            offset, size, count = (*struct.unpack_from(order + "Q", head, 32), *struct.unpack_from(order + "HH", head, 54))
+            offset, size, count = (
+                *struct.unpack_from(order + "Q", head, 32),
+                *struct.unpack_from(order + "HH", head, 54),
+            )
         else:
-            offset, size, count = (*struct.unpack_from(order + "I", head, 28), *struct.unpack_from(order + "HH", head, 42))
+            offset, size, count = (
+                *struct.unpack_from(order + "I", head, 28),
+                *struct.unpack_from(order + "HH", head, 42),
+            )
         file.seek(offset)
         table = file.read(size * count)
     kinds = [struct.unpack_from(order + "I", table, index * size)[0] for index in range(len(table) // size)]

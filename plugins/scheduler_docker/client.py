@@ -7,6 +7,7 @@ from minipaas_lib import api
 
 TIMEOUT = 60  # seconds that docker may take for one answer
 
+
 class Daemon:
     """One docker: this host's, or the one that answers at `url` (unix:///path)."""
 

@@ -40,7 +40,9 @@ def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> 
             raise
         failure = scheduler.begin(made)
         if failure:
-            raise api.errors.DeployFailed(f"{name} cannot be started: {containers.reason(failure)}", f"run {spec.app} <command>")
+            raise api.errors.DeployFailed(
+                f"{name} cannot be started: {containers.reason(failure)}", f"run {spec.app} <command>"
+            )
         return _read(scheduler.look(made), ours.name, scheduler.node)
     raise api.errors.Unavailable(f"other commands take all names of one-off processes of {spec.app}", "type it again")
 
@@ -71,7 +73,9 @@ def is_overdue(labels: dict, answer: dict | None) -> bool:
 
 
 def is_detached(labels: dict | None) -> bool:
-    return bool(re.fullmatch("[0-9]{1,9}", (labels or {}).get(containers.DETACHED, "")) and (labels or {}).get(containers.RUN))
+    return bool(
+        re.fullmatch("[0-9]{1,9}", (labels or {}).get(containers.DETACHED, "")) and (labels or {}).get(containers.RUN)
+    )
 
 
 def seconds(time_text: str) -> int:

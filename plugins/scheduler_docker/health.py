@@ -22,7 +22,9 @@ def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
     said = "; ".join([f"{sum(missing.values())} of {total} do not run: {named}", *_why(mine, scheduler)])
     if not scheduler.has_image(release.image):
-        return api.Finding(part, False, f"{said}; the image of {release.name} is gone from this host", f"ps:rebuild {release.app}")
+        return api.Finding(
+            part, False, f"{said}; the image of {release.name} is gone from this host", f"ps:rebuild {release.app}"
+        )
     return api.Finding(part, False, said, api.presence.advice(release.app) if loops else f"ps:restore {release.app}")
 
 

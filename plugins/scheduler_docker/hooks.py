@@ -77,9 +77,11 @@ def _network(ours) -> "api.Finding":
         filtered = False
     if not filtered:
         return api.Finding(
-            part, False, "the kernel does not filter bridges, so apps can reach each other",
+            part,
+            False,
+            "the kernel does not filter bridges, so apps can reach each other",
             "sudo modprobe br_netfilter; sudo sysctl net.bridge.bridge-nf-call-iptables=1",
-        )  # fmt: skip
+        )
     return api.Finding(part, True, f"{ours.subnet or subnets[0]}, apps cannot reach each other")
 
 

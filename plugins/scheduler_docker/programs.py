@@ -33,14 +33,20 @@ def check(docker_api, answer: dict, program: str, app: str) -> None:
             _check_interpreter(docker_api, answer["Id"], path, app)
             return
         if mode and not unfit:
-            unfit = f"{api.names.safe(path)} in the image of {app} cannot be run: it is " + ("a folder" if mode & _DIRECTORY else "not executable")
+            unfit = f"{api.names.safe(path)} in the image of {app} cannot be run: it is " + (
+                "a folder" if mode & _DIRECTORY else "not executable"
+            )
     if unfit:
         folder = unfit.endswith("a folder")
         mend = "chmod +x makes a file executable; commit that, or say it in the Dockerfile"
         raise _error(NOT_EXECUTABLE, unfit, "name a program in it" if folder else mend)
     if places:
         name = api.names.safe(program)
-        raise _error(NOT_FOUND, f"there is no program {name} in the image of {app}", "name one that it has, or give its whole path")
+        raise _error(
+            NOT_FOUND,
+            f"there is no program {name} in the image of {app}",
+            "name one that it has, or give its whole path",
+        )
 
 
 def _check_interpreter(docker_api, container: str, path: str, app: str) -> None:
@@ -49,7 +55,11 @@ def _check_interpreter(docker_api, container: str, path: str, app: str) -> None:
     if interpreter and not interpreter.startswith(_NO_FILES_OF_IT) and _look(docker_api, container, interpreter) == 0:
         name = api.names.safe(interpreter)
         said = f"{api.names.safe(path)} in the image of {app} cannot be run: its first line names {name}, which is not there"
-        raise _error(NOT_FOUND, said, "mend that line: lines must end in LF, not CR LF" if interpreter.endswith("\r") else "mend that line")
+        raise _error(
+            NOT_FOUND,
+            said,
+            "mend that line: lines must end in LF, not CR LF" if interpreter.endswith("\r") else "mend that line",
+        )
 
 
 def _error(status: int, said: str, hint: str) -> "api.errors.MinipaasError":
@@ -73,7 +83,9 @@ def _places(program: str, config: dict) -> list[str]:
 def _look(docker_api, container: str, path: str) -> int | None:
     """The mode of a file in a container, 0 where there is none, None where docker does not tell."""
     for _ in range(2):  # of a link docker tells where it leads in the end
-        answer = docker_api.head(docker_api._url("/containers/{0}/archive", container), params={"path": path}, timeout=docker_api.timeout)
+        answer = docker_api.head(
+            docker_api._url("/containers/{0}/archive", container), params={"path": path}, timeout=docker_api.timeout
+        )
         if answer.status_code == 404:
             return 0
         try:

@@ -51,7 +51,9 @@ class DockerScheduler:
         with client.answering():
             for said in self.daemon.new().load_image(pieces):
                 if "error" in said:
-                    raise api.errors.Unavailable(f"docker refuses the image: {containers.reason(said['error'])}", "doctor")
+                    raise api.errors.Unavailable(
+                        f"docker refuses the image: {containers.reason(said['error'])}", "doctor"
+                    )
 
     def images(self) -> dict[str, str]:
         """The images here: ID -> the name then of the app that each was built for, "" for none. Raises errors.Unavailable."""
@@ -198,7 +200,8 @@ class DockerScheduler:
         return [
             item
             for item in found
-            if ours in (item["NetworkSettings"]["Networks"] or {}) and containers.is_process(item["Labels"])
+            if ours in (item["NetworkSettings"]["Networks"] or {})
+            and containers.is_process(item["Labels"])
             and bool(item["Labels"].get(containers.NODE)) is bool(self.published_at)
         ]
 

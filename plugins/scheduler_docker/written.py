@@ -10,7 +10,9 @@ from minipaas_lib import api
 from plugins.scheduler_docker import client
 
 _CHANGES_LIMIT = 4 << 20  # bytes of docker's list that are read
-_VOLUME_LIMIT = 4 << 20  # bytes of a volume's archive that are read: the headers of files that are not large, or the first large one
+_VOLUME_LIMIT = (
+    4 << 20
+)  # bytes of a volume's archive that are read: the headers of files that are not large, or the first large one
 _VOLUMES = 10
 _DELETED = 2  # docker's kind of a change
 _ANONYMOUS = re.compile("[0-9a-f]{64}")
@@ -30,7 +32,8 @@ def of(daemon: client.Daemon, answer: dict, timeout: float) -> "api.Written":
             volumes = [
                 mount["Destination"]
                 for mount in (answer["Mounts"] or [])[:_VOLUMES]
-                if mount.get("Type") == "volume" and _ANONYMOUS.fullmatch(mount.get("Name") or "")
+                if mount.get("Type") == "volume"
+                and _ANONYMOUS.fullmatch(mount.get("Name") or "")
                 and time.monotonic() < deadline
                 and _is_written(docker_api, answer["Id"], mount["Destination"], began(answer["Created"]), deadline)
             ]
@@ -71,7 +74,9 @@ def read_changes(data: bytes) -> list[str]:
 
 def _is_written(docker_api, container: str, folder: str, since: float, deadline: float) -> bool:
     """Whether a volume holds a file that is younger than the container: the others came with the image."""
-    response = docker_api._get(docker_api._url("/containers/{0}/archive", container), params={"path": folder}, stream=True)
+    response = docker_api._get(
+        docker_api._url("/containers/{0}/archive", container), params={"path": folder}, stream=True
+    )
     docker_api._raise_for_status(response)
     with contextlib.closing(response):
         data = _bounded(response.iter_content(1 << 16), _VOLUME_LIMIT, deadline)

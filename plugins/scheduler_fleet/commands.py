@@ -6,24 +6,30 @@ from minipaas_lib import api
 from plugins.scheduler_fleet import units
 
 
-@api.commands.command("node:create", help="Make the container of a process on this node, unless it is there.\n\n\b\n"
-                                          "e.g.: node:create blog_v3.web.1")  # fmt: skip
+@api.commands.command(
+    "node:create",
+    help="Make the container of a process on this node, unless it is there.\n\n\b\ne.g.: node:create blog_v3.web.1",
+)
 @click.argument("process")
 def node_create(process):
     app, release, kind, index = _about(process)
     api.scheduler().prepare(api.container_spec(api.release(app, release), kind, index))
 
 
-@api.commands.command("node:hand-over", help="Wait, where a process is being moved from this node, until it runs "
-                                             "elsewhere.\n\n\b\ne.g.: node:hand-over blog_v3.web.1")  # fmt: skip
+@api.commands.command(
+    "node:hand-over",
+    help="Wait, where a process is being moved from this node, until it runs "
+    "elsewhere.\n\n\b\ne.g.: node:hand-over blog_v3.web.1",
+)
 @click.argument("process")
 def node_hand_over(process):
     app, *_ = _about(process)
     api.scheduler().hand_over(app, process)
 
 
-@api.commands.command("node:catch-up", help="Have on this node the images that other nodes keep for its apps.\n\n\b\n"
-                                            "e.g.: node:catch-up")  # fmt: skip
+@api.commands.command(
+    "node:catch-up", help="Have on this node the images that other nodes keep for its apps.\n\n\b\ne.g.: node:catch-up"
+)
 def node_catch_up():
     api.scheduler().catch_up()
 

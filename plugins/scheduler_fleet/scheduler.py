@@ -309,9 +309,7 @@ class FleetScheduler:
         found = [machine for machine in present if nodes.fits(machine, wanted)]
         if not found:
             asked = " ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
-            there = "; ".join(
-                self._nodes.name(m.id) + ": " + nodes.described(m) for m in present
-            )
+            there = "; ".join(self._nodes.name(m.id) + ": " + nodes.described(m) for m in present)
             raise api.errors.DeployFailed(
                 f"no node has {asked or 'come yet'} (there are: {there or 'none'})", f"tags:report {app}"
             )

@@ -36,7 +36,10 @@ _IMAGE = "[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}"
 
 
 def process_unit(
-    spec: "api.ContainerSpec", node_image: str, tags: dict[str, str] | None = None, nodes: int = 1,
+    spec: "api.ContainerSpec",
+    node_image: str,
+    tags: dict[str, str] | None = None,
+    nodes: int = 1,
     only: tuple[str, ...] = (),
 ) -> list[Option]:
     """The options of the unit that runs `spec`; its name is unit_name(spec.name).

@@ -47,6 +47,8 @@ def described(machines: list) -> str:
     return "; ".join(
         machine.metadata.get("node", machine.id[:8])
         + ": "
-        + " ".join(f"{key}={value}" for key, value in sorted(machine.metadata.items()) if not key.startswith("minipaas"))
+        + " ".join(
+            f"{key}={value}" for key, value in sorted(machine.metadata.items()) if not key.startswith("minipaas")
+        )
         for machine in machines
     )

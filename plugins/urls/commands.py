@@ -34,11 +34,15 @@ def live_urls(name: str) -> list[str]:
     api.app(name)
     live = api.live_release(name)
     if live is None:
-        raise api.errors.NotFound(f"{name} has never been deployed, so it has no URL", f"git push paas@<host>:{name} main")
+        raise api.errors.NotFound(
+            f"{name} has never been deployed, so it has no URL", f"git push paas@<host>:{name} main"
+        )
     found = api.urls(live)
     idle = api.idle_words(live)
     if idle and not api.app(name).stopped:
         api.output.warn(idle)
     if not found:
-        raise api.errors.NotFound(f"{name} has no domain or no route, so it has no URL", f"proxy:report {name}, domains:report {name}")
+        raise api.errors.NotFound(
+            f"{name} has no domain or no route, so it has no URL", f"proxy:report {name}, domains:report {name}"
+        )
     return found

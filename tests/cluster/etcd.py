@@ -52,9 +52,13 @@ class Member:
         log = open(self.folder / "log", "ab")
         with log:
             self.process = subprocess.Popen(
-                [program(), *self.arguments], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.folder,
+                [program(), *self.arguments],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                cwd=self.folder,
                 env={"PATH": os.environ["PATH"], "ETCD_UNSUPPORTED_ARCH": os.uname().machine},
-            )  # fmt: skip
+            )
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it and wait until it is gone."""

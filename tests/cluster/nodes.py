@@ -29,10 +29,14 @@ FILES = "/etc/minipaas"  # where a node has the certificates that etcd asks for 
 START_LIMIT = 90  # seconds that nodes may take to come up; 8 where the machine has nothing else to do
 # What docker run --privileged gives, less CAP_SYS_RESOURCE, which the bounding set of a small test machine lacks.
 PRIVILEGES = [
-    "--cap-add=ALL", "--cap-drop=SYS_RESOURCE", "--security-opt=seccomp=unconfined",
-    "--security-opt=apparmor=unconfined", "--security-opt=systempaths=unconfined", "--device-cgroup-rule=a *:* rwm",
+    "--cap-add=ALL",
+    "--cap-drop=SYS_RESOURCE",
+    "--security-opt=seccomp=unconfined",
+    "--security-opt=apparmor=unconfined",
+    "--security-opt=systempaths=unconfined",
+    "--device-cgroup-rule=a *:* rwm",
     "--cgroupns=private",
-]  # fmt: skip
+]
 
 
 class Node:
@@ -54,8 +58,15 @@ class Node:
 
     def exec(self, *words: str, data: bytes | None = None, timeout: float = 60, check: bool = True) -> str:
         """What a command on the node printed. Raises Failed."""
-        return docker("exec", *(["-i"] if data is not None else []), self.container, *words, data=data, timeout=timeout,
-                      check=check)  # fmt: skip
+        return docker(
+            "exec",
+            *(["-i"] if data is not None else []),
+            self.container,
+            *words,
+            data=data,
+            timeout=timeout,
+            check=check,
+        )
 
     def put(self, files: dict[str, tuple[bytes, int]]) -> None:
         """Write files on the node (also one that does not run): path -> (content, mode)."""
@@ -208,8 +219,20 @@ class Cluster:
             network = f"172.30.{number}"
             label = f"{LABEL}={self.name}"
             with contextlib.suppress(Failed):
-                docker("network", "create", "--internal", "--subnet", network + ".0/24", "--gateway", network + ".1",
-                       "--label", label, "--label", _owner(), "mpc-" + self.name)  # fmt: skip
+                docker(
+                    "network",
+                    "create",
+                    "--internal",
+                    "--subnet",
+                    network + ".0/24",
+                    "--gateway",
+                    network + ".1",
+                    "--label",
+                    label,
+                    "--label",
+                    _owner(),
+                    "mpc-" + self.name,
+                )
                 return network
             if docker("network", "ls", "-q", "-f", f"name=^mpc-{self.name}$"):
                 raise Failed(f"there is a cluster {self.name} already")
@@ -228,11 +251,34 @@ class Cluster:
 
     def _create(self, node: Node, image: str, shown: dict[str, bytes]) -> None:
         hosts = [f"--add-host={other.name}:{other.address}" for other in self.nodes]
-        mounts = ["--tmpfs=/run:exec,mode=755", "--tmpfs=/run/lock", "--tmpfs=/tmp:exec,mode=1777",
-                  "--volume=/var/lib/docker", "--volume=/var/lib/etcd"]  # fmt: skip
-        docker("create", "--name", node.container, "--hostname", node.name, "--label", f"{LABEL}={self.name}",
-               "--label", _owner(), "--stop-signal=SIGRTMIN+3", "--network", "mpc-" + self.name, "--ip", node.address,
-               *PRIVILEGES, *mounts, *hosts, image, "/usr/local/sbin/node-init")  # fmt: skip
+        mounts = [
+            "--tmpfs=/run:exec,mode=755",
+            "--tmpfs=/run/lock",
+            "--tmpfs=/tmp:exec,mode=1777",
+            "--volume=/var/lib/docker",
+            "--volume=/var/lib/etcd",
+        ]
+        docker(
+            "create",
+            "--name",
+            node.container,
+            "--hostname",
+            node.name,
+            "--label",
+            f"{LABEL}={self.name}",
+            "--label",
+            _owner(),
+            "--stop-signal=SIGRTMIN+3",
+            "--network",
+            "mpc-" + self.name,
+            "--ip",
+            node.address,
+            *PRIVILEGES,
+            *mounts,
+            *hosts,
+            image,
+            "/usr/local/sbin/node-init",
+        )
         node.put(self._files(node) | {f"/etc/node/{name}": (content, 0o600) for name, content in shown.items()})
 
     def _files(self, node: Node) -> dict[str, tuple[bytes, int]]:
@@ -274,8 +320,9 @@ def remove_orphans() -> None:
     listed = docker(
         "ps", "-a", "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{LABEL}"}}}} {{{{.Label "owner"}}}}'
     )
-    listed += docker("network", "ls", "--filter", f"label={LABEL}", "--format",
-                     f'{{{{.Label "{LABEL}"}}}} {{{{.Label "owner"}}}}')  # fmt: skip
+    listed += docker(
+        "network", "ls", "--filter", f"label={LABEL}", "--format", f'{{{{.Label "{LABEL}"}}}} {{{{.Label "owner"}}}}'
+    )
     for name, owner in {tuple(line.split()) for line in listed.splitlines() if len(line.split()) == 2}:
         if owner != "nobody" and not _lives(owner):
             remove(name)

@@ -27,9 +27,27 @@ class Host:
     def start(self, certificates: dict[str, bytes]) -> None:
         """Make it, with these files in nodes.FILES. Raises Failed."""
         image = debian.image("mpc-head", PACKAGES)
-        docker("create", "--init", "--name", self.container, "--hostname", self.name, "--label", self._label,
-               "--network", self._network, "--ip", self.address, *nodes.PRIVILEGES, "--volume=/var/lib/docker",
-               "--tmpfs=/tmp:exec,mode=1777", image, "/bin/sh", "-c", START)  # fmt: skip
+        docker(
+            "create",
+            "--init",
+            "--name",
+            self.container,
+            "--hostname",
+            self.name,
+            "--label",
+            self._label,
+            "--network",
+            self._network,
+            "--ip",
+            self.address,
+            *nodes.PRIVILEGES,
+            "--volume=/var/lib/docker",
+            "--tmpfs=/tmp:exec,mode=1777",
+            image,
+            "/bin/sh",
+            "-c",
+            START,
+        )
         files = {f"{nodes.FILES}/{name}": (content, 0o644) for name, content in certificates.items()}
         files["/root/minipaas.pyz"] = (Path(MINIPAAS).read_bytes(), 0o755)
         docker("cp", "-", self.container + ":/", data=nodes.tar(files))

@@ -90,11 +90,18 @@ def deployed(image):
     """blog v1 with two processes, as a deploy would have left it."""
     api.create_app("blog")
     made = api.Release(
-        "blog", 1, image=image, commands={"web": ["httpd", "-f", "-p", "5000", "-h", "/www"]}, formation={"web": 2},
-        processes=1, port=5000, status="released", options={"web": {"stop_timeout": 2}},
+        "blog",
+        1,
+        image=image,
+        commands={"web": ["httpd", "-f", "-p", "5000", "-h", "/www"]},
+        formation={"web": 2},
+        processes=1,
+        port=5000,
+        status="released",
+        options={"web": {"stop_timeout": 2}},
         routing={"domains": ["blog.example.org"], "listeners": [["http", 80, 5000]]},
         healthchecks={"web": [Check("liveness", "up", "path", path="/", wait=1).to_document()]},
-    )  # fmt: skip
+    )
     api.documents.write(api.store(), "apps/blog/releases/1.toml", made.to_document())
     started = [api.scheduler().start(api.container_spec(made, "web", index)) for index in (1, 2)]
     api.router().apply(route_to(started))
@@ -390,7 +397,9 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
         tls = certificates.head_context(former)
         return all(renewing.comes_in(machine.address, renewing.AGENTS, tls) for machine in machines.members())
 
-    until("the agents of all nodes", everybody, 60)  # the agent of a node that an earlier test cut off may only just have come back
+    until(
+        "the agents of all nodes", everybody, 60
+    )  # the agent of a node that an earlier test cut off may only just have come back
 
     def visit() -> None:
         while not ending.is_set():
@@ -409,5 +418,8 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
     now = dict(api.documents.read(store, "cluster/head.toml"))
     for machine in machines.members():
         assert renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(now)) is True
-        assert renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(former | {"ca": now["ca"]})) is False
+        assert (
+            renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(former | {"ca": now["ca"]}))
+            is False
+        )
     assert len(api.scheduler().node_images(api.router().routers())) == len(machines.members()), "their dockers answer"

@@ -128,8 +128,13 @@ class Laptop:
         said = subprocess.run(["/usr/sbin/sshd", "-T"], capture_output=True, text=True, timeout=60).stdout
         port = next((line.split()[1] for line in said.splitlines() if line.startswith("port ")), "22")
         self.head = f"127.0.0.1:{port}"
-        options = ("IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=no", "LogLevel=ERROR",
-                   f"UserKnownHostsFile={folder}/known")  # fmt: skip
+        options = (
+            "IdentitiesOnly=yes",
+            "BatchMode=yes",
+            "StrictHostKeyChecking=no",
+            "LogLevel=ERROR",
+            f"UserKnownHostsFile={folder}/known",
+        )
         self.way = ["ssh", "-F", "none", "-i", str(folder / "id"), *[word for one in options for word in ("-o", one)]]
         self.git("init", "-q", "-b", "main", "repo", at=folder)
         shutil.copy("/bin/busybox", folder / "repo")

@@ -22,18 +22,44 @@ import pytest
 DOCKER = on_nodes.DOCKER
 MINIPAAS = "/usr/local/bin/minipaas"
 BUSYBOX_IMAGE = "minipaas-test/busybox:1"
-APPLETS = ("sh", "httpd", "sleep", "echo", "cat", "nc", "env", "true", "false", "wget", "tr", "head", "seq", "ls", "id", "printf", "kill", "mkdir", "stty")
+APPLETS = (
+    "sh",
+    "httpd",
+    "sleep",
+    "echo",
+    "cat",
+    "nc",
+    "env",
+    "true",
+    "false",
+    "wget",
+    "tr",
+    "head",
+    "seq",
+    "ls",
+    "id",
+    "printf",
+    "kill",
+    "mkdir",
+    "stty",
+)
 
 
 def pytest_addoption(parser):
-    parser.addoption("--scheduler", choices=("docker", "fleet"), default="docker",
-                     help="fleet: this host joins three nodes for the run, and the same tests have their apps there")
+    parser.addoption(
+        "--scheduler",
+        choices=("docker", "fleet"),
+        default="docker",
+        help="fleet: this host joins three nodes for the run, and the same tests have their apps there",
+    )
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "host: needs a real docker or nginx")
     config.addinivalue_line("markers", "restarts_docker: stops and starts docker")
-    config.addinivalue_line("markers", "serial: changes or measures what all tests share, so nothing else may run meanwhile")
+    config.addinivalue_line(
+        "markers", "serial: changes or measures what all tests share, so nothing else may run meanwhile"
+    )
     config.addinivalue_line("markers", "one_host: tells what only a host without a cluster does")
 
 
@@ -92,14 +118,48 @@ class Host:
         return {command for note in Path(folder).iterdir() for command in note.read_text().split()}
 
     def ssh_command(self, *options: str) -> list[str]:
-        return ["ssh", "-F", "none", "-i", str(self.key), "-p", self.port, "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes",
-                "-o", "StrictHostKeyChecking=no", "-o", f"UserKnownHostsFile={self.folder}/known", "-o", "LogLevel=ERROR", *options]
+        return [
+            "ssh",
+            "-F",
+            "none",
+            "-i",
+            str(self.key),
+            "-p",
+            self.port,
+            "-o",
+            "IdentitiesOnly=yes",
+            "-o",
+            "BatchMode=yes",
+            "-o",
+            "StrictHostKeyChecking=no",
+            "-o",
+            f"UserKnownHostsFile={self.folder}/known",
+            "-o",
+            "LogLevel=ERROR",
+            *options,
+        ]
 
-    def ssh(self, *words: str, input: str = "", ok: bool = True, timeout: float = 240, raw: str | None = None, options=(), encoding: str = "utf-8"):
+    def ssh(
+        self,
+        *words: str,
+        input: str = "",
+        ok: bool = True,
+        timeout: float = 240,
+        raw: str | None = None,
+        options=(),
+        encoding: str = "utf-8",
+    ):
         """Run one of our commands over ssh, its words quoted for the far side; `raw` is sent as it is."""
         line = raw if raw is not None else " ".join(shlex.quote(word) for word in words)
-        done = subprocess.run([*self.ssh_command(*options), "paas@127.0.0.1", line], input=input.encode(encoding), capture_output=True, timeout=timeout)
-        done.stdout, done.stderr = (text.decode("utf-8", "replace") for text in (done.stdout, done.stderr))  # \r stays \r
+        done = subprocess.run(
+            [*self.ssh_command(*options), "paas@127.0.0.1", line],
+            input=input.encode(encoding),
+            capture_output=True,
+            timeout=timeout,
+        )
+        done.stdout, done.stderr = (
+            text.decode("utf-8", "replace") for text in (done.stdout, done.stderr)
+        )  # \r stays \r
         if ok:
             assert done.returncode == 0, f"{line}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         if done.returncode == 0:
@@ -110,7 +170,9 @@ class Host:
         """The first domain of an app."""
         return self.ssh("url", app).stdout.strip().removeprefix("http://").split(":")[0].split("/")[0]
 
-    def get(self, host: str, path: str = "/", address: str = "127.0.0.1", port: int = 80, timeout: float = 20) -> tuple[int, str]:
+    def get(
+        self, host: str, path: str = "/", address: str = "127.0.0.1", port: int = 80, timeout: float = 20
+    ) -> tuple[int, str]:
         """One request on a fresh connection: status and body."""
         connection = http.client.HTTPConnection(address, port, timeout=timeout)
         try:
@@ -140,10 +202,15 @@ class Repo:
     def git(self, *words: str, ok: bool = True, timeout: float = 280):
         environment = os.environ | {
             "GIT_SSH_COMMAND": shlex.join(self.host.ssh_command()),
-            "GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t.test", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t.test",
+            "GIT_AUTHOR_NAME": "t",
+            "GIT_AUTHOR_EMAIL": "t@t.test",
+            "GIT_COMMITTER_NAME": "t",
+            "GIT_COMMITTER_EMAIL": "t@t.test",
             "GIT_CONFIG_GLOBAL": "/dev/null",
         }
-        done = subprocess.run(["git", *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout)
+        done = subprocess.run(
+            ["git", *words], cwd=self.folder, env=environment, capture_output=True, text=True, timeout=timeout
+        )
         if ok:
             assert done.returncode == 0, f"git {words}: exit {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
@@ -179,8 +246,9 @@ def docker(*words: str, ok: bool = True, input: bytes | None = None) -> str:
 def web(body: str = "hello", *, command: str = "exec httpd -f -p 0.0.0.0:$PORT -h /www") -> dict[str, str]:
     """The files of an app that serves `body` with busybox."""
     return {
-        "Dockerfile": f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCMD ["sh", "-c", {command!r}]\n'.replace("'", '"') if "'" not in command and '"' not in command
-        else f"FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY start /start\nCMD [\"sh\", \"/start\"]\n",
+        "Dockerfile": f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCMD ["sh", "-c", {command!r}]\n'.replace("'", '"')
+        if "'" not in command and '"' not in command
+        else f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY start /start\nCMD ["sh", "/start"]\n',
         "www___index__html": body,
         **({} if "'" not in command and '"' not in command else {"start": command + "\n"}),
     }
@@ -282,7 +350,9 @@ class Load:
                 worker.join(30)
 
 
-PATIENCE = 3  # times what a quiet machine needs at most: CI's may be slow and busy, and waiting costs only who waits in vain
+PATIENCE = (
+    3  # times what a quiet machine needs at most: CI's may be slow and busy, and waiting costs only who waits in vain
+)
 
 
 def wait_for(condition, seconds: float = 30, every: float = 0.1):

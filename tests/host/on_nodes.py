@@ -12,7 +12,9 @@ from pathlib import Path
 MINIPAAS = "/usr/local/bin/minipaas"
 DOCKER = "/usr/bin/docker"
 STATE = Path("/var/lib/minipaas/state")
-CONTAINERS = "MINIPAAS_TEST_NODES"  # in the environment, for the other processes of pytest: the nodes, as containers here
+CONTAINERS = (
+    "MINIPAAS_TEST_NODES"  # in the environment, for the other processes of pytest: the nodes, as containers here
+)
 OF_CONTAINERS = ("ps", "inspect", "exec", "kill", "logs", "rm", "stop", "top", "port", "diff", "pause", "unpause")
 _cluster = None
 
@@ -65,7 +67,11 @@ def document(path: str) -> str:
 def documents() -> dict[str, str]:
     """All documents of the state of apps, by path."""
     if not nodes():
-        found = [path for path in (STATE / "apps").rglob("*") if path.is_file() and ".scratch" not in path.parts and path.name != ".lock"]
+        found = [
+            path
+            for path in (STATE / "apps").rglob("*")
+            if path.is_file() and ".scratch" not in path.parts and path.name != ".lock"
+        ]
         return {str(path.relative_to(STATE)): path.read_text() for path in found}
     with urllib.request.urlopen(_key("apps") + "?quorum=true&recursive=true", timeout=20) as answer:
         left, found = [json.load(answer)["node"]], {}

@@ -32,7 +32,25 @@ def refused(host, *words, raw=None, input="", saying=""):
     return done
 
 
-NAMES = ["TestApp", "test_app", "a/b", "a:latest", "a;id", "a|b", "$x", "../x", "-x", "a" * 64, "blog\n", "minipaas", "global", "", " ", "café", "a..b"]
+NAMES = [
+    "TestApp",
+    "test_app",
+    "a/b",
+    "a:latest",
+    "a;id",
+    "a|b",
+    "$x",
+    "../x",
+    "-x",
+    "a" * 64,
+    "blog\n",
+    "minipaas",
+    "global",
+    "",
+    " ",
+    "café",
+    "a..b",
+]
 
 
 @pytest.mark.serial  # it looks at the list of all
@@ -56,7 +74,24 @@ def test_a_nul_in_config(host, app):
     assert host.ssh("config:keys", app).stdout == ""
 
 
-@pytest.mark.parametrize("name", ["a b.test", "a;b.test", "a{b.test", "a}.test", "http://a.test", "a.test/x", "a.test:80", "-a.test", "a..test", "*.*.test", "a" * 64 + ".test", "x.*.test", "1.2.3.4"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "a b.test",
+        "a;b.test",
+        "a{b.test",
+        "a}.test",
+        "http://a.test",
+        "a.test/x",
+        "a.test:80",
+        "-a.test",
+        "a..test",
+        "*.*.test",
+        "a" * 64 + ".test",
+        "x.*.test",
+        "1.2.3.4",
+    ],
+)
 def test_bad_domains(host, live, name):
     before = host.ssh("domains:report", live.app, "--format", "json").stdout
     refused(host, "domains:add", live.app, name)
@@ -108,7 +143,11 @@ def test_a_symlink_as_dockerfile_or_procfile_is_not_followed(host, app, repo):
     assert pushed.returncode != 0
 
 
-@pytest.mark.parametrize("text", [f"FROM {BUSYBOX_IMAGE}\nRUN false\n", "FROM\n", "nonsense\n", "FROM no-such-image:1\n"], ids=["fails", "no image", "nonsense", "unknown image"])
+@pytest.mark.parametrize(
+    "text",
+    [f"FROM {BUSYBOX_IMAGE}\nRUN false\n", "FROM\n", "nonsense\n", "FROM no-such-image:1\n"],
+    ids=["fails", "no image", "nonsense", "unknown image"],
+)
 def test_a_dockerfile_that_fails(host, live, text):
     live.commit(Dockerfile=text)
     pushed = live.push(ok=False)
@@ -128,7 +167,9 @@ def test_bad_scales(host, live, words):
     assert len(host.containers(live.app)) == 1
 
 
-@pytest.mark.parametrize("mapping", ["80", "http:80", "http:0:1", "http:80:99999", "ftp:80:5000", "http:22:5000", "http:80:5000;"])
+@pytest.mark.parametrize(
+    "mapping", ["80", "http:80", "http:0:1", "http:80:99999", "ftp:80:5000", "http:22:5000", "http:80:5000;"]
+)
 def test_bad_ports(host, live, mapping):
     refused(host, "ports:add", live.app, mapping)
 
@@ -166,7 +207,15 @@ def test_the_same_key_twice_is_refused_by_name(host):
 
 
 def test_commands_on_an_app_that_does_not_exist(host):
-    for words in (["config:show"], ["logs"], ["ps:report"], ["domains:add", None, "x.test"], ["ps:restart"], ["run", None, "true"], ["url"]):
+    for words in (
+        ["config:show"],
+        ["logs"],
+        ["ps:report"],
+        ["domains:add", None, "x.test"],
+        ["ps:restart"],
+        ["run", None, "true"],
+        ["url"],
+    ):
         words = [w or "no-such-app" for w in words] if None in words else [*words, "no-such-app"]
         refused(host, *words, saying="no-such-app")
 

@@ -52,7 +52,11 @@ class Site:
     def states(self) -> dict[str, str]:
         """Container -> docker's word for it, of those that come back by themselves."""
         names = docker("ps", "-aq", "--filter", f"label=minipaas.app={self.name}").split()
-        shown = docker("inspect", "-f", "{{.Name}} {{.HostConfig.RestartPolicy.Name}} {{.State.Status}}", *names) if names else ""
+        shown = (
+            docker("inspect", "-f", "{{.Name}} {{.HostConfig.RestartPolicy.Name}} {{.State.Status}}", *names)
+            if names
+            else ""
+        )
         rows = [line.split() for line in shown.splitlines()]
         return {name.lstrip("/"): state for name, policy, state in rows if policy != "no"}
 
@@ -119,7 +123,12 @@ STATES = {
     "image removed": (image_removed, "false", "", "the image of v.* is gone from this host"),
     "exited": (exited, "false", "exited with exit code", "web.1 ended with exit code"),
     "paused": (paused, "false", "paused", "web.1 is paused"),
-    "restart loop": (restart_loop, "true|false", "restarted .* times since .* exit code 3", "restarted .* times since .* exit code 3"),
+    "restart loop": (
+        restart_loop,
+        "true|false",
+        "restarted .* times since .* exit code 3",
+        "restarted .* times since .* exit code 3",
+    ),
     "docker away": (docker_away, "unknown: docker does not answer", "", "docker does not answer"),
     "nginx away": (nginx_away, "true", "running", "it does not run"),
     "document broken": (document_broken, None, "", "app.toml cannot be read, line"),
@@ -136,7 +145,9 @@ def follow(site, advice: str):
     for line in re.split(", then: ", advice):
         on_host = re.fullmatch("(?:as root: |sudo )(.+)", line)
         if on_host:
-            done = subprocess.run(on_host[1], shell=True, capture_output=True, text=True, timeout=120, env=os.environ | editor(site))
+            done = subprocess.run(
+                on_host[1], shell=True, capture_output=True, text=True, timeout=120, env=os.environ | editor(site)
+            )
         else:
             done = site.host.ssh(raw=line, ok=False)
         last_resort(site, line)
@@ -255,7 +266,11 @@ def step(site, state: str, command: str) -> None:
     assert site.is_well(), "before anything was broken"
     site.text = site.document.read_text()
     STATES[state][0](site)
-    words = [command, *([] if command == "doctor" else [site.name]), *(["--force"] if command == "apps:destroy" else [])]
+    words = [
+        command,
+        *([] if command == "doctor" else [site.name]),
+        *(["--force"] if command == "apps:destroy" else []),
+    ]
     done = site.host.ssh(*words, ok=False)
     said = done.stdout + done.stderr
     assert "Traceback" not in said and "itself failed" not in said, said
@@ -323,5 +338,8 @@ def truth_of_destroy(site, state, done, words):
 
 
 TRUTHS = dict.fromkeys(COMMANDS, truth_of_start) | {
-    "ps:report": truth_of_report, "doctor": truth_of_doctor, "ps:stop": truth_of_stop, "apps:destroy": truth_of_destroy,
-}  # fmt: skip
+    "ps:report": truth_of_report,
+    "doctor": truth_of_doctor,
+    "ps:stop": truth_of_stop,
+    "apps:destroy": truth_of_destroy,
+}

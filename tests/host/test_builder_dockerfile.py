@@ -187,7 +187,13 @@ def test_this_host_builds_with_buildkit_though_a_newer_client_comes_first_on_pat
     )
 
 
-EVIL = ["#\fsyntax=evil.invalid/x", "#\u2028syntax=evil.invalid/x", "#\x1csyntax=evil.invalid/x", "#\vsyntax\v=\vevil.invalid/x", "// syntax=evil.invalid/x"]
+EVIL = [
+    "#\fsyntax=evil.invalid/x",
+    "#\u2028syntax=evil.invalid/x",
+    "#\x1csyntax=evil.invalid/x",
+    "#\vsyntax\v=\vevil.invalid/x",
+    "// syntax=evil.invalid/x",
+]
 
 
 @pytest.mark.parametrize("line", EVIL)
@@ -208,7 +214,9 @@ def test_dockers_frontend_is_taken_where_it_is_asked_for(context):
 
 
 def test_an_escape_directive_counts_and_errors_name_the_lines_of_the_repository(context):
-    assert run_build(context, "# escape=`\nFROM `\nscratch\nCOPY busybox `\n/bin/busybox\nCMD [\"/bin/busybox\"]\n").commands
+    assert run_build(
+        context, '# escape=`\nFROM `\nscratch\nCOPY busybox `\n/bin/busybox\nCMD ["/bin/busybox"]\n'
+    ).commands
     with pytest.raises(errors.BuildFailed, match="dockerfile parse error line 4: unknown instruction: FORM"):
         run_build(context, "# escape=`\n" + HEAD + "FORM x\n", 2)
 
@@ -225,7 +233,7 @@ def test_a_dockerignore_of_the_dockerfile_counts_and_copies_of_it_are_the_reposi
     (context / "kept").write_text("kept")
     (context / "left-out").write_text("x")
     (context / "Dockerfile.dockerignore").write_text("left-out\n")
-    text = "FROM scratch\nCOPY . /\nCMD [\"/busybox\", \"cat\", \"/Dockerfile\", \"/left-out\"]\n"
+    text = 'FROM scratch\nCOPY . /\nCMD ["/busybox", "cat", "/Dockerfile", "/left-out"]\n'
     made = run_build(context, text)
     ran = docker("run", "--rm", "--network=none", made.image)
     assert ran.stdout == text and "/left-out" in ran.stderr

@@ -18,11 +18,18 @@ from conftest import BUSYBOX_IMAGE, DOCKER, Repo, docker, wait_for, web
 
 
 def test_a_folder_of_the_repository_is_built_and_nothing_else_of_it(host, app, tmp_path):
-    repo = Repo(host, tmp_path / "repo", app, **{
-        "Dockerfile": "FROM scratch\nCOPY nothing /\n", "secret": "x",
-        "web___Dockerfile": f"FROM {BUSYBOX_IMAGE}\nCOPY . /www\n", "web___index__html": "from web",
-        "web___Procfile": "web: exec httpd -f -p $PORT -h /www\n",
-    })  # fmt: skip
+    repo = Repo(
+        host,
+        tmp_path / "repo",
+        app,
+        **{
+            "Dockerfile": "FROM scratch\nCOPY nothing /\n",
+            "secret": "x",
+            "web___Dockerfile": f"FROM {BUSYBOX_IMAGE}\nCOPY . /www\n",
+            "web___index__html": "from web",
+            "web___Procfile": "web: exec httpd -f -p $PORT -h /www\n",
+        },
+    )
     host.ssh("apps:create", app)
     host.ssh("builder:set", app, "build-dir", "web")
     host.ssh("builder:set", app, "selected", "dockerfile")
@@ -31,7 +38,10 @@ def test_a_folder_of_the_repository_is_built_and_nothing_else_of_it(host, app, t
     name = host.url_host(app)
     assert host.get(name) == (200, "from web") and host.get(name, "/secret")[0] == 404
     report = json.loads(host.ssh("builder:report", app, "--format", "json").stdout)
-    assert report["builder-build-dir"] == report["builder-computed-build-dir"] == "web" and "dockerfile" in report["builder-available"]
+    assert (
+        report["builder-build-dir"] == report["builder-computed-build-dir"] == "web"
+        and "dockerfile" in report["builder-available"]
+    )
     (repo.folder / "linked").symlink_to("web")
     repo.commit()
     host.ssh("builder:set", app, "build-dir", "linked")
@@ -45,7 +55,9 @@ def test_a_repository_that_nobody_can_build_says_what_was_looked_for(host, app, 
     refused = repo.push(ok=False)
     assert refused.returncode != 0
     line = next(line for line in refused.stderr.splitlines() if "could be built from" in line)
-    assert f"nothing here that {app} could be built from; looked in the top folder for: " in line and "Dockerfile" in line
+    assert (
+        f"nothing here that {app} could be built from; looked in the top folder for: " in line and "Dockerfile" in line
+    )
 
 
 BASE = f"FROM {BUSYBOX_IMAGE}\n"
@@ -57,16 +69,20 @@ def everything_of(image):
     saved = subprocess.run([DOCKER, "save", image], capture_output=True, check=True).stdout
     with tarfile.open(fileobj=io.BytesIO(saved)) as outer:
         layers = [outer.extractfile(entry).read() for entry in outer if entry.isfile()]
-    return b"\n".join([*layers, docker("history", "--no-trunc", image).encode(), docker("image", "inspect", image).encode()])
+    return b"\n".join(
+        [*layers, docker("history", "--no-trunc", image).encode(), docker("image", "inspect", image).encode()]
+    )
 
 
 def test_a_stage_is_built_with_a_secret_that_stays_nowhere(host, app, tmp_path):
     secret = "geheim-" + "".join(random.choices("abcdefgh", k=20))
     dockerfile = (
-        BASE + f"RUN mkdir -p /www && echo first > /www/index.html && echo {time.time_ns()}\n"  # docker's cache outlives a test
+        BASE
+        + f"RUN mkdir -p /www && echo first > /www/index.html && echo {time.time_ns()}\n"  # docker's cache outlives a test
         "RUN --mount=type=secret,id=TOKEN,required=true cat /run/secrets/TOKEN; echo; test -s /run/secrets/TOKEN && echo had-it > /www/secret\n"
-        + f"FROM {BUSYBOX_IMAGE} AS last\nRUN mkdir -p /www && echo last > /www/index.html\n" + SERVE
-    ).replace(BASE, f"FROM {BUSYBOX_IMAGE} AS first\n", 1)  # fmt: skip
+        + f"FROM {BUSYBOX_IMAGE} AS last\nRUN mkdir -p /www && echo last > /www/index.html\n"
+        + SERVE
+    ).replace(BASE, f"FROM {BUSYBOX_IMAGE} AS first\n", 1)
     repo = Repo(host, tmp_path / "repo", app, Dockerfile=dockerfile, Procfile="web: exec httpd -f -p $PORT -h /www\n")
     host.ssh("apps:create", app)
     host.ssh("config:set", app, "-", input=f"TOKEN={secret}\n")
@@ -87,10 +103,19 @@ def test_a_stage_is_built_with_a_secret_that_stays_nowhere(host, app, tmp_path):
 
 
 def test_dockerignore_keeps_files_out_of_the_build(host, app, tmp_path):
-    repo = Repo(host, tmp_path / "repo", app, **{
-        "Dockerfile": BASE + "COPY . /www\n" + SERVE, "index__html": "hello", "notes__secret": "x", "deep___notes__secret": "x", "deep___keep__secret": "x",
-        "__dockerignore": "**/*.secret\n!deep/keep.secret\n",
-    })  # fmt: skip
+    repo = Repo(
+        host,
+        tmp_path / "repo",
+        app,
+        **{
+            "Dockerfile": BASE + "COPY . /www\n" + SERVE,
+            "index__html": "hello",
+            "notes__secret": "x",
+            "deep___notes__secret": "x",
+            "deep___keep__secret": "x",
+            "__dockerignore": "**/*.secret\n!deep/keep.secret\n",
+        },
+    )
     repo.push()
     name = host.url_host(app)
     seen = {path: host.get(name, path)[0] for path in ("/", "/notes.secret", "/deep/notes.secret", "/deep/keep.secret")}
@@ -130,7 +155,13 @@ def test_a_hang_up_of_the_push_stops_the_build_in_docker_too(host, app, tmp_path
     repo = Repo(host, tmp_path / "repo", app, Dockerfile=slow(mark))
     host.ssh("apps:create", app)  # a first push that is cancelled takes the app along
     environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(host.ssh_command())}
-    pushing = subprocess.Popen(["git", "push", "-q", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    pushing = subprocess.Popen(
+        ["git", "push", "-q", "paas", "main"],
+        cwd=repo.folder,
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
     try:
         wait_for(lambda: sleepers(mark), 60)
     finally:
@@ -148,15 +179,22 @@ def test_no_app_builds_on_the_image_of_another(host, app, other_app, tmp_path):
     docker("tag", stolen, "innocent:1")
     try:
         for dockerfile in (
-            f"FROM {stolen}\n", f"ARG A=mini\nfrom docker.io/${{A}}paas/{other_app}:v1\n", BASE + f"COPY --from={stolen} /www /www\n" + SERVE,
-            BASE + f"RUN --mount=type=bind,from=index.docker.io/{stolen},target=/m cp -r /m/www /\n" + SERVE, "FROM innocent:1\n",
-            f"# syntax={stolen}\n" + BASE, f"RUN x \\\\\nFR\\\nOM \\\n {stolen}\n",
-        ):  # fmt: skip
+            f"FROM {stolen}\n",
+            f"ARG A=mini\nfrom docker.io/${{A}}paas/{other_app}:v1\n",
+            BASE + f"COPY --from={stolen} /www /www\n" + SERVE,
+            BASE + f"RUN --mount=type=bind,from=index.docker.io/{stolen},target=/m cp -r /m/www /\n" + SERVE,
+            "FROM innocent:1\n",
+            f"# syntax={stolen}\n" + BASE,
+            f"RUN x \\\\\nFR\\\nOM \\\n {stolen}\n",
+        ):
             repo.commit(Dockerfile=dockerfile)
             refused = repo.push(ok=False)
             assert refused.returncode != 0, dockerfile
             said = refused.stderr
-            assert f"cannot be built on an image of the app {other_app}" in said or "only docker/dockerfile or a tag of it" in said, dockerfile
+            assert (
+                f"cannot be built on an image of the app {other_app}" in said
+                or "only docker/dockerfile or a tag of it" in said
+            ), dockerfile
     finally:
         docker("image", "rm", "innocent:1")
     repo.commit(Dockerfile=BASE + "RUN mkdir -p /www && echo mine > /www/index.html\n" + SERVE)
@@ -168,14 +206,37 @@ def test_no_app_builds_on_the_image_of_another(host, app, other_app, tmp_path):
 
 
 def test_builds_get_proxies_registries_and_certificates(host, app, tmp_path):
-    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test",
-                    "-addext", "keyUsage=critical,keyCertSign,cRLSign", "-keyout", "/dev/null",
-                    "-out", tmp_path / "ca.pem"], check=True, capture_output=True)  # fmt: skip
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-subj",
+            "/CN=test",
+            "-addext",
+            "keyUsage=critical,keyCertSign,cRLSign",
+            "-keyout",
+            "/dev/null",
+            "-out",
+            tmp_path / "ca.pem",
+        ],
+        check=True,
+        capture_output=True,
+    )
     pem = (tmp_path / "ca.pem").read_text()
-    dockerfile = BASE + (
-        f"ARG NPM_CONFIG_REGISTRY\nRUN mkdir -p /www && env > /www/env && echo {time.time_ns()}\n"
-        "RUN --mount=type=secret,id=minipaas-ca,target=/ca.pem cat /ca.pem > /www/ca\n"
-    ) + SERVE  # fmt: skip
+    dockerfile = (
+        BASE
+        + (
+            f"ARG NPM_CONFIG_REGISTRY\nRUN mkdir -p /www && env > /www/env && echo {time.time_ns()}\n"
+            "RUN --mount=type=secret,id=minipaas-ca,target=/ca.pem cat /ca.pem > /www/ca\n"
+        )
+        + SERVE
+    )
     repo = Repo(host, tmp_path / "repo", app, Dockerfile=dockerfile)
     host.ssh("apps:create", app)
     host.ssh("builder:set", app, "http-proxy", "http://user:geheim@127.0.0.1:9")
@@ -199,18 +260,35 @@ def test_a_build_is_listed_followed_and_cancelled_by_another(host, app, tmp_path
     repo = Repo(host, tmp_path / "repo", app, **web("first"))
     repo.push()
     (first,) = rows(host, app)
-    assert first["status"] == "succeeded" and first["builder"] == "dockerfile" and first["size"] > 10**5 and first["who"] == host.key_name
+    assert (
+        first["status"] == "succeeded"
+        and first["builder"] == "dockerfile"
+        and first["size"] > 10**5
+        and first["who"] == host.key_name
+    )
     assert repo.git("rev-parse", "HEAD").stdout.strip() == first["commit"]
-    assert "is live" in host.ssh("builds:output", app, "v1").stdout and "dockerfile" in host.ssh("builds:info", app, "1").stdout
+    assert (
+        "is live" in host.ssh("builds:output", app, "v1").stdout
+        and "dockerfile" in host.ssh("builds:info", app, "1").stdout
+    )
     repo.commit(Dockerfile=f"{BASE}RUN echo begun-{mark}\nRUN sleep {mark}\n" + SERVE)
     environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(host.ssh_command())}
-    pushing = subprocess.Popen(["git", "push", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.PIPE, text=True)
+    pushing = subprocess.Popen(
+        ["git", "push", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.PIPE, text=True
+    )
     following = None
     try:
         wait_for(lambda: sleepers(mark), 60)
         running = rows(host, app)[0]
-        assert (running["number"], running["status"], running["builder"], running["size"]) == (2, "building", "dockerfile", None)
-        following = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"builds:output {app} -f"], stdout=subprocess.PIPE, text=True)
+        assert (running["number"], running["status"], running["builder"], running["size"]) == (
+            2,
+            "building",
+            "dockerfile",
+            None,
+        )
+        following = subprocess.Popen(
+            [*host.ssh_command(), "paas@127.0.0.1", f"builds:output {app} -f"], stdout=subprocess.PIPE, text=True
+        )
         assert any(f"begun-{mark}" in line for line in iter(following.stdout.readline, ""))
         refused = host.ssh("builds:prune", app, ok=False)
         assert refused.returncode == 75, "what a running build has made is nobody's yet"
@@ -235,7 +313,15 @@ def test_pruning_builds_leaves_what_releases_have(host, app, tmp_path):
     repo.push()
     repo.commit(www___index__html="two")
     repo.push()
-    loose = docker("build", "-q", "--no-cache", "--label", f"minipaas.app={app}", "-", input=(BASE + f"LABEL x={time.time_ns()}\n").encode()).strip()
+    loose = docker(
+        "build",
+        "-q",
+        "--no-cache",
+        "--label",
+        f"minipaas.app={app}",
+        "-",
+        input=(BASE + f"LABEL x={time.time_ns()}\n").encode(),
+    ).strip()
     first = json.loads(host.ssh("releases:info", app, "v1", "--format", "json").stdout)["image"]
     docker("image", "rm", f"minipaas/{app}:v1", ok=False)  # the old process, if it still retires, keeps the image
     said = host.ssh("builds:prune", app).stderr

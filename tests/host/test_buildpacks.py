@@ -40,7 +40,9 @@ def stack(tmp_path_factory):
         assert shutil.which("debootstrap"), "apt-get install debootstrap"
         folder = tmp_path_factory.mktemp("stack")
         with open(folder / "log", "wb") as log:
-            made = subprocess.Popen(["sh", "-c", DEBOOTSTRAP, "sh", folder / "root"], stdout=subprocess.PIPE, stderr=log)
+            made = subprocess.Popen(
+                ["sh", "-c", DEBOOTSTRAP, "sh", folder / "root"], stdout=subprocess.PIPE, stderr=log
+            )
             path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
             words = ["/usr/bin/docker", "import", "--change", path, "-", STACK + "-new"]
             subprocess.run(words, stdin=made.stdout, check=True, capture_output=True, timeout=900)
@@ -107,8 +109,22 @@ def https(tmp_path):
     """A git server of https: its address, the folder of its repositories, its certificate, which nobody has signed."""
     root, pem = tmp_path / "https", tmp_path / "https.pem"
     root.mkdir()
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}",
-             "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]  # fmt: skip
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-addext",
+        f"subjectAltName=IP:{own_address()}",
+        "-addext",
+        "keyUsage=critical,digitalSignature,keyCertSign",
+    ]
     subprocess.run([*words, "-keyout", f"{pem}.key", "-out", pem], check=True, capture_output=True)
     server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), type("Handler", (GitServer,), {"root": root}))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -135,14 +151,24 @@ def leftovers(app: str) -> str:
 
 def test_a_folder_of_pages_is_served_on_a_host_without_any_image(host, app, push):
     _, said = push(
-        index__html="<h1>hi</h1>", style__css="a{}", picture__svg="<svg/>", app__js="1", __env="SECRET=1",
-        docs___index__html="docs", empty___page__txt="t", **{"404__html": "nothing here"},
-    )  # fmt: skip
+        index__html="<h1>hi</h1>",
+        style__css="a{}",
+        picture__svg="<svg/>",
+        app__js="1",
+        __env="SECRET=1",
+        docs___index__html="docs",
+        empty___page__txt="t",
+        **{"404__html": "nothing here"},
+    )
     assert "builder buildpack: static, there is an index.html" in said and "Static app detected (static)" in said
     name = host.url_host(app)
     assert host.get(name) == (200, "<h1>hi</h1>") and host.get(name, "/docs/") == (200, "docs")
-    assert content_type(name, "/") == "text/html;charset=utf-8" and content_type(name, "/style.css").startswith("text/css")
-    assert content_type(name, "/picture.svg") == "image/svg+xml" and content_type(name, "/app.js").startswith("text/javascript")
+    assert content_type(name, "/") == "text/html;charset=utf-8" and content_type(name, "/style.css").startswith(
+        "text/css"
+    )
+    assert content_type(name, "/picture.svg") == "image/svg+xml" and content_type(name, "/app.js").startswith(
+        "text/javascript"
+    )
     for path in ("/.env", "/empty/", "/nowhere", "/../etc/passwd", "/.minipaas/httpd.conf"):
         assert host.get(name, path)[0] in (400, 403, 404), path
     assert host.get(name, "/nowhere") == (404, "nothing here")
@@ -169,7 +195,11 @@ def test_links_and_odd_names_go_into_the_image_and_a_link_serves_no_file_of_the_
     try:
         repo.push()
         name = host.url_host(app)
-        assert host.get(name)[1] == "pages" and host.get(name, "/caf%E9")[1] == "odd" and host.get(name, "/a%0Ab")[1] == "odd"
+        assert (
+            host.get(name)[1] == "pages"
+            and host.get(name, "/caf%E9")[1] == "odd"
+            and host.get(name, "/a%0Ab")[1] == "odd"
+        )
         assert "of the host" not in host.get(name, "/leak")[1] + host.get(name, "/up")[1]
     finally:
         os.unlink(secret)
@@ -181,11 +211,15 @@ def test_a_dot_static_that_leads_out_of_the_repository_fails_the_push(app, push)
 
 
 def test_a_procfile_alone_starts_what_is_in_the_repository(host, on_stack, push):
-    _, said = push(Procfile="web: exec python3 serve.py\nworker: env; sleep 1000\n", serve__py=SERVE, index="from a Procfile")
+    _, said = push(
+        Procfile="web: exec python3 serve.py\nworker: env; sleep 1000\n", serve__py=SERVE, index="from a Procfile"
+    )
     assert "builder buildpack: procfile, there is a Procfile" in said
     assert host.get(host.url_host(on_stack), "/index") == (200, "from a Procfile")
     assert host.ssh("run", on_stack, "whoami").stdout == "app\n"
-    assert host.ssh("run", on_stack, "sh", "-c", "echo $HOME; pwd; touch /etc/x || echo no").stdout == "/app\n/app\nno\n"
+    assert (
+        host.ssh("run", on_stack, "sh", "-c", "echo $HOME; pwd; touch /etc/x || echo no").stdout == "/app\n/app\nno\n"
+    )
 
 
 def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, push, packs):
@@ -231,7 +265,20 @@ def test_a_buildpack_of_an_https_server_is_fetched_once_and_pinned(host, on_stac
     said = repo.push(timeout=600).stderr
     assert f"built with {url}#{first}" in said and host.get(host.url_host(on_stack), "/page") == (200, "first\n")
     packs("remote", compile='echo second >"$1/page"', release=release)
-    subprocess.run(["git", "-c", "safe.directory=*", f"--git-dir={root}/pack.git", "fetch", "-q", local, "+HEAD:refs/heads/master", "+HEAD:refs/heads/main"], check=True)
+    subprocess.run(
+        [
+            "git",
+            "-c",
+            "safe.directory=*",
+            f"--git-dir={root}/pack.git",
+            "fetch",
+            "-q",
+            local,
+            "+HEAD:refs/heads/master",
+            "+HEAD:refs/heads/main",
+        ],
+        check=True,
+    )
     repo.commit(more="1")
     said = repo.push(timeout=600).stderr
     assert f"built with {url}#{first}" in said and "fetching" not in said
@@ -255,20 +302,32 @@ def downloads(host):
 
 
 def pip_index() -> str:
-    asked = subprocess.run(["python3", "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True)
+    asked = subprocess.run(
+        ["python3", "-m", "pip", "config", "get", "global.index-url"], capture_output=True, text=True
+    )
     return os.environ.get("PIP_INDEX_URL") or asked.stdout.strip()
 
 
 def test_python_with_requirements_from_the_index(host, on_stack, push, downloads):
-    script = SERVE.replace("import ", "import itsdangerous; open('version', 'w').write(itsdangerous.__name__)\nimport ", 1)
-    files = {"serve__py": script, "requirements__txt": "itsdangerous==2.2.0\n", "Procfile": "web: exec python serve.py\n"}
+    script = SERVE.replace(
+        "import ", "import itsdangerous; open('version', 'w').write(itsdangerous.__name__)\nimport ", 1
+    )
+    files = {
+        "serve__py": script,
+        "requirements__txt": "itsdangerous==2.2.0\n",
+        "Procfile": "web: exec python serve.py\n",
+    }
     repo, said = push(**files)
     assert "builder buildpack: python, there is a requirements.txt" in said and "Downloading" in said
     assert host.get(host.url_host(on_stack), "/version") == (200, "itsdangerous")
-    assert host.ssh("run", on_stack, "python", "-c", "import sys; print(sys.prefix)").stdout == "/app/.minipaas/python\n"
+    assert (
+        host.ssh("run", on_stack, "python", "-c", "import sys; print(sys.prefix)").stdout == "/app/.minipaas/python\n"
+    )
     repo.commit(requirements__txt="itsdangerous==2.2.0\nno-such-package-of-minipaas==1\n")
     said = repo.push(ok=False, timeout=600).stderr
-    assert "pip could not install what the app requires" in said and "bin/compile of python ended with exit code 1" in said
+    assert (
+        "pip could not install what the app requires" in said and "bin/compile of python ended with exit code 1" in said
+    )
     assert leftovers(on_stack) == ""
     assert host.get(host.url_host(on_stack), "/version")[0] == 200
 
@@ -284,9 +343,12 @@ def test_node_with_a_package_of_the_registry(host, on_stack, push, downloads):
         "require('http').createServer((q, a) => a.end(ms('2 days') + ' ' + require('fs').readFileSync('built'))).listen(process.env.PORT)\n"
     )
     package = {
-        "name": "t", "version": "1.0.0", "dependencies": {"ms": "2.1.3"}, "devDependencies": {"left-pad": "1.3.0"},
+        "name": "t",
+        "version": "1.0.0",
+        "dependencies": {"ms": "2.1.3"},
+        "devDependencies": {"left-pad": "1.3.0"},
         "scripts": {"start": "exec node server.js", "build": "node -p 'require(\"left-pad\")(7, 3, 0)' >built"},
-    }  # fmt: skip
+    }
     repo, said = push(package__json=json.dumps(package), server__js=server)
     assert "builder buildpack: node, there is a package.json" in said
     assert host.get(host.url_host(on_stack)) == (200, "172800000 007\n")
@@ -298,7 +360,10 @@ def test_node_with_a_package_of_the_registry(host, on_stack, push, downloads):
 
 def test_a_repository_without_a_start_command_is_told_what_to_write(on_stack, push):
     _, said = push(ok=False, requirements__txt="")
-    assert "there is no Procfile, and python names no process" in said and docker("images", "-q", f"minipaas/{on_stack}") == ""
+    assert (
+        "there is no Procfile, and python names no process" in said
+        and docker("images", "-q", f"minipaas/{on_stack}") == ""
+    )
 
 
 def test_config_reaches_buildpacks_and_no_layer(host, on_stack, push, packs):
@@ -306,7 +371,10 @@ def test_config_reaches_buildpacks_and_no_layer(host, on_stack, push, packs):
     secret, token = "s3cret-" + word(), "tok3n-" + word()
     host.ssh("config:set", on_stack, "SECRET=" + secret)
     host.ssh("builder:set", on_stack, "pip-index-url", f"https://user:{token}@example.org/simple")
-    seen = packs("seen", compile='wc -c <"$3/SECRET" >"$1/size"; echo ${#PIP_INDEX_URL} >>"$1/size"; env >/tmp/env; cp -r "$3" /tmp/copied')
+    seen = packs(
+        "seen",
+        compile='wc -c <"$3/SECRET" >"$1/size"; echo ${#PIP_INDEX_URL} >>"$1/size"; env >/tmp/env; cp -r "$3" /tmp/copied',
+    )
     host.ssh("buildpacks:set", on_stack, seen)
     _, said = push(Procfile="web: exec python3 serve.py\n", serve__py=SERVE)
     assert host.get(host.url_host(on_stack), "/size") == (200, f"{len(secret)}\n{len(token) + 32}\n")
@@ -352,12 +420,24 @@ def test_a_build_whose_client_hangs_up_or_that_is_killed_leaves_nothing_running(
     repo.commit(Procfile="web: x\n")
     for ended in (signal.SIGTERM, signal.SIGKILL):
         environment = os.environ | {"GIT_SSH_COMMAND": " ".join(host.ssh_command())}
-        client = subprocess.Popen(["git", "push", "paas", "main"], cwd=repo.folder, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+        client = subprocess.Popen(
+            ["git", "push", "paas", "main"],
+            cwd=repo.folder,
+            env=environment,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
         wait_for(started, 60)
         if ended == signal.SIGTERM:
             os.killpg(client.pid, signal.SIGTERM)
         else:
-            label = docker("container", "inspect", "--format", '{{index .Config.Labels "minipaas.owner"}}', f"{on_stack}_buildpacks")
+            label = docker(
+                "container",
+                "inspect",
+                "--format",
+                '{{index .Config.Labels "minipaas.owner"}}',
+                f"{on_stack}_buildpacks",
+            )
             os.kill(int(label.split(":")[1]), signal.SIGKILL)
         wait_for(lambda: not started(), 40)
         client.wait(60)
@@ -380,7 +460,10 @@ def test_the_commands_and_what_is_kept_of_an_app(host, app, push):
     host.ssh("buildpacks:add", app, "node")
     host.ssh("buildpacks:add", "--index", "1", app, "heroku/go")
     host.ssh("buildpacks:remove", app, "heroku/go")
-    assert host.ssh("buildpacks:list", app, "--format", "json").stdout == '[\n  {\n    "buildpack": "node",\n    "commit": ""\n  }\n]\n'
+    assert (
+        host.ssh("buildpacks:list", app, "--format", "json").stdout
+        == '[\n  {\n    "buildpack": "node",\n    "commit": ""\n  }\n]\n'
+    )
     host.ssh("buildpacks:clear", app)
     push(index__html="x")
     assert host.ssh("buildpacks:detect", app).stdout == "static\n"
@@ -406,7 +489,10 @@ def test_a_build_keeps_to_the_memory_of_builds_and_to_its_own_images(host, on_st
     host.ssh("buildpacks:set", on_stack, "procfile")
     repo.push(timeout=600)
     host.ssh("apps:create", other_app)
-    image, stolen = docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"minipaas/{on_stack}").split()[0], f"stolen:{word()}"
+    image, stolen = (
+        docker("images", "--format", "{{.Repository}}:{{.Tag}}", f"minipaas/{on_stack}").split()[0],
+        f"stolen:{word()}",
+    )
     docker("tag", image, stolen)
     try:
         for name in (image, stolen):

@@ -58,7 +58,15 @@ def releases(host, app) -> list[dict]:
 
 
 def test_an_http_check_is_waited_for_and_one_that_fails_keeps_the_old(host, app, repo):
-    path = {"type": "readiness", "name": "page", "path": "/ready.html", "content": "yes", "attempts": 3, "wait": 1, "timeout": 2}
+    path = {
+        "type": "readiness",
+        "name": "page",
+        "path": "/ready.html",
+        "content": "yes",
+        "attempts": 3,
+        "wait": 1,
+        "timeout": 2,
+    }
     repo.commit(app__json=checks(web=[path]), www___ready__html="yes, ready")
     repo.push()
     assert "readiness:path" in host.ssh("checks:report", app).stdout
@@ -66,18 +74,25 @@ def test_an_http_check_is_waited_for_and_one_that_fails_keeps_the_old(host, app,
     repo.commit(www___ready__html="no", www___index__html="new")
     refused = repo.push(ok=False)
     said_once(
-        refused.stderr, "check 'page' failed 3 times: GET /ready.html answered 200 without \"yes\"",
-        "v2 failed while waiting for web.1; v1 is still live", f"logs:failed {app}",
-    )  # fmt: skip
+        refused.stderr,
+        "check 'page' failed 3 times: GET /ready.html answered 200 without \"yes\"",
+        "v2 failed while waiting for web.1; v1 is still live",
+        f"logs:failed {app}",
+    )
     assert refused.returncode != 0
     assert host.get(host.url_host(app)) == (200, "hello from " + app)
     assert host.containers(app, every=True) == [f"{app}_v1.web.1"]
-    assert "without \"yes\"" in host.ssh("logs:failed", app).stdout
+    assert 'without "yes"' in host.ssh("logs:failed", app).stdout
 
 
 def test_a_command_is_run_inside_and_a_crash_ends_the_wait_at_once(host, app, repo):
-    command = {"type": "startup", "command": ["sh", "-c", "[ -e /tmp/up ] || { echo not yet; exit 3; }"], "attempts": 60, "wait": 1}
-    repo.commit(app__json=checks(web=[command]), **web("a", command=f'(sleep 3; echo 1 >/tmp/up) & {SERVE}'))
+    command = {
+        "type": "startup",
+        "command": ["sh", "-c", "[ -e /tmp/up ] || { echo not yet; exit 3; }"],
+        "attempts": 60,
+        "wait": 1,
+    }
+    repo.commit(app__json=checks(web=[command]), **web("a", command=f"(sleep 3; echo 1 >/tmp/up) & {SERVE}"))
     assert 'exit code 3: "not yet"' in repo.push().stderr
     repo.commit(**web("b", command="(sleep 2; kill 1; kill -9 -1) & sleep 1; exit 5"))
     begun = time.monotonic()
@@ -89,7 +104,11 @@ def test_a_command_is_run_inside_and_a_crash_ends_the_wait_at_once(host, app, re
 def test_what_app_json_gets_wrong_is_said_before_the_build(host, app, repo):
     repo.commit(app__json=checks(web=[{"path": "no-slash"}]))
     refused = repo.push(ok=False)
-    said_once(refused.stderr, "app.json: healthchecks.web[0].path must start with /", "v1 failed before anything was built; nothing was live before")
+    said_once(
+        refused.stderr,
+        "app.json: healthchecks.web[0].path must start with /",
+        "v1 failed before anything was built; nothing was live before",
+    )
 
 
 def test_skip_does_not_wait_and_disable_stops_first_and_says_so(host, app, repo):
@@ -117,12 +136,17 @@ def test_how_a_failure_reads(host, app, repo):
     repo.push()
     repo.commit(**web("new", command="for n in $(seq 30); do echo line $n; done; exit 137"))
     refused = repo.push(ok=False)
-    lines = [line.removeprefix("remote: ").rstrip() for line in refused.stderr.splitlines() if line.startswith("remote: ")]
+    lines = [
+        line.removeprefix("remote: ").rstrip() for line in refused.stderr.splitlines() if line.startswith("remote: ")
+    ]
     assert sum(line.strip().startswith("line ") for line in lines) == 20 and lines.count("         line 30") == 1
     said_once(
-        refused.stderr, "the last lines of", "v2 failed while waiting for web.1; v1 is still live",
-        "web stopped at once with exit code 137: it was killed", f"logs:failed {app}",
-    )  # fmt: skip
+        refused.stderr,
+        "the last lines of",
+        "v2 failed while waiting for web.1; v1 is still live",
+        "web stopped at once with exit code 137: it was killed",
+        f"logs:failed {app}",
+    )
     order = [refused.stderr.index(part) for part in ("the last lines of", "v2 failed", "exit code 137", "logs:failed")]
     assert order == sorted(order)
 
@@ -131,17 +155,32 @@ def test_how_a_failure_reads(host, app, repo):
 
 
 def test_tasks_before_and_after(host, app, repo):
-    scripts = {"postdeploy": "echo only once", "dokku": {"predeploy": "echo migrating $PORT", "postdeploy": "echo telling; exit 4"}}
+    scripts = {
+        "postdeploy": "echo only once",
+        "dokku": {"predeploy": "echo migrating $PORT", "postdeploy": "echo telling; exit 4"},
+    }
     repo.commit(app__json=json.dumps({"scripts": scripts}), Procfile=f"web: {SERVE}\nrelease: echo the release task\n")
     first = repo.push().stderr
-    order = [first.index(part) for part in ("migrating 5000", "        the release task", "Starting web.1", "only once", "telling", "v1 is live")]
+    order = [
+        first.index(part)
+        for part in (
+            "migrating 5000",
+            "        the release task",
+            "Starting web.1",
+            "only once",
+            "telling",
+            "v1 is live",
+        )
+    ]
     assert order == sorted(order)
     said_once(first, "the postdeploy script ended with exit code 4; v1")
     assert releases(host, app)[0]["status"] == "live"
     repo.commit(www___index__html="two")
     second = repo.push().stderr
     assert "only once" not in second and "telling" in second
-    repo.commit(app__json=json.dumps({"scripts": {"dokku": {"predeploy": "echo no luck; exit 9"}}}), www___index__html="three")
+    repo.commit(
+        app__json=json.dumps({"scripts": {"dokku": {"predeploy": "echo no luck; exit 9"}}}), www___index__html="three"
+    )
     refused = repo.push(ok=False)
     said_once(refused.stderr, "       no luck", "v3 failed in the predeploy script; v2 is still live", "exit code 9")
     assert "no luck" in host.ssh("logs:failed", app).stdout and "Starting" not in refused.stderr
@@ -169,12 +208,17 @@ def test_a_slow_request_crosses_the_switch(host, app, repo):
 def test_a_websocket_is_kept_until_wait_to_retire(host, app, repo):
     host.ssh("apps:create", app)
     host.ssh("checks:set", app, "wait-to-retire", "8")
-    server = {"Dockerfile": f'FROM {BUSYBOX_IMAGE}\nCOPY handle /handle\nCMD ["sh", "-c", "exec nc -ll -p $PORT -e /handle"]\n', "handle": HANDLER}
+    server = {
+        "Dockerfile": f'FROM {BUSYBOX_IMAGE}\nCOPY handle /handle\nCMD ["sh", "-c", "exec nc -ll -p $PORT -e /handle"]\n',
+        "handle": HANDLER,
+    }
     repo.commit(**server)
     repo.push()
     name = host.url_host(app)
     with socket.create_connection(("127.0.0.1", 80), timeout=40) as client:
-        client.sendall(f"GET /ws HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode())
+        client.sendall(
+            f"GET /ws HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n".encode()
+        )
         reader = client.makefile("rb")
         assert b"101" in reader.readline()
         repo.commit(other="x")
@@ -211,8 +255,10 @@ def test_a_crash_while_the_old_drains_brings_it_back_unnoticed(host, app, repo):
     repo.commit(Procfile=f"web: {SERVE}\nworker: while true; do sleep 1; done\n")
     repo.push()
     name = host.url_host(app)
-    repo.commit(Procfile="web: httpd -p $PORT -h /www; echo about to fall; sleep 6; exit 7\nworker: while true; do sleep 1; done\n",
-                www___index__html="new")  # fmt: skip
+    repo.commit(
+        Procfile="web: httpd -p $PORT -h /www; echo about to fall; sleep 6; exit 7\nworker: while true; do sleep 1; done\n",
+        www___index__html="new",
+    )
     repo.push()
     assert host.get(name) == (200, "new")
     wait_for(lambda: host.get(name)[1] == "hello from " + app, 30)
@@ -221,7 +267,11 @@ def test_a_crash_while_the_old_drains_brings_it_back_unnoticed(host, app, repo):
         time.sleep(2)
     assert load.failed == []
     newest, before = releases(host, app)
-    assert (newest["v"], newest["status"], before["status"]) == ("v2", "failed", "live") and "after it went live" in newest["reason"]
+    assert (newest["v"], newest["status"], before["status"]) == (
+        "v2",
+        "failed",
+        "live",
+    ) and "after it went live" in newest["reason"]
     kept = host.ssh("logs:failed", app).stdout
     assert "after it went live" in kept and "about to fall" in kept and "v1 is live again" in kept
     repo.commit(Procfile=f"web: {SERVE}\n", www___index__html="mended")

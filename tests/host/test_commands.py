@@ -21,9 +21,15 @@ LOGS = Path("/var/log/nginx")
 def live(host, tmp_path_factory):
     """An app that runs, for the tests of this file to change; with its repository."""
     name = f"c-{word()}"
-    made = Repo(host, tmp_path_factory.mktemp("live") / "repo", name, **web("live"), Procfile=(
-        "web: echo web-speaks; exec httpd -f -p $PORT -h /www\nworker: echo worker-speaks; while true; do sleep 1; done\n"
-    ))
+    made = Repo(
+        host,
+        tmp_path_factory.mktemp("live") / "repo",
+        name,
+        **web("live"),
+        Procfile=(
+            "web: echo web-speaks; exec httpd -f -p $PORT -h /www\nworker: echo worker-speaks; while true; do sleep 1; done\n"
+        ),
+    )
     made.push()
     host.ssh("checks:set", name, "wait-to-retire", "1")
     yield made
@@ -99,7 +105,11 @@ def test_builder_dockerfile_set_and_report(host, app, repo):
     host.ssh("builder-dockerfile:set", app, "dockerfile-path", "deploy/Dockerfile")
     host.ssh("builder-dockerfile:set", app, "build-args", "COLOUR")
     assert read(host, "builder-dockerfile:report", app)["builder-dockerfile-dockerfile-path"] == "deploy/Dockerfile"
-    text = (repo.folder / "Dockerfile").read_text().replace("COPY www /www\n", 'COPY www /www\nARG COLOUR\nARG SECRET\nRUN echo "$COLOUR$SECRET" >/www/args\n')
+    text = (
+        (repo.folder / "Dockerfile")
+        .read_text()
+        .replace("COPY www /www\n", 'COPY www /www\nARG COLOUR\nARG SECRET\nRUN echo "$COLOUR$SECRET" >/www/args\n')
+    )
     (repo.folder / "Dockerfile").unlink()
     repo.commit(deploy___Dockerfile=text)
     repo.push()
@@ -170,7 +180,11 @@ def test_domains_of_an_app(host, one):
     before = host.containers(one)
     assert host.get(mine)[0] == 404
     host.ssh("domains:add", one, mine, f"*.{mine}")
-    assert host.get(mine)[0] == 200 and host.get(f"any.{mine}")[0] == 200 and vhosts(host, one) == default | {mine, f"*.{mine}"}
+    assert (
+        host.get(mine)[0] == 200
+        and host.get(f"any.{mine}")[0] == 200
+        and vhosts(host, one) == default | {mine, f"*.{mine}"}
+    )
     host.ssh("domains:remove", one, f"*.{mine}")
     assert host.get(mine)[0] == 200 and host.get(f"any.{mine}")[0] == 404
     host.ssh("domains:set", one, f"b{mine}")
@@ -276,9 +290,17 @@ def test_nginx_set_report_and_error_logs(host, one):
 def test_nginx_access_logs(host, one):
     host.get(host.url_host(one), "/a-page-nobody-else-asks-for")
     wait_for(lambda: "/a-page-nobody-else-asks-for" in host.ssh("nginx:access-logs", "-n", "5", one).stdout, 10)
-    follower = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"nginx:access-logs -t -n 0 {one}"], stdout=subprocess.PIPE, text=True)
+    follower = subprocess.Popen(
+        [*host.ssh_command(), "paas@127.0.0.1", f"nginx:access-logs -t -n 0 {one}"], stdout=subprocess.PIPE, text=True
+    )
     try:
-        wait_for(lambda: subprocess.run(["pgrep", "-f", f"^/usr/bin/tail .*{one}-access.log"], capture_output=True).returncode == 0, 10)
+        wait_for(
+            lambda: (
+                subprocess.run(["pgrep", "-f", f"^/usr/bin/tail .*{one}-access.log"], capture_output=True).returncode
+                == 0
+            ),
+            10,
+        )
         host.get(host.url_host(one), "/followed")
         assert "/followed" in follower.stdout.readline()
     finally:
@@ -296,7 +318,9 @@ def test_nginx_logs_are_for_root_and_adm_are_rotated_and_go_with_the_app(host, a
     wait_for(lambda: "/seen" in host.ssh("nginx:access-logs", app).stdout, 10)
     subprocess.run(["logrotate", "--force", "/etc/logrotate.d/nginx"], check=True, capture_output=True)
     wait_for(lambda: os.path.exists(logs[0] + ".1"), 10)
-    if os.path.exists("/usr/sbin/policy-rc.d"):  # this host forbids packages to touch services, Debian's rule then tells nginx nothing
+    if os.path.exists(
+        "/usr/sbin/policy-rc.d"
+    ):  # this host forbids packages to touch services, Debian's rule then tells nginx nothing
         os.kill(int(Path("/run/nginx.pid").read_text()), signal.SIGUSR1)
     host.get(host.url_host(app), "/after")
     wait_for(lambda: "/after" in host.ssh("nginx:access-logs", app).stdout, 10)
@@ -372,7 +396,9 @@ def test_ps_scale_report_and_inspect(host, one):
         assert {f"/{name}" for name in host.containers(one)} <= {found["Name"] for found in json.loads(inspected)}
         assert "not-for-listings" not in inspected
         host.ssh("ps:scale", "--skip-deploy", one, "worker=5")
-        assert read(host, "ps:scale", one)["worker"] == 5 and not any(name.endswith("worker.2") for name in host.containers(one))
+        assert read(host, "ps:scale", one)["worker"] == 5 and not any(
+            name.endswith("worker.2") for name in host.containers(one)
+        )
     finally:
         host.ssh("ps:scale", one, "web=1", "worker=0")
     wait_for(lambda: len(host.containers(one, every=True)) == 1, 60)
@@ -412,7 +438,12 @@ def test_ps_restore_brings_back_what_somebody_removed(host, one):
 def test_ps_set(host, one):
     def policy():
         container = f"{one}_{newest(host, one)['v']}.web.1"
-        return docker("inspect", "-f", "{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}", container).strip()
+        return docker(
+            "inspect",
+            "-f",
+            "{{.HostConfig.RestartPolicy.Name}}:{{.HostConfig.RestartPolicy.MaximumRetryCount}}",
+            container,
+        ).strip()
 
     host.ssh("ps:set", one, "restart-policy", "on-failure:5")
     assert policy() == "on-failure:5"
@@ -432,7 +463,9 @@ def test_ssh_keys(host, tmp_path):
     line[line.index("-i") + 1] = str(tmp_path / "id")
 
     def knock():
-        return subprocess.run([*line, "paas@127.0.0.1", "version"], capture_output=True, text=True, timeout=30).returncode
+        return subprocess.run(
+            [*line, "paas@127.0.0.1", "version"], capture_output=True, text=True, timeout=30
+        ).returncode
 
     assert knock() == 255
     host.ssh("ssh-keys:add", name, input=(tmp_path / "id.pub").read_text())
@@ -485,7 +518,11 @@ def test_every_command_explains_itself(host):
 @pytest.mark.one_host
 def test_doctor_names_the_broken_link(host, one):
     def parts(ok):
-        return {finding["part"] for finding in json.loads(host.ssh("doctor", "--format", "json", ok=False).stdout) if finding["ok"] is ok}
+        return {
+            finding["part"]
+            for finding in json.loads(host.ssh("doctor", "--format", "json", ok=False).stdout)
+            if finding["ok"] is ok
+        }
 
     assert {"docker", "nginx", "store", "sshd"} <= parts(True)
     container = only_container(host, one)

@@ -38,7 +38,12 @@ def as_words(host, app):
 
 
 def as_base64(host, app):
-    host.ssh("config:set", "--encoded", app, *(f"{name}={base64.b64encode(value.encode()).decode()}" for name, value in VALUES.items()))
+    host.ssh(
+        "config:set",
+        "--encoded",
+        app,
+        *(f"{name}={base64.b64encode(value.encode()).decode()}" for name, value in VALUES.items()),
+    )
 
 
 def as_json(host, app):
@@ -74,7 +79,9 @@ def test_the_shell_export_means_the_same_to_a_real_shell(host, app):
     text = host.ssh("config:export", app, "--format", "shell").stdout
     script = f"set -a; {text}\nexec env -0"
     for shell in (["sh"], ["bash", "--posix"], ["busybox", "sh"]):
-        done = subprocess.run([*shell, "-c", 'eval "$1"', "sh", script], capture_output=True, check=True, env={"PATH": "/usr/bin:/bin"})
+        done = subprocess.run(
+            [*shell, "-c", 'eval "$1"', "sh", script], capture_output=True, check=True, env={"PATH": "/usr/bin:/bin"}
+        )
         found = dict(pair.split("=", 1) for pair in done.stdout.decode().split("\0") if pair)
         assert {name: found.get(name) for name in VALUES} == VALUES, shell
 
@@ -87,11 +94,16 @@ def test_config_get_quoted_is_one_word_for_a_shell(host, app):
 
 
 def test_values_are_in_the_web_process_and_in_run(host, app, repo):
-    repo.commit(Procfile='web: printf "%s" "$QUOTES|$DOLLAR|$UNICODE|$LINES" >/www/seen; exec httpd -f -p $PORT -h /www\n')
+    repo.commit(
+        Procfile='web: printf "%s" "$QUOTES|$DOLLAR|$UNICODE|$LINES" >/www/seen; exec httpd -f -p $PORT -h /www\n'
+    )
     host.ssh("apps:create", app)
     as_words(host, app)
     repo.push()
-    assert host.get(host.url_host(app), "/seen") == (200, "|".join(VALUES[name] for name in ("QUOTES", "DOLLAR", "UNICODE", "LINES")))
+    assert host.get(host.url_host(app), "/seen") == (
+        200,
+        "|".join(VALUES[name] for name in ("QUOTES", "DOLLAR", "UNICODE", "LINES")),
+    )
     assert environment(host, app) == VALUES
     host.ssh("config:set", app, "QUOTES='changed'")
     assert host.get(host.url_host(app), "/seen")[1].startswith("'changed'|")
@@ -121,7 +133,9 @@ def test_import_replace_unset_and_clear_reach_what_runs(host, app, repo):
     assert "B=3" in seen and "C=4" in seen and not any(line.startswith("A=") for line in seen)
     host.ssh("config:unset", app, "B")
     host.ssh("config:clear", app)
-    assert stored(host, app) == {} and not any(line.startswith(("B=", "C=")) for line in host.ssh("enter", app, "web", "env").stdout.splitlines())
+    assert stored(host, app) == {} and not any(
+        line.startswith(("B=", "C=")) for line in host.ssh("enter", app, "web", "env").stdout.splitlines()
+    )
     assert host.ssh("config:import", app, input="# nothing\n", ok=False).returncode == 2
 
 

@@ -39,7 +39,11 @@ def test_an_app_is_created_by_the_first_push_that_is_accepted(host, app, repo):
         return app not in host.ssh("apps:list").stdout.split() and not list(FIRST_PUSHES.glob(f"*/{app}.git"))
 
     repo.git("ls-remote", "--upload-pack=git-receive-pack", "paas")
-    connection = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"git-receive-pack '{app}'"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    connection = subprocess.Popen(
+        [*host.ssh_command(), "paas@127.0.0.1", f"git-receive-pack '{app}'"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
     assert connection.stdout.read(4) and len(list(FIRST_PUSHES.glob(f"*/{app}.git"))) == 1
     assert app not in host.ssh("apps:list").stdout.split() and app not in host.ssh("doctor", ok=False).stdout
     connection.kill()
@@ -49,7 +53,10 @@ def test_an_app_is_created_by_the_first_push_that_is_accepted(host, app, repo):
     assert f"-----> Created {app}, there was no such app" in said and f"apps:destroy {app}" in said
     assert host.get(host.url_host(app))[0] == 200
     wait_for(lambda: not list(FIRST_PUSHES.glob(f"*/{app}.git")))
-    assert repo.git("ls-remote", "paas", "refs/heads/main").stdout.split()[0] == repo.git("rev-parse", "HEAD").stdout.strip()
+    assert (
+        repo.git("ls-remote", "paas", "refs/heads/main").stdout.split()[0]
+        == repo.git("rev-parse", "HEAD").stdout.strip()
+    )
 
 
 @pytest.mark.serial
@@ -63,7 +70,10 @@ def test_creating_on_push_can_be_switched_off(host, app, repo):
         host.ssh("apps:set", "--global", "create-on-push", "true")
 
 
-@pytest.mark.skipif(not os.path.exists("/proc/net/if_inet6") or not open("/proc/net/if_inet6").read(), reason="this machine has no IPv6 address")
+@pytest.mark.skipif(
+    not os.path.exists("/proc/net/if_inet6") or not open("/proc/net/if_inet6").read(),
+    reason="this machine has no IPv6 address",
+)
 def test_the_page_answers_over_ipv6_too(host, app, repo):
     repo.push()
     assert host.get(host.url_host(app), address="::1")[0] == 200
@@ -79,7 +89,10 @@ def test_another_branch_is_refused_with_what_to_type(host, app, repo):
     repo.git("checkout", "-q", "-b", "dev")
     refused = repo.push("dev", ok=False)
     assert refused.returncode != 0
-    assert "dev:main" in refused.stderr and f"apps:create {app}, then: ssh paas@127.0.0.1 git:set {app} deploy-branch dev" in refused.stderr
+    assert (
+        "dev:main" in refused.stderr
+        and f"apps:create {app}, then: ssh paas@127.0.0.1 git:set {app} deploy-branch dev" in refused.stderr
+    )
     assert app not in host.ssh("apps:list").stdout.split()
     host.ssh("apps:create", app)
     host.ssh("git:set", app, "deploy-branch", "dev")
@@ -129,8 +142,10 @@ def test_two_commits_of_one_second_and_size_deploy_the_second_content(host, app,
             repo.write(www___index__html=word + str(turn))
             repo.git("add", "-A")
             done = subprocess.run(
-                ["git", "-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "-q", "-m", word], cwd=repo.folder,
-                env=os.environ | {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when}, capture_output=True,
+                ["git", "-c", "user.name=t", "-c", "user.email=t@t.test", "commit", "-q", "-m", word],
+                cwd=repo.folder,
+                env=os.environ | {"GIT_AUTHOR_DATE": when, "GIT_COMMITTER_DATE": when},
+                capture_output=True,
             )
             assert done.returncode == 0
             repo.push()
@@ -175,7 +190,9 @@ def test_a_large_pack_arrives(host, app, repo):
 
 
 def test_a_procfile_gives_the_process_types_and_git_rev_is_known(host, app, repo):
-    repo.commit(Procfile='web: echo "rev $GIT_REV" >/www/rev; exec httpd -f -p $PORT -h /www\nworker: while true; do sleep 1; done\n')
+    repo.commit(
+        Procfile='web: echo "rev $GIT_REV" >/www/rev; exec httpd -f -p $PORT -h /www\nworker: while true; do sleep 1; done\n'
+    )
     repo.push()
     assert host.containers(app) == [f"{app}_v1.web.1"]
     commit = repo.git("rev-parse", "HEAD").stdout.strip()
@@ -204,7 +221,9 @@ def test_app_json_gives_formation_and_config_at_the_first_deploy(host, app, repo
 
 
 def test_an_exposed_port_is_routed_where_port_is_not_used(host, app, repo):
-    repo.commit(Dockerfile=f'FROM {BUSYBOX_IMAGE}\nEXPOSE 8081\nCOPY www /www\nCMD ["httpd", "-f", "-p", "8081", "-h", "/www"]\n')
+    repo.commit(
+        Dockerfile=f'FROM {BUSYBOX_IMAGE}\nEXPOSE 8081\nCOPY www /www\nCMD ["httpd", "-f", "-p", "8081", "-h", "/www"]\n'
+    )
     repo.push()
     assert host.get(host.url_host(app))[0] == 200
 
@@ -238,7 +257,9 @@ def test_a_destroyed_app_comes_back_from_the_trash(host, app, repo, tmp_path):
     host.ssh("domains:add", app, f"www.{app}.test")
     host.ssh("apps:destroy", app, "--force")
     assert host.get(f"www.{app}.test")[0] == 404 and host.containers(app, every=True) == []
-    assert [row["id"] for row in json.loads(host.ssh("apps:trash", "--format", "json").stdout) if row["app"] == app] == [f"{app}.1"]
+    assert [
+        row["id"] for row in json.loads(host.ssh("apps:trash", "--format", "json").stdout) if row["app"] == app
+    ] == [f"{app}.1"]
     assert "is back" in host.ssh("apps:restore", app).stderr
     assert host.get(f"www.{app}.test") == (200, "hello from " + app)
     assert host.ssh("config:get", app, "A").stdout == "1\n" and app not in host.ssh("apps:trash").stdout

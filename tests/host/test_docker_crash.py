@@ -80,7 +80,9 @@ def test_no_request_is_lost_while_docker_is_killed_and_restarted(host, app, repo
     wait_for(lambda: host.get(name)[0] == 200, 10)
 
 
-def test_sites_of_the_version_before_come_back_after_an_upgrade_and_a_kill(host, app, other_app, repo, tmp_path, without_live_restore):
+def test_sites_of_the_version_before_come_back_after_an_upgrade_and_a_kill(
+    host, app, other_app, repo, tmp_path, without_live_restore
+):
     host.ssh("apps:create", app)
     host.ssh("checks:set", app, "wait-to-retire", "60")
     repo.push()

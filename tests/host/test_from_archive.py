@@ -44,7 +44,9 @@ def zip_of(files: dict[str, str]) -> bytes:
 
 def send(host, data: bytes, *words: str, ok: bool = True):
     """Run one of our commands over ssh with bytes on its stdin."""
-    done = subprocess.run([*host.ssh_command(), "paas@127.0.0.1", " ".join(words)], input=data, capture_output=True, timeout=180)
+    done = subprocess.run(
+        [*host.ssh_command(), "paas@127.0.0.1", " ".join(words)], input=data, capture_output=True, timeout=180
+    )
     if ok:
         assert done.returncode == 0, done.stderr.decode()
         host.succeeded.add(words[0])
@@ -92,7 +94,13 @@ def test_archives_from_stdin_and_a_url_are_deployed_and_can_be_cloned(host, app,
     code, said = send(host, tar_of(files_of("from a tar")), "git:from-archive", app, "-")
     name = host.url_host(app)
     assert host.get(name) == (200, "from a tar") and f"{app} v1 is live" in said
-    send(host, tar_of({f"blog-2/{path}": text for path, text in files_of("from a tar.gz").items()}, "w:gz"), "git:from-archive", app, "-")
+    send(
+        host,
+        tar_of({f"blog-2/{path}": text for path, text in files_of("from a tar.gz").items()}, "w:gz"),
+        "git:from-archive",
+        app,
+        "-",
+    )
     assert host.get(name) == (200, "from a tar.gz")
     (folder / "blog.zip").write_bytes(zip_of(files_of("from a zip")))
     done = host.ssh("git:from-archive", app, f"{base}/to=/blog.zip?token=s3cret", "Anna Smith", "anna@example.org")
@@ -102,9 +110,16 @@ def test_archives_from_stdin_and_a_url_are_deployed_and_can_be_cloned(host, app,
     assert releases(host, app)[0]["who"] and releases(host, app)[0]["commit"]
     clone = tmp_path / "clone"
     environment = os.environ | {"GIT_SSH_COMMAND": " ".join(host.ssh_command())}
-    subprocess.run(["git", "clone", "-q", f"ssh://paas@127.0.0.1:{host.port}/{app}", clone], env=environment, check=True, timeout=60)
+    subprocess.run(
+        ["git", "clone", "-q", f"ssh://paas@127.0.0.1:{host.port}/{app}", clone],
+        env=environment,
+        check=True,
+        timeout=60,
+    )
     assert (clone / "www/index.html").read_text() == "from a zip" and not (clone / "blog-2").exists()
-    log = subprocess.run(["git", "log", "--format=%an %ae"], cwd=clone, capture_output=True, text=True, check=True).stdout.splitlines()
+    log = subprocess.run(
+        ["git", "log", "--format=%an %ae"], cwd=clone, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
     assert len(log) == 3 and log[0] == "Anna Smith anna@example.org" and log[1].startswith(host.key_name)
     host.ssh("releases:rollback", app, "v1")
     assert host.get(name) == (200, "from a tar")
@@ -134,10 +149,15 @@ def test_hostile_archives_are_refused_in_one_sentence_and_leave_nothing(host, ap
     code, said = send(host, tar_of(files_of("never"), extra=[info]), "git:from-archive", app, "-", ok=False)
     assert code == 1 and "in the archive" in said and "Traceback" not in said and said.count(" !     ") == 1
     assert releases(host, app) == [] and host.containers(app, every=True) == []
-    objects = subprocess.run(["git", f"--git-dir={REPOSITORIES / app}.git", "count-objects", "-v"], capture_output=True, text=True).stdout
+    objects = subprocess.run(
+        ["git", f"--git-dir={REPOSITORIES / app}.git", "count-objects", "-v"], capture_output=True, text=True
+    ).stdout
     assert "count: 0\n" in objects and "in-pack: 0\n" in objects
     assert not list((REPOSITORIES / f"{app}.git" / "objects").glob("tmp*")) and not Path("/tmp/owned").exists()
-    assert docker("images", "-q", f"minipaas/{app}").strip() == "" and host.ssh("apps:locked", app, ok=False).returncode == 1
+    assert (
+        docker("images", "-q", f"minipaas/{app}").strip() == ""
+        and host.ssh("apps:locked", app, ok=False).returncode == 1
+    )
 
 
 def test_a_failed_build_of_an_archive_leaves_what_was_live(host, app):
@@ -153,17 +173,36 @@ def test_our_own_addresses_are_asked_only_for_root(host, app, served):
     port = base.rpartition(":")[2]
     (folder / "a.tar").write_bytes(tar_of(files_of("for root")))
     host.ssh("apps:create", app)
-    for url in (f"http://127.0.0.1:{port}/a.tar", f"http://localhost:{port}/a.tar", f"http://[::1]:{port}/a.tar", "http://169.254.169.254/latest",
-                f"{base}/to=http://127.0.0.1:{port}/a.tar", f"http://0.0.0.0:{port}/a.tar", f"http://[::ffff:127.0.0.1]:{port}/a.tar", f"http://2130706433:{port}/"):
+    for url in (
+        f"http://127.0.0.1:{port}/a.tar",
+        f"http://localhost:{port}/a.tar",
+        f"http://[::1]:{port}/a.tar",
+        "http://169.254.169.254/latest",
+        f"{base}/to=http://127.0.0.1:{port}/a.tar",
+        f"http://0.0.0.0:{port}/a.tar",
+        f"http://[::ffff:127.0.0.1]:{port}/a.tar",
+        f"http://2130706433:{port}/",
+    ):
         refused = host.ssh("git:from-archive", app, url, ok=False)
         assert refused.returncode == 2 and "address of this host's own" in refused.stderr, url
-    for url in ("file:///etc/passwd", "ftp://example.org/x", "/etc/passwd", f"{base}/to=file:///etc/passwd", "http://u:pw@example.org/x"):
+    for url in (
+        "file:///etc/passwd",
+        "ftp://example.org/x",
+        "/etc/passwd",
+        f"{base}/to=file:///etc/passwd",
+        "http://u:pw@example.org/x",
+    ):
         refused = host.ssh("git:from-archive", app, url, ok=False)
         assert refused.returncode == 2 and "pw" not in refused.stderr, url
     for url in (f"{base}/none.tar", f"{base}/to=/to=/to=/to=/to=/to=/to=/a.tar"):
         assert host.ssh("git:from-archive", app, url, ok=False).returncode == 1
     assert releases(host, app) == []
-    subprocess.run([MINIPAAS, "git:from-archive", app, f"http://127.0.0.1:{port}/a.tar"], check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        [MINIPAAS, "git:from-archive", app, f"http://127.0.0.1:{port}/a.tar"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
     assert host.get(host.url_host(app)) == (200, "for root")
 
 
@@ -172,7 +211,9 @@ def test_limits_hold_for_archives_and_pushes(host, app, repo):
     host.ssh("apps:create", app)
     try:
         host.ssh("git:set", "--global", "max-size", "100k")
-        code, said = send(host, tar_of(files_of("x") | {"large": "0" * 300_000}, "w:gz"), "git:from-archive", app, "-", ok=False)
+        code, said = send(
+            host, tar_of(files_of("x") | {"large": "0" * 300_000}, "w:gz"), "git:from-archive", app, "-", ok=False
+        )
         assert code == 1 and "102,400 bytes" in said
         repo.commit(large="".join(map(str, range(60_000))))
         refused = repo.push(ok=False)

@@ -15,9 +15,11 @@ REGISTRY = "/usr/bin/docker-registry"
 PASSWORD = "pass-" + word(12)
 
 
-def make_image(name: str, body: str, *, extra: str = 'EXPOSE 8080/tcp\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n') -> str:
+def make_image(
+    name: str, body: str, *, extra: str = 'EXPOSE 8080/tcp\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+) -> str:
     """An image made on this host as somebody else's build would; its ID."""
-    text = f"FROM {BUSYBOX_IMAGE}\nRUN [\"sh\", \"-c\", \"echo -n '{body}' > /www/index.html\"]\n{extra}"
+    text = f'FROM {BUSYBOX_IMAGE}\nRUN ["sh", "-c", "echo -n \'{body}\' > /www/index.html"]\n{extra}'
     docker("build", "-q", "-t", name, "-", input=text.encode())
     return docker("image", "inspect", "--format", "{{.Id}}", name).strip()
 
@@ -36,7 +38,9 @@ def registry(tmp_path_factory):
         f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\nauth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
     )
-    process = subprocess.Popen([REGISTRY, "serve", folder / "config.yml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [REGISTRY, "serve", folder / "config.yml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
 
     def answers():
         try:
@@ -55,7 +59,12 @@ def registry(tmp_path_factory):
 def publish(registry: str, folder: Path, name: str) -> None:
     """Push an image as its maker does, and forget it here."""
     config = ["--config", str(folder / "maker")]
-    subprocess.run(["docker", *config, "login", "-u", "anna", "--password-stdin", registry], input=PASSWORD.encode(), check=True, capture_output=True)
+    subprocess.run(
+        ["docker", *config, "login", "-u", "anna", "--password-stdin", registry],
+        input=PASSWORD.encode(),
+        check=True,
+        capture_output=True,
+    )
     docker(*config, "push", name)
     docker("image", "rm", "-f", name)
 
@@ -82,7 +91,9 @@ def test_an_image_of_this_host_is_deployed_and_the_same_again_is_not(host, app, 
     assert host.get(host.url_host(app)) == (200, "second")
     host.ssh("releases:rollback", app, "v1")
     assert host.get(host.url_host(app)) == (200, "first")
-    assert docker("image", "inspect", "--format", "{{.Id}}", name).strip() == second, "the names of the host are as they were"
+    assert docker("image", "inspect", "--format", "{{.Id}}", name).strip() == second, (
+        "the names of the host are as they were"
+    )
     docker("image", "rm", name)
     host.ssh("git:from-image", app, f"minipaas/{app}:v2")
     assert host.get(host.url_host(app)) == (200, "second")
@@ -111,9 +122,11 @@ def test_a_procfile_beside_the_image_and_a_push_of_a_source_tree_after_it(host, 
     assert host.get(host.url_host(app)) == (200, "newer"), "the Procfile stayed"
     repo.git("fetch", "-q", "paas")
     repo.git("reset", "-q", "--hard", "paas/main")
-    assert "id = \"sha256:" in (repo.folder / ".minipaas-image.toml").read_text() and (repo.folder / "Procfile").exists()
+    assert 'id = "sha256:' in (repo.folder / ".minipaas-image.toml").read_text() and (repo.folder / "Procfile").exists()
     repo.git("rm", "-q", ".minipaas-image.toml", "Procfile")
-    repo.commit(Dockerfile=f'FROM {BUSYBOX_IMAGE}\nRUN ["sh", "-c", "echo -n built > /www/index.html"]\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n')
+    repo.commit(
+        Dockerfile=f'FROM {BUSYBOX_IMAGE}\nRUN ["sh", "-c", "echo -n built > /www/index.html"]\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+    )
     repo.push()
     assert host.get(host.url_host(app)) == (200, "built")
 
@@ -130,7 +143,9 @@ def test_a_registry_with_a_password_to_pull_from_and_to_send_releases_to(host, a
     host.ssh("registry:login", "--password-stdin", app, registry, "anna", input=PASSWORD + "\n")
     host.ssh("git:from-image", app, name)
     assert host.get(host.url_host(app)) == (200, "from the registry")
-    assert releases(host, app)[0]["status"] == "live" and docker("images", "-q", name).strip() == "", "only our own name of it stays"
+    assert releases(host, app)[0]["status"] == "live" and docker("images", "-q", name).strip() == "", (
+        "only our own name of it stays"
+    )
     kept = list(Path("/var/lib/minipaas/plugin-data/registry").rglob("config.json"))
     assert kept and all(path.stat().st_mode & 0o777 == 0o600 for path in kept)
     report = json.loads(host.ssh("registry:report", app, "--format", "json").stdout)
@@ -141,7 +156,12 @@ def test_a_registry_with_a_password_to_pull_from_and_to_send_releases_to(host, a
     assert host.ssh("git:from-image", other_app, name, ok=False).returncode == 1
 
     # a Dockerfile may build on it for the app that is logged in
-    repo = Repo(host, tmp_path / "repo", other_app, Dockerfile=f"FROM {name}\nRUN [\"sh\", \"-c\", \"echo -n built on it > /www/index.html\"]\n")
+    repo = Repo(
+        host,
+        tmp_path / "repo",
+        other_app,
+        Dockerfile=f'FROM {name}\nRUN ["sh", "-c", "echo -n built on it > /www/index.html"]\n',
+    )
     assert repo.push(ok=False).returncode != 0
     host.ssh("registry:login", "--password-stdin", other_app, registry, "anna", input=PASSWORD + "\n")
     repo.commit(more="1")
@@ -153,11 +173,17 @@ def test_a_registry_with_a_password_to_pull_from_and_to_send_releases_to(host, a
     host.ssh("registry:set", app, "push-on-release", "true")
     host.ssh("ps:rebuild", app)
     assert tags(registry, f"sent/{app}") == ["v3"] or tags(registry, f"sent/{app}") == ["v2"]
-    assert json.loads(host.ssh("registry:report", app, "--format", "json").stdout)["registry-image"].startswith(f"{registry}/sent/{app}:v")
+    assert json.loads(host.ssh("registry:report", app, "--format", "json").stdout)["registry-image"].startswith(
+        f"{registry}/sent/{app}:v"
+    )
     before = releases(host, app)[0]["v"]
     host.ssh("registry:logout", app, registry)
     failed = host.ssh("ps:rebuild", app, ok=False)
-    assert failed.returncode == 1 and "cannot be sent to" in failed.stderr and host.get(host.url_host(app)) == (200, "from the registry")
+    assert (
+        failed.returncode == 1
+        and "cannot be sent to" in failed.stderr
+        and host.get(host.url_host(app)) == (200, "from the registry")
+    )
     assert [row["v"] for row in releases(host, app) if row["status"] == "live"] == [before]
     assert host.ssh("registry:logout", app, registry, ok=False).returncode == 1
     host.ssh("registry:login", "--global", "--password-stdin", registry, "anna", input=PASSWORD)
@@ -185,7 +211,9 @@ def test_an_image_comes_on_stdin_and_may_name_no_other(host, app, other_app, rep
     mine = make_image(name, "what the host calls so")
     send(host, saved, "git:load-image", app, name)
     assert host.get(host.url_host(app)) == (200, "from stdin")
-    assert docker("image", "inspect", "--format", "{{.Id}}", name).strip() == mine, "the names of the host are as they were"
+    assert docker("image", "inspect", "--format", "{{.Id}}", name).strip() == mine, (
+        "the names of the host are as they were"
+    )
     docker("image", "rm", "-f", name)
     code, said = send(host, saved, "git:load-image", app, name)
     assert "this very commit" in said and len(releases(host, app)) == 1
@@ -224,4 +252,8 @@ def test_a_mark_that_a_person_wrote_badly_is_named(host, app, repo):
         (repo.folder / ".minipaas-image.toml").write_text(text)
         repo.commit()
         refused = repo.push(ok=False)
-        assert refused.returncode != 0 and ".minipaas-image.toml" in refused.stderr and "itself failed" not in refused.stderr
+        assert (
+            refused.returncode != 0
+            and ".minipaas-image.toml" in refused.stderr
+            and "itself failed" not in refused.stderr
+        )

@@ -26,7 +26,18 @@ def small_disk(folder: Path, size: str, beneath: Path):
         pytest.skip("this machine lets nobody mount")
     try:
         owner = folder.stat()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700,uid={owner.st_uid},gid={owner.st_gid}", "tmpfs", folder], check=True)
+        subprocess.run(
+            [
+                "mount",
+                "-t",
+                "tmpfs",
+                "-o",
+                f"size={size},mode=700,uid={owner.st_uid},gid={owner.st_gid}",
+                "tmpfs",
+                folder,
+            ],
+            check=True,
+        )
         try:
             subprocess.run(["cp", "-a", f"{beneath}/.", folder], check=True)
             yield

@@ -10,7 +10,20 @@ def test_there_is_no_shell(host):
     assert refused.returncode not in (0, 255) and "no shell" in refused.stderr
 
 
-@pytest.mark.parametrize("line", ["apps:list; rm -rf /", "apps:list && id", "apps:list | id", "ls", "bash -c id", "$(id)", "`id`", "../bin/sh", "minipaas --key x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "apps:list; rm -rf /",
+        "apps:list && id",
+        "apps:list | id",
+        "ls",
+        "bash -c id",
+        "$(id)",
+        "`id`",
+        "../bin/sh",
+        "minipaas --key x",
+    ],
+)
 def test_a_second_command_or_a_shell_word_is_refused_with_a_sentence(host, line):
     refused = host.ssh(raw=line, ok=False)
     assert refused.returncode in (1, 2), refused
@@ -25,17 +38,30 @@ def test_quotes_that_do_not_match_get_a_sentence(host):
 
 def test_sftp_and_scp_are_refused(host, tmp_path):
     for legacy in ([], ["-O"]):
-        done = subprocess.run(["scp", *legacy, *host.ssh_command()[1:], "paas@127.0.0.1:/etc/passwd", str(tmp_path / "got")], capture_output=True, text=True, timeout=30)
+        done = subprocess.run(
+            ["scp", *legacy, *host.ssh_command()[1:], "paas@127.0.0.1:/etc/passwd", str(tmp_path / "got")],
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
         # scp spells the port -P
         assert done.returncode != 0 and not (tmp_path / "got").exists()
     refused = host.ssh(raw="sftp-server", ok=False)
     assert refused.returncode == 1 and "no file transfer" in refused.stderr
-    subsystem = subprocess.run([*host.ssh_command("-s"), "paas@127.0.0.1", "sftp"], capture_output=True, text=True, timeout=30, input="")
+    subsystem = subprocess.run(
+        [*host.ssh_command("-s"), "paas@127.0.0.1", "sftp"], capture_output=True, text=True, timeout=30, input=""
+    )
     assert subsystem.returncode != 0
 
 
 def test_forwarding_is_refused(host):
-    done = subprocess.run([*host.ssh_command("-o", "ExitOnForwardFailure=yes", "-W", "127.0.0.1:80"), "paas@127.0.0.1"], capture_output=True, text=True, timeout=30, input="")
+    done = subprocess.run(
+        [*host.ssh_command("-o", "ExitOnForwardFailure=yes", "-W", "127.0.0.1:80"), "paas@127.0.0.1"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        input="",
+    )
     assert done.returncode != 0
 
 
@@ -71,21 +97,29 @@ def test_a_key_that_is_removed_ends_with_what_it_has_open(host, app, repo, tmp_p
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "id"], check=True)
     guest = f"guest-{app}"
     host.ssh("ssh-keys:add", guest, input=(tmp_path / "id.pub").read_text())
-    command = host.ssh_command("-o", "ControlMaster=auto", "-o", f"ControlPath={tmp_path}/mux", "-o", "ControlPersist=60")
+    command = host.ssh_command(
+        "-o", "ControlMaster=auto", "-o", f"ControlPath={tmp_path}/mux", "-o", "ControlPersist=60"
+    )
     command[command.index("-i") + 1] = str(tmp_path / "id")
 
     def guest_types(line):
-        return subprocess.run([*command, "paas@127.0.0.1", line], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            [*command, "paas@127.0.0.1", line], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
 
     assert guest_types(f"apps:exists {app}").returncode == 0
     words = [*command, "paas@127.0.0.1", f"logs -t {app}"]
-    follower = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    follower = subprocess.Popen(
+        words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert "up" in follower.stdout.readline()
         host.ssh("ssh-keys:remove", guest)
         for line in (f"apps:exists {app}", f"git-upload-pack '{app}'", f"git-receive-pack '{app}'"):
             refused = guest_types(line)
-            assert refused.returncode == 77 and f"the key {guest} may not use this host any more" in refused.stderr, refused
+            assert refused.returncode == 77 and f"the key {guest} may not use this host any more" in refused.stderr, (
+                refused
+            )
         _, said = follower.communicate(timeout=60)
         assert follower.returncode == 77 and f"the key {guest} may not use" in said
     finally:
@@ -101,5 +135,7 @@ def test_a_key_file_of_another_editor(host, tmp_path):
     assert refused.returncode == 2 and "UTF-16" in refused.stderr
     host.ssh("ssh-keys:add", name, input=f"\ufeff# at home\r\n{kind}\t {encoded}\r\n")
     assert host.ssh("ssh-keys:list", name).returncode == 0
-    assert not [line for line in host.ssh("doctor", ok=False).stdout.splitlines() if "ssh keys" in line and "BROKEN" in line]
+    assert not [
+        line for line in host.ssh("doctor", ok=False).stdout.splitlines() if "ssh keys" in line and "BROKEN" in line
+    ]
     host.ssh("ssh-keys:remove", name)

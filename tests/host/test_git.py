@@ -100,18 +100,36 @@ def test_a_push_does_not_have_the_host_ask_itself(host, app, repo, library):
     server = url.split("/")[2]
     add_submodules(repo, {"www/lib": (url.replace(server.partition(":")[0], "localhost"), commit)})
     refused = repo.push(ok=False)
-    assert refused.returncode != 0 and '"www/lib" cannot be fetched' in refused.stderr and "an address of this host's own" in refused.stderr
+    assert (
+        refused.returncode != 0
+        and '"www/lib" cannot be fetched' in refused.stderr
+        and "an address of this host's own" in refused.stderr
+    )
     repo.git("reset", "-q", "--hard", "HEAD~1")
     text = (repo.folder / "Dockerfile").read_text()
     repo.commit(Dockerfile=f"{text}ENV OWN=127.0.0.1\nADD http://$OWN:{server.partition(':')[2]}/x /x\n")
     refused = repo.push("+main", ok=False)
-    assert refused.returncode != 0 and "ADD in the Dockerfile cannot be done" in refused.stderr and "127.0.0.1" in refused.stderr
+    assert (
+        refused.returncode != 0
+        and "ADD in the Dockerfile cannot be done" in refused.stderr
+        and "127.0.0.1" in refused.stderr
+    )
     repo.commit(Dockerfile=f"{text}ADD {url}/HEAD /www/head\n")
     repo.push("+main")
     assert host.get(host.url_host(app), "/head")[1].startswith("ref: ")
 
 
-@pytest.mark.parametrize("url", ["file:///var/lib/minipaas/repos/demo.git", "/etc", "ext::sh -c id>/tmp/owned", "--upload-pack=id", "fd::17", "../other"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///var/lib/minipaas/repos/demo.git",
+        "/etc",
+        "ext::sh -c id>/tmp/owned",
+        "--upload-pack=id",
+        "fd::17",
+        "../other",
+    ],
+)
 def test_submodules_from_elsewhere_are_refused(host, app, repo, url):
     add_submodules(repo, {"lib": (url, "1" * 40)})
     refused = repo.push(ok=False)
@@ -125,12 +143,20 @@ def test_submodules_from_elsewhere_are_refused(host, app, repo, url):
 def tree(repo, *entries: tuple[str, str, str]) -> str:
     """A tree object of (mode, name, object) as no git would write it."""
     data = b"".join(f"{mode} {name}\0".encode() + bytes.fromhex(object) for mode, name, object in entries)
-    done = subprocess.run(["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"], cwd=repo.folder, input=data, capture_output=True, check=True)
+    done = subprocess.run(
+        ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
+        cwd=repo.folder,
+        input=data,
+        capture_output=True,
+        check=True,
+    )
     return done.stdout.decode().strip()
 
 
 def blob(repo, text: str) -> str:
-    done = subprocess.run(["git", "hash-object", "-w", "--stdin"], cwd=repo.folder, input=text, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", "hash-object", "-w", "--stdin"], cwd=repo.folder, input=text, capture_output=True, text=True, check=True
+    )
     return done.stdout.strip()
 
 
@@ -140,7 +166,10 @@ HOSTILE = {
     "a .git file": lambda r, hook, folder: [("100755", ".git", hook)],
     "two dots": lambda r, hook, folder: [("40000", "..", folder)],
     "a path as name": lambda r, hook, folder: [("100755", "../../../owned", hook)],
-    "a link and a folder of one name": lambda r, hook, folder: [("120000", "x", blob(r, "/tmp")), ("40000", "x", folder)],
+    "a link and a folder of one name": lambda r, hook, folder: [
+        ("120000", "x", blob(r, "/tmp")),
+        ("40000", "x", folder),
+    ],
     ".gitmodules as a link": lambda r, hook, folder: [("120000", ".gitmodules", blob(r, "/etc/passwd"))],
 }
 
@@ -159,7 +188,12 @@ def test_hostile_trees_are_refused_and_leave_nothing(host, app, repo, entries):
     nothing_left(host, app)
 
 
-LINKS = {"www/leak": "/etc/passwd", "www/up": "../../../../../../etc", "down": "a/../../..", "overlay": "/etc/nginx/sites-available/x"}
+LINKS = {
+    "www/leak": "/etc/passwd",
+    "www/up": "../../../../../../etc",
+    "down": "a/../../..",
+    "overlay": "/etc/nginx/sites-available/x",
+}
 
 
 def test_links_wherever_they_lead_and_odd_names_arrive_in_the_image_as_they_are(host, app, repo):
@@ -167,7 +201,9 @@ def test_links_wherever_they_lead_and_odd_names_arrive_in_the_image_as_they_are(
         (repo.folder / path).symlink_to(target)
     for name in ("a\nb", "esc\x1b[2J", "caf\udce9"):
         (repo.folder / name).write_text(f"content of {len(name)}")
-    repo.commit(Dockerfile=f'FROM {BUSYBOX_IMAGE}\nCOPY . /ctx\nCOPY www /www\nCMD ["sh", "-c", "exec httpd -f -p 0.0.0.0:$PORT -h /www"]\n')
+    repo.commit(
+        Dockerfile=f'FROM {BUSYBOX_IMAGE}\nCOPY . /ctx\nCOPY www /www\nCMD ["sh", "-c", "exec httpd -f -p 0.0.0.0:$PORT -h /www"]\n'
+    )
     pushed = repo.push()
     assert "\x1b[2J" not in pushed.stderr
     listing = host.ssh("run", app, "sh", "-c", "ls -l /ctx /ctx/www; cat /ctx/a?b /ctx/esc* /ctx/caf*").stdout
@@ -176,7 +212,9 @@ def test_links_wherever_they_lead_and_odd_names_arrive_in_the_image_as_they_are(
     assert "content of 3" in listing and "content of 7" in listing and "content of 4" in listing
 
 
-@pytest.mark.parametrize("file", ["Dockerfile", "Procfile", "app.json", ".dockerignore", "Dockerfile.dockerignore", "copied"])
+@pytest.mark.parametrize(
+    "file", ["Dockerfile", "Procfile", "app.json", ".dockerignore", "Dockerfile.dockerignore", "copied"]
+)
 def test_no_link_has_the_host_read_a_file_of_its_own(host, app, repo, tmp_path, file):
     """Each is read by us, by the docker client or by the builder: none of them outside of what was pushed."""
     secret = Path(f"/tmp/{app}-secret")
@@ -208,8 +246,18 @@ def test_folders_a_thousand_deep_are_refused_and_a_left_one_blocks_nothing(host,
     refused = repo.git("push", "paas", f"{commit}:main", ok=False)
     assert refused.returncode != 0 and "lies deeper than 99 folders" in refused.stderr
     left = Path(f"/var/lib/minipaas/work/{app}.v2")  # what an earlier version left of such a push
-    subprocess.run(["runuser", "-u", "paas", "--", "sh", "-c",
-                    f"mkdir {left} && cd -P {left} && i=0 && while [ $i -lt 1100 ]; do mkdir d && cd -P d && i=$((i+1)); done"], check=True)  # fmt: skip
+    subprocess.run(
+        [
+            "runuser",
+            "-u",
+            "paas",
+            "--",
+            "sh",
+            "-c",
+            f"mkdir {left} && cd -P {left} && i=0 && while [ $i -lt 1100 ]; do mkdir d && cd -P d && i=$((i+1)); done",
+        ],
+        check=True,
+    )
     repo.commit(www___index__html="after")
     repo.push()
     assert host.get(host.url_host(app)) == (200, "after") and not left.exists()
@@ -240,7 +288,14 @@ def pushing(repo, ref="main"):
     """A git push in a process group of its own, with its output in a file; killed at the end if it still runs."""
     log = repo.folder.parent / f"push-{word()}.log"
     with log.open("w") as file:
-        push = subprocess.Popen(["git", "push", "paas", ref], cwd=repo.folder, env=git_environment(repo.host), stdout=file, stderr=subprocess.STDOUT, start_new_session=True)
+        push = subprocess.Popen(
+            ["git", "push", "paas", ref],
+            cwd=repo.folder,
+            env=git_environment(repo.host),
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
     push.said = log.read_text
     try:
         yield push
@@ -360,24 +415,45 @@ def test_a_second_push_and_other_changes_are_refused_at_once_while_a_push_goes_o
         refused = second.git("push", "-f", "paas", "main", ok=False)
         assert refused.returncode != 0 and host.key_name in refused.stderr and "'git push'" in refused.stderr
         busy = {}
-        for words in (["ps:scale", app, "web=2"], ["config:set", app, "A=1"], ["domains:add", app, f"{app}.busy.test"], ["ps:restart", app], ["apps:destroy", "--force", app]):
+        for words in (
+            ["ps:scale", app, "web=2"],
+            ["config:set", app, "A=1"],
+            ["domains:add", app, f"{app}.busy.test"],
+            ["ps:restart", app],
+            ["apps:destroy", "--force", app],
+        ):
             busy[words[0]] = host.ssh(*words, ok=False)
         assert time.monotonic() - start < 6, "each is refused at once"
-        assert {done.returncode for done in busy.values()} == {75} and all(host.key_name in done.stderr for done in busy.values())
+        assert {done.returncode for done in busy.values()} == {75} and all(
+            host.key_name in done.stderr for done in busy.values()
+        )
         assert host.ssh("apps:locked", app).returncode == 0
         assert host.get(host.url_host(app)) == (200, "hello from " + app)
         assert "git push -o wait" in refused.stderr and "--wait" not in refused.stderr
         later = copy.copy(repo)
         later.folder = shutil.copytree(repo.folder, tmp_path / "later")
         later.commit(**web("second"))
-        waiting = subprocess.Popen(["git", "push", "-o", "wait=90", "paas", "main"], cwd=later.folder, env=git_environment(host), stderr=subprocess.PIPE, text=True)
-        patient = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"config:set --wait {app} A=1"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        waiting = subprocess.Popen(
+            ["git", "push", "-o", "wait=90", "paas", "main"],
+            cwd=later.folder,
+            env=git_environment(host),
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        patient = subprocess.Popen(
+            [*host.ssh_command(), "paas@127.0.0.1", f"config:set --wait {app} A=1"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         assert push.wait(60) == 0 and patient.wait(60) == 0
         said = waiting.communicate(timeout=90)[1]
         assert waiting.returncode == 0 and "waiting for it, 90 seconds at most" in said
     assert host.get(host.url_host(app)) == (200, "second")
     assert host.ssh("config:get", app, "A").stdout == "1\n"
-    assert [(row["v"], row["status"]) for row in releases(host, app)] == [("v4", "live"), *((f"v{number}", "superseded") for number in (3, 2, 1))]
+    assert [(row["v"], row["status"]) for row in releases(host, app)] == [
+        ("v4", "live"),
+        *((f"v{number}", "superseded") for number in (3, 2, 1)),
+    ]
 
 
 def test_a_locked_app_refuses_a_push_and_config_with_the_message(host, app, repo):
@@ -385,7 +461,9 @@ def test_a_locked_app_refuses_a_push_and_config_with_the_message(host, app, repo
     host.ssh("apps:lock", app, "-m", "moving the database")
     repo.commit(www___index__html="never")
     refused = repo.push(ok=False)
-    assert refused.returncode != 0 and "moving the database" in refused.stderr and f"apps:unlock {app}" in refused.stderr
+    assert (
+        refused.returncode != 0 and "moving the database" in refused.stderr and f"apps:unlock {app}" in refused.stderr
+    )
     assert host.ssh("config:set", app, "A=1", ok=False).returncode == 75
     assert host.get(host.url_host(app)) == (200, "hello from " + app) and len(releases(host, app)) == 1
     host.ssh("apps:unlock", app)

@@ -27,7 +27,11 @@ class GitServer(http.server.BaseHTTPRequestHandler):
         self.answer(b"")
 
     def do_POST(self):
-        self.answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)) if "chunked" not in self.headers.get("Transfer-Encoding", "") else self.chunks())
+        self.answer(
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            if "chunked" not in self.headers.get("Transfer-Encoding", "")
+            else self.chunks()
+        )
 
     def chunks(self) -> bytes:
         body = b""
@@ -51,11 +55,21 @@ class GitServer(http.server.BaseHTTPRequestHandler):
             self.end_headers()
             return
         environment = {
-            "PATH": os.environ["PATH"], "GIT_PROJECT_ROOT": str(self.root), "GIT_HTTP_EXPORT_ALL": "1", "PATH_INFO": path, "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command, "CONTENT_TYPE": self.headers.get("Content-Type", ""), "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""), "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""), "HOME": str(self.root),
-            "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*",
-        }  # fmt: skip
+            "PATH": os.environ["PATH"],
+            "GIT_PROJECT_ROOT": str(self.root),
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers.get("Content-Type", ""),
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers.get("Content-Encoding", ""),
+            "GIT_PROTOCOL": self.headers.get("Git-Protocol", ""),
+            "HOME": str(self.root),
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": "safe.directory",
+            "GIT_CONFIG_VALUE_0": "*",
+        }
         done = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, timeout=60)
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         lines = dict(line.split(": ", 1) for line in head.decode().split("\r\n") if line)
@@ -79,7 +93,13 @@ class Upstream:
 
     def publish(self, ref: str = "main", **files: str) -> str:
         self.repo.commit(**files)
-        self.repo.git("push", "-q", "--force", str(self.bare), f"HEAD:{ref}" if ref.startswith("refs/") else f"HEAD:refs/heads/{ref}")
+        self.repo.git(
+            "push",
+            "-q",
+            "--force",
+            str(self.bare),
+            f"HEAD:{ref}" if ref.startswith("refs/") else f"HEAD:refs/heads/{ref}",
+        )
         return self.repo.git("rev-parse", "HEAD").stdout.strip()
 
 
@@ -103,7 +123,13 @@ def upstream(host, tmp_path):
 
 def branch(host, app, name="main") -> str:
     environment = os.environ | {"GIT_SSH_COMMAND": " ".join(host.ssh_command())}
-    done = subprocess.run(["git", "ls-remote", f"ssh://paas@127.0.0.1:{host.port}/{app}", f"refs/heads/{name}"], env=environment, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["git", "ls-remote", f"ssh://paas@127.0.0.1:{host.port}/{app}", f"refs/heads/{name}"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return done.stdout.partition("\t")[0]
 
 
@@ -114,7 +140,10 @@ def test_sync_fetches_and_deploys_when_asked(host, app, upstream):
     host.ssh("git:sync", "--build", app, upstream.url)
     name = host.url_host(app)
     assert host.get(name) == (200, "first") and upstream.first.startswith(releases(host, app)[0]["commit"])
-    assert "synced before" in host.ssh("git:sync", "--build-if-changes", app, upstream.url).stderr and len(releases(host, app)) == 1
+    assert (
+        "synced before" in host.ssh("git:sync", "--build-if-changes", app, upstream.url).stderr
+        and len(releases(host, app)) == 1
+    )
     second = upstream.publish(www___index__html="second")
     host.ssh("git:sync", "--build-if-changes", app, upstream.url, "main")
     assert host.get(name) == (200, "second") and branch(host, app) == second
@@ -133,7 +162,10 @@ def test_a_commit_that_fails_is_tried_once_and_a_rollback_is_not_undone(host, ap
     upstream.publish(Dockerfile="FROM scratch\nRUN false\n")
     assert host.ssh("git:sync", "--build-if-changes", app, upstream.url, ok=False).returncode == 1
     assert host.ssh("git:sync", "--build-if-changes", app, upstream.url).returncode == 0
-    assert [row["status"] for row in releases(host, app)] == ["failed", "live"] and host.get(host.url_host(app)) == (200, "first")
+    assert [row["status"] for row in releases(host, app)] == ["failed", "live"] and host.get(host.url_host(app)) == (
+        200,
+        "first",
+    )
     upstream.publish(**web("good again"))
     host.ssh("git:sync", "--build-if-changes", app, upstream.url)
     host.ssh("releases:rollback", app, "v1")
@@ -154,10 +186,26 @@ def test_a_branch_that_is_synced_becomes_the_deploy_branch_unless_told_not_to(ho
 def upstream_by_https(upstream, tmp_path):
     """The same behind TLS, with a certificate that the host trusts meanwhile."""
     pem, bundle = tmp_path / "server.pem", Path("/etc/ssl/certs/ca-certificates.crt")
-    words = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test", "-addext", f"subjectAltName=IP:{own_address()}",
-             "-addext", "keyUsage=critical,digitalSignature,keyCertSign"]  # fmt: skip
+    words = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-days",
+        "2",
+        "-subj",
+        "/CN=test",
+        "-addext",
+        f"subjectAltName=IP:{own_address()}",
+        "-addext",
+        "keyUsage=critical,digitalSignature,keyCertSign",
+    ]
     subprocess.run([*words, "-keyout", f"{pem}.key", "-out", pem], check=True, capture_output=True)
-    server = http.server.ThreadingHTTPServer(("0.0.0.0", 0), type("Handler", (GitServer,), {"root": upstream.bare.parent.parent}))
+    server = http.server.ThreadingHTTPServer(
+        ("0.0.0.0", 0), type("Handler", (GitServer,), {"root": upstream.bare.parent.parent})
+    )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem, f"{pem}.key")
     server.socket = context.wrap_socket(server.socket, server_side=True)
@@ -180,12 +228,17 @@ def test_a_repository_that_has_moved_is_followed_and_not_to_this_host(host, app,
     said = host.ssh("git:sync", "--build", app, f"{base}/to=/public/{upstream.name}")
     assert "it has moved to" in said.stderr and host.get(host.url_host(app)) == (200, "first")
     port = base.rpartition(":")[2]
-    for place in (f"http://127.0.0.1:{port}/public/{upstream.name}/info/refs?service=git-upload-pack", "http://169.254.169.254/latest/info/refs?service=git-upload-pack"):
+    for place in (
+        f"http://127.0.0.1:{port}/public/{upstream.name}/info/refs?service=git-upload-pack",
+        "http://169.254.169.254/latest/info/refs?service=git-upload-pack",
+    ):
         refused = host.ssh("git:sync", "--build", app, f"{base}/to={place.partition('/info/refs')[0]}", ok=False)
         assert refused.returncode == 2 and "not asked for a key or a push" in refused.stderr
     local = f"http://127.0.0.1:{port}/public/{upstream.name}"
     assert host.ssh("git:sync", "--build", app, local, ok=False).returncode == 2
-    subprocess.run([MINIPAAS, "git:sync", "--build", app, local], check=True, capture_output=True, timeout=120)  # root may
+    subprocess.run(
+        [MINIPAAS, "git:sync", "--build", app, local], check=True, capture_output=True, timeout=120
+    )  # root may
 
 
 @pytest.mark.serial  # the whole host trusts another certificate meanwhile
@@ -202,7 +255,9 @@ def test_a_private_repository_wants_git_auth_which_no_listing_shows(host, app, u
         said = host.ssh("git:sync", "--build", app, upstream.private)
         assert host.get(host.url_host(app)) == (200, "first") and PASSWORD not in said.stderr + said.stdout
         assert (REMOTES / "credentials").stat().st_mode & 0o777 == 0o600
-        holders = subprocess.run(["grep", "-rlF", PASSWORD, "/var/lib/minipaas"], capture_output=True, text=True).stdout.split()
+        holders = subprocess.run(
+            ["grep", "-rlF", PASSWORD, "/var/lib/minipaas"], capture_output=True, text=True
+        ).stdout.split()
         assert holders == [str(REMOTES / "credentials")]
         add_submodules(upstream.repo, {"www/lib": (upstream.private, upstream.first)})
         upstream.repo.git("push", "-q", str(upstream.bare), "main")
@@ -235,7 +290,9 @@ def test_over_ssh_with_a_deploy_key_to_a_host_that_is_trusted(host, app, other_a
     refused = host.ssh("git:sync", "--build", other_app, url, ok=False)
     assert refused.returncode == 1 and "git:generate-deploy-key" in refused.stderr, "none of paas's own keys is tried"
     public = host.ssh("git:generate-deploy-key", other_app).stdout
-    assert host.ssh("git:generate-deploy-key", other_app).stdout == host.ssh("git:public-key", other_app).stdout == public
+    assert (
+        host.ssh("git:generate-deploy-key", other_app).stdout == host.ssh("git:public-key", other_app).stdout == public
+    )
     assert (REMOTES / "apps" / other_app).stat().st_mode & 0o777 == 0o600
     key = "deploy-" + word()
     host.ssh("ssh-keys:add", key, "-", input=public)
@@ -247,8 +304,24 @@ def test_over_ssh_with_a_deploy_key_to_a_host_that_is_trusted(host, app, other_a
     assert host.ssh("git:public-key", app, ok=False).returncode == 1
 
 
-@pytest.mark.parametrize("url", ["file:///var/lib/minipaas/repos/x.git", "/etc", "ext::sh -c id>/tmp/owned", "--upload-pack=id", "fd::17", "../x", "https://u:pw@example.org/x",
-                                 "http://127.0.0.1/x", "http://169.254.169.254/x", "ssh://-oProxyCommand=id/x", "git://[::1]/x", "localhost:x", ""])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "file:///var/lib/minipaas/repos/x.git",
+        "/etc",
+        "ext::sh -c id>/tmp/owned",
+        "--upload-pack=id",
+        "fd::17",
+        "../x",
+        "https://u:pw@example.org/x",
+        "http://127.0.0.1/x",
+        "http://169.254.169.254/x",
+        "ssh://-oProxyCommand=id/x",
+        "git://[::1]/x",
+        "localhost:x",
+        "",
+    ],
+)
 def test_urls_that_are_not_asked(host, app, url):
     host.ssh("apps:create", app)
     refused = host.ssh("git:sync", "--build", app, "--", url, ok=False)

@@ -23,13 +23,17 @@ GUARD = "/run/minipaas-install.lock"
 
 
 def install(*words, ok=True, **more):
-    done = subprocess.run([INSTALL, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, **more)
+    done = subprocess.run(
+        [INSTALL, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, **more
+    )
     assert not ok or done.returncode == 0, done.stdout + done.stderr
     return done
 
 
 def as_paas(*words):
-    return subprocess.run(["setpriv", "--reuid=paas", "--regid=paas", "--init-groups", *words], capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        ["setpriv", "--reuid=paas", "--regid=paas", "--init-groups", *words], capture_output=True, text=True, timeout=30
+    )
 
 
 def owner(path) -> tuple[str, int]:
@@ -41,7 +45,12 @@ def test_paas_makes_folders_and_cannot_replace_what_is_roots(host):
     assert as_paas("mkdir", ROOT / "of-paas").returncode == 0
     assert as_paas("mv", ROOT / "of-paas", ROOT / "also-of-paas").returncode == 0
     assert as_paas("rmdir", ROOT / "also-of-paas").returncode == 0
-    for words in (["mv", PLUGINS, ROOT / "moved"], ["rmdir", PLUGINS], ["touch", PLUGINS / "index"], ["chmod", "777", ROOT]):
+    for words in (
+        ["mv", PLUGINS, ROOT / "moved"],
+        ["rmdir", PLUGINS],
+        ["touch", PLUGINS / "index"],
+        ["chmod", "777", ROOT],
+    ):
         refused = as_paas(*words)
         assert refused.returncode != 0 and ("not permitted" in refused.stderr or "denied" in refused.stderr), words
     assert owner(PLUGINS) == ("root", 0o755)
@@ -80,7 +89,9 @@ def test_plugins_that_were_not_roots_are_not_made_so(host):
 
 
 def test_a_port_that_another_server_has_is_named_before_anything_is_changed(host):
-    subprocess.run(["systemctl", "stop", "nginx"] if Path("/run/systemd/system").is_dir() else ["nginx", "-s", "quit"], check=True)
+    subprocess.run(
+        ["systemctl", "stop", "nginx"] if Path("/run/systemd/system").is_dir() else ["nginx", "-s", "quit"], check=True
+    )
     places = [ROOT, Path("/etc/sudoers.d/minipaas"), Path(MINIPAAS)]
     before = [path.stat().st_mtime_ns for path in places]
     try:
@@ -107,7 +118,7 @@ def test_lines_pasted_after_the_command_are_left_to_the_shell(host):
     master, slave = os.openpty()
     try:
         os.write(master, b"y\nssh paas@host apps:list\n")
-        shell = f"{INSTALL} >/dev/null 2>&1 || exit; read -r first; read -r second; echo \"$first|$second\""
+        shell = f'{INSTALL} >/dev/null 2>&1 || exit; read -r first; read -r second; echo "$first|$second"'
         done = subprocess.run(["sh", "-c", shell], stdin=slave, capture_output=True, text=True, timeout=300)
         assert done.stdout == "y|ssh paas@host apps:list\n"
     finally:
@@ -151,7 +162,9 @@ def test_a_key_gets_a_name_of_its_own(host, tmp_path):
     try:
         for number, expected in enumerate(("t@laptop.test", "t@laptop.test-2")):
             key = tmp_path / f"id{number}"
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "t@laptop.test", "-f", key], check=True)
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "t@laptop.test", "-f", key], check=True
+            )
             assert f"added {expected} (" in install("--key", f"{key}.pub").stdout
             names.append(expected)
             assert host.ssh("ssh-keys:list", expected).returncode == 0

@@ -68,15 +68,30 @@ def test_the_limits_hold_inside(host, app, two):
 
 def test_labels_of_an_image_neither_hide_a_process_nor_give_it_to_another_app(host, app, other_app, tmp_path):
     """As LABEL in a Dockerfile makes them."""
-    forged = {"node": "1", "app": other_app, "run": other_app, "release": "7", "process": "x", "index": "9", "owner": "",
-              "detached": "5", "until": "1", "restart": "no", "launcher": "/bin/false", "buildpack-build": other_app}  # fmt: skip
+    forged = {
+        "node": "1",
+        "app": other_app,
+        "run": other_app,
+        "release": "7",
+        "process": "x",
+        "index": "9",
+        "owner": "",
+        "detached": "5",
+        "until": "1",
+        "restart": "no",
+        "launcher": "/bin/false",
+        "buildpack-build": other_app,
+    }
     lines = "".join(f'LABEL minipaas.{name}="{value}"\n' for name, value in forged.items())
     host.ssh("apps:create", other_app)
     files = web("labelled")
     Repo(host, tmp_path / "repo", app, **files | {"Dockerfile": files["Dockerfile"] + lines}).push()
     name = f"{app}_v1.web.1"
     assert host.ssh("ps:report", app, "--running").stdout == "true\n" and host.containers(app) == [name]
-    assert json.loads(docker("inspect", name))[0]["HostConfig"]["RestartPolicy"]["Name"] in ("always", "no")  # no: on nodes
+    assert json.loads(docker("inspect", name))[0]["HostConfig"]["RestartPolicy"]["Name"] in (
+        "always",
+        "no",
+    )  # no: on nodes
     for words in (["run:list", other_app], ["run:list", app]):
         assert name not in host.ssh(*words).stdout
     assert host.ssh("run", app, "echo", "done").stdout == "done\n"

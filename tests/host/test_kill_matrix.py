@@ -56,7 +56,9 @@ class Site:
             return release["image"], release["config"]
 
         live = self.live()
-        others = [release for release in self.releases() if release["status"] == "released" and runs(release) != runs(live)]
+        others = [
+            release for release in self.releases() if release["status"] == "released" and runs(release) != runs(live)
+        ]
         return ["releases:rollback", self.name, f"v{others[-1]['number']}"]
 
     def scale_up(self) -> list[str]:
@@ -101,9 +103,14 @@ class Site:
         else:
             environment, command = None, [*self.host.ssh_command(), "paas@127.0.0.1", " ".join(words)]
         return subprocess.Popen(
-            command, cwd=self.repo.folder, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
+            command,
+            cwd=self.repo.folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
 
     def do(self, operation: str, *faults: str) -> str:
         """Do it, killed at the point that the first of `faults` names; what was said."""
@@ -138,7 +145,9 @@ class Site:
 
     def releases(self) -> list[dict]:
         folder = ROOT / "state" / "apps" / self.name / "releases"
-        return sorted((tomllib.loads(path.read_text()) for path in folder.iterdir()), key=lambda release: release["number"])
+        return sorted(
+            (tomllib.loads(path.read_text()) for path in folder.iterdir()), key=lambda release: release["number"]
+        )
 
     def live(self) -> dict:
         return tomllib.loads(self.state(f"releases/{int(self.state('live'))}.toml"))
@@ -151,7 +160,9 @@ class Site:
     def check(self, where: str) -> None:
         """All is whole, and nothing is left over."""
         live = self.live()
-        assert {release["status"] for release in self.releases()} <= {"released", "failed"} and live["status"] == "released", where
+        assert {release["status"] for release in self.releases()} <= {"released", "failed"} and live[
+            "status"
+        ] == "released", where
         self.check_processes(live, where)
         self.check_files(where)
         if self.unused_images():  # docker may finish an image whose client is dead, after the next command has looked
@@ -168,7 +179,10 @@ class Site:
 
     def check_processes(self, live: dict, where: str) -> None:
         stopped = tomllib.loads(self.state("app.toml")).get("stopped", False)
-        retiring, wanted = self.retiring(), {} if stopped else {kind: count for kind, count in live["formation"].items() if count}
+        retiring, wanted = (
+            self.retiring(),
+            {} if stopped else {kind: count for kind, count in live["formation"].items() if count},
+        )
         names = self.host.containers(self.name, every=True)
         found = json.loads(docker("inspect", *names, ok=False)) if names else []  # one that retires may go meanwhile
         there = [one for one in found if one["Name"].lstrip("/") not in retiring]
@@ -176,27 +190,51 @@ class Site:
         for one in there:
             kind = one["Config"]["Labels"]["minipaas.process"]
             counts[kind] = counts.get(kind, 0) + 1
-            assert one["State"]["Running"] and one["HostConfig"]["RestartPolicy"]["Name"] == "always", (where, one["Name"])
+            assert one["State"]["Running"] and one["HostConfig"]["RestartPolicy"]["Name"] == "always", (
+                where,
+                one["Name"],
+            )
         assert counts == wanted, (where, names, retiring)
-        addresses = [end["IPAddress"] for one in found for end in one["NetworkSettings"]["Networks"].values() if one["State"]["Running"]]
+        addresses = [
+            end["IPAddress"]
+            for one in found
+            for end in one["NetworkSettings"]["Networks"].values()
+            if one["State"]["Running"]
+        ]
         assert len(set(addresses)) == len(addresses), where
-        web_addresses = {end["IPAddress"] for one in there if one["Config"]["Labels"]["minipaas.process"] == "web"
-                         for end in one["NetworkSettings"]["Networks"].values()}  # fmt: skip
+        web_addresses = {
+            end["IPAddress"]
+            for one in there
+            if one["Config"]["Labels"]["minipaas.process"] == "web"
+            for end in one["NetworkSettings"]["Networks"].values()
+        }
         routed = set(re.findall(r"server ([0-9.]+):\d+", (LIVE / f"{self.name}.conf").read_text()))
         assert routed == web_addresses, where
-        assert not docker("ps", "-aq", "--filter", f"label=minipaas.run={self.name}").split(), f"{where}: a one-off container"
+        assert not docker("ps", "-aq", "--filter", f"label=minipaas.run={self.name}").split(), (
+            f"{where}: a one-off container"
+        )
 
     def check_files(self, where: str) -> None:
         assert not (ROOT / "state" / "apps" / self.name / "rollout.toml").exists(), where
         assert not [path for path in (ROOT / "work").iterdir() if path.name.startswith(self.name + ".")], where
-        strays = [path.name for path in LIVE.iterdir() if not path.name.endswith(".conf") or path.name.startswith("_port_") and path.name != "_port_80.conf"]
+        strays = [
+            path.name
+            for path in LIVE.iterdir()
+            if not path.name.endswith(".conf") or path.name.startswith("_port_") and path.name != "_port_80.conf"
+        ]
         apps = {path.name for path in (ROOT / "state" / "apps").iterdir()}
-        strays += [path.name for path in LIVE.glob("*.conf") if path.stem not in apps and not path.name.startswith("_port_")]
+        strays += [
+            path.name for path in LIVE.glob("*.conf") if path.stem not in apps and not path.name.startswith("_port_")
+        ]
         assert not strays, where
 
     def check_repository(self, live: dict, where: str) -> None:
         folder = ROOT / "repos" / f"{self.name}.git"
-        left = [path for path in folder.rglob("*") if path.name.endswith(".lock") or path.name.startswith(("tmp_objdir", "shallow_"))]
+        left = [
+            path
+            for path in folder.rglob("*")
+            if path.name.endswith(".lock") or path.name.startswith(("tmp_objdir", "shallow_"))
+        ]
         assert not left, (where, left)
         kept = {path.name for path in (folder / "refs" / "minipaas").glob("v*")}
         assert kept <= {f"v{release['number']}" for release in self.releases()}, where
@@ -252,7 +290,12 @@ def test_killed_at_every_recorded_step(host, site, say):
             assert not load.failed, (where, load.failed[:3], said, recovered)
         site.do("deploy", "0 never")
         assert host.get(site.address) == (200, f"turn {site.turn}")
-    wait_for(lambda: not site.retiring() and not set(host.containers(site.name, every=True)) - set(host.containers(site.name)), 30)
+    wait_for(
+        lambda: (
+            not site.retiring() and not set(host.containers(site.name, every=True)) - set(host.containers(site.name))
+        ),
+        30,
+    )
     say(f"{len(tried)} of {len(points)} points tried while {load.done} requests were served, none failed")
 
 
@@ -331,7 +374,9 @@ def test_killed_at_every_step_of_a_renaming(host, site, other_app, say):
         site.repo.git("remote", "set-url", "paas", f"ssh://paas@127.0.0.1:{host.port}/{site.name}")
         site.do("deploy", "0 never")
         assert host.get(domain) == (200, f"turn {site.turn}")
-    wait_for(lambda: all(len(host.containers(name, every=True)) == (2 if name == site.name else 0) for name in names), 30)
+    wait_for(
+        lambda: all(len(host.containers(name, every=True)) == (2 if name == site.name else 0) for name in names), 30
+    )
     say(f"{len(tried)} of {len(points)} points tried while {load.done} requests were served, none failed")
 
 
@@ -371,7 +416,9 @@ def test_killed_at_any_moment(host, site, say):
         for turn in range(MOMENTS):
             operation = operations[0] if turn % 2 else dice.choice(operations)
             delay, everything = dice.uniform(0, lasts[operation]), dice.random() < 0.5
-            where = f"{operation} killed after {delay:.3f} s, {'all' if everything else 'one'} (turn {turn}, seed {SEED})"
+            where = (
+                f"{operation} killed after {delay:.3f} s, {'all' if everything else 'one'} (turn {turn}, seed {SEED})"
+            )
             running = site.begin(site.words(operation))
             time.sleep(delay)
             targets = of_paas()
@@ -384,7 +431,9 @@ def test_killed_at_any_moment(host, site, say):
             assert not load.failed, (where, load.failed[:3], said, recovered)
         site.do("deploy", "0 never")
         assert host.get(site.address) == (200, f"turn {site.turn}")
-    say(f"{killed} of {MOMENTS} random moments hit something, seed {SEED}; {load.done} requests were served, none failed")
+    say(
+        f"{killed} of {MOMENTS} random moments hit something, seed {SEED}; {load.done} requests were served, none failed"
+    )
 
 
 def test_what_retires_old_processes_may_be_killed(host, site):

@@ -39,7 +39,10 @@ def test_files_of_git_lfs_are_served_with_their_content(host, app, pictures, tmp
     finally:
         del os.environ["GIT_LFS_SKIP_PUSH"]
     assert '1 file is a Git LFS pointer and not the content, which is not here: "www/b.png"' in pushed.stderr
-    assert host.get(name, "/b.png")[1].startswith("version https://git-lfs") and host.get(name, "/a.png") == (200, picture)
+    assert host.get(name, "/b.png")[1].startswith("version https://git-lfs") and host.get(name, "/a.png") == (
+        200,
+        picture,
+    )
     pictures.git("lfs", "push", "--all", "paas")
     host.ssh("ps:rebuild", app)
     assert host.get(name, "/b.png") == (200, "never sent")

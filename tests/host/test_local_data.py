@@ -12,7 +12,7 @@ WRITES = "echo row > /app/db.sqlite3; mkdir -p /app/uploads /app/tmp /store/deep
 
 
 def test_a_push_names_what_the_old_processes_have_written_and_how_to_save_it(host, app, repo, tmp_path):
-    dockerfile = f"FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY www /store\nVOLUME /store\nVOLUME /unused\nRUN [\"mkdir\", \"-p\", \"/app\"]\nCMD [\"sh\", \"-c\", \"{WRITES}\"]\n"
+    dockerfile = f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY www /store\nVOLUME /store\nVOLUME /unused\nRUN ["mkdir", "-p", "/app"]\nCMD ["sh", "-c", "{WRITES}"]\n'
     repo.commit(Dockerfile=dockerfile)
     assert "looks like data" not in repo.push().stderr
     repo.commit(www___index__html="second")

@@ -44,7 +44,9 @@ def seconds(environment, *words: str) -> float:
 
 
 def test_500_apps_are_listed(worlds):
-    listed = subprocess.run([MINIPAAS, "apps:list", "--format", "json"], env=worlds[500], check=True, capture_output=True).stdout
+    listed = subprocess.run(
+        [MINIPAAS, "apps:list", "--format", "json"], env=worlds[500], check=True, capture_output=True
+    ).stdout
     assert set(json.loads(listed)) == {f"app-{number}" for number in range(500)}
 
 

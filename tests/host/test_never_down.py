@@ -23,7 +23,9 @@ def read_stream(host, name: str, lines: list[str]) -> None:
         lines.append(line.decode().strip())
 
 
-def test_no_request_fails_through_pushes_scaling_config_and_restart_and_no_stream_is_cut(host, app, other_app, repo, tmp_path):
+def test_no_request_fails_through_pushes_scaling_config_and_restart_and_no_stream_is_cut(
+    host, app, other_app, repo, tmp_path
+):
     host.ssh("apps:create", app)
     host.ssh("checks:set", app, "wait-to-retire", "5")
     repo.push()

@@ -51,8 +51,15 @@ def write(folder, hooks, toml="", **files):
 
 
 def git(folder, *words):
-    environment = os.environ | {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t"}
-    return subprocess.run(["git", *words], cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    environment = os.environ | {
+        "GIT_AUTHOR_NAME": "t",
+        "GIT_AUTHOR_EMAIL": "t@t",
+        "GIT_COMMITTER_NAME": "t",
+        "GIT_COMMITTER_EMAIL": "t@t",
+    }
+    return subprocess.run(
+        ["git", *words], cwd=folder, env=environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 class Listener:
@@ -108,7 +115,11 @@ def test_the_domain_policy_refuses_a_release_and_the_site_goes_on(host, root, ap
     assert host.ssh("domain-policy:set", "example.org", ok=False).returncode == 77
     root("domain-policy:set", mine.split(".", 1)[1])
     refused = host.ssh("domains:add", app, f"{app}.evil.test", ok=False)
-    assert refused.returncode != 0 and f"{app}.evil.test is not below" in refused.stderr and "said by plugin domain_policy" in refused.stderr
+    assert (
+        refused.returncode != 0
+        and f"{app}.evil.test is not below" in refused.stderr
+        and "said by plugin domain_policy" in refused.stderr
+    )
     assert host.get(mine)[0] == 200 and host.get(f"{app}.evil.test")[0] == 404
     assert f"{app}.evil.test" not in host.ssh("domains:report", app).stdout
     host.ssh("domains:add", app, f"www-{mine}")
@@ -156,8 +167,21 @@ def test_a_new_plugin_works_at_once(host, root, app, repo, tmp_path, language):
     assert json.loads(root("plugin:trigger", "report", "--app", app, "--plugin", name).stdout)[name]
 
 
-@pytest.mark.parametrize("command", ["plugin:install x", "plugin:update x", "plugin:uninstall x", "plugin:enable x", "plugin:disable x",
-                                     "plugin:undo x", "plugin:new x", "plugin:test /etc", "plugin:trigger installed", "plugin:state get x"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "plugin:install x",
+        "plugin:update x",
+        "plugin:uninstall x",
+        "plugin:enable x",
+        "plugin:disable x",
+        "plugin:undo x",
+        "plugin:new x",
+        "plugin:test /etc",
+        "plugin:trigger installed",
+        "plugin:state get x",
+    ],
+)
 def test_not_over_ssh_and_not_as_paas(host, command):
     refused = host.ssh(raw=command, ok=False)
     assert refused.returncode == 77 and refused.stderr.startswith(" !     ")
@@ -168,21 +192,35 @@ def test_not_over_ssh_and_not_as_paas(host, command):
 
 def test_plugin_info_and_list_over_ssh(host, root):
     root("plugin:install", str(EXAMPLES / "notifier"))
-    assert {row["name"]: row["state"] for row in json.loads(host.ssh("plugin:list", "--format", "json").stdout)}["notifier"] == "enabled"
+    assert {row["name"]: row["state"] for row in json.loads(host.ssh("plugin:list", "--format", "json").stdout)}[
+        "notifier"
+    ] == "enabled"
     about = json.loads(host.ssh("plugin:info", "notifier", "--format", "json").stdout)
-    assert about["hooks"] == ["after_deploy", "deploy_failed", "report"] and about["commands"] == ["notifier:set"] and len(about["digest"]) == 64
+    assert (
+        about["hooks"] == ["after_deploy", "deploy_failed", "report"]
+        and about["commands"] == ["notifier:set"]
+        and len(about["digest"]) == 64
+    )
     host.ssh("help", "notifier")
     assert "e.g.: notifier:set blog" in host.ssh("notifier:set", "--help").stdout
 
 
 def test_a_plugins_code_runs_as_paas_and_its_files_are_roots(host, root, app, tmp_path):
     folder = tmp_path / f"who_{word()}"
-    write(folder, ["report", "installed"], __init___py="", hooks__installed="#!/bin/sh\nid -un >\"$MINIPAAS_PLUGIN_DATA/who\"\n",
-          hooks_py="import os\nfrom minipaas_lib import api\nWHO = os.getresuid()\n\n@api.hookimpl\ndef report(app):\n    return {'who': ' '.join(map(str, WHO))}\n")
+    write(
+        folder,
+        ["report", "installed"],
+        __init___py="",
+        hooks__installed='#!/bin/sh\nid -un >"$MINIPAAS_PLUGIN_DATA/who"\n',
+        hooks_py="import os\nfrom minipaas_lib import api\nWHO = os.getresuid()\n\n@api.hookimpl\ndef report(app):\n    return {'who': ' '.join(map(str, WHO))}\n",
+    )
     root("plugin:install", str(folder))
     assert Path(f"/var/lib/minipaas/plugin-data/{folder.name}/who").read_text() == "paas\n"
     host.ssh("apps:create", app)
-    assert len(set(host.ssh("report", app, "--who").stdout.split())) == 1 and "0" not in host.ssh("report", app, "--who").stdout.split()
+    assert (
+        len(set(host.ssh("report", app, "--who").stdout.split())) == 1
+        and "0" not in host.ssh("report", app, "--who").stdout.split()
+    )
     for path in [PLUGINS, PLUGINS / "index", *(PLUGINS / folder.name).rglob("*")]:
         about = path.stat()
         assert about.st_uid == 0 and not about.st_mode & 0o022 and about.st_mode & 0o004, path
@@ -191,8 +229,13 @@ def test_a_plugins_code_runs_as_paas_and_its_files_are_roots(host, root, app, tm
 
 def test_requirements_go_to_the_plugins_own_folder(host, root, app, tmp_path):
     folder = tmp_path / "with_library"
-    write(folder, ["report"], requirements_txt="iniconfig==2.0.0\n", __init___py="",
-          hooks_py="import iniconfig\nfrom minipaas_lib import api\n\n@api.hookimpl\ndef report(app):\n    return {'library': iniconfig.__file__}\n")
+    write(
+        folder,
+        ["report"],
+        requirements_txt="iniconfig==2.0.0\n",
+        __init___py="",
+        hooks_py="import iniconfig\nfrom minipaas_lib import api\n\n@api.hookimpl\ndef report(app):\n    return {'library': iniconfig.__file__}\n",
+    )
     root("plugin:install", str(folder))
     host.ssh("apps:create", app)
     assert host.ssh("report", app, "--library").stdout.strip() == f"{PLUGINS}/with_library/vendor/iniconfig/__init__.py"
@@ -207,7 +250,9 @@ def test_a_commit_is_pinned_updated_and_undone(host, root, tmp_path):
     git(folder, "commit", "-qm", "one")
     subprocess.run(["chown", "-R", "nobody", folder], check=True)  # whosever repository it is
     url = f"file://{folder}"
-    first = subprocess.run(["git", "-c", f"safe.directory={folder}", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True).stdout.strip()
+    first = subprocess.run(
+        ["git", "-c", f"safe.directory={folder}", "rev-parse", "HEAD"], cwd=folder, capture_output=True, text=True
+    ).stdout.strip()
     assert "version one is set up" in root("plugin:install", url).stderr
     subprocess.run(["chown", "-R", "root", folder], check=True)
     write(folder, ["installed"], hooks__installed="#!/bin/sh\necho version two is set up\n")
@@ -220,8 +265,13 @@ def test_a_commit_is_pinned_updated_and_undone(host, root, tmp_path):
 
 def test_a_broken_plugin_fails_by_name_and_can_be_disabled(host, root, app, repo, tmp_path):
     folder = tmp_path / "trouble"
-    write(folder, ["before_deploy", "authorize"], "timeout = 2\n", hooks__before_deploy="#!/bin/sh\nexec head -c 100000000 /dev/zero\n",
-          hooks__authorize="#!/bin/sh\nexit 0\n")
+    write(
+        folder,
+        ["before_deploy", "authorize"],
+        "timeout = 2\n",
+        hooks__before_deploy="#!/bin/sh\nexec head -c 100000000 /dev/zero\n",
+        hooks__authorize="#!/bin/sh\nexit 0\n",
+    )
     repo.push()
     root("plugin:install", str(folder))
     repo.commit(**web("new"))
@@ -231,7 +281,10 @@ def test_a_broken_plugin_fails_by_name_and_can_be_disabled(host, root, app, repo
     (PLUGINS / "trouble/hooks/authorize").write_text("#!/bin/sh\nsleep 100\n")
     began = time.monotonic()
     refused = host.ssh("apps:list", ok=False)
-    assert refused.returncode != 0 and "plugin trouble failed in authorize: it was still running after 2 s" in refused.stderr
+    assert (
+        refused.returncode != 0
+        and "plugin trouble failed in authorize: it was still running after 2 s" in refused.stderr
+    )
     assert repo.push(ok=False).returncode != 0 and time.monotonic() - began < 30
     root("plugin:disable", "trouble")
     repo.push()
@@ -251,7 +304,10 @@ def test_a_trace_of_the_hooks(host, root, app):
     root("plugin:install", str(EXAMPLES / "notifier"))
     host.ssh("apps:create", app)
     said = root("report", app, env=os.environ | {"MINIPAAS_TRACE_HOOKS": "1"}).stderr
-    assert "hook report: notifier answered {'notifier-tells': False} in " in said and "hook report: domains answered" in said
+    assert (
+        "hook report: notifier answered {'notifier-tells': False} in " in said
+        and "hook report: domains answered" in said
+    )
 
 
 def test_hostile_sources_are_refused(host, root, tmp_path):
@@ -267,7 +323,9 @@ def test_hostile_sources_are_refused(host, root, tmp_path):
     (folder / "shadow").unlink()
     os.mkfifo(folder / "fifo")
     assert "no plain file" in root("plugin:install", str(folder), ok=False).stderr
-    assert sorted(path.name for path in PLUGINS.iterdir() if path.name != ".lock") == [name for name in before if name != ".lock"]
+    assert sorted(path.name for path in PLUGINS.iterdir() if path.name != ".lock") == [
+        name for name in before if name != ".lock"
+    ]
 
 
 def test_a_kill_in_an_update_leaves_one_whole_version(host, root, app, tmp_path):
@@ -278,7 +336,9 @@ def test_a_kill_in_an_update_leaves_one_whole_version(host, root, app, tmp_path)
     host.ssh("apps:create", app)
     for number in range(1, 9):
         write(folder, ["report"], __init___py="", hooks_py=code % number)
-        process = subprocess.Popen([MINIPAAS, "plugin:update", "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            [MINIPAAS, "plugin:update", "killed"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         time.sleep(0.15 + number * 0.06)
         process.send_signal(signal.SIGKILL)
         process.wait()

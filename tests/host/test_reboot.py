@@ -25,7 +25,9 @@ def systemd() -> bool:
 def stop_docker() -> None:
     if systemd():
         subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=True)
-        subprocess.run(["systemctl", "reset-failed", "docker.socket", "docker"], capture_output=True)  # 3 starts a minute
+        subprocess.run(
+            ["systemctl", "reset-failed", "docker.socket", "docker"], capture_output=True
+        )  # 3 starts a minute
         return
     pid = int(Path("/var/run/docker.pid").read_text())
     os.kill(pid, signal.SIGTERM)
@@ -49,7 +51,9 @@ def start_docker() -> None:
     else:
         with open("/var/log/minipaas-dockerd.log", "ab") as log:
             # forked off: as our child it would stay a zombie when it is stopped
-            subprocess.run(["setsid", "--fork", "dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True)
+            subprocess.run(
+                ["setsid", "--fork", "dockerd"], stdout=log, stderr=log, stdin=subprocess.DEVNULL, check=True
+            )
     wait_for(lambda: subprocess.run(["/usr/bin/docker", "info"], capture_output=True).returncode == 0, 60)
 
 

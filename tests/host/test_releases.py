@@ -42,7 +42,9 @@ def everything(host, app):
             if path.is_file() and ".scratch" not in path.parts and path.name != ".lock":
                 files[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest()
     assert any(name.endswith("/app.toml") for name in files)
-    return files, docker("ps", "-a", "--no-trunc", "--filter", f"label=minipaas.app={app}", "--format", "{{.ID}} {{.State}}")
+    return files, docker(
+        "ps", "-a", "--no-trunc", "--filter", f"label=minipaas.app={app}", "--format", "{{.ID}} {{.State}}"
+    )
 
 
 def test_every_change_is_told_and_no_value_is(host, app, repo):
@@ -54,23 +56,45 @@ def test_every_change_is_told_and_no_value_is(host, app, repo):
     commit = released(repo, "second")
     rows = listed(host, app)
     assert [row["reason"] for row in rows] == [
-        "git push", f"domains: added {app}.test", "scale: web=1 -> 2", "config: changed TOKEN",
-        "config: added ROUNDS TOKEN", "git push",
-    ]  # fmt: skip
-    assert [row["status"] for row in rows] == ["live", *["superseded"] * 5] and {row["who"] for row in rows} == {host.key_name}
+        "git push",
+        f"domains: added {app}.test",
+        "scale: web=1 -> 2",
+        "config: changed TOKEN",
+        "config: added ROUNDS TOKEN",
+        "git push",
+    ]
+    assert [row["status"] for row in rows] == ["live", *["superseded"] * 5] and {row["who"] for row in rows} == {
+        host.key_name
+    }
     last = info(host, app, 6)
-    assert last["commit"] == commit and last["author"] == "t" and last["key"] == host.key_name and last["builder"] == "dockerfile"
+    assert (
+        last["commit"] == commit
+        and last["author"] == "t"
+        and last["key"] == host.key_name
+        and last["builder"] == "dockerfile"
+    )
     assert last["subject"] == "change" and last["formation"] == {"web": 2} and f"{app}.test" in last["domains"]
-    assert last["image"] in docker("images", "--no-trunc", "--quiet") and last["ended"] >= last["created"] and last["build-seconds"] > 0
+    assert (
+        last["image"] in docker("images", "--no-trunc", "--quiet")
+        and last["ended"] >= last["created"]
+        and last["build-seconds"] > 0
+    )
     assert {"TOKEN", "ROUNDS"} <= set(last["config"]) and info(host, app, 3)["config-changed"] == ["TOKEN"]
     compared = host.ssh("releases:diff", app, "v2", "v6").stdout
-    assert "web=1 -> 2" in compared and f"added {app}.test" in compared and "changed" in compared and f"+ {commit[:8]} change" in compared
+    assert (
+        "web=1 -> 2" in compared
+        and f"added {app}.test" in compared
+        and "changed" in compared
+        and f"+ {commit[:8]} change" in compared
+    )
     shown = compared + json.dumps([rows, last, info(host, app, 3)]) + host.ssh("releases:info", app, "v3").stdout
     assert "hidden" not in shown
     for file in [] if on_nodes.nodes() else (STATE / "apps" / app / "releases").iterdir():
         assert file.stat().st_mode & 0o777 == 0o600
-    assert "Building" in host.ssh("releases:output", app, "v6").stdout and f"{app} v6 is live" in host.ssh("releases:output", app).stdout
-
+    assert (
+        "Building" in host.ssh("releases:output", app, "v6").stdout
+        and f"{app} v6 is live" in host.ssh("releases:output", app).stdout
+    )
 
 
 def test_numbers_are_never_given_twice(host, app, repo):
@@ -99,7 +123,10 @@ def test_back_and_forth_while_it_serves(host, app, repo):
         print(f"rollback over ssh: {time.monotonic() - begun:.2f} s")
         assert "v7 is live: rollback to v2" in said
         assert host.get(name) == (200, f"hello from {app}") and host.ssh("config:get", app, "A").stdout == "1\n"
-        assert len(docker("ps", "-q", "--filter", f"name={app}_v7").split()) == 2 and host.get(f"late.{app}.test")[0] == 200
+        assert (
+            len(docker("ps", "-q", "--filter", f"name={app}_v7").split()) == 2
+            and host.get(f"late.{app}.test")[0] == 200
+        )
         host.ssh("releases:rollback", app)
         assert host.get(name) == (200, "second") and host.ssh("config:get", app, "A").stdout == "2\n"
         host.ssh("releases:rollback", app, "v1", "--only", "image")
@@ -108,7 +135,9 @@ def test_back_and_forth_while_it_serves(host, app, repo):
     assert load.failed == [] and load.done > 50
     assert host.get(f"late.{app}.test")[0] == 404 and info(host, app, 10)["formation"] == {"web": 1}
     released(repo, "third")
-    assert host.get(name) == (200, "third") and host.ssh("config:get", app, "A").stdout == "1\n", "the next push keeps it"
+    assert host.get(name) == (200, "third") and host.ssh("config:get", app, "A").stdout == "1\n", (
+        "the next push keeps it"
+    )
     assert "is live already" in host.ssh("releases:rollback", app, "v11", ok=False).stderr
 
 
@@ -120,9 +149,14 @@ def test_an_image_that_is_gone_is_built_again(host, app, repo):
     released(repo, "second")
     wait_for(lambda: len(host.containers(app, every=True)) == 1, 60)
     docker("image", "rm", f"minipaas/{app}:v1")
-    assert f"build commit {info(host, app, 1)['commit'][:8]}" in host.ssh("releases:rollback", app, "v1", "--plan").stdout
+    assert (
+        f"build commit {info(host, app, 1)['commit'][:8]}" in host.ssh("releases:rollback", app, "v1", "--plan").stdout
+    )
     assert "its commit is built again" in host.ssh("releases:rollback", app, "v1").stderr
-    assert host.get(host.url_host(app)) == (200, f"hello from {app}") and listed(host, app)[0]["reason"] == "rollback to v1"
+    assert (
+        host.get(host.url_host(app)) == (200, f"hello from {app}")
+        and listed(host, app)[0]["reason"] == "rollback to v1"
+    )
 
 
 @pytest.mark.serial
@@ -134,10 +168,16 @@ def test_plans_tell_and_touch_nothing(host, app, repo):
     host.ssh("domains:add", app, f"more.{app}.test")
     wait_for(lambda: len(host.containers(app, every=True)) == 1, 60)
     before = everything(host, app)
-    for words in (["config:set", app, "B=hidden"], ["config:unset", app, "A"], ["ps:scale", app, "web=3"],
-                  ["domains:add", app, f"new.{app}.test"], ["domains:remove", app, f"more.{app}.test"],
-                  ["domains:set", app, f"new.{app}.test"], ["releases:rollback", app, "v1"],
-                  ["releases:rollback", app, "v1", "--all"]):  # fmt: skip
+    for words in (
+        ["config:set", app, "B=hidden"],
+        ["config:unset", app, "A"],
+        ["ps:scale", app, "web=3"],
+        ["domains:add", app, f"new.{app}.test"],
+        ["domains:remove", app, f"more.{app}.test"],
+        ["domains:set", app, f"new.{app}.test"],
+        ["releases:rollback", app, "v1"],
+        ["releases:rollback", app, "v1", "--all"],
+    ):
         said = host.ssh(*words, "--plan").stdout
         assert "write release v4: " in said and "make v4 live" in said and "hidden" not in said, words
         assert everything(host, app) == before, words
@@ -176,12 +216,21 @@ def kept_refs(app):
     """The commits that are kept, as refs."""
     import subprocess
 
-    command = ["git", "-c", "safe.directory=*", f"--git-dir=/var/lib/minipaas/repos/{app}.git", "for-each-ref", "--format=%(refname)"]
+    command = [
+        "git",
+        "-c",
+        "safe.directory=*",
+        f"--git-dir=/var/lib/minipaas/repos/{app}.git",
+        "for-each-ref",
+        "--format=%(refname)",
+    ]
     text = subprocess.run([*command, "refs/minipaas/"], capture_output=True, text=True, check=True).stdout
     return sorted(text.split())
 
 
-@pytest.mark.parametrize("words", [["releases:info", "v99"], ["releases:diff", "v98", "v99"], ["releases:output", "v99"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [["releases:info", "v99"], ["releases:diff", "v98", "v99"], ["releases:output", "v99"]], ids=" ".join
+)
 def test_a_release_that_is_not_there(host, app, words):
     host.ssh("apps:create", app)
     said = host.ssh(words[0], app, *words[1:], ok=False)

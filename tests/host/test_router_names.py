@@ -80,13 +80,27 @@ def test_a_path_that_looks_like_a_file_s_and_any_method_get_the_page(host):
         status, head, body = host.get("blog.example.org", path)
         assert status == 404 and head["Content-Type"].startswith("text/html"), path
         assert ".minipaas-pages" in path or "This app is not deployed yet" in body
-    answer = raw(host.port, b"POST / HTTP/1.1\r\nHost: blog.example.org\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc")
+    answer = raw(
+        host.port, b"POST / HTTP/1.1\r\nHost: blog.example.org\r\nContent-Length: 3\r\nConnection: close\r\n\r\nabc"
+    )
     assert "not deployed yet" in answer and "no-store" in answer
 
 
 def test_no_host_header_leads_out_of_the_folder(host):
     host.new("blog", "blog.example.org")
-    strange = ("..", "../apps/blog", "%2e%2e", "blog.example.org/../..", ".", "a..b", "_", "*.example.org", "[::1]", "apps", "x" * 300)
+    strange = (
+        "..",
+        "../apps/blog",
+        "%2e%2e",
+        "blog.example.org/../..",
+        ".",
+        "a..b",
+        "_",
+        "*.example.org",
+        "[::1]",
+        "apps",
+        "x" * 300,
+    )
     for name in strange:
         answer = raw(host.port, f"GET / HTTP/1.1\r\nHost: {name}\r\nConnection: close\r\n\r\n".encode())
         assert answer.split()[1] in ("400", "404") and "not deployed" not in answer, name
@@ -115,14 +129,18 @@ def test_another_app_s_wildcard_never_answers_for_an_owner(host):
     host.router.remove("blog")
     assert host.says("blog.example.org") == FIRST, "nobody's now"
     host.new("wild", "*.example.org", why="off")
-    assert host.says("any.example.org") == host.says("blog.example.org") == OFF and host.says("a.deep.example.org") == OFF
+    assert (
+        host.says("any.example.org") == host.says("blog.example.org") == OFF and host.says("a.deep.example.org") == OFF
+    )
     assert sorted(host.live()) == [f"_port_{host.port}.conf", "late.conf"]
 
 
 def test_an_app_that_is_switched_off_and_on(host):
     host.router.apply(host.route())
     host.new("blog", "blog.example.org", why="off")
-    assert host.says("blog.example.org") == OFF and host.router.applied("blog") == "" and host.router.placed("blog") == ""
+    assert (
+        host.says("blog.example.org") == OFF and host.router.applied("blog") == "" and host.router.placed("blog") == ""
+    )
     host.router.apply(host.route(generation="v3"))
     assert host.says("blog.example.org") == FIRST and host.router.placed("blog") == "v3"
 
@@ -147,7 +165,10 @@ def test_names_that_go_to_another_app_stay_when_the_first_one_goes(host):
     host.router.apply(host.route("new", domains=("a.example.org", "new.example.org")))
     host.router.remove("old")
     host.new("x", "x.example.org")
-    assert owned.of(host.host, "new") == ["a.example.org", "new.example.org"] and owned.state_of(host.host, "new") == owned.LIVE
+    assert (
+        owned.of(host.host, "new") == ["a.example.org", "new.example.org"]
+        and owned.state_of(host.host, "new") == owned.LIVE
+    )
     assert host.says("a.example.org") == FIRST and host.says("old.example.org") == UNKNOWN
 
 
@@ -218,7 +239,9 @@ def test_a_template_of_its_own_answers_for_all_names_too(host):
 def test_a_file_of_a_version_before_gives_its_place_up(host):
     """Its main.conf had the server for names of no app itself; two would be refused."""
     path = os.path.join(host.host.place.folder, "main.conf")
-    text = files.read(path).replace("include ", f"server {{ listen {host.port} default_server; return 404; }}\ninclude ", 1)
+    text = files.read(path).replace(
+        "include ", f"server {{ listen {host.port} default_server; return 404; }}\ninclude ", 1
+    )
     host.write(path, text)
     os.unlink(files.port_path(host.host, host.port))
     subprocess.run(["/usr/sbin/nginx", "-c", host.conf, "-s", "reload"], check=True)
@@ -234,9 +257,16 @@ def test_a_site_of_the_person_s_own_that_has_taken_a_name_is_told_of(host, where
     host.router.apply(host.route())
     assert capsys.readouterr().err == "" and doctor._valid(host.host).ok
     path = f"{host.host.etc}/{where}"
-    host.write(path, f"# server_name shop.example.org;\nserver {{ listen {host.port}; server_name x.example.org\n  blog.example.org; return 204; }}\n")
+    host.write(
+        path,
+        f"# server_name shop.example.org;\nserver {{ listen {host.port}; server_name x.example.org\n  blog.example.org; return 204; }}\n",
+    )
     finding = doctor._valid(host.host)
-    assert not finding.ok and f"blog.example.org, which is blog's, has a site in {path} too" in finding.said and finding.fix.endswith("nginx:reload")
+    assert (
+        not finding.ok
+        and f"blog.example.org, which is blog's, has a site in {path} too" in finding.said
+        and finding.fix.endswith("nginx:reload")
+    )
     host.router.apply(host.route(generation="v2", domains=("blog.example.org", "shop.example.org")))
     said = capsys.readouterr().err
     assert f"blog.example.org, which is blog's, has a site in {path} too, and nginx ignores one of the two" in said

@@ -199,7 +199,9 @@ def raw(port: int, request: bytes) -> str:
         connection.sendall(request)
         answer = http.client.HTTPResponse(connection)
         answer.begin()
-        return f"HTTP/1.1 {answer.status} {answer.reason}\r\n{answer.msg}\r\n\r\n{answer.read().decode(errors='replace')}"
+        return (
+            f"HTTP/1.1 {answer.status} {answer.reason}\r\n{answer.msg}\r\n\r\n{answer.read().decode(errors='replace')}"
+        )
 
 
 def test_unknown_hosts_get_our_404_page(world):
@@ -289,7 +291,10 @@ def test_what_only_a_proxy_may_say_is_dropped(app):
 def test_a_trusted_proxy_is_believed(app):
     def seen(*lines):
         got = sent(app, "Host: blog.example.org:8080", *lines)
-        return [got["x-forwarded-" + name] for name in ("proto", "port", "host")] + [got["x-forwarded-for"], got["x-real-ip"]]
+        return [got["x-forwarded-" + name] for name in ("proto", "port", "host")] + [
+            got["x-forwarded-for"],
+            got["x-real-ip"],
+        ]
 
     port, host = str(app.port), "blog.example.org:8080"
     app.router.apply(app.route(settings={"trusted-proxy": "on"}))
@@ -311,7 +316,9 @@ def test_a_trusted_proxy_is_believed(app):
     got = seen("X-Forwarded-For: 6.6.6.6, 203.0.113.5, 192.0.2.9", "X-Forwarded-Proto: https")
     assert got == ["https", "443", host, "6.6.6.6, 203.0.113.5, 192.0.2.9, 127.0.0.1", "203.0.113.5"]
     deadline = time.monotonic() + 5
-    while "\n203.0.113.5 - " not in (log := (files.read(f"{app.folder}/logs/blog-access.log") or "")):  # after the answer
+    while "\n203.0.113.5 - " not in (
+        log := (files.read(f"{app.folder}/logs/blog-access.log") or "")
+    ):  # after the answer
         assert time.monotonic() < deadline, log
         time.sleep(0.02)
 
@@ -325,14 +332,18 @@ def test_http_2_in_the_clear_is_not_passed_on(app):
 def test_an_idle_websocket_stays_while_a_silent_answer_ends(app):
     app.router.apply(app.route(settings={"proxy-read-timeout": "200ms"}))
     with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
-        connection.sendall(b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        connection.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        )
         assert b" 101 " in connection.recv(4096)
         assert app.get("blog.example.org", "/silent")[0] == 504, "which takes longer than the limit of answers"
         connection.sendall(b"ping")
         assert connection.recv(100) == b"ping"
     app.router.apply(app.route(generation="v2", settings={"websocket-timeout": "200ms"}))
     with socket.create_connection(("127.0.0.1", app.port), timeout=10) as connection:
-        connection.sendall(b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+        connection.sendall(
+            b"GET /ws HTTP/1.1\r\nHost: blog.example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        )
         assert b" 101 " in connection.recv(4096) and connection.recv(100) == b""
     assert app.get("blog.example.org", "/silent")[0] == 200
 
@@ -569,8 +580,10 @@ def test_no_template_leads_to_a_file_of_the_host(app):
 def test_what_one_template_defines_is_not_what_others_use(app):
     app.router.apply(app.route(app="shop"))
     for definition in (
-        "location ~ (?<minipaas_connection>x) { return 404; }", "rewrite (?P<http_upgrade>x) /;", "set $http_upgrade '';",
-    ):  # fmt: skip
+        "location ~ (?<minipaas_connection>x) { return 404; }",
+        "rewrite (?P<http_upgrade>x) /;",
+        "set $http_upgrade '';",
+    ):
         template = f"""server {{ listen {{{{ listeners[0].addresses[0] }}}}; server_name {{{{ domains[0] }}}}; {definition} }}"""
         with pytest.raises(api.errors.BadConfig, match="nginx.conf.j2 is refused"):
             app.router.apply(app.route(settings={"custom-template": "on"}, template=template))
@@ -749,7 +762,9 @@ def test_doctor_says_when_connections_are_few_or_ran_out(app):
     for number in (768, 8192):
         assert look("nginx: load").ok, "that it had fewer a while ago is mended"
         with open(f"{app.folder}/logs/error.log", "a", encoding="utf-8") as log:
-            log.write(time.strftime("%Y/%m/%d %H:%M:%S") + f" [alert] 1#1: {number} worker_connections are not enough\n")
+            log.write(
+                time.strftime("%Y/%m/%d %H:%M:%S") + f" [alert] 1#1: {number} worker_connections are not enough\n"
+            )
     assert not look("nginx: load").ok and "8192 worker_connections are not enough" in look("nginx: load").said
 
 
@@ -773,7 +788,11 @@ def test_an_upgrade_writes_all_routes_anew_in_one_reload(app, monkeypatch):
 
     (sentence,) = refresh.refresh(app.router, route_of)
     assert "the route of wiki stays as it was" in sentence and len(reloads) == 1
-    assert {name: files.read(path) == fresh[name] for name, path in paths.items()} == {"blog": True, "shop": True, "wiki": False}
+    assert {name: files.read(path) == fresh[name] for name, path in paths.items()} == {
+        "blog": True,
+        "shop": True,
+        "wiki": False,
+    }
     for name in routes:
         assert app.get(f"{name}.example.org")[0] == 200
     assert app.get("shop.example.org")[1]["Server"] == "nginx"

@@ -10,7 +10,9 @@ from conftest import docker, wait_for
 
 
 def test_logs_of_all_processes_are_merged_and_failed_ones_kept(host, app, repo):
-    repo.commit(Procfile="web: echo web-here; exec httpd -f -p $PORT -h /www\nworker: echo worker-here; while true; do sleep 1; done\n")
+    repo.commit(
+        Procfile="web: echo web-here; exec httpd -f -p $PORT -h /www\nworker: echo worker-here; while true; do sleep 1; done\n"
+    )
     repo.push()
     host.ssh("ps:scale", app, "worker=1")
     both = host.ssh("logs", app).stdout
@@ -23,7 +25,12 @@ def test_logs_of_all_processes_are_merged_and_failed_ones_kept(host, app, repo):
 def test_logs_follow_across_a_deploy(host, app, repo):
     repo.commit(Procfile="web: echo first-release; exec httpd -f -p $PORT -h /www\n")
     repo.push()
-    follower = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"logs -t {app}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    follower = subprocess.Popen(
+        [*host.ssh_command(), "paas@127.0.0.1", f"logs -t {app}"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     seen = []
     threading.Thread(target=lambda: [seen.append(line) for line in follower.stdout], daemon=True).start()
     try:
@@ -34,7 +41,12 @@ def test_logs_follow_across_a_deploy(host, app, repo):
     finally:
         follower.kill()
         follower.wait()
-    wait_for(lambda: "logs -t" not in subprocess.run(["ps", "-ef"], capture_output=True, text=True).stdout.replace("grep", ""), 20)
+    wait_for(
+        lambda: (
+            "logs -t" not in subprocess.run(["ps", "-ef"], capture_output=True, text=True).stdout.replace("grep", "")
+        ),
+        20,
+    )
 
 
 def test_run_passes_words_environment_input_and_the_exit_code(host, app, repo):
@@ -48,7 +60,9 @@ def test_run_passes_words_environment_input_and_the_exit_code(host, app, repo):
     assert host.ssh("run", app, "cat", input="through\n").stdout == "through\n"
     assert host.ssh("run", app, "no-such-program", ok=False).returncode in (126, 127)
     assert host.containers(app, every=True) == [f"{app}_v2.web.1"] or len(host.containers(app, every=True)) == 2
-    leftovers = subprocess.run(["/usr/bin/docker", "ps", "-aq", "--filter", f"label=minipaas.run={app}"], capture_output=True, text=True).stdout
+    leftovers = subprocess.run(
+        ["/usr/bin/docker", "ps", "-aq", "--filter", f"label=minipaas.run={app}"], capture_output=True, text=True
+    ).stdout
     assert leftovers == ""
 
 
@@ -73,7 +87,9 @@ def test_run_and_enter_have_a_terminal_when_asked(host, app, repo):
     repo.push()
     tty = host.ssh("run", app, "sh", "-c", "[ -t 0 ] && echo terminal", options=["-tt"])
     assert "terminal" in tty.stdout
-    assert "terminal" in host.ssh("enter", app, "web.1", "sh", "-c", "[ -t 0 ] && echo terminal", options=["-tt"]).stdout
+    assert (
+        "terminal" in host.ssh("enter", app, "web.1", "sh", "-c", "[ -t 0 ] && echo terminal", options=["-tt"]).stdout
+    )
     assert host.ssh("enter", app, "web", "sh", "-c", "echo $PORT; exit 5", ok=False).returncode == 5
 
 
@@ -95,9 +111,21 @@ def test_secrets_stand_in_no_argv_and_no_listing(host, app, repo):
     stop.set()
     watcher.join()
     assert not any("topsecretvalue" in text for text in seen)
-    assert "topsecretvalue" not in host.ssh("ps:inspect", app).stdout + host.ssh("releases", app).stdout + host.ssh("report", app).stdout
-    assert subprocess.run(["grep", "-rl", "topsecretvalue", "/var/lib/minipaas/output", "/var/log/nginx"], capture_output=True, text=True).stdout == ""
-    modes = subprocess.run(["find", "/var/lib/minipaas/state", "-type", "f", "-perm", "/077"], capture_output=True, text=True).stdout
+    assert (
+        "topsecretvalue"
+        not in host.ssh("ps:inspect", app).stdout + host.ssh("releases", app).stdout + host.ssh("report", app).stdout
+    )
+    assert (
+        subprocess.run(
+            ["grep", "-rl", "topsecretvalue", "/var/lib/minipaas/output", "/var/log/nginx"],
+            capture_output=True,
+            text=True,
+        ).stdout
+        == ""
+    )
+    modes = subprocess.run(
+        ["find", "/var/lib/minipaas/state", "-type", "f", "-perm", "/077"], capture_output=True, text=True
+    ).stdout
     assert modes == ""
 
 
@@ -140,7 +168,16 @@ def test_every_report_speaks_json(host, app, repo):
     repo.push()
     for noun in ("apps", "ps", "domains", "ports", "proxy", "nginx", "git", "builder-dockerfile", "checks"):
         assert isinstance(json.loads(host.ssh(f"{noun}:report", app, "--format", "json").stdout), dict), noun
-    for words in (["apps:list"], ["plugin:list"], ["ssh-keys:list"], ["releases", app], ["doctor"], ["ports:list", app], ["ps:scale", app], ["config:show", app]):
+    for words in (
+        ["apps:list"],
+        ["plugin:list"],
+        ["ssh-keys:list"],
+        ["releases", app],
+        ["doctor"],
+        ["ports:list", app],
+        ["ps:scale", app],
+        ["config:show", app],
+    ):
         json.loads(host.ssh(*words, "--format", "json", ok=False).stdout)
 
 
@@ -168,21 +205,30 @@ def test_run_detached_outlives_its_command(host, running):
     name = said.stdout.strip()
     assert name == f"{app}.run.0001"
     row = listed(host, app)[name]
-    assert row["state"] == "running" and row["exit_code"] == "" and "echo $A" in row["command"], "ssh has ended, and it runs"
+    assert row["state"] == "running" and row["exit_code"] == "" and "echo $A" in row["command"], (
+        "ssh has ended, and it runs"
+    )
     followed = host.ssh("run:logs", app, name, "-t", timeout=30)
     assert followed.stdout == "one\ntwo\n", "it ends with the process"
     row = wait_for(lambda: (found := listed(host, app)[name])["ended"] and found)
     assert row["state"] == "exited" and row["exit_code"] == 7
-    assert host.ssh("run:logs", app).stdout == "one\ntwo\n" and host.ssh("run:logs", app, name, "-n", "1").stdout == "two\n"
+    assert (
+        host.ssh("run:logs", app).stdout == "one\ntwo\n"
+        and host.ssh("run:logs", app, name, "-n", "1").stdout == "two\n"
+    )
     second = host.ssh("run:detached", app, "sleep", "1000").stdout.strip()
     assert second == f"{app}.run.0002" and set(listed(host, app)) == {name, second}
     assert not [one for one in host.containers(app) if ".run." in one], "it is no process of the app"
-    assert "is removed" in host.ssh("run:stop", app, name).stderr and "is stopped" in host.ssh("run:stop", app, "2").stderr
+    assert (
+        "is removed" in host.ssh("run:stop", app, name).stderr and "is stopped" in host.ssh("run:stop", app, "2").stderr
+    )
     assert listed(host, app) == {} and host.ssh("run:logs", app, ok=False).returncode == 1
 
 
 def test_run_detached_ends_when_its_time_is_up(host, running):
-    name = host.ssh("run:detached", "--ttl-seconds", "2", running, "sh", "-c", "trap 'exit 5' TERM; while true; do sleep 1; done").stdout.strip()
+    name = host.ssh(
+        "run:detached", "--ttl-seconds", "2", running, "sh", "-c", "trap 'exit 5' TERM; while true; do sleep 1; done"
+    ).stdout.strip()
     inspect = ("inspect", "-f", "{{.State.Status}}", name)
     wait_for(lambda: docker(*inspect).strip() == "exited", 30)
     assert listed(host, running)[name]["exit_code"] == 5, "it ended without a command of ours"
@@ -205,7 +251,9 @@ def test_a_deploy_leaves_them_and_a_destroy_does_not(host, running):
     name = host.ssh("run:detached", running, "sleep", "1000").stdout.strip()
     host.ssh("ps:restart", running)
     assert listed(host, running)[name]["state"] == "running"
-    subprocess.run(["/usr/local/bin/minipaas", "apps:destroy", running, "--force"], check=True, capture_output=True, timeout=120)
+    subprocess.run(
+        ["/usr/local/bin/minipaas", "apps:destroy", running, "--force"], check=True, capture_output=True, timeout=120
+    )
     assert not docker("ps", "-aq", "--filter", f"label=minipaas.run={running}").split()
 
 
@@ -213,7 +261,9 @@ def test_long_lines_are_whole_and_no_history_is_none(host, app, repo):
     repo.commit(Procfile="web: head -c 40000 /dev/zero | tr '\\0' x; echo; exec httpd -f -v -p $PORT -h /www\n")
     repo.push()
     assert host.ssh("logs", "-q", "-n", "1000", app).stdout.startswith("x" * 40000 + "\n")
-    follower = subprocess.Popen([*host.ssh_command(), "paas@127.0.0.1", f"logs -t -q -n 0 {app}"], stdout=subprocess.PIPE, text=True)
+    follower = subprocess.Popen(
+        [*host.ssh_command(), "paas@127.0.0.1", f"logs -t -q -n 0 {app}"], stdout=subprocess.PIPE, text=True
+    )
     seen = []
     threading.Thread(target=lambda: [seen.append(line) for line in follower.stdout], daemon=True).start()
     try:

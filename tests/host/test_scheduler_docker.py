@@ -256,7 +256,9 @@ def test_diagnosis_of_a_crash(scheduler, changes, code, memory, said):
 
 @pytest.mark.parametrize(("end", "code", "memory"), [("exit 3", 3, False), ("exec busybox tail /dev/zero", 137, True)])
 def test_a_process_that_came_back_tells_how_it_ended(scheduler, end, code, memory):
-    ended = f"if [ -e /tmp/was ]; then exec sleep 60; fi; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo >/tmp/was; {end}"
+    ended = (
+        f"if [ -e /tmp/was ]; then exec sleep 60; fi; while [ ! -e /tmp/go ]; do sleep 0.1; done; echo >/tmp/was; {end}"
+    )
     process = scheduler.start(spec(kind="worker", command=ended, memory=32 << 20))
     assert scheduler.diagnose(process).exit_code is None and scheduler.refresh(process).ended == ""
     scheduler.adopt([process])
@@ -457,7 +459,9 @@ def test_enter_without_a_shell(scheduler, tmp_path):
 
 def test_images_built_for_apps_can_be_dropped_but_not_from_under_a_container(scheduler):
     image = f"{NETWORK}/built"
-    name = docker("build", "-q", "-t", image, "-", input=f"FROM {BUSYBOX_IMAGE}\nLABEL minipaas.app={APP}\n".encode()).strip()
+    name = docker(
+        "build", "-q", "-t", image, "-", input=f"FROM {BUSYBOX_IMAGE}\nLABEL minipaas.app={APP}\n".encode()
+    ).strip()
     try:
         assert scheduler.images()[name] == APP
         process = scheduler.start(spec(image=name, command=("sleep", "60")))

@@ -24,7 +24,11 @@ def test_run_and_enter_of_what_is_not_there_is_said_in_our_words(host, app, repo
     repo.commit(**files, plain="x", own="#!/bin/sh\necho mine\nexit 127\n", odd="#!/bin/lost\n")
     repo.push()
     for line in (("run", app), ("run:detached", app), ("enter", app, "web")):
-        for program, status, says in (("nope", 127, 'no program "nope"'), ("/plain", 126, "not executable"), ("/odd", 127, '"/bin/lost"')):
+        for program, status, says in (
+            ("nope", 127, 'no program "nope"'),
+            ("/plain", 126, "not executable"),
+            ("/odd", 127, '"/bin/lost"'),
+        ):
             done = host.ssh(*line, "--", program, ok=False)
             assert done.returncode == status and says in done.stderr and done.stdout == "", done.stderr
             assert "tini" not in done.stderr and "OCI" not in done.stderr
@@ -49,8 +53,14 @@ def test_process_types_of_heroku_and_a_deploy_of_which_nothing_runs(host, app, r
 
 def test_words_of_others_over_ssh(host, app):
     host.ssh("apps:create", app)
-    for line, status, says in (("storage:mount x", 2, "no storage yet"), ("git push", 2, "your own machine"), (f"ps {app}", 0, ""),
-                               ("ps:scale web=1", 2, "ps:scale <app> web=1"), (f"{app} logs", 2, "is an app"), (f"ps {app} x", 2, "one app")):  # fmt: skip
+    for line, status, says in (
+        ("storage:mount x", 2, "no storage yet"),
+        ("git push", 2, "your own machine"),
+        (f"ps {app}", 0, ""),
+        ("ps:scale web=1", 2, "ps:scale <app> web=1"),
+        (f"{app} logs", 2, "is an app"),
+        (f"ps {app} x", 2, "one app"),
+    ):
         done = host.ssh(raw=line, ok=False)
         assert done.returncode == status and says in done.stderr, done.stderr
     assert host.ssh("config:set", "A=1", "-a", app).returncode == 0
@@ -74,18 +84,39 @@ def test_a_key_of_one_app_acts_on_no_other(host, app, other_app, repo, tmp_path)
     line[line.index("-i") + 1] = str(tmp_path / "id")
 
     def typed(text: str) -> subprocess.CompletedProcess:
-        return subprocess.run([*line, "paas@127.0.0.1", text], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        return subprocess.run(
+            [*line, "paas@127.0.0.1", text], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL
+        )
 
     try:
-        for text in (f"config:export --format json {other_app}", f"config:show -a {other_app}", f"apps:clone {app} {other_app}",
-                     f"apps:rename {other_app} {app}", "report", "config:set --global A=1", "apps:list", f"completion:words -- config:get {other_app} ''",
-                     f"config {other_app}", f"git-upload-pack '{other_app}.git'"):  # fmt: skip
+        for text in (
+            f"config:export --format json {other_app}",
+            f"config:show -a {other_app}",
+            f"apps:clone {app} {other_app}",
+            f"apps:rename {other_app} {app}",
+            "report",
+            "config:set --global A=1",
+            "apps:list",
+            f"completion:words -- config:get {other_app} ''",
+            f"config {other_app}",
+            f"git-upload-pack '{other_app}.git'",
+        ):
             done = typed(text)
-            assert "SECRET" not in done.stdout and (done.returncode == 77 or text.startswith("completion")), (text, done.stderr)
+            assert "SECRET" not in done.stdout and (done.returncode == 77 or text.startswith("completion")), (
+                text,
+                done.stderr,
+            )
         assert typed(f"config:set A=1 -a {app}").returncode == 0
         repo.commit(**web("by the limited key"))
         environment = os.environ | {"GIT_SSH_COMMAND": shlex.join(line)}
-        pushed = subprocess.run(["git", "push", "paas", "main"], cwd=repo.folder, env=environment, capture_output=True, text=True, timeout=240)
+        pushed = subprocess.run(
+            ["git", "push", "paas", "main"],
+            cwd=repo.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=240,
+        )
         assert pushed.returncode == 0 and host.get(host.url_host(app)) == (200, "by the limited key"), pushed.stderr
     finally:
         subprocess.run(["minipaas", "plugin:uninstall", "policy"], capture_output=True)

@@ -6,7 +6,15 @@ import os
 import pytest
 
 # What needs nodes: the tests in tests/cluster use these.
-NODES = {"cluster:init", "cluster:leave", "cluster:drain", "cluster:undrain", "cluster:remove", "cluster:join-head", "cluster:renew-certificates"}
+NODES = {
+    "cluster:init",
+    "cluster:leave",
+    "cluster:drain",
+    "cluster:undrain",
+    "cluster:remove",
+    "cluster:join-head",
+    "cluster:renew-certificates",
+}
 
 
 @pytest.mark.serial  # in the group that runs last, whose last file this is

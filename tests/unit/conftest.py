@@ -126,7 +126,15 @@ class Engines:
             app = App(name, {key: value for key, value in present.document.items() if key != "stopped"})
             build = Build(image, "fake", commands or {"web": ""})
             number = releases.next_number(name)
-            release = compose.release_of(app, number, build, about.get("commit", "c" * 40), about.get("tasks", {}), "git push", about.get("healthchecks"))
+            release = compose.release_of(
+                app,
+                number,
+                build,
+                about.get("commit", "c" * 40),
+                about.get("tasks", {}),
+                "git push",
+                about.get("healthchecks"),
+            )
             journal.begin(name, "rollout", release=number, previous=live.number if live else 0, commit=release.commit)
             releases.write(release)
             return rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))

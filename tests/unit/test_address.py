@@ -26,16 +26,36 @@ def home(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("connection", "ssh", "push"),
     [
-        ("198.51.100.4 5022 203.0.113.5 22", "ssh paas@203.0.113.5 config:set blog A=b", "git push paas@203.0.113.5:blog main"),
-        ("198.51.100.4 5022 203.0.113.5 2222", "ssh -p 2222 paas@203.0.113.5 config:set blog A=b", "git push ssh://paas@203.0.113.5:2222/blog main"),
-        ("2001:db8::9 5022 2001:db8::1 22", "ssh paas@2001:db8::1 config:set blog A=b", "git push paas@[2001:db8::1]:blog main"),
-        ("2001:db8::9 5022 2001:db8::1 2222", "ssh -p 2222 paas@2001:db8::1 config:set blog A=b", "git push ssh://paas@[2001:db8::1]:2222/blog main"),
-        ("::ffff:10.0.0.9 5022 ::ffff:10.0.0.1 22", "ssh paas@10.0.0.1 config:set blog A=b", "git push paas@10.0.0.1:blog main"),
+        (
+            "198.51.100.4 5022 203.0.113.5 22",
+            "ssh paas@203.0.113.5 config:set blog A=b",
+            "git push paas@203.0.113.5:blog main",
+        ),
+        (
+            "198.51.100.4 5022 203.0.113.5 2222",
+            "ssh -p 2222 paas@203.0.113.5 config:set blog A=b",
+            "git push ssh://paas@203.0.113.5:2222/blog main",
+        ),
+        (
+            "2001:db8::9 5022 2001:db8::1 22",
+            "ssh paas@2001:db8::1 config:set blog A=b",
+            "git push paas@[2001:db8::1]:blog main",
+        ),
+        (
+            "2001:db8::9 5022 2001:db8::1 2222",
+            "ssh -p 2222 paas@2001:db8::1 config:set blog A=b",
+            "git push ssh://paas@[2001:db8::1]:2222/blog main",
+        ),
+        (
+            "::ffff:10.0.0.9 5022 ::ffff:10.0.0.1 22",
+            "ssh paas@10.0.0.1 config:set blog A=b",
+            "git push paas@10.0.0.1:blog main",
+        ),
         ("127.0.0.1 5022 127.0.0.1 22", "ssh paas@127.0.0.1 config:set blog A=b", "git push paas@127.0.0.1:blog main"),
         # Somebody of the internet at a private address: another one leads here, which this host cannot know.
         ("9.9.9.9 5022 10.0.0.1 22", SSH, PUSH),
     ],
-)  # fmt: skip
+)
 def test_over_ssh_it_is_where_the_client_came_to(home, connection, ssh, push):
     home(connection)
     assert (address.fill(SSH), address.fill(PUSH)) == (ssh, push)
@@ -95,4 +115,8 @@ def test_errors_and_hints_are_said_with_the_address(home, capsys):
     assert cli.guard(fails) == 2
     output.hint("git remote add paas paas@<host>:blog")
     said = capsys.readouterr().err
-    assert "git push paas@192.0.2.9:blog main" in said and "git remote add paas paas@192.0.2.9:blog" in said and "<host>" not in said
+    assert (
+        "git push paas@192.0.2.9:blog main" in said
+        and "git remote add paas paas@192.0.2.9:blog" in said
+        and "<host>" not in said
+    )

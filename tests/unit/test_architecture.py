@@ -70,9 +70,33 @@ def test_plugins_have_no_private_door(path):
 
 def test_no_kernel_file_names_a_feature_plugin():
     # Words that are the kernel's own as well (an app's config, git's hook, logs) cannot be told from a plugin's name.
-    plain_words = {"apps", "config", "git", "logs", "run", "enter", "ps", "domains", "ports", "releases", "checks", "proxy",
-                   "help", "version", "report", "doctor", "urls", "plugins", "builder", "builds", "completion", "registry",
-                   "cluster", "node", "tags"}
+    plain_words = {
+        "apps",
+        "config",
+        "git",
+        "logs",
+        "run",
+        "enter",
+        "ps",
+        "domains",
+        "ports",
+        "releases",
+        "checks",
+        "proxy",
+        "help",
+        "version",
+        "report",
+        "doctor",
+        "urls",
+        "plugins",
+        "builder",
+        "builds",
+        "completion",
+        "registry",
+        "cluster",
+        "node",
+        "tags",
+    }
     for plugin in sorted(os.listdir(PLUGINS)):
         if plugin in plain_words or not (PLUGINS / plugin).is_dir() or plugin.startswith("__"):
             continue

@@ -1,6 +1,5 @@
 """A key that a plugin limits to one app acts on no other, by no word in no place (docs/security.md)."""
 
-
 import click
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -47,8 +46,20 @@ TOML = """
 "stranger:told" = { help = "A program with an app", arguments = ["<app>"], options = { "--beside=<app>" = "Another" } }
 """
 ECHO = '#!/bin/sh\necho "ran: $*"\n'
-SAMPLES = {"pairs": "web=1", "domains": "a.example.org", "key": "keep", "vn": "v1", "va": "v1", "vb": "v1", "number": "v1", "keys": "disk",
-           "name": "NAME", "process": "web", "shell": "bash", "image": "busybox"}  # fmt: skip
+SAMPLES = {
+    "pairs": "web=1",
+    "domains": "a.example.org",
+    "key": "keep",
+    "vn": "v1",
+    "va": "v1",
+    "vb": "v1",
+    "number": "v1",
+    "keys": "disk",
+    "name": "NAME",
+    "process": "web",
+    "shell": "bash",
+    "image": "busybox",
+}
 
 
 @pytest.fixture
@@ -139,16 +150,68 @@ def test_every_place_for_an_app_is_asked_for(limited, fake):
         if arguments and getattr(arguments[0], "every", False):
             for words in [(name, *own[1:]), (name, "--all"), (name, "--global", *own[1:])]:
                 assert limited(*words, key="limited").status in (2, 77), words
-    for words in (("report",), ("ps:report",), ("ps:restore",), ("ps:restart", "--all"), ("logs:failed", "--all"), ("builds:prune", "--all"),
-                  ("config:set", "--global", "A=1"), ("config:show", "--global"), ("domains:add-global", "x.example"), ("doctor",),
-                  ("apps:set", "--global", "create-on-push", "false"), ("nginx:validate-config",)):  # fmt: skip
+    for words in (
+        ("report",),
+        ("ps:report",),
+        ("ps:restore",),
+        ("ps:restart", "--all"),
+        ("logs:failed", "--all"),
+        ("builds:prune", "--all"),
+        ("config:set", "--global", "A=1"),
+        ("config:show", "--global"),
+        ("domains:add-global", "x.example"),
+        ("doctor",),
+        ("apps:set", "--global", "create-on-push", "false"),
+        ("nginx:validate-config",),
+    ):
         assert limited(*words, key="limited").status == 77, words
 
 
-WORDS = ["victim", "mine", "--format", "json", "-a", "--app", "--app=victim", "--global", "--all", "--", "web=1", "A=1", "--trace",
-         "-n", "5", "v1", "--plan", "--force", "-", "SECRET", "web", "--skip-deploy"]  # fmt: skip
-SAFE = sorted(name for name, entry in OWN.commands.items() if not entry.host and name.partition(":")[0] in
-              ("apps", "config", "ps", "domains", "report", "releases", "checks", "logs", "urls", "builds", "tags", "proxy", "run"))  # fmt: skip
+WORDS = [
+    "victim",
+    "mine",
+    "--format",
+    "json",
+    "-a",
+    "--app",
+    "--app=victim",
+    "--global",
+    "--all",
+    "--",
+    "web=1",
+    "A=1",
+    "--trace",
+    "-n",
+    "5",
+    "v1",
+    "--plan",
+    "--force",
+    "-",
+    "SECRET",
+    "web",
+    "--skip-deploy",
+]
+SAFE = sorted(
+    name
+    for name, entry in OWN.commands.items()
+    if not entry.host
+    and name.partition(":")[0]
+    in (
+        "apps",
+        "config",
+        "ps",
+        "domains",
+        "report",
+        "releases",
+        "checks",
+        "logs",
+        "urls",
+        "builds",
+        "tags",
+        "proxy",
+        "run",
+    )
+)
 
 
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -190,21 +253,44 @@ def test_nothing_is_asked_for_a_line_that_cannot_be_parsed(limited):
 @pytest.mark.parametrize(
     "words, status",
     [
-        (["stranger:plain", "hello"], 0), (["stranger:plain", "mine"], 0), (["stranger:plain", "victim"], 77),
-        (["stranger:plain", "x", "--to", "victim"], 77), (["stranger:plain", "x", "--to=victim"], 77),
-        (["stranger:plain", "x", "-tvictim"], 77), (["stranger:plain", "mine,victim"], 77),
-        (["stranger:marked", "mine"], 0), (["stranger:marked", "mine", "mine", "victim"], 77),
-        (["stranger:marked", "--from", "victim", "mine"], 77), (["stranger:marked", "victim"], 77),
-        (["stranger:marked", "-a", "victim"], 77), (["-a", "victim", "stranger:marked"], 77),
-        (["stranger:raw", "mine"], 0), (["stranger:raw", "x", "victim"], 77), (["stranger:raw", "--app", "victim"], 77),
-        (["stranger:told", "mine"], 0), (["stranger:told", "victim"], 77), (["stranger:told", "--beside", "victim", "mine"], 77),
+        (["stranger:plain", "hello"], 0),
+        (["stranger:plain", "mine"], 0),
+        (["stranger:plain", "victim"], 77),
+        (["stranger:plain", "x", "--to", "victim"], 77),
+        (["stranger:plain", "x", "--to=victim"], 77),
+        (["stranger:plain", "x", "-tvictim"], 77),
+        (["stranger:plain", "mine,victim"], 77),
+        (["stranger:marked", "mine"], 0),
+        (["stranger:marked", "mine", "mine", "victim"], 77),
+        (["stranger:marked", "--from", "victim", "mine"], 77),
+        (["stranger:marked", "victim"], 77),
+        (["stranger:marked", "-a", "victim"], 77),
+        (["-a", "victim", "stranger:marked"], 77),
+        (["stranger:raw", "mine"], 0),
+        (["stranger:raw", "x", "victim"], 77),
+        (["stranger:raw", "--app", "victim"], 77),
+        (["stranger:told", "mine"], 0),
+        (["stranger:told", "victim"], 77),
+        (["stranger:told", "--beside", "victim", "mine"], 77),
         (["stranger:told", "-a", "victim"], 77),
-        (["stranger:all", "mine"], 0), (["stranger:all"], 77), (["stranger:all", "--beside", "mine"], 77), (["stranger:all", "--beside", "mine", "mine"], 0),
+        (["stranger:all", "mine"], 0),
+        (["stranger:all"], 77),
+        (["stranger:all", "--beside", "mine"], 77),
+        (["stranger:all", "--beside", "mine", "mine"], 0),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
-)  # fmt: skip
+)
 def test_commands_of_strangers_are_asked_for(limited, plugs, words, status):
-    plugs.add("stranger", [], TOML, commands_py=STRANGER, commands__stranger_raw=ECHO, commands__stranger_told=ECHO, commands__stranger_all=ECHO, index_it=False)
+    plugs.add(
+        "stranger",
+        [],
+        TOML,
+        commands_py=STRANGER,
+        commands__stranger_raw=ECHO,
+        commands__stranger_told=ECHO,
+        commands__stranger_all=ECHO,
+        index_it=False,
+    )
     import os
 
     for verb in ("raw", "told", "all"):

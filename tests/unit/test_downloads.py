@@ -21,14 +21,26 @@ PIP = (
         ("npm ERR! code SELF_SIGNED_CERT_IN_CHAIN\nnpm ERR! self-signed certificate in certificate chain", CERTIFICATE),
         ("npm error code UNABLE_TO_VERIFY_LEAF_SIGNATURE", CERTIFICATE),
         ("curl: (60) SSL certificate problem: unable to get local issuer certificate", CERTIFICATE),
-        ("fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none CRLfile: none", CERTIFICATE),
-        ("Certificate verification failed: The certificate is NOT trusted. The certificate issuer is unknown.", CERTIFICATE),
+        (
+            "fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none CRLfile: none",
+            CERTIFICATE,
+        ),
+        (
+            "Certificate verification failed: The certificate is NOT trusted. The certificate issuer is unknown.",
+            CERTIFICATE,
+        ),
         ("tls: failed to verify certificate: x509: certificate signed by unknown authority", CERTIFICATE),
         ("javax.net.ssl.SSLHandshakeException: PKIX path building failed", CERTIFICATE),
         ("fatal: unable to access 'https://x.invalid/': Could not resolve host: x.invalid", NAME),
-        ("ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.", NAME),
+        (
+            "ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.",
+            NAME,
+        ),
         ("Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'", NAME),
-        ("npm ERR! request to https://registry.npmjs.org/x failed, reason: getaddrinfo EAI_AGAIN registry.npmjs.org", NAME),
+        (
+            "npm ERR! request to https://registry.npmjs.org/x failed, reason: getaddrinfo EAI_AGAIN registry.npmjs.org",
+            NAME,
+        ),
         ("dial tcp: lookup registry.example.org on 192.0.2.1:53: no such host", NAME),
         ("wget: bad address 'example.org'", NAME),
         ("Failed to establish a new connection: [Errno -3] Temporary failure in name resolution", NAME),
@@ -48,7 +60,9 @@ def test_a_certificate_leads_to_the_authority_of_builds():
     assert "http-proxy" in downloads.in_build("Could not resolve host: pypi.org", "blog")
     assert downloads.in_build("psql: connection refused", "blog") == "", "it may be the app's own"
     assert "update-ca-certificates" in downloads.by_host(PIP)
-    assert "/etc/docker/certs.d/r.example.org:5000/ca.crt" in downloads.by_docker("x509: certificate signed by", "r.example.org:5000")
+    assert "/etc/docker/certs.d/r.example.org:5000/ca.crt" in downloads.by_docker(
+        "x509: certificate signed by", "r.example.org:5000"
+    )
 
 
 @given(st.text(max_size=80))

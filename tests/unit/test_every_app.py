@@ -39,9 +39,14 @@ def test_a_report_of_all_apps(world, three, command):
 
 @pytest.mark.parametrize(
     ("words", "done"),
-    [(("ps:restart", "--all"), "v2"), (("ps:stop", "--all"), "stopped"), (("config:set", "--global", "A=1"), "v2"),
-     (("domains:add-global", "example.org"), "v2"), (("ps:restore",), "as it should be")],
-)  # fmt: skip
+    [
+        (("ps:restart", "--all"), "v2"),
+        (("ps:stop", "--all"), "stopped"),
+        (("config:set", "--global", "A=1"), "v2"),
+        (("domains:add-global", "example.org"), "v2"),
+        (("ps:restore",), "as it should be"),
+    ],
+)
 @pytest.mark.parametrize("fault", ["a document that is broken", "a fault of ours"])
 def test_a_command_for_all_apps(world, three, monkeypatch, words, done, fault):
     if fault == "a document that is broken":

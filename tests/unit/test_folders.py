@@ -71,7 +71,11 @@ def test_what_cannot_be_removed_is_told_and_the_rest_goes(tmp_path, monkeypatch)
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["stays"]
 
 
-trees = st.recursive(st.sampled_from(["file", "link"]), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=12)
+trees = st.recursive(
+    st.sampled_from(["file", "link"]),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
+)
 
 
 def make(path, tree, modes):
@@ -100,7 +104,9 @@ def test_a_walk_finds_what_os_walk_finds_and_follows_no_link(tmp_path):
         (tmp_path / folder / "f").write_text("x")
     (tmp_path / "d/l").symlink_to(tmp_path / "a")
     found = {place: (set(inner), set(others)) for place, inner, others in folders.walk(str(tmp_path))}
-    wanted = {place: (set(inner) - {"l"}, set(others) | ({"l"} & set(inner))) for place, inner, others in os.walk(tmp_path)}
+    wanted = {
+        place: (set(inner) - {"l"}, set(others) | ({"l"} & set(inner))) for place, inner, others in os.walk(tmp_path)
+    }
     assert found == wanted
     assert list(folders.walk(str(tmp_path / "nothing"))) == [(str(tmp_path / "nothing"), [], [])]
 

@@ -45,8 +45,16 @@ EXPECTED = {
     "app_renamed": [({"app": app("new"), "former": "old"}, None)],
     "app_destroyed": [({}, None)],
     "before_clone": [({"app": app()}, ["example.lease"]), ({"app": app(single=True)}, Refused("only one sample"))],
-    "before_restore": [({"app": app(lease=1)}, Refused("blog has the lease of sample by now")), ({"app": app(lease=2)}, None), ({"app": app()}, None)],
-    "before_config": [({}, None), ({"names": ["TZ"], "config": {"TZ": "/etc/localtime"}}, Refused("TZ is the name of a time zone")), ({"app": None}, None)],
+    "before_restore": [
+        ({"app": app(lease=1)}, Refused("blog has the lease of sample by now")),
+        ({"app": app(lease=2)}, None),
+        ({"app": app()}, None),
+    ],
+    "before_config": [
+        ({}, None),
+        ({"names": ["TZ"], "config": {"TZ": "/etc/localtime"}}, Refused("TZ is the name of a time zone")),
+        ({"app": None}, None),
+    ],
     "config_changed": [({}, Said("COLOUR of sample")), ({"app": None}, Said("COLOUR of all apps"))],
     "source_folder": [({"app": app(folder="web")}, "web"), ({"app": app()}, None)],
     "detect_builder": [({}, "example: there is an index.html"), ({"context": "/proc"}, None)],
@@ -57,25 +65,44 @@ EXPECTED = {
     "docker_config": [({"app": app(credentials="/etc/example")}, "/etc/example"), ({"app": app()}, None)],
     "before_build": [({}, None)],
     "build_image": [
-        ({}, None), ({"builder": "example", "context": "/proc"}, Refused("no index.html")),
+        ({}, None),
+        ({"builder": "example", "context": "/proc"}, Refused("no index.html")),
         ({"builder": "example"}, api.Build("sha256:1", "example", {"web": "exec serve --port $PORT"})),
     ],
-    "after_build": [({}, None), ({"build": api.Build("sha256:1", "x", {"worker": ""})}, Refused("sample has no web process"))],
-    "images_unused": [({"kept": {"sha256:1"}, "newest": 3}, ["example/sample:v2"]), ({"kept": set(), "newest": 1}, ["example/sample:v1"])],
+    "after_build": [
+        ({}, None),
+        ({"build": api.Build("sha256:1", "x", {"worker": ""})}, Refused("sample has no web process")),
+    ],
+    "images_unused": [
+        ({"kept": {"sha256:1"}, "newest": 3}, ["example/sample:v2"]),
+        ({"kept": set(), "newest": 1}, ["example/sample:v1"]),
+    ],
     "release_environment": [({"commit": "a" * 40}, {"SENTRY_RELEASE": "a" * 12}), ({"commit": ""}, None)],
     "container_options": [
         ({"process_type": "web"}, None),
         ({"process_type": "worker"}, {"memory": 2**29, "mounts": [["/srv/sample", "/data", "rw"]]}),
     ],
-    "before_release": [({}, None), ({"app": app("shop-production")}, Refused("nothing of shop-production is released on a Friday"))],
+    "before_release": [
+        ({}, None),
+        ({"app": app("shop-production")}, Refused("nothing of shop-production is released on a Friday")),
+    ],
     "release_task": [({"app": app(snapshots=True)}, Said("Snapshot of the database before v2")), ({}, Said(""))],
     "before_deploy": [
         ({"previous": None}, Said("")),
-        ({"release": dataclasses.replace(release(2), port=8000), "previous": release(1)}, Said("PORT of sample changes from 5000 to 8000")),
+        (
+            {"release": dataclasses.replace(release(2), port=8000), "previous": release(1)},
+            Said("PORT of sample changes from 5000 to 8000"),
+        ),
     ],
-    "check_process": [({}, None), ({"process": dataclasses.replace(samples.process(), address="")}, Refused("has no address"))],
+    "check_process": [
+        ({}, None),
+        ({"process": dataclasses.replace(samples.process(), address="")}, Refused("has no address")),
+    ],
     "after_deploy": [({"release": release(2)}, Said("release 2 of sample is on air, said root"))],
-    "deploy_failed": [({}, Said("paging anna: sample v2 failed (web.1 exited with 1), v1 serves")), ({"previous": None}, Said("nothing serves"))],
+    "deploy_failed": [
+        ({}, Said("paging anna: sample v2 failed (web.1 exited with 1), v1 serves")),
+        ({"previous": None}, Said("nothing serves")),
+    ],
     "domains_changed": [({"domains": ["a.test", "*.b.test"]}, Said("point the DNS of a.test here"))],
     "route_context": [({}, {"domains": ["sample.staging.example.org"]})],
     "route_changed": [({}, Said("warming 1 domains of sample")), ({"route": None}, Said("purged the cache of sample"))],
@@ -84,12 +111,13 @@ EXPECTED = {
         ({"key": "ci-blog", "command": "git-receive-pack", "app": "blog"}, None),
         ({"key": "anna", "command": "config:set", "app": "mail"}, Refused("the key anna may not config:set mail")),
         ({"key": "anna", "command": "apps:list", "app": ""}, Refused("the key anna may not apps:list")),
-        ({"key": "anna", "command": "help", "app": ""}, None), ({"key": "paul", "command": "apps:list", "app": ""}, None),
+        ({"key": "anna", "command": "help", "app": ""}, None),
+        ({"key": "paul", "command": "apps:list", "app": ""}, None),
     ],
     "before_git": [({}, None), ({"app": app(closed=True)}, Refused("the repository of sample is closed"))],
     "report": [({}, {"example-deploys": 0})],
     "installed": [({}, None), ({}, None)],
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -201,7 +229,11 @@ def test_what_the_examples_leave_behind(example, context):
 def test_the_doctor_of_the_example(example):
     example("doctor")
     (found,) = manager.call_one("doctor", "example", app=None)
-    assert found.part == "/srv" and found.ok == os.path.isdir("/srv") and manager.call_one("doctor", "example", app=app()) is None
+    assert (
+        found.part == "/srv"
+        and found.ok == os.path.isdir("/srv")
+        and manager.call_one("doctor", "example", app=app()) is None
+    )
 
 
 @pytest.mark.parametrize("kind", ["scheduler", "router"])

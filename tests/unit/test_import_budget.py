@@ -11,9 +11,27 @@ from minipaas_lib.bus import index
 
 HOUSE = Path(__file__).parents[2]
 HEAVY = {
-    "docker", "requests", "urllib3", "sh", "etcd", "gevent", "greenlet", "jinja2", "tomlkit", "dns", "idna",
-    "importlib.metadata", "asyncio", "subprocess", "tempfile", "shutil", "socket", "ssl", "pathlib", "concurrent",
-}  # fmt: skip
+    "docker",
+    "requests",
+    "urllib3",
+    "sh",
+    "etcd",
+    "gevent",
+    "greenlet",
+    "jinja2",
+    "tomlkit",
+    "dns",
+    "idna",
+    "importlib.metadata",
+    "asyncio",
+    "subprocess",
+    "tempfile",
+    "shutil",
+    "socket",
+    "ssl",
+    "pathlib",
+    "concurrent",
+}
 CLICK_OWN = {"importlib.metadata", "pathlib", "shutil", "tempfile", "subprocess", "socket"}  # click may load these
 PROBE = """
 import sys
@@ -57,17 +75,34 @@ print("PROBE" + json.dumps([0, sorted(sys.modules)]))"""
 
 @pytest.mark.parametrize(
     "words",
-    [["apps:list"], ["config:get", "blog", "A"], ["config:show", "blog"], ["domains:report", "blog"], ["help"],
-     ["apps:create", "--help"], ["apps:exists", "blog"], ["version"], ["plugin:list"],
-     ["completion", "bash"], ["completion:words", "--", "apps:d"], ["completion:words", "--", "config:get", "bl"]],
+    [
+        ["apps:list"],
+        ["config:get", "blog", "A"],
+        ["config:show", "blog"],
+        ["domains:report", "blog"],
+        ["help"],
+        ["apps:create", "--help"],
+        ["apps:exists", "blog"],
+        ["version"],
+        ["plugin:list"],
+        ["completion", "bash"],
+        ["completion:words", "--", "apps:d"],
+        ["completion:words", "--", "config:get", "bl"],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_a_state_command_imports_nothing_heavy(host, by_click, words):
     assert imported(host, *words) & HEAVY - (by_click & CLICK_OWN) == set()
 
 
 def test_a_command_that_writes_state_imports_no_docker(host):
-    assert not imported(host, "config:set", "--no-restart", "blog", "B=2") & {"docker", "requests", "gevent", "jinja2", "etcd"}
+    assert not imported(host, "config:set", "--no-restart", "blog", "B=2") & {
+        "docker",
+        "requests",
+        "gevent",
+        "jinja2",
+        "etcd",
+    }
 
 
 def test_without_a_cluster_nothing_of_it_is_imported(host):
@@ -82,7 +117,9 @@ def test_git_goes_through_without_click(host, tmp_path):
     (repository / "pre-receive").write_text("#!/bin/sh\n")
     let_in(host, "me")
     code = PROBE.replace("before = set", "import os; os.execvp = lambda *a: None; before = set")
-    found = imported(host, "--key", "me", code=code, SSH_ORIGINAL_COMMAND="git-upload-pack 'blog'", PYTHONPATH=f"{HOUSE}:{tmp_path}")
+    found = imported(
+        host, "--key", "me", code=code, SSH_ORIGINAL_COMMAND="git-upload-pack 'blog'", PYTHONPATH=f"{HOUSE}:{tmp_path}"
+    )
     assert not found & (HEAVY | {"click", "pluggy", "tomllib", "re", "json", "typing", "dataclasses"}), found
 
 

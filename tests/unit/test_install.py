@@ -98,7 +98,9 @@ def test_one_at_a_time_and_nothing_that_it_starts_holds_the_lock(tmp_path):
     try:
         assert first.returncode == 75 and "Another install.sh is running" in first.stderr
         assert len(started) == 1, "the second did not begin"
-        again = subprocess.run(command, cwd=FOLDER, env=environment | {"second": ""}, capture_output=True, text=True, timeout=20)
+        again = subprocess.run(
+            command, cwd=FOLDER, env=environment | {"second": ""}, capture_output=True, text=True, timeout=20
+        )
         started += again.stdout.split()
         assert again.returncode == 0, "a daemon of the first holds the lock"
     finally:
@@ -180,7 +182,10 @@ def test_the_user_goes_once_its_last_process_has_ended(tmp_path, busy, said):
     ],
 )
 def test_a_domain_that_few_reach_is_known(domain, reach):
-    assert sh('python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; reach_of "$1"', domain).stdout.strip() == reach
+    assert (
+        sh('python=/usr/bin/python3; . ./minipaas_lib/install/settings.sh; reach_of "$1"', domain).stdout.strip()
+        == reach
+    )
 
 
 PRECONDITIONS = """
@@ -194,8 +199,17 @@ SOCKET = "   {number}: {address}:{port:04X} 00000000:0000 0A 00000000:00000000 0
 
 def test_who_listens_is_read_from_the_kernels_table(tmp_path):
     table = tmp_path / "tcp"
-    rows = [("00000000", 80, 11), ("0100007F", 80, 12), ("0" * 24 + "01000000", 80, 13), ("0" * 32, 80, 14), ("00000000", 8080, 15)]
-    table.write_text("  sl  local_address\n" + "".join(SOCKET.format(number=i, address=a, port=p, inode=n) for i, (a, p, n) in enumerate(rows)))
+    rows = [
+        ("00000000", 80, 11),
+        ("0100007F", 80, 12),
+        ("0" * 24 + "01000000", 80, 13),
+        ("0" * 32, 80, 14),
+        ("00000000", 8080, 15),
+    ]
+    table.write_text(
+        "  sl  local_address\n"
+        + "".join(SOCKET.format(number=i, address=a, port=p, inode=n) for i, (a, p, n) in enumerate(rows))
+    )
     script = PRECONDITIONS + f'listeners 80 "{table}"; echo; listeners 81 "{table}"'
     assert sh(script, str(tmp_path)).stdout.split() == ["11", "12", "13", "14"]  # nginx wants every address
 
@@ -222,7 +236,10 @@ def test_another_program_called_nginx_is_not_ours(tmp_path):
         end = time.monotonic() + 10
         while open(f"/proc/{child.pid}/comm").read() != "nginx\n" and time.monotonic() < end:
             time.sleep(0.01)
-        assert sh(PRECONDITIONS + f'is_ours {child.pid} nginx && echo ours || echo theirs', str(tmp_path)).stdout == "theirs\n"
+        assert (
+            sh(PRECONDITIONS + f"is_ours {child.pid} nginx && echo ours || echo theirs", str(tmp_path)).stdout
+            == "theirs\n"
+        )
         assert sh(PRECONDITIONS + "is_ours $$ 'sh dash' && echo ours || echo theirs", str(tmp_path)).stdout == "ours\n"
     finally:
         os.killpg(child.pid, signal.SIGKILL)
@@ -230,13 +247,16 @@ def test_another_program_called_nginx_is_not_ours(tmp_path):
 
 
 def test_how_a_container_or_a_service_gives_its_port_back(tmp_path):
-    script = PRECONDITIONS + """
+    script = (
+        PRECONDITIONS
+        + """
         container_of() { [ "$1" != 7 ] || echo 0123456789ab; }
         unit_of() { [ "$1" != 8 ] || echo apache2.service; }
         socket_unit() { echo cockpit.socket; }
         published() { echo shop-web; }
         how_to_end 6 docker-proxy 80; how_to_end 7 nginx 80; how_to_end 8 apache2 80; how_to_end 1 systemd 80; how_to_end 9 x 80
         """
+    )
     assert sh(script, str(tmp_path)).stdout.splitlines() == [
         "docker update --restart no shop-web && docker stop shop-web",
         "docker update --restart no 0123456789ab && docker stop 0123456789ab",
@@ -265,13 +285,16 @@ def test_how_a_container_or_a_service_gives_its_port_back(tmp_path):
 )
 def test_a_server_that_would_take_port_80_at_boot(tmp_path, name, line, taken):
     (tmp_path / "conf").write_text(line + "\n")
-    script = PRECONDITIONS + """
+    script = (
+        PRECONDITIONS
+        + """
         have_systemd() { return 0; }
         systemctl() { case "$1 $2 ${3:-}" in "is-enabled $wanted "*) echo enabled ;; *) return 1 ;; esac; }
         wanted=$2
         web_servers=$(echo "$web_servers" | awk -v w="$2" -v f="$3" '$1 == w { $2 = f; print }')
         check_servers_at_boot
         """
+    )
     said = sh(script, str(tmp_path), name, str(tmp_path / "conf")).stdout
     assert ("takes port 80" in said and f"systemctl disable {name}" in said) == taken
 
@@ -281,22 +304,35 @@ def test_every_fault_is_said_before_anything_is_changed(tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "root" / "plugins").symlink_to(tmp_path / "elsewhere")
-    said = sh(PRECONDITIONS + 'check_folders; room "$root" 999999999 "a test"; echo "$faults faults"', str(tmp_path)).stdout
+    said = sh(
+        PRECONDITIONS + 'check_folders; room "$root" 999999999 "a test"; echo "$faults faults"', str(tmp_path)
+    ).stdout
     assert f"mv {tmp_path}/link {tmp_path}/link.before" in said and "chown -R root:root" in said
     assert "a test needs 999999999 MB" in said and "Type: df -h" in said and "3 faults" in said
 
 
 @pytest.mark.parametrize(
     ("patterns", "names", "fits"),
-    [("paas", "paas", True), ("anna bert", "paas", False), ("pa*", "paas", True), ("paas@10.0.0.*", "paas", True),
-     ("docker", "paas docker adm", True), ("sudo", "paas docker", False), ("*", "paas", True), ("p?as", "paas", True)],
-)  # fmt: skip
+    [
+        ("paas", "paas", True),
+        ("anna bert", "paas", False),
+        ("pa*", "paas", True),
+        ("paas@10.0.0.*", "paas", True),
+        ("docker", "paas docker adm", True),
+        ("sudo", "paas docker", False),
+        ("*", "paas", True),
+        ("p?as", "paas", True),
+    ],
+)
 def test_patterns_of_sshd(patterns, names, fits):
     script = '. ./minipaas_lib/install/ready.sh; names_user "$1" $2'
     assert (subprocess.run(["/bin/sh", "-uc", script, "sh", patterns, names], cwd=FOLDER).returncode == 0) == fits
 
 
-@pytest.mark.parametrize(("keys", "closed", "ready"), [("key", "", True), ("", "", False), ("key", "port 80 is closed\tufw allow 80/tcp", False)])
+@pytest.mark.parametrize(
+    ("keys", "closed", "ready"),
+    [("key", "", True), ("", "", False), ("key", "port 80 is closed\tufw allow 80/tcp", False)],
+)
 def test_ready_is_said_where_somebody_can_push(tmp_path, keys, closed, ready):
     script = """
         user=paas home=$1 here=. scratch=$1 python=/usr/bin/python3 tab=$(printf '\t') answer=$3 keys=$2
@@ -321,7 +357,9 @@ def test_no_pasted_line_is_an_answer(tmp_path):
     script = '. ./minipaas_lib/install/settings.sh; nothing_pasted && echo asks || echo "goes on"; read -r line; echo "shell: $line"'
     for typed, expected in ((b"git push\n", "goes on\nshell: git push\n"), (b"", "asks\nshell: later\n")):
         os.write(master, typed)
-        child = subprocess.Popen(["/bin/sh", "-euc", script], cwd=FOLDER, stdin=slave, stdout=subprocess.PIPE, text=True)
+        child = subprocess.Popen(
+            ["/bin/sh", "-euc", script], cwd=FOLDER, stdin=slave, stdout=subprocess.PIPE, text=True
+        )
         first = child.stdout.readline()
         if not typed:
             os.write(master, b"later\n")
@@ -367,7 +405,7 @@ def test_one_line_of_nginx_conf_has_more_connections_and_is_taken_back(line, rai
         assert back == whole + "\n", "byte for byte, as dpkg knows it"
 
 
-PUT = "eval \"$(sed -n '/^put() {/,/^}/p; /^make_scratch() {/p' install.sh)\"; uninstall=no; scratch=$1; die() { echo \"$1\"; exit 1; }\n"
+PUT = 'eval "$(sed -n \'/^put() {/,/^}/p; /^make_scratch() {/p\' install.sh)"; uninstall=no; scratch=$1; die() { echo "$1"; exit 1; }\n'
 
 
 def changed_nginx_conf(folder, command, before=""):
@@ -418,7 +456,9 @@ def test_a_run_after_one_that_was_killed_reloads_nginx_and_starts_the_apps(tmp_p
     """What the killed one changed is in place, so that the next one saw nothing to do: sites stayed down."""
     (tmp_path / "state" / "apps" / "blog").mkdir(parents=True)
     (tmp_path / "nginx.conf").write_text("")
-    script = f"{FUNCTION % 'begin'}{FUNCTION % 'restore_apps'}. ./minipaas_lib/install/nginx.sh; {CONNECTIONS}" + """
+    script = (
+        f"{FUNCTION % 'begin'}{FUNCTION % 'restore_apps'}. ./minipaas_lib/install/nginx.sh; {CONNECTIONS}"
+        + """
         lib=$1/lib unfinished=$1/lib/unfinished root=$1 scratch=$1 nginx_conf=$1/nginx.conf main_include=$1/no include=$1/no
         shared_changed=no link=echo
         step() { :; }; info() { :; }; warn() { :; }; nginx() { :; }; enable_at_boot() { :; }; nginx_runs() { :; }
@@ -426,6 +466,7 @@ def test_a_run_after_one_that_was_killed_reloads_nginx_and_starts_the_apps(tmp_p
         begin; [ "$2" = no ] || begin
         set_up_nginx; restore_apps
     """
+    )
     done = sh(script, str(tmp_path), "yes" if killed else "no")
     assert (done.returncode, done.stdout.split()) == (0, ["reloaded", "ps:restore"] if killed else []), done.stderr
     assert (tmp_path / "lib" / "unfinished").exists()
@@ -437,7 +478,9 @@ def test_the_advice_against_another_default_server_leaves_none(tmp_path, link):
     (tmp_path / "available").mkdir()
     (tmp_path / "enabled").mkdir()
     file, site = tmp_path / "enabled" / "site", tmp_path / "available" / "site"
-    (site if link else file).write_text("server {\n    listen 80 default_server;\n    listen [::]:80 default_server;\n}\n")
+    (site if link else file).write_text(
+        "server {\n    listen 80 default_server;\n    listen [::]:80 default_server;\n}\n"
+    )
     if link:
         file.symlink_to(site)
     script = """
@@ -486,9 +529,13 @@ def test_who_comes_after_an_uninstall_is_told(tmp_path):
     """git-shell(1) runs this file of the user that stays, with the words of the forced command."""
     (tmp_path / "git-shell-commands").mkdir()
     put = 'put() { cat >"$1"; chmod "$2" "$1"; }; '
-    script = f'. ./minipaas_lib/install/remove.sh; {put} home=$1; leave_a_sentence; leave_a_sentence; home=$1/none; leave_a_sentence'
+    script = f". ./minipaas_lib/install/remove.sh; {put} home=$1; leave_a_sentence; leave_a_sentence; home=$1/none; leave_a_sentence"
     done = sh(script, str(tmp_path))
     assert done.returncode == 0, done.stderr
     said = subprocess.run([tmp_path / "git-shell-commands/minipaas", "--key", "ann"], capture_output=True, text=True)
-    assert said.returncode == 1 and said.stdout == "" and said.stderr.startswith(" !     minipaas was removed from this host")
+    assert (
+        said.returncode == 1
+        and said.stdout == ""
+        and said.stderr.startswith(" !     minipaas was removed from this host")
+    )
     assert "sudo ./install.sh" in said.stderr

@@ -20,7 +20,9 @@ def lines(count: int, size: int = 1, prefix: str = "V") -> str:
 
 
 @pytest.mark.parametrize("words", [("--no-restart", "blog"), ("blog",), ("--global",)])
-@pytest.mark.parametrize(("count", "size", "said"), [(1001, 1, "1,000 is the most"), (9, 110_000, "is the most of all variables together")])
+@pytest.mark.parametrize(
+    ("count", "size", "said"), [(1001, 1, "1,000 is the most"), (9, 110_000, "is the most of all variables together")]
+)
 def test_config_that_is_too_large_is_refused_when_it_is_set(world, blog, words, count, size, said):
     assert said in world.refused("config:import", *words, stdin=lines(count, size))
 
@@ -44,7 +46,11 @@ def test_what_an_earlier_version_let_in_can_be_made_smaller(world, blog):
     apps.edit_platform(lambda document: None)
     from minipaas_lib.store import documents, open_store
 
-    documents.edit(open_store(), "apps/blog/app.toml", lambda document: document.update(config={f"V{n}": "x" * 110_000 for n in range(8)}))
+    documents.edit(
+        open_store(),
+        "apps/blog/app.toml",
+        lambda document: document.update(config={f"V{n}": "x" * 110_000 for n in range(8)}),
+    )
     assert "is the most" in world.refused("config:set", "blog", "A=1")
     world.ok("config:unset", "--no-restart", "blog", "V0", "V1")
     world.ok("config:unset", "blog", *(f"V{n}" for n in range(2, 7)))

@@ -10,7 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 PATH = os.path.join(os.path.dirname(__file__), "../../minipaas_lib/install/live-restore")
-values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")), lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner), max_leaves=6)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(st.characters(codec="utf-8")),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner),
+    max_leaves=6,
+)
 
 
 def load():
@@ -24,7 +28,13 @@ class Docker:
     """Reads its settings when it is told to, as dockerd does: a key that is not there leaves what was."""
 
     def __init__(self, path):
-        self.path, self.enabled, self.swarm, self.stubborn, self.words = str(path), False, "inactive", False, ["dockerd"]
+        self.path, self.enabled, self.swarm, self.stubborn, self.words = (
+            str(path),
+            False,
+            "inactive",
+            False,
+            ["dockerd"],
+        )
 
     def hear(self, pid, number):
         assert (pid, number) == (7, helper.signal.SIGHUP)
@@ -60,7 +70,10 @@ def text(docker):
     return open(docker.path).read() if os.path.exists(docker.path) else None
 
 
-@pytest.mark.parametrize("before", [None, "", " \n", "{}", '{"log-level":"warn",\n "dns": ["192.0.2.1"]}', '{"b": 1, "a": {"é": [1.5, null]}}'])
+@pytest.mark.parametrize(
+    "before",
+    [None, "", " \n", "{}", '{"log-level":"warn",\n "dns": ["192.0.2.1"]}', '{"b": 1, "a": {"é": [1.5, null]}}'],
+)
 def test_on_and_off(docker, before):
     if before is not None:
         put(docker, before)

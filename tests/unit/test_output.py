@@ -13,9 +13,12 @@ HOSTILE = "a\x1b]0;title\x07b\x9b2J\u202e\u061cc\rd\ud800"
 TAMED = r"a\x1b]0;title\x07b\x9b2J\u202e\u061cc\x0dd\ud800"
 # What programs read is printed as it is: values, scripts, a node's user data; and git's protocol, which is binary.
 EXACT = {
-    "minipaas_lib/commands.py", "plugins/config/commands.py", "plugins/cluster/commands.py",
-    "plugins/completion/commands.py", "plugins/cluster/repositories.py",
-}  # fmt: skip
+    "minipaas_lib/commands.py",
+    "plugins/config/commands.py",
+    "plugins/cluster/commands.py",
+    "plugins/completion/commands.py",
+    "plugins/cluster/repositories.py",
+}
 
 
 def test_what_an_app_prints_cannot_steer_the_terminal_of_who_reads_it(capsys, tmp_path):
@@ -29,7 +32,9 @@ def test_what_an_app_prints_cannot_steer_the_terminal_of_who_reads_it(capsys, tm
     assert kept.read_text() == said
 
 
-@pytest.mark.parametrize("show", [lambda rows: commands.print_table([rows]), lambda rows: commands.print_report("t", rows)])
+@pytest.mark.parametrize(
+    "show", [lambda rows: commands.print_table([rows]), lambda rows: commands.print_report("t", rows)]
+)
 def test_tables_and_reports_tame_it_too(show, capsys):
     show({"reason": HOSTILE.replace("\r", "\n")})
     assert TAMED.replace("0d", "0a") in capsys.readouterr().out
@@ -63,7 +68,11 @@ def test_nothing_prints_around_it():
     around = set()
     for path in sorted([*(HOUSE / "minipaas_lib").rglob("*.py"), *(HOUSE / "plugins").rglob("*.py")]):
         name = str(path.relative_to(HOUSE))
-        if name in {"minipaas_lib/output.py", "minipaas_lib/bundle.py", "minipaas_lib/firewall/__init__.py"} or "/buildpacks/" in name or "/container/" in name:
+        if (
+            name in {"minipaas_lib/output.py", "minipaas_lib/bundle.py", "minipaas_lib/firewall/__init__.py"}
+            or "/buildpacks/" in name
+            or "/container/" in name
+        ):
             continue  # bundle.py and firewall are programs for install.sh; the last two run inside builds
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in PRINTERS:
@@ -75,6 +84,15 @@ def test_nothing_prints_around_it():
 
 
 PRINTERS = {
-    "print", "click.echo", "click.secho", "sys.stdout.write", "sys.stderr.write", "sys.stdout.buffer.write",
-    "sys.stderr.buffer.write", "sys.stdout.writelines", "os.execv", "os.system", "pprint.pprint",
-}  # fmt: skip
+    "print",
+    "click.echo",
+    "click.secho",
+    "sys.stdout.write",
+    "sys.stderr.write",
+    "sys.stdout.buffer.write",
+    "sys.stderr.buffer.write",
+    "sys.stdout.writelines",
+    "os.execv",
+    "os.system",
+    "pprint.pprint",
+}

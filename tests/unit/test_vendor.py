@@ -51,7 +51,7 @@ def start(path, root):
     env = {"MINIPAAS_ROOT": str(root), "PATH": os.environ["PATH"]}
     return subprocess.Popen(
         [sys.executable, "-IS", path], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )  # fmt: skip
+    )
 
 
 def versions(root):

@@ -10,7 +10,9 @@ import pytest
 
 HOUSE = Path(__file__).parents[2]
 ENGINES = {"scheduler_docker", "router_nginx"}  # the only ones of their kind
-FEATURES = sorted(path.name for path in (HOUSE / "plugins").iterdir() if (path / "plugin.toml").exists() and path.name not in ENGINES)
+FEATURES = sorted(
+    path.name for path in (HOUSE / "plugins").iterdir() if (path / "plugin.toml").exists() and path.name not in ENGINES
+)
 STORY = """
 import sys
 from minipaas_lib import api, cli
@@ -90,8 +92,20 @@ def test_the_rest_works_without(house, tmp_path, feature):
     away = tmp_path / "away"
     shutil.move(house / "plugins" / feature, away)
     try:
-        environment = {"PATH": os.environ["PATH"], "MINIPAAS_ROOT": str(tmp_path / "root"), "PYTHONPATH": str(house), "PYTHONDONTWRITEBYTECODE": "1"}
-        done = subprocess.run([sys.executable, "-c", STORY, feature], env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=110)
+        environment = {
+            "PATH": os.environ["PATH"],
+            "MINIPAAS_ROOT": str(tmp_path / "root"),
+            "PYTHONPATH": str(house),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", STORY, feature],
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=110,
+        )
         assert done.returncode == 0 and "went well" in done.stdout, done.stderr
     finally:
         shutil.move(away, house / "plugins" / feature)

@@ -37,37 +37,76 @@ def test_the_table_leads_only_to_what_there_is(word):
 @pytest.mark.parametrize(
     "typed, says, hint",
     [
-        ("storage:mount", "apps have no storage yet", "config:set"), ("cron:run", "no timed commands yet", "run <app>"),
+        ("storage:mount", "apps have no storage yet", "config:set"),
+        ("cron:run", "no timed commands yet", "run <app>"),
         ("postgres:create", "datastores are not run here yet", "config:set <app> DATABASE_URL=..."),
-        ("letsencrypt:enable", "no HTTPS yet", "urls <app>"), ("logs:tail", "followed with -t", "logs -t <app>"),
-        ("ps:exec", "enter", "enter <app>"), ("config:add", "config is set", "config:set <app>"), ("addons", "datastores", "config:set"),
-        ("pg:psql", "datastores", "config:set"), ("certs:add", "no HTTPS", "urls"), ("network:create", "made by minipaas", "ports:report"),
-        ("resource:limit", "no limits", "ps:scale"), ("maintenance:on", "no maintenance mode", "ps:report"),
-        ("default:set", "names that none has", "help domains:set-default"), ("domains:list", "a report", "domains:report <app>"), ("scale", "ps:scale", "ps:scale <app>"), ("exec", "enter", "enter"),
+        ("letsencrypt:enable", "no HTTPS yet", "urls <app>"),
+        ("logs:tail", "followed with -t", "logs -t <app>"),
+        ("ps:exec", "enter", "enter <app>"),
+        ("config:add", "config is set", "config:set <app>"),
+        ("addons", "datastores", "config:set"),
+        ("pg:psql", "datastores", "config:set"),
+        ("certs:add", "no HTTPS", "urls"),
+        ("network:create", "made by minipaas", "ports:report"),
+        ("resource:limit", "no limits", "ps:scale"),
+        ("maintenance:on", "no maintenance mode", "ps:report"),
+        ("default:set", "names that none has", "help domains:set-default"),
+        ("domains:list", "a report", "domains:report <app>"),
+        ("scale", "ps:scale", "ps:scale <app>"),
+        ("exec", "enter", "enter"),
     ],
-)  # fmt: skip
+)
 def test_words_of_others_are_answered(world, typed, says, hint):
     said = world.refused(typed, "blog", "--any=thing")
     assert f'there is no command "{typed}"' in said and says in said.replace("\n", " ") and hint in said
 
 
-@pytest.mark.parametrize("typed, guess", [("apps:crate", "apps:create"), ("config:sett", "config:set"), ("aps:list", "apps:list"),
-                                          ("domain:add", "domains:add"), ("cofnig:show", "config:show"), ("releses", "releases"),
-                                          ("ps:scales", "ps:scale")])  # fmt: skip
+@pytest.mark.parametrize(
+    "typed, guess",
+    [
+        ("apps:crate", "apps:create"),
+        ("config:sett", "config:set"),
+        ("aps:list", "apps:list"),
+        ("domain:add", "domains:add"),
+        ("cofnig:show", "config:show"),
+        ("releses", "releases"),
+        ("ps:scales", "ps:scale"),
+    ],
+)
 def test_a_slip_is_told(world, typed, guess):
     assert f"did you mean {guess}?" in world.refused(typed)
 
 
-@pytest.mark.parametrize("typed", ["apps:destory", "domains:remov", "config:unsett", "tags:unse", "releases:rollbak", "builds:prun",
-                                   "wonders:set", "mnt:add", "checks:disabl", "frobnicate"])  # fmt: skip
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "apps:destory",
+        "domains:remov",
+        "config:unsett",
+        "tags:unse",
+        "releases:rollbak",
+        "builds:prun",
+        "wonders:set",
+        "mnt:add",
+        "checks:disabl",
+        "frobnicate",
+    ],
+)
 def test_nothing_that_takes_away_is_guessed(world, typed):
     said = world.refused(typed)
     assert "did you mean" not in said and not DESTROYS.search(said.replace(typed, ""))
 
 
-@given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20) | st.builds(
-    lambda noun, verb: f"{noun}:{verb}", st.sampled_from(sorted(well_known.nouns(KNOWN)) + ["x", "storage"]),
-    st.sampled_from(["destroy", "unset", "clear", "remov", "st", "prune", "rollback", "disable", "unmount", "lst", "run"])))  # fmt: skip
+@given(
+    st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+    | st.builds(
+        lambda noun, verb: f"{noun}:{verb}",
+        st.sampled_from(sorted(well_known.nouns(KNOWN)) + ["x", "storage"]),
+        st.sampled_from(
+            ["destroy", "unset", "clear", "remov", "st", "prune", "rollback", "disable", "unmount", "lst", "run"]
+        ),
+    )
+)
 def test_no_word_at_all_is_guessed_to_be_one_that_takes_away(word):
     if word in KNOWN:
         return
@@ -101,15 +140,30 @@ def test_a_noun_with_an_app_is_its_report(blog):
 @pytest.mark.parametrize(
     "line, hint",
     [
-        ("git push", "git push paas@<host>:<app> main"), ("git push paas main", "git push paas@<host>:<app> main"),
-        ("git clone x", "git push"), ("ps scale blog web=2", "ps:scale blog web=2"), ("apps create shop", "apps:create shop"),
-        ("apps destroy blog", "apps:destroy blog"), ("ps exec blog", "enter <app>"), ("deploy blog", "help deploy"),
-        ("cluster blog", "help cluster"), ("help x y z", "help"), ("--version x", "version"), ("version x", "version"), ("-h x y", "help"),
-        ("apps:help blog", "help"), ("ps --help blog", "help"), ("ps blog shop", "ps:report"), ("apps:list x", "apps:list"),
-        ("ps:report --global", "ps:report <app>"), ("apps:report --global blog", "apps:report blog"), ("config:show --global --merged", "config:show"),
-        ("-a blog", "help"), ("--trace", "help"),
+        ("git push", "git push paas@<host>:<app> main"),
+        ("git push paas main", "git push paas@<host>:<app> main"),
+        ("git clone x", "git push"),
+        ("ps scale blog web=2", "ps:scale blog web=2"),
+        ("apps create shop", "apps:create shop"),
+        ("apps destroy blog", "apps:destroy blog"),
+        ("ps exec blog", "enter <app>"),
+        ("deploy blog", "help deploy"),
+        ("cluster blog", "help cluster"),
+        ("help x y z", "help"),
+        ("--version x", "version"),
+        ("version x", "version"),
+        ("-h x y", "help"),
+        ("apps:help blog", "help"),
+        ("ps --help blog", "help"),
+        ("ps blog shop", "ps:report"),
+        ("apps:list x", "apps:list"),
+        ("ps:report --global", "ps:report <app>"),
+        ("apps:report --global blog", "apps:report blog"),
+        ("config:show --global --merged", "config:show"),
+        ("-a blog", "help"),
+        ("--trace", "help"),
     ],
-)  # fmt: skip
+)
 def test_nothing_is_ignored(blog, line, hint):
     said = blog.refused(*line.split())
     assert hint in said
@@ -132,9 +186,21 @@ def test_no_command_takes_a_word_too_many(blog):
 # -a ---------------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("line", ["-a blog ps:scale web=2", "--app blog ps:scale web=2", "--app=blog ps:scale web=2", "-ablog ps:scale web=2",
-                                  "ps:scale -a blog web=2", "ps:scale web=2 -a blog", "ps:scale web=2 --app=blog", "ps:scale --app blog web=2",
-                                  "--trace -a blog ps:scale web=2", "ps:scale -a blog web=2 --app blog"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-a blog ps:scale web=2",
+        "--app blog ps:scale web=2",
+        "--app=blog ps:scale web=2",
+        "-ablog ps:scale web=2",
+        "ps:scale -a blog web=2",
+        "ps:scale web=2 -a blog",
+        "ps:scale web=2 --app=blog",
+        "ps:scale --app blog web=2",
+        "--trace -a blog ps:scale web=2",
+        "ps:scale -a blog web=2 --app blog",
+    ],
+)
 def test_the_app_is_named_anywhere(blog, line):
     blog.ok(*line.split())
     assert blog.ok("ps:scale", "blog") == "web=2\nworker=0\n"
@@ -143,33 +209,70 @@ def test_the_app_is_named_anywhere(blog, line):
 @pytest.mark.parametrize(
     "line, as_typed",
     [
-        ("config:set -a blog A=1", "config:set blog A=1"), ("config:get A -a blog", "config:get blog A"), ("urls -a blog", "urls blog"),
-        ("ps:report -a blog --running", "ps:report blog --running"), ("report --app blog", "report blog"), ("apps:info -a blog", "apps:info"),
-        ("releases:info v1 -a blog", "releases:info blog v1"), ("ps:restart -a blog", "ps:restart blog"),
-        ("checks:set -a blog wait-to-retire 5", "checks:set blog wait-to-retire 5"), ("logs:failed -a blog", "logs:failed blog"),
-        ("apps:clone blog --skip-deploy -a blog", "apps:clone blog blog --skip-deploy"), ("-a blog ps", "ps blog"), ("-a blog domains", "domains blog"),
-        ("-a blog help", "help --app blog"), ("registry:logout -a blog ghcr.io", "registry:logout blog ghcr.io"),
+        ("config:set -a blog A=1", "config:set blog A=1"),
+        ("config:get A -a blog", "config:get blog A"),
+        ("urls -a blog", "urls blog"),
+        ("ps:report -a blog --running", "ps:report blog --running"),
+        ("report --app blog", "report blog"),
+        ("apps:info -a blog", "apps:info"),
+        ("releases:info v1 -a blog", "releases:info blog v1"),
+        ("ps:restart -a blog", "ps:restart blog"),
+        ("checks:set -a blog wait-to-retire 5", "checks:set blog wait-to-retire 5"),
+        ("logs:failed -a blog", "logs:failed blog"),
+        ("apps:clone blog --skip-deploy -a blog", "apps:clone blog blog --skip-deploy"),
+        ("-a blog ps", "ps blog"),
+        ("-a blog domains", "domains blog"),
+        ("-a blog help", "help --app blog"),
+        ("registry:logout -a blog ghcr.io", "registry:logout blog ghcr.io"),
     ],
-)  # fmt: skip
+)
 def test_a_line_with_a_flag_does_what_the_one_without_does(blog, line, as_typed):
     by_flag, by_place = blog(*line.split()), blog(*as_typed.split())
     assert (by_flag.status, by_flag.out) == (by_place.status, by_place.out), by_flag.err
 
 
-@pytest.mark.parametrize("line", ["ps:report -a blog shop", "logs -a blog shop", "ps:scale -a blog shop web=1", "config:set -a blog shop A=1",
-                                  "config:get -a blog shop A", "config:show shop -a blog", "urls shop -a blog", "-a blog urls -a shop",
-                                  "-a blog --app shop urls", "config:unset -a blog blog A", "config:set --global -a blog A=1", "ps:restart --all -a blog",
-                                  "domains:add -a blog blog x.example", "apps:list -a blog", "urls -a", "-a", "config:set -a '' A=1"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ps:report -a blog shop",
+        "logs -a blog shop",
+        "ps:scale -a blog shop web=1",
+        "config:set -a blog shop A=1",
+        "config:get -a blog shop A",
+        "config:show shop -a blog",
+        "urls shop -a blog",
+        "-a blog urls -a shop",
+        "-a blog --app shop urls",
+        "config:unset -a blog blog A",
+        "config:set --global -a blog A=1",
+        "ps:restart --all -a blog",
+        "domains:add -a blog blog x.example",
+        "apps:list -a blog",
+        "urls -a",
+        "-a",
+        "config:set -a '' A=1",
+    ],
+)
 def test_two_apps_are_no_app(blog, line):
     blog.ok("apps:create", "shop")
     blog.refused(*line.replace("''", "").split())
     assert blog(*line.split()).status == 2
 
 
-@pytest.mark.parametrize("line, command", [("run blog ls -a victim", ("ls", "-a", "victim")), ("run -a blog ls -a", ("ls", "-a")),
-                                           ("-a blog run ls --app x", ("ls", "--app", "x")), ("run blog -a x", ("-a", "x")),
-                                           ("run blog -- ls -a", ("ls", "-a")), ("run -- blog ls", ("ls",)), ("run blog -- -- x", ("--", "x")),
-                                           ("run -a blog -- ls", ("ls",)), ("run blog ls -- -l", ("ls", "--", "-l"))])  # fmt: skip
+@pytest.mark.parametrize(
+    "line, command",
+    [
+        ("run blog ls -a victim", ("ls", "-a", "victim")),
+        ("run -a blog ls -a", ("ls", "-a")),
+        ("-a blog run ls --app x", ("ls", "--app", "x")),
+        ("run blog -a x", ("-a", "x")),
+        ("run blog -- ls -a", ("ls", "-a")),
+        ("run -- blog ls", ("ls",)),
+        ("run blog -- -- x", ("--", "x")),
+        ("run -a blog -- ls", ("ls",)),
+        ("run blog ls -- -l", ("ls", "--", "-l")),
+    ],
+)
 def test_what_run_passes_on_stays_as_it_is(blog, fake, monkeypatch, line, command):
     ran = []
     monkeypatch.setattr(fake.scheduler, "run", lambda spec, **how: ran.append((spec.app, spec.command)) or 0)
@@ -206,12 +309,18 @@ def test_the_command_comes_first_and_no_word_is_lost(line):
 @pytest.mark.parametrize(
     "line, hint",
     [
-        ("ps:scale web=1", "ps:scale <app> web=1"), ("config:set A=secret", "config:set <app> A=..."), ("config:get DATABASE_URL", "config:get <app> DATABASE_URL"),
-        ("domains:add example.org", "domains:add <app> example.org"), ("ports:add http:80:5000", "ports:add <app> http:80:5000"),
-        ("tags:set disk=ssd", "tags:set <app> disk=..."), ("run ./manage.py migrate", "run <app> ./manage.py"), ("ps:scale", "ps:scale"),
-        ("config:set", "config:set <app>, or --global"), ("config", "config <app>, or --global"),
+        ("ps:scale web=1", "ps:scale <app> web=1"),
+        ("config:set A=secret", "config:set <app> A=..."),
+        ("config:get DATABASE_URL", "config:get <app> DATABASE_URL"),
+        ("domains:add example.org", "domains:add <app> example.org"),
+        ("ports:add http:80:5000", "ports:add <app> http:80:5000"),
+        ("tags:set disk=ssd", "tags:set <app> disk=..."),
+        ("run ./manage.py migrate", "run <app> ./manage.py"),
+        ("ps:scale", "ps:scale"),
+        ("config:set", "config:set <app>, or --global"),
+        ("config", "config <app>, or --global"),
     ],
-)  # fmt: skip
+)
 def test_a_forgotten_app_is_told(blog, line, hint):
     said = blog.refused(*line.split())
     assert hint in said and "secret" not in said and blog(*line.split()).status == 2

@@ -45,7 +45,9 @@ def build_image(app, builder, context, commit, release):
     labels = ["--label", f"minipaas.app={app.name}", "--label", f"minipaas.commit={commit}"]
     command = ["docker", "build", *labels, "--iidfile", image_file, "."]
     environment = os.environ | {"DOCKER_BUILDKIT": "0"}  # the older builder needs no other program beside docker's own
-    building = subprocess.Popen(command, cwd=context, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    building = subprocess.Popen(
+        command, cwd=context, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     for line in building.stdout:
         api.output.info(line.rstrip())
     if building.wait() != 0:

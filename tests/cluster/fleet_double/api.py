@@ -99,8 +99,10 @@ class Api:
             return self._patch(body)
         if method != "GET":
             return error(405, "only GET and PATCH supported against this resource")
-        entries = [_without_empty({"id": m.id, "metadata": dict(sorted(m.metadata.items())), "primaryIP": m.address})
-                   for m in self.registry.machines()]  # fmt: skip
+        entries = [
+            _without_empty({"id": m.id, "metadata": dict(sorted(m.metadata.items())), "primaryIP": m.address})
+            for m in self.registry.machines()
+        ]
         return self._page("machines", entries, query)
 
     def _patch(self, body: bytes) -> Answer:
@@ -248,24 +250,28 @@ def _unit(unit: Unit, alone: bool) -> dict:
     """A global unit has a current state in the list, and none when it is asked for alone."""
     everywhere = requirements(unit.name, unit.options).everywhere
     options = [_without_empty({"name": o.name, "section": o.section, "value": o.value}) for o in unit.options]
-    return _without_empty({
-        "currentState": "" if everywhere and alone else unit.state,
-        "desiredState": unit.target_state,
-        "machineID": "" if everywhere and alone else unit.machine,
-        "name": unit.name,
-        "options": options,
-    })  # fmt: skip
+    return _without_empty(
+        {
+            "currentState": "" if everywhere and alone else unit.state,
+            "desiredState": unit.target_state,
+            "machineID": "" if everywhere and alone else unit.machine,
+            "name": unit.name,
+            "options": options,
+        }
+    )
 
 
 def _state(state) -> dict:
-    return _without_empty({
-        "hash": state.hash,
-        "machineID": state.machine,
-        "name": state.name,
-        "systemdActiveState": state.active,
-        "systemdLoadState": state.load,
-        "systemdSubState": state.sub,
-    })  # fmt: skip
+    return _without_empty(
+        {
+            "hash": state.hash,
+            "machineID": state.machine,
+            "name": state.name,
+            "systemdActiveState": state.active,
+            "systemdLoadState": state.load,
+            "systemdSubState": state.sub,
+        }
+    )
 
 
 def _without_empty(entry: dict) -> dict:
@@ -314,8 +320,11 @@ def _decode(body: bytes, into: str) -> object:
 def _go_syntax(text: str, refused: json.JSONDecodeError) -> str:
     if refused.pos >= len(text):
         return "unexpected EOF"
-    places = {"Expecting property": "looking for beginning of object key string", "Expecting ':'": "after object key",
-              "Expecting ','": "after array element"}  # fmt: skip
+    places = {
+        "Expecting property": "looking for beginning of object key string",
+        "Expecting ':'": "after object key",
+        "Expecting ','": "after array element",
+    }
     place = next(
         (go for start, go in places.items() if refused.msg.startswith(start)), "looking for beginning of value"
     )

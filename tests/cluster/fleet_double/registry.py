@@ -131,8 +131,13 @@ class Registry:
 
     def save_state(self, state: State) -> None:
         nobody = {"PublicIP": "", "Metadata": None, "Capabilities": None, "Version": ""}
-        said = {"loadState": state.load, "activeState": state.active, "subState": state.sub,
-                "machineState": {"ID": state.machine, **nobody}, "unitHash": state.hash}  # fmt: skip
+        said = {
+            "loadState": state.load,
+            "activeState": state.active,
+            "subState": state.sub,
+            "machineState": {"ID": state.machine, **nobody},
+            "unitHash": state.hash,
+        }
         self.keys.set(f"{PREFIX}/state/{state.name}", json.dumps(said), ttl=self.ttl)
         self.keys.set(f"{PREFIX}/states/{state.name}/{state.machine}", json.dumps(said), ttl=self.ttl)
 

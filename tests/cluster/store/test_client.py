@@ -245,8 +245,12 @@ def test_the_store_works_under_gevent(cluster, secure, certificates, over):
     urls = secure.urls if over == "tls" else cluster.urls
     done = subprocess.run(
         [sys.executable, "-c", GREENLETS, ",".join(urls), *files],
-        cwd=HOUSE, capture_output=True, text=True, timeout=100, env={**os.environ, "PYTHONPATH": str(HOUSE)},
-    )  # fmt: skip
+        cwd=HOUSE,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        env={**os.environ, "PYTHONPATH": str(HOUSE)},
+    )
     assert (done.stdout, done.stderr) == ("fine\n", "")
 
 

@@ -16,13 +16,21 @@ RELEASE = Release("blog", 4, config={"A": "1"})
 
 
 def test_arguments_come_as_json_and_in_the_environment(plugs, tmp_path):
-    plugs.add("one", ["after_deploy"], hooks__after_deploy=f"#!/bin/sh\ncat > {tmp_path}/given; env > {tmp_path}/env; pwd > {tmp_path}/pwd\n")
+    plugs.add(
+        "one",
+        ["after_deploy"],
+        hooks__after_deploy=f"#!/bin/sh\ncat > {tmp_path}/given; env > {tmp_path}/env; pwd > {tmp_path}/pwd\n",
+    )
     manager.notify("after_deploy", app=APP, release=RELEASE, previous=None)
     given = json.loads((tmp_path / "given").read_text())
     assert given["app"]["name"] == "blog" and given["app"]["config"] == {"A": "1"}
     assert given["release"]["number"] == 4 and given["previous"] is None
     variables = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines() if "=" in line)
-    assert (variables["MINIPAAS_APP"], variables["MINIPAAS_RELEASE"], variables["MINIPAAS_HOOK"]) == ("blog", "4", "after_deploy")
+    assert (variables["MINIPAAS_APP"], variables["MINIPAAS_RELEASE"], variables["MINIPAAS_HOOK"]) == (
+        "blog",
+        "4",
+        "after_deploy",
+    )
     assert os.stat(variables["MINIPAAS_PLUGIN_DATA"]).st_mode & 0o777 == 0o700
     assert (tmp_path / "pwd").read_text().strip() == variables["MINIPAAS_PLUGIN_DATA"]
     assert os.path.isdir(variables["MINIPAAS_PLUGIN_DIR"]) and variables["MINIPAAS_PLUGIN"] == "one"
@@ -48,8 +56,12 @@ def test_no_answer_is_none(plugs):
 
 
 def test_a_build_and_findings_come_from_objects(plugs):
-    plugs.add("one", ["build_image", "doctor"], hooks__build_image='#!/bin/sh\necho \'{"image": "sha256:1", "builder": "x", "notes": ["a"]}\'\n',
-              hooks__doctor='#!/bin/sh\necho \'[{"part": "disk", "ok": true, "said": "fine"}]\'\n')
+    plugs.add(
+        "one",
+        ["build_image", "doctor"],
+        hooks__build_image='#!/bin/sh\necho \'{"image": "sha256:1", "builder": "x", "notes": ["a"]}\'\n',
+        hooks__doctor='#!/bin/sh\necho \'[{"part": "disk", "ok": true, "said": "fine"}]\'\n',
+    )
     build = manager.call_one("build_image", "one", app=APP, builder="x", context="/", commit="c", release=3)
     assert build == Build("sha256:1", "x", notes=("a",))
     (finding,) = manager.call_one("doctor", "one", app=None)
@@ -57,7 +69,11 @@ def test_a_build_and_findings_come_from_objects(plugs):
 
 
 def test_refusal_is_its_last_line_and_the_rest_is_shown(plugs, capsys):
-    plugs.add("one", ["before_release"], hooks__before_release="#!/bin/sh\necho looking >&2; echo no such thing here >&2; exit 3\n")
+    plugs.add(
+        "one",
+        ["before_release"],
+        hooks__before_release="#!/bin/sh\necho looking >&2; echo no such thing here >&2; exit 3\n",
+    )
     with pytest.raises(errors.MinipaasError) as refused:
         manager.call("before_release", app=APP, release=RELEASE)
     assert refused.value.message == "no such thing here" and refused.value.hint == "said by plugin one"
@@ -66,10 +82,12 @@ def test_refusal_is_its_last_line_and_the_rest_is_shown(plugs, capsys):
 
 @pytest.mark.parametrize(
     ("hook", "kind", "arguments"),
-    [("authorize", errors.Denied, {"key": "k", "command": "apps:list", "app": ""}),
-     ("check_process", errors.DeployFailed, {"app": APP, "release": RELEASE, "process": None}),
-     ("before_build", errors.BuildFailed, {"app": APP, "context": "/", "commit": "c"})],
-)  # fmt: skip
+    [
+        ("authorize", errors.Denied, {"key": "k", "command": "apps:list", "app": ""}),
+        ("check_process", errors.DeployFailed, {"app": APP, "release": RELEASE, "process": None}),
+        ("before_build", errors.BuildFailed, {"app": APP, "context": "/", "commit": "c"}),
+    ],
+)
 def test_a_refusal_is_of_the_hooks_kind(plugs, hook, kind, arguments):
     plugs.add("one", [hook], **{f"hooks__{hook}": "#!/bin/sh\necho no >&2; exit 1\n"})
     with pytest.raises(kind):
@@ -77,20 +95,32 @@ def test_a_refusal_is_of_the_hooks_kind(plugs, hook, kind, arguments):
 
 
 def test_both_outputs_of_a_hook_without_a_value_are_shown(plugs, capsys):
-    plugs.add("one", ["domains_changed"], hooks__domains_changed="#!/bin/sh\necho out; sleep 0.05; printf 'err\\033[2J' >&2\n")
+    plugs.add(
+        "one", ["domains_changed"], hooks__domains_changed="#!/bin/sh\necho out; sleep 0.05; printf 'err\\033[2J' >&2\n"
+    )
     manager.notify("domains_changed", app=APP, domains=[])
     assert capsys.readouterr().err == "       out\n       err\\x1b[2J\n"
 
 
 @pytest.mark.parametrize(
     ("script", "said"),
-    [("kill -SEGV $$", "ended by signal SEGV"), ("echo nonsense", "must answer JSON"), ("head -c 100000000 /dev/zero", "more than 1 MiB on stdout"),
-     ("head -c 100000000 /dev/zero >&2", "more than 8 MiB on stderr"), ("sleep 60", "still running after 0.5 s"), ("exec >&- 2>&-; sleep 60", "still running after 0.5 s"),
-     ("echo '[1, 2]'", "must answer lines of a report"), ("echo '{\"A b\": 1}'", "names of a report"),
-     ("python3 -c \"print('[' * 100000)\"", "must answer JSON"), ("printf '\\377'", "must answer JSON")],
-)  # fmt: skip
+    [
+        ("kill -SEGV $$", "ended by signal SEGV"),
+        ("echo nonsense", "must answer JSON"),
+        ("head -c 100000000 /dev/zero", "more than 1 MiB on stdout"),
+        ("head -c 100000000 /dev/zero >&2", "more than 8 MiB on stderr"),
+        ("sleep 60", "still running after 0.5 s"),
+        ("exec >&- 2>&-; sleep 60", "still running after 0.5 s"),
+        ("echo '[1, 2]'", "must answer lines of a report"),
+        ("echo '{\"A b\": 1}'", "names of a report"),
+        ("python3 -c \"print('[' * 100000)\"", "must answer JSON"),
+        ("printf '\\377'", "must answer JSON"),
+    ],
+)
 def test_what_goes_wrong_has_the_plugins_name(plugs, script, said):
-    plugs.add("one", ["report"], f"timeout = {0.5 if 'sleep' in script else 20}\n", hooks__report=f"#!/bin/sh\n{script}\n")
+    plugs.add(
+        "one", ["report"], f"timeout = {0.5 if 'sleep' in script else 20}\n", hooks__report=f"#!/bin/sh\n{script}\n"
+    )
     began = time.monotonic()
     with pytest.raises(errors.PluginFailed) as failed:
         manager.call_one("report", "one", app=APP)
@@ -127,4 +157,7 @@ def test_after_an_event_a_failure_is_reported_and_others_are_told(plugs, tmp_pat
     plugs.add("b_good", ["after_deploy"], hooks__after_deploy=f"#!/bin/sh\ntouch {tmp_path}/told\n")
     manager.notify("after_deploy", app=APP, release=RELEASE, previous=None)
     assert (tmp_path / "told").exists()
-    assert "plugin a_bad: after_deploy failed: plugin a_bad refused after_deploy and gave no reason (exit status 9)" in capsys.readouterr().err
+    assert (
+        "plugin a_bad: after_deploy failed: plugin a_bad refused after_deploy and gave no reason (exit status 9)"
+        in capsys.readouterr().err
+    )

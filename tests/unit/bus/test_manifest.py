@@ -29,29 +29,58 @@ def read(folder, text):
 
 
 def test_what_is_good(folder):
-    about = read(folder, GOOD + 'timeout = { default = 5, report = 2.5 }\ntryfirst = ["report"]\n[commands]\n'
-                 '"one:x" = { help = "X", arguments = ["<app>", "[<a-b>]"], options = { "--force" = "F", "--as=<name>" = "A" } }\n')
-    assert about["executables"] == {"hooks": ["report"], "commands": ["one:x"]} and about["order"]["tryfirst"] == ["report"]
+    about = read(
+        folder,
+        GOOD + 'timeout = { default = 5, report = 2.5 }\ntryfirst = ["report"]\n[commands]\n'
+        '"one:x" = { help = "X", arguments = ["<app>", "[<a-b>]"], options = { "--force" = "F", "--as=<name>" = "A" } }\n',
+    )
+    assert about["executables"] == {"hooks": ["report"], "commands": ["one:x"]} and about["order"]["tryfirst"] == [
+        "report"
+    ]
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [(GOOD.replace("api = 1", "api = 2"), "plugin API 2"), (GOOD.replace("api = 1\n", ""), "which plugin API"), (GOOD.replace("api = 1", 'api = "1"'), "which plugin API"),
-     (GOOD.replace("api = 1", "api = true"), "which plugin API"),
-     (GOOD.replace('"one"', '"One"'), "name must be"), (GOOD.replace('"one"', '"apps"'), "taken by minipaas"), (GOOD.replace('"one"', '"config"'), "taken by minipaas"),
-     (GOOD.replace('"one"', '"one\\n"'), "name must be"), (GOOD.replace('"one"', '"../x"'), "name must be"), (GOOD.replace('"s"', '"a\\nb"'), "summary must be one line"),
-     (GOOD.replace('version = "1"', "version = 1"), "version must be"), (GOOD + "hook = 1\n", "did you mean hooks?"),
-     (GOOD.replace('["report"]', '"report"'), "hooks must be a list"), (GOOD.replace('["report"]', '["report", "report"]'), "twice"),
-     (GOOD.replace('["report"]', '["reprot"]'), "did you mean report?"), (GOOD.replace('["report"]', '["report", "doctor"]'), "neither hooks/doctor nor hooks.py"),
-     (GOOD.replace('["report"]', "[]"), "hooks does not name report"), (GOOD + "timeout = 0\n", "timeout must be"), (GOOD + "timeout = { doctor = 1 }\n", "not among its hooks"),
-     (GOOD + 'timeout = "1"\n', "timeout must be"), (GOOD + "timeout = true\n", "timeout must be"), (GOOD + 'trylast = ["doctor"]\n', "no program in hooks/"),
-     (GOOD + '[commands]\n"apps:list" = "x"\n', "minipaas's own"), (GOOD + '[commands]\napps = "x"\n', "minipaas's own"), (GOOD + '[commands]\ninstall = "x"\n', "minipaas's own"),
-     (GOOD + '[commands]\n"one:y" = "x"\n', "neither commands/one:y"), (GOOD + '[commands]\n"--x" = "x"\n', "cannot be a command"), (GOOD + '[commands]\n"../x" = "x"\n', "cannot be a command"),
-     (GOOD + '[commands]\n"one:x" = { help = "x", root = true }\n', "a plugin cannot say"), (GOOD + '[commands]\n"one:x" = { help = "x", unasked = true }\n', "a plugin cannot say"),
-     (GOOD + '[commands]\n"one:x" = { help = "x", host = 1 }\n', "true or false"), (GOOD + '[commands]\n"one:x" = ""\n', "one line of text"),
-     (GOOD + '[commands]\n"one:x" = { help = "x", arguments = ["app"] }\n', "arguments of one:x"), (GOOD + '[commands]\n"one:x" = { help = "x", options = { "-f" = "x" } }\n', "options of one:x"),
-     ("]", "cannot be read"), ("x = " + "[" * 5000, "cannot be read"), ("#" * 70000, "more than 64 KiB")],
-)  # fmt: skip
+    [
+        (GOOD.replace("api = 1", "api = 2"), "plugin API 2"),
+        (GOOD.replace("api = 1\n", ""), "which plugin API"),
+        (GOOD.replace("api = 1", 'api = "1"'), "which plugin API"),
+        (GOOD.replace("api = 1", "api = true"), "which plugin API"),
+        (GOOD.replace('"one"', '"One"'), "name must be"),
+        (GOOD.replace('"one"', '"apps"'), "taken by minipaas"),
+        (GOOD.replace('"one"', '"config"'), "taken by minipaas"),
+        (GOOD.replace('"one"', '"one\\n"'), "name must be"),
+        (GOOD.replace('"one"', '"../x"'), "name must be"),
+        (GOOD.replace('"s"', '"a\\nb"'), "summary must be one line"),
+        (GOOD.replace('version = "1"', "version = 1"), "version must be"),
+        (GOOD + "hook = 1\n", "did you mean hooks?"),
+        (GOOD.replace('["report"]', '"report"'), "hooks must be a list"),
+        (GOOD.replace('["report"]', '["report", "report"]'), "twice"),
+        (GOOD.replace('["report"]', '["reprot"]'), "did you mean report?"),
+        (GOOD.replace('["report"]', '["report", "doctor"]'), "neither hooks/doctor nor hooks.py"),
+        (GOOD.replace('["report"]', "[]"), "hooks does not name report"),
+        (GOOD + "timeout = 0\n", "timeout must be"),
+        (GOOD + "timeout = { doctor = 1 }\n", "not among its hooks"),
+        (GOOD + 'timeout = "1"\n', "timeout must be"),
+        (GOOD + "timeout = true\n", "timeout must be"),
+        (GOOD + 'trylast = ["doctor"]\n', "no program in hooks/"),
+        (GOOD + '[commands]\n"apps:list" = "x"\n', "minipaas's own"),
+        (GOOD + '[commands]\napps = "x"\n', "minipaas's own"),
+        (GOOD + '[commands]\ninstall = "x"\n', "minipaas's own"),
+        (GOOD + '[commands]\n"one:y" = "x"\n', "neither commands/one:y"),
+        (GOOD + '[commands]\n"--x" = "x"\n', "cannot be a command"),
+        (GOOD + '[commands]\n"../x" = "x"\n', "cannot be a command"),
+        (GOOD + '[commands]\n"one:x" = { help = "x", root = true }\n', "a plugin cannot say"),
+        (GOOD + '[commands]\n"one:x" = { help = "x", unasked = true }\n', "a plugin cannot say"),
+        (GOOD + '[commands]\n"one:x" = { help = "x", host = 1 }\n', "true or false"),
+        (GOOD + '[commands]\n"one:x" = ""\n', "one line of text"),
+        (GOOD + '[commands]\n"one:x" = { help = "x", arguments = ["app"] }\n', "arguments of one:x"),
+        (GOOD + '[commands]\n"one:x" = { help = "x", options = { "-f" = "x" } }\n', "options of one:x"),
+        ("]", "cannot be read"),
+        ("x = " + "[" * 5000, "cannot be read"),
+        ("#" * 70000, "more than 64 KiB"),
+    ],
+)
 def test_what_is_refused(folder, text, said):
     with pytest.raises(errors.InvalidFile) as refused:
         read(folder, text)
@@ -72,7 +101,11 @@ def test_a_link_is_no_program(folder):
         read(folder, GOOD)
 
 
-values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=8), v, max_size=3), max_leaves=6)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=8), v, max_size=3),
+    max_leaves=6,
+)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)

@@ -10,7 +10,9 @@ from minipaas_lib.bus import index, installed, manager, values
 from minipaas_lib.model.app import App
 
 APP = App("blog", {})
-PYTHON = "from minipaas_lib import api\n\n\n@api.hookimpl{mark}\ndef after_deploy(app):\n    api.output.info('{name}')\n"
+PYTHON = (
+    "from minipaas_lib import api\n\n\n@api.hookimpl{mark}\ndef after_deploy(app):\n    api.output.info('{name}')\n"
+)
 
 
 def tell():
@@ -52,25 +54,39 @@ def test_the_trace_tells_every_call(plugs, capsys, monkeypatch):
     plugs.add("two", ["after_deploy"], hooks_py=PYTHON.format(name="x", mark=""))
     tell()
     said = capsys.readouterr().err
-    assert "hook after_deploy: one answered nothing in " in said and "hook after_deploy: two answered nothing in " in said and " ms" in said
+    assert (
+        "hook after_deploy: one answered nothing in " in said
+        and "hook after_deploy: two answered nothing in " in said
+        and " ms" in said
+    )
 
 
 def test_the_trace_hides_values_of_an_environment(plugs, capsys, monkeypatch):
     monkeypatch.setenv("MINIPAAS_TRACE_HOOKS", "1")
-    plugs.add("one", ["release_environment"], hooks__release_environment="#!/bin/sh\necho '{\"A\": \"secret\"}'\n")
+    plugs.add("one", ["release_environment"], hooks__release_environment='#!/bin/sh\necho \'{"A": "secret"}\'\n')
     manager.call("release_environment", app=APP, build=None, commit="")
     assert "variables" in (said := capsys.readouterr().err) and "secret" not in said
 
 
 @pytest.mark.parametrize(
     ("code", "said"),
-    [("import no_such_module\n", "cannot be loaded for before_release: ModuleNotFoundError"), ("raise SystemExit(0)\n", "SystemExit"), ("x = 1\n", "before_release"),
-     ("from minipaas_lib import api\n@api.hookimpl\ndef before_release(app, version): pass\n", "before_release(app, version) wants version, which there is not; the hook is before_release(app, release)"),
-     ("def before_release(app): pass\n", "not marked @api.hookimpl"),
-     ("from minipaas_lib import api\n@api.hookimpl\ndef before_release(app): raise SystemExit(0)\n", "failed in before_release: SystemExit"),
-     ("from minipaas_lib import api\n@api.hookimpl\ndef before_release(app): 1 / 0\n", "ZeroDivisionError"),
-     ("from minipaas_lib import api\n@api.hookimpl(wrapper=True)\ndef before_release(app): yield\n", "wrapper")],
-)  # fmt: skip
+    [
+        ("import no_such_module\n", "cannot be loaded for before_release: ModuleNotFoundError"),
+        ("raise SystemExit(0)\n", "SystemExit"),
+        ("x = 1\n", "before_release"),
+        (
+            "from minipaas_lib import api\n@api.hookimpl\ndef before_release(app, version): pass\n",
+            "before_release(app, version) wants version, which there is not; the hook is before_release(app, release)",
+        ),
+        ("def before_release(app): pass\n", "not marked @api.hookimpl"),
+        (
+            "from minipaas_lib import api\n@api.hookimpl\ndef before_release(app): raise SystemExit(0)\n",
+            "failed in before_release: SystemExit",
+        ),
+        ("from minipaas_lib import api\n@api.hookimpl\ndef before_release(app): 1 / 0\n", "ZeroDivisionError"),
+        ("from minipaas_lib import api\n@api.hookimpl(wrapper=True)\ndef before_release(app): yield\n", "wrapper"),
+    ],
+)
 def test_a_plugin_that_cannot_be_used_fails_the_call_with_its_name(plugs, code, said):
     plugs.add("one", ["before_release"], hooks_py=code)
     with pytest.raises(errors.PluginFailed) as failed:
@@ -79,14 +95,22 @@ def test_a_plugin_that_cannot_be_used_fails_the_call_with_its_name(plugs, code, 
 
 
 def test_a_refusal_in_python_is_as_worded(plugs):
-    plugs.add("one", ["before_release"], hooks_py="from minipaas_lib import api\n@api.hookimpl\ndef before_release(app):\n    raise api.errors.UsageError('not on a Friday', 'wait')\n")
+    plugs.add(
+        "one",
+        ["before_release"],
+        hooks_py="from minipaas_lib import api\n@api.hookimpl\ndef before_release(app):\n    raise api.errors.UsageError('not on a Friday', 'wait')\n",
+    )
     with pytest.raises(errors.UsageError) as refused:
         manager.call("before_release", app=APP, release=None)
     assert (refused.value.message, refused.value.hint) == ("not on a Friday", "wait")
 
 
 def test_values_in_python_are_checked_too(plugs):
-    plugs.add("one", ["container_options"], hooks_py="from minipaas_lib import api\n@api.hookimpl\ndef container_options(app):\n    return {'memory': '1g'}\n")
+    plugs.add(
+        "one",
+        ["container_options"],
+        hooks_py="from minipaas_lib import api\n@api.hookimpl\ndef container_options(app):\n    return {'memory': '1g'}\n",
+    )
     with pytest.raises(errors.PluginFailed, match="plugin one failed in container_options"):
         manager.call("container_options", app=APP, process_type="web")
 
@@ -94,9 +118,13 @@ def test_values_in_python_are_checked_too(plugs):
 def test_its_own_modules_and_vendored_ones(plugs):
     plugs.add("one", ["report"], own___init__py="", vendor__its_library_py="", index_it=False)
     folder = os.path.join(plugs.folder, "one")
-    for path, text in {"__init__.py": "", "words.py": "WORD = 'own'\n", "vendor/one_library.py": "WORD = 'vendored'\n",
-                       "hooks.py": "from minipaas_lib import api\nfrom minipaas_plugins.one import words\nfrom . import words as same\nimport one_library\n\n"
-                       "@api.hookimpl\ndef report(app):\n    return {'own': words.WORD, 'same': same.WORD, 'vendored': one_library.WORD}\n"}.items():
+    for path, text in {
+        "__init__.py": "",
+        "words.py": "WORD = 'own'\n",
+        "vendor/one_library.py": "WORD = 'vendored'\n",
+        "hooks.py": "from minipaas_lib import api\nfrom minipaas_plugins.one import words\nfrom . import words as same\nimport one_library\n\n"
+        "@api.hookimpl\ndef report(app):\n    return {'own': words.WORD, 'same': same.WORD, 'vendored': one_library.WORD}\n",
+    }.items():
         os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
         with open(os.path.join(folder, path), "w") as file:
             file.write(text)
@@ -108,7 +136,11 @@ def test_its_own_modules_and_vendored_ones(plugs):
 
 
 def test_an_engine_must_have_all_methods(plugs):
-    plugs.add("one", ["router"], hooks_py="from minipaas_lib import api\n@api.hookimpl(tryfirst=True)\ndef router():\n    return object()\n")
+    plugs.add(
+        "one",
+        ["router"],
+        hooks_py="from minipaas_lib import api\n@api.hookimpl(tryfirst=True)\ndef router():\n    return object()\n",
+    )
     with pytest.raises(errors.PluginFailed, match="lacks apply, remove"):
         manager.first("router")
 
@@ -118,7 +150,9 @@ def test_every_hook_with_a_value_has_a_check():
 
     for name, spec in vars(hookspecs).items():
         if hasattr(spec, "minipaas_spec"):
-            assert ("eturn" in spec.__doc__) == (name in values.CHECKS), f"{name}: add a check of what it returns to bus/values.py"
+            assert ("eturn" in spec.__doc__) == (name in values.CHECKS), (
+                f"{name}: add a check of what it returns to bus/values.py"
+            )
 
 
 # the index
@@ -136,7 +170,17 @@ def test_a_disabled_plugin_is_not_in_the_index(plugs):
     assert "one" not in index.load().plugins and "one" not in index.load().hooks["report"]
 
 
-@pytest.mark.parametrize("content", [b"", b"garbage", b"minipaas plugins 1 other-1\n\x00", index.header(), index.header() + b"{\xff\x00", os.urandom(300)])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"garbage",
+        b"minipaas plugins 1 other-1\n\x00",
+        index.header(),
+        index.header() + b"{\xff\x00",
+        os.urandom(300),
+    ],
+)
 def test_a_broken_index_is_made_good_from_the_plugins(plugs, content):
     plugs.add("one", ["report"], hooks__report="#!/bin/sh\n")
     with open(os.path.join(plugs.folder, "index"), "wb") as file:
@@ -150,12 +194,19 @@ def test_a_broken_plugin_does_not_hide_the_others(plugs, capsys):
     with open(os.path.join(plugs.folder, "one", "plugin.toml"), "w") as file:
         file.write("]")
     plugs.add("two", ["report"], hooks__report="#!/bin/sh\n")
-    assert set(index.load().installed) == {"two"} and "plugin one is not used: plugin.toml: it cannot be read" in capsys.readouterr().err
+    assert (
+        set(index.load().installed) == {"two"}
+        and "plugin one is not used: plugin.toml: it cannot be read" in capsys.readouterr().err
+    )
 
 
 def test_what_is_ours_stays_ours():
     ours = {"apps": {"api": 1, "commands": {"apps:list": "List the apps"}}}
-    theirs = {"apps": {"api": 1, "commands": {}}, "other": {"api": 1, "commands": {"apps:list": "x", "other:x": "y"}}, "future": {"api": 2, "hooks": ["report"]}}
+    theirs = {
+        "apps": {"api": 1, "commands": {}},
+        "other": {"api": 1, "commands": {"apps:list": "x", "other:x": "y"}},
+        "future": {"api": 2, "hooks": ["report"]},
+    }
     made = index.build(ours, theirs)
     assert made.commands["apps:list"].plugin == "apps" and made.commands["other:x"].plugin == "other"
     assert set(made.installed) == {"other"} and not made.hooks

@@ -107,7 +107,7 @@ def iptables(*lines: str, policy: str = "DROP") -> Texts:
     [
         ([], "closed"),
         (["INPUT -j ACCEPT"], "open"),
-        (["INPUT -j LOG --log-prefix \"-j ACCEPT\""], "closed"),
+        (['INPUT -j LOG --log-prefix "-j ACCEPT"'], "closed"),
         (["INPUT -i lo -j ACCEPT", "INPUT -i docker0 -j ACCEPT", "INPUT -i br-12ab -j ACCEPT"], "closed"),
         (["INPUT ! -i lo -j ACCEPT"], "open"),
         (["INPUT -i wg0 -j ACCEPT"], "limited"),
@@ -181,7 +181,32 @@ def test_what_nft_should_not_print_is_said(text):
         ruling(Texts(text), 80)
 
 
-@given(st.lists(st.sampled_from(["INPUT", "OTHER", "-j", "-g", "ACCEPT", "DROP", "OTHER", "!", "-p", "tcp", "--dport", "80", "-s", "x", "'", "-i"]), max_size=12), st.text(max_size=40))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "INPUT",
+                "OTHER",
+                "-j",
+                "-g",
+                "ACCEPT",
+                "DROP",
+                "OTHER",
+                "!",
+                "-p",
+                "tcp",
+                "--dport",
+                "80",
+                "-s",
+                "x",
+                "'",
+                "-i",
+            ]
+        ),
+        max_size=12,
+    ),
+    st.text(max_size=40),
+)
 @settings(max_examples=40, deadline=None)
 def test_any_line_of_iptables_is_taken(words, text):
     assert ruling(iptables(" ".join(words), "INPUT " + text.replace("\n", " ")), 80) in ("open", "limited", "closed")

@@ -10,11 +10,18 @@ from minipaas_lib.model.difference import difference, names
 from minipaas_lib.model.release import Release
 
 OLD = Release(
-    "blog", 1, "sha256:" + "a" * 64, commit="c" * 40, builder="dockerfile", commands={"web": "", "clock": "tick"},
-    config={"A": "secret-1", "B": "secret-2"}, formation={"web": 1, "clock": 0}, port=5000,
+    "blog",
+    1,
+    "sha256:" + "a" * 64,
+    commit="c" * 40,
+    builder="dockerfile",
+    commands={"web": "", "clock": "tick"},
+    config={"A": "secret-1", "B": "secret-2"},
+    formation={"web": 1, "clock": 0},
+    port=5000,
     options={"web": {"memory": 1024, "mounts": [["/a", "/b", "rw"]]}},
     routing={"domains": ["a.test", "b.test"], "settings": {"body": "secret-3"}},
-)  # fmt: skip
+)
 
 
 def test_nothing_differs():
@@ -24,11 +31,23 @@ def test_nothing_differs():
 
 def test_everything_differs():
     new = Release(
-        "blog", 2, "sha256:" + "b" * 64, commit="d" * 40, builder="other", commands={"web": "serve", "worker": "work"},
-        config={"B": "secret-4", "C": "secret-5"}, formation={"web": 3, "worker": 1}, port=5000, tasks={"release": "migrate"},
-        options={"web": {"memory": 2048}}, routing={"domains": ["b.test", "c.test"], "settings": {"body": "secret-6"},
-                                                    "listeners": [["http", 8080, 5000]]},
-    )  # fmt: skip
+        "blog",
+        2,
+        "sha256:" + "b" * 64,
+        commit="d" * 40,
+        builder="other",
+        commands={"web": "serve", "worker": "work"},
+        config={"B": "secret-4", "C": "secret-5"},
+        formation={"web": 3, "worker": 1},
+        port=5000,
+        tasks={"release": "migrate"},
+        options={"web": {"memory": 2048}},
+        routing={
+            "domains": ["b.test", "c.test"],
+            "settings": {"body": "secret-6"},
+            "listeners": [["http", 8080, 5000]],
+        },
+    )
     found = difference(OLD, new)
     assert found.config.to_document() == {"added": ["C"], "changed": ["B"], "removed": ["A"]}
     assert found.domains.words() == "added c.test, removed a.test" and found.routing.changed == ("body",)

@@ -24,9 +24,20 @@ def test_defaults_are_dokkus():
 
 def test_all_fields():
     check = one(
-        type="liveness", name="up", path="/up?x=1", port=8080, scheme="HTTP", httpHeaders=[{"name": "X-A", "value": " b "}],
-        content="fine", attempts=10, timeout=1.5, wait=0, initialDelay=30, onFailure={"command": ["rm"]}, description="x",
-    )  # fmt: skip
+        type="liveness",
+        name="up",
+        path="/up?x=1",
+        port=8080,
+        scheme="HTTP",
+        httpHeaders=[{"name": "X-A", "value": " b "}],
+        content="fine",
+        attempts=10,
+        timeout=1.5,
+        wait=0,
+        initialDelay=30,
+        onFailure={"command": ["rm"]},
+        description="x",
+    )
     assert check == Check(
         "liveness", "up", "path", (), "/up?x=1", 8080, "http", (("X-A", "b"),), "fine", 0, 10, 1.5, 0, 30, False
     )
@@ -36,7 +47,9 @@ def test_all_fields():
 
 
 def test_order():
-    found = healthcheck.parse({"web": [{"type": "readiness", "path": "/r"}, {"type": "liveness", "path": "/l"}, {"path": "/s"}]})["web"]
+    found = healthcheck.parse(
+        {"web": [{"type": "readiness", "path": "/r"}, {"type": "liveness", "path": "/l"}, {"path": "/s"}]}
+    )["web"]
     assert [check.path for check in healthcheck.before_traffic(found)] == ["/s", "/r"]
     assert [check.path for check in healthcheck.liveness(found)] == ["/l"]
 
@@ -51,27 +64,57 @@ def test_order():
         ({"path": "/a b"}, "app.json: healthchecks.web[0].path must start with / and hold no blank"),
         ({"path": "/\n"}, "app.json: healthchecks.web[0].path must start with / and hold no blank"),
         ({"path": 5}, "app.json: healthchecks.web[0].path must be text"),
-        ({"path": "/", "type": "ready"}, "app.json: healthchecks.web[0].type must be one of: startup, readiness, liveness"),
-        ({"path": "/", "type": ["x"]}, "app.json: healthchecks.web[0].type must be one of: startup, readiness, liveness"),
+        (
+            {"path": "/", "type": "ready"},
+            "app.json: healthchecks.web[0].type must be one of: startup, readiness, liveness",
+        ),
+        (
+            {"path": "/", "type": ["x"]},
+            "app.json: healthchecks.web[0].type must be one of: startup, readiness, liveness",
+        ),
         ({"path": "/", "scheme": "ftp"}, "app.json: healthchecks.web[0].scheme must be one of: http, https"),
         ({"path": "/", "port": 0.5}, "app.json: healthchecks.web[0].port must be a whole number from 1 to 65535"),
         ({"path": "/", "port": True}, "app.json: healthchecks.web[0].port must be a whole number from 1 to 65535"),
         ({"path": "/", "attempts": 0}, "app.json: healthchecks.web[0].attempts must be a whole number from 1 to 1000"),
-        ({"path": "/", "timeout": 0}, "app.json: healthchecks.web[0].timeout must be a number of seconds from 1 to 3600"),
+        (
+            {"path": "/", "timeout": 0},
+            "app.json: healthchecks.web[0].timeout must be a number of seconds from 1 to 3600",
+        ),
         ({"path": "/", "wait": "5"}, "app.json: healthchecks.web[0].wait must be a number of seconds from 0 to 3600"),
-        ({"path": "/", "wait": math.nan}, "app.json: healthchecks.web[0].wait must be a number of seconds from 0 to 3600"),
-        ({"path": "/", "wait": math.inf}, "app.json: healthchecks.web[0].wait must be a number of seconds from 0 to 3600"),
+        (
+            {"path": "/", "wait": math.nan},
+            "app.json: healthchecks.web[0].wait must be a number of seconds from 0 to 3600",
+        ),
+        (
+            {"path": "/", "wait": math.inf},
+            "app.json: healthchecks.web[0].wait must be a number of seconds from 0 to 3600",
+        ),
         ({"listening": "yes"}, "app.json: healthchecks.web[0].listening must be true or false, without quotes"),
         ({"path": "/", "warn": 1}, "app.json: healthchecks.web[0].warn must be true or false, without quotes"),
         ({"command": [1]}, "app.json: healthchecks.web[0].command must be a list of words"),
         ({"command": {"a": 1}}, "app.json: healthchecks.web[0].command must be a list of words"),
         ({"command": ["a\0"]}, "app.json: healthchecks.web[0].command holds a character that is not text"),
-        ({"path": "/", "httpHeaders": {"a": "b"}}, "app.json: healthchecks.web[0].httpHeaders must be a list of objects"),
-        ({"path": "/", "httpHeaders": [{"name": "A:", "value": ""}]}, 'app.json: healthchecks.web[0].httpHeaders: "A:" is not the name of a header'),
-        ({"path": "/", "httpHeaders": [{"name": "A", "value": "b\nC: d"}]}, "app.json: healthchecks.web[0].httpHeaders: the value of A holds"),
+        (
+            {"path": "/", "httpHeaders": {"a": "b"}},
+            "app.json: healthchecks.web[0].httpHeaders must be a list of objects",
+        ),
+        (
+            {"path": "/", "httpHeaders": [{"name": "A:", "value": ""}]},
+            'app.json: healthchecks.web[0].httpHeaders: "A:" is not the name of a header',
+        ),
+        (
+            {"path": "/", "httpHeaders": [{"name": "A", "value": "b\nC: d"}]},
+            "app.json: healthchecks.web[0].httpHeaders: the value of A holds",
+        ),
         ({"uptime": 5, "type": "liveness"}, "app.json: healthchecks.web[0] is a liveness check of uptime"),
-        ({"path": "/", "scheme": "https", "type": "liveness"}, "app.json: healthchecks.web[0] is a liveness check over https"),
-        ({"path": "/", "warn": True, "type": "liveness"}, "app.json: healthchecks.web[0] is a liveness check that only warns"),
+        (
+            {"path": "/", "scheme": "https", "type": "liveness"},
+            "app.json: healthchecks.web[0] is a liveness check over https",
+        ),
+        (
+            {"path": "/", "warn": True, "type": "liveness"},
+            "app.json: healthchecks.web[0] is a liveness check that only warns",
+        ),
         ({"path": "/", "name": 5}, "app.json: healthchecks.web[0].name must be text"),
     ],
 )
@@ -86,11 +129,39 @@ def test_not_too_many():
         healthcheck.parse({"web": [{"path": "/"}] * 21})
 
 
-VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.lists(st.text(), max_size=3), st.just("/up"), st.just("startup"))
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(),
+    st.lists(st.text(), max_size=3),
+    st.just("/up"),
+    st.just("startup"),
+)
 ENTRY = st.dictionaries(
-    st.sampled_from(["type", "name", "command", "path", "port", "listening", "uptime", "attempts", "timeout", "wait", "initialDelay", "warn",
-                     "scheme", "httpHeaders", "content", "odd"]), VALUES,
-)  # fmt: skip
+    st.sampled_from(
+        [
+            "type",
+            "name",
+            "command",
+            "path",
+            "port",
+            "listening",
+            "uptime",
+            "attempts",
+            "timeout",
+            "wait",
+            "initialDelay",
+            "warn",
+            "scheme",
+            "httpHeaders",
+            "content",
+            "odd",
+        ]
+    ),
+    VALUES,
+)
 
 
 @given(ENTRY)

@@ -58,9 +58,15 @@ def test_port_of_is_always_a_port(ports, env):
 
 @pytest.mark.parametrize(
     ("reference", "label", "whose"),
-    [("debian:12", "", ""), ("debian:12", "blog", "blog"), ("minipaas/blog:v3", "former", "blog"), ("index.docker.io/minipaas/blog@sha256:aa", "", "blog"),
-     ("docker-image://docker.io/minipaas/blog", "", "blog"), ("ghcr.io/minipaas/blog", "", "")],
-)  # fmt: skip
+    [
+        ("debian:12", "", ""),
+        ("debian:12", "blog", "blog"),
+        ("minipaas/blog:v3", "former", "blog"),
+        ("index.docker.io/minipaas/blog@sha256:aa", "", "blog"),
+        ("docker-image://docker.io/minipaas/blog", "", "blog"),
+        ("ghcr.io/minipaas/blog", "", ""),
+    ],
+)
 def test_whose_an_image_is(reference, label, whose):
     assert owner(reference, {"Labels": {"minipaas.app": label}}) == whose
     assert owner(reference, {"Labels": None}) == ("" if reference == "debian:12" else whose)

@@ -18,7 +18,12 @@ needs_busybox = pytest.mark.skipif(not os.path.exists(BUSYBOX), reason="no busyb
 
 
 def check(kind="path", **more) -> Check:
-    return Check("liveness", "up", kind, **({"path": "/up"} if kind == "path" else {}) | {"attempts": 2, "timeout": 1, "wait": 1} | more)
+    return Check(
+        "liveness",
+        "up",
+        kind,
+        **({"path": "/up"} if kind == "path" else {}) | {"attempts": 2, "timeout": 1, "wait": 1} | more,
+    )
 
 
 def run(tmp_path, checks: list[Check], port: int, alive_before: bool) -> str:
@@ -84,7 +89,13 @@ def test_http_and_listening(tmp_path):
 
 
 @needs_busybox
-@given(word=st.text(st.characters(min_codepoint=9, max_codepoint=126).filter(lambda c: c in "\t\n" or c >= " "), max_size=40))
+@given(
+    word=st.text(
+        st.characters(min_codepoint=9, max_codepoint=126).filter(lambda c: c in "\t\n" or c >= " "), max_size=40
+    )
+)
 def test_no_word_leaves_its_quotes(word):
-    script = liveness.healthcheck([check("command", command=("echo", word)), check(content=word or "x")], 5000).command[3]
+    script = liveness.healthcheck([check("command", command=("echo", word)), check(content=word or "x")], 5000).command[
+        3
+    ]
     assert subprocess.run([BUSYBOX, "sh", "-n", "-c", script], capture_output=True).returncode == 0

@@ -16,7 +16,9 @@ def test_a_copy(blog, world):  # noqa: F811
     git.run([f"--git-dir={paths.repository('blog')}", "pack-refs", "--all"])
     before = documents("blog")
     said = world("apps:clone", "blog", "staging")
-    assert said.status == 0 and "staging v1 is live: clone of blog" in said.err and "http://staging.apps.test" in said.err
+    assert (
+        said.status == 0 and "staging v1 is live: clone of blog" in said.err and "http://staging.apps.test" in said.err
+    )
     assert documents("blog") == before
     assert documents("staging")["build-ca.toml"] == "pem = 'x'\n", "what plugins keep of it goes along"
     original, copy = apps.load("blog"), apps.load("staging")
@@ -32,7 +34,11 @@ def test_a_copy(blog, world):  # noqa: F811
 
 def test_without_a_deploy(blog, world, monkeypatch):  # noqa: F811
     said = world("apps:clone", "--skip-deploy", "blog", "staging")
-    assert "ps:rebuild staging" in said.err and releases.live("staging") is None and apps.load("staging").config == {"A": "1"}
+    assert (
+        "ps:rebuild staging" in said.err
+        and releases.live("staging") is None
+        and apps.load("staging").config == {"A": "1"}
+    )
     built = []
     monkeypatch.setattr("minipaas_lib.pipeline.receive.deploy_commit", lambda *words, **named: built.append(words))
     world.ok("ps:rebuild", "staging")
@@ -68,7 +74,9 @@ def test_names_that_cannot_be_taken(blog, world, words):  # noqa: F811
 def test_a_plugin_keeps_what_is_one_apps_own(blog, world, plugs):  # noqa: F811
     blog.deploy("blog")
     apps.edit("blog", lambda document: document.update(tunnel={"key": "k", "colour": "red"}, lease={"id": 1}))
-    plugs.add("tunnel", ["before_clone"], **{"hooks__before_clone": "#!/bin/sh\necho '[\"tunnel.key\", \"lease\", \"none.x\"]'\n"})
+    plugs.add(
+        "tunnel", ["before_clone"], **{"hooks__before_clone": '#!/bin/sh\necho \'["tunnel.key", "lease", "none.x"]\'\n'}
+    )
     world.ok("apps:clone", "--skip-deploy", "blog", "staging")
     assert apps.load("staging").table("tunnel") == {"colour": "red"} and "lease" not in apps.load("staging").document
     plugs.add("tunnel", ["before_clone"], **{"hooks__before_clone": "#!/bin/sh\necho 'no copies' >&2\nexit 1\n"})
@@ -104,13 +112,18 @@ def test_a_clone_killed(blog, monkeypatch, number, when):  # noqa: F811
     if live:
         assert len(blog.routed("staging")) == 2
     else:
-        assert "staging" not in blog.router.table and not [name for name in blog.scheduler.names() if name.startswith("staging")]
+        assert "staging" not in blog.router.table and not [
+            name for name in blog.scheduler.names() if name.startswith("staging")
+        ]
 
 
 def test_the_image_that_only_a_copy_runs_is_kept(blog, world, monkeypatch):  # noqa: F811
     world.ok("apps:clone", "blog", "staging")
     asked = []
-    monkeypatch.setattr("minipaas_lib.bus.manager.notify", lambda hook, **about: asked.append(about["kept"]) if hook == "images_unused" else None)
+    monkeypatch.setattr(
+        "minipaas_lib.bus.manager.notify",
+        lambda hook, **about: asked.append(about["kept"]) if hook == "images_unused" else None,
+    )
     world.ok("apps:destroy", "blog", "--now", "--force")
     assert asked == [{"sha256:1"}]
     leftovers.prune_images(apps.load("staging"))
@@ -118,8 +131,14 @@ def test_the_image_that_only_a_copy_runs_is_kept(blog, world, monkeypatch):  # n
 
 
 def test_a_disk_that_is_full(blog, world, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(os, "link", lambda source, target: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    monkeypatch.setattr(
+        os, "link", lambda source, target: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+    )
     assert "cannot be copied" in world("apps:clone", "blog", "staging").err
-    assert apps.names() == ["blog"] and store.open_store().list("apps/staging") == [] and not os.path.exists(paths.repository("staging"))
+    assert (
+        apps.names() == ["blog"]
+        and store.open_store().list("apps/staging") == []
+        and not os.path.exists(paths.repository("staging"))
+    )
     with pytest.raises(errors.Unavailable):
         clone.clone("blog", "staging")

@@ -54,9 +54,14 @@ def test_a_port_that_is_none(hooks, text):
 
 
 def test_merge():
-    parts = [{"domains": ["a"], "enabled": True, "settings": {"x": 1}}, {"domains": ("b",), "enabled": False, "settings": {"y": 2}}]
+    parts = [
+        {"domains": ["a"], "enabled": True, "settings": {"x": 1}},
+        {"domains": ("b",), "enabled": False, "settings": {"y": 2}},
+    ]
     assert compose.merge(parts) == {"domains": ["a", "b"], "enabled": False, "settings": {"x": 1, "y": 2}}
-    assert compose.merge([{"mounts": [("a", "b", "ro")]}]) == {"mounts": [["a", "b", "ro"]]}, "as it comes back from TOML"
+    assert compose.merge([{"mounts": [("a", "b", "ro")]}]) == {"mounts": [["a", "b", "ro"]]}, (
+        "as it comes back from TOML"
+    )
 
 
 def test_like_the_live_one_it_keeps_its_processes(hooks):
@@ -88,7 +93,9 @@ def test_the_time_to_drain_replaces_no_process(hooks):
 
 
 def test_containers(hooks):
-    hooks["container_options"] = [{"memory": 1 << 20, "mounts": [["/a", "/b", "ro"]], "wait_to_retire": 5, "unknown": 1}]
+    hooks["container_options"] = [
+        {"memory": 1 << 20, "mounts": [["/a", "/b", "ro"]], "wait_to_retire": 5, "unknown": 1}
+    ]
     release = composed({"config": {"A": "1"}})
     web = compose.container_spec(release, "web", 1)
     assert (web.name, web.command, web.port, web.memory) == ("blog_v4.web.1", "serve", 8080, 1 << 20)

@@ -7,7 +7,19 @@ import time
 import pytest
 
 from minipaas_lib import errors, paths, store
-from minipaas_lib.pipeline import apps, change, journal, leftovers, lifecycle, locks, recover, releases, repository, retire, trash
+from minipaas_lib.pipeline import (
+    apps,
+    change,
+    journal,
+    leftovers,
+    lifecycle,
+    locks,
+    recover,
+    releases,
+    repository,
+    retire,
+    trash,
+)
 
 
 class Killed(BaseException):
@@ -20,7 +32,11 @@ class Mortal:
     def __init__(self, blog, monkeypatch) -> None:
         self.blog, self.dead = blog, False
         monkeypatch.setattr(journal, "die", self.die)
-        for target, methods in ((blog.scheduler, ["_call"]), (blog.router, ["_call"]), (type(store.open_store()), ["write", "delete", "delete_tree"])):
+        for target, methods in (
+            (blog.scheduler, ["_call"]),
+            (blog.router, ["_call"]),
+            (type(store.open_store()), ["write", "delete", "delete_tree"]),
+        ):
             for method in methods:
                 monkeypatch.setattr(target, method, self.guarded(getattr(target, method)))
 
@@ -127,7 +143,10 @@ def test_a_rollout_killed(blog, mortal, name, number, when):
 
 
 def test_the_steps_above_are_enough(blog, mortal):
-    assert all(max(int(point.split()[0]) for point in points(mortal, lambda: action(blog))) in STEPS for action in OPERATIONS.values())
+    assert all(
+        max(int(point.split()[0]) for point in points(mortal, lambda: action(blog))) in STEPS
+        for action in OPERATIONS.values()
+    )
 
 
 @pytest.mark.parametrize("name", ["config", "up", "deploy"])
@@ -143,12 +162,19 @@ def test_the_recovery_killed_too(blog, mortal, name, number):
 
 def test_after_deploy_is_told_again_after_a_kill(blog, mortal, monkeypatch):
     told = []
-    monkeypatch.setattr("minipaas_lib.bus.manager.notify", lambda hook, **about: told.append((hook, about.get("previous"))))
+    monkeypatch.setattr(
+        "minipaas_lib.bus.manager.notify", lambda hook, **about: told.append((hook, about.get("previous")))
+    )
     for number in range(1, 14):
-        if mortal(lambda: OPERATIONS["restart"](blog), f"{number} before") and journal.last_step("blog") == "tell the plugins":
+        if (
+            mortal(lambda: OPERATIONS["restart"](blog), f"{number} before")
+            and journal.last_step("blog") == "tell the plugins"
+        ):
             told.clear()
             next_command()
-            assert [previous.number for hook, previous in told if hook == "after_deploy"] == [releases.live("blog").number - 1]
+            assert [previous.number for hook, previous in told if hook == "after_deploy"] == [
+                releases.live("blog").number - 1
+            ]
             return
         next_command()
     raise AssertionError("there is no such step")
@@ -351,9 +377,13 @@ def test_what_has_expired_is_removed_for_good(blog, world, monkeypatch):
     blog.deploy("blog", image="sha256:9")
     told.clear()
     now = time.time()
-    monkeypatch.setattr(time, "gmtime", lambda at=None, real=time.gmtime: real(now + trash.KEPT + 1 if at is None else at))
+    monkeypatch.setattr(
+        time, "gmtime", lambda at=None, real=time.gmtime: real(now + trash.KEPT + 1 if at is None else at)
+    )
     assert trash.purge_expired() == ["blog.1"] and trash.entries() == []
-    assert [(hook, about["kept"]) for hook, about in told] == [("images_unused", {"sha256:9"})], "the new app keeps its own"
+    assert [(hook, about["kept"]) for hook, about in told] == [("images_unused", {"sha256:9"})], (
+        "the new app keeps its own"
+    )
     assert os.listdir(os.path.join(paths.root(), "trash")) == []
     monkeypatch.undo()
 
@@ -361,15 +391,34 @@ def test_what_has_expired_is_removed_for_good(blog, world, monkeypatch):
 # -- locks ---------------------------------------------------------------------------------------------------------
 
 MUTATING = [
-    ["apps:destroy", "blog", "--force"], ["apps:rename", "blog", "journal"], ["builder-dockerfile:set", "blog", "dockerfile-path", "D"],
-    ["checks:set", "blog", "wait-to-retire", "5"], ["config:set", "blog", "A=1"], ["config:set", "--no-restart", "blog", "A=1"],
-    ["config:unset", "blog", "Z"], ["config:clear", "blog"], ["domains:add", "blog", "x.test"], ["domains:set", "blog", "x.test"],
-    ["domains:remove", "blog", "y.test"], ["domains:clear", "blog"], ["domains:reset", "blog"],
-    ["git:set", "blog", "deploy-branch", "b"], ["nginx:set", "blog", "gzip", "off"], ["ports:set", "blog", "http:80:5000"],
-    ["ports:add", "blog", "http:81:5000"], ["ports:clear", "blog"], ["proxy:disable", "blog"], ["proxy:enable", "blog"],
-    ["ps:rebuild", "blog"], ["ps:restart", "blog"], ["ps:scale", "blog", "web=3"], ["ps:scale", "--skip-deploy", "blog", "web=3"],
-    ["ps:set", "blog", "stop-timeout", "3"], ["ps:start", "blog"], ["ps:stop", "blog"],
-]  # fmt: skip
+    ["apps:destroy", "blog", "--force"],
+    ["apps:rename", "blog", "journal"],
+    ["builder-dockerfile:set", "blog", "dockerfile-path", "D"],
+    ["checks:set", "blog", "wait-to-retire", "5"],
+    ["config:set", "blog", "A=1"],
+    ["config:set", "--no-restart", "blog", "A=1"],
+    ["config:unset", "blog", "Z"],
+    ["config:clear", "blog"],
+    ["domains:add", "blog", "x.test"],
+    ["domains:set", "blog", "x.test"],
+    ["domains:remove", "blog", "y.test"],
+    ["domains:clear", "blog"],
+    ["domains:reset", "blog"],
+    ["git:set", "blog", "deploy-branch", "b"],
+    ["nginx:set", "blog", "gzip", "off"],
+    ["ports:set", "blog", "http:80:5000"],
+    ["ports:add", "blog", "http:81:5000"],
+    ["ports:clear", "blog"],
+    ["proxy:disable", "blog"],
+    ["proxy:enable", "blog"],
+    ["ps:rebuild", "blog"],
+    ["ps:restart", "blog"],
+    ["ps:scale", "blog", "web=3"],
+    ["ps:scale", "--skip-deploy", "blog", "web=3"],
+    ["ps:set", "blog", "stop-timeout", "3"],
+    ["ps:start", "blog"],
+    ["ps:stop", "blog"],
+]
 
 
 @pytest.fixture

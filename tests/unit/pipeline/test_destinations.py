@@ -13,7 +13,22 @@ from hypothesis import strategies as st
 from minipaas_lib import caller, cluster_settings, errors
 from minipaas_lib.pipeline import destinations, git, remotes
 
-OWN = ["localhost", "LOCALHOST.", "x.localhost", "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "::1", "::ffff:127.0.0.1", "0.0.0.0", "0", "169.254.169.254", "64:ff9b::7f00:1"]
+OWN = [
+    "localhost",
+    "LOCALHOST.",
+    "x.localhost",
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f000001",
+    "0177.0.0.1",
+    "::1",
+    "::ffff:127.0.0.1",
+    "0.0.0.0",
+    "0",
+    "169.254.169.254",
+    "64:ff9b::7f00:1",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +68,9 @@ def test_the_inner_ports_of_a_cluster_are_asked_for_nobody():
         for port in (2379, 4001, 7391, 12379, 49153, 50000):
             with pytest.raises(destinations.Refused, match="cluster's machines"):
                 destinations.resolve("10.0.0.1", port)
-        assert destinations.resolve("10.0.0.1", 5000) == ["10.0.0.1"] and destinations.resolve("10.0.0.1", 2379, trusted=True)
+        assert destinations.resolve("10.0.0.1", 5000) == ["10.0.0.1"] and destinations.resolve(
+            "10.0.0.1", 2379, trusted=True
+        )
     finally:
         cluster_settings.assume(None)
 
@@ -87,8 +104,18 @@ def server():
 def foreign(monkeypatch):
     """Names that lead to 127.0.0.1 and count as somebody else's."""
     real = socket.getaddrinfo
-    monkeypatch.setattr(socket, "getaddrinfo", lambda host, *rest, **more: real("127.0.0.1" if host.endswith(".test") else host, *rest, **more))
-    monkeypatch.setattr(destinations, "refused", lambda address, before=destinations.refused: False if before(address) and address == "127.0.0.1" else before(address))
+    monkeypatch.setattr(
+        socket,
+        "getaddrinfo",
+        lambda host, *rest, **more: real("127.0.0.1" if host.endswith(".test") else host, *rest, **more),
+    )
+    monkeypatch.setattr(
+        destinations,
+        "refused",
+        lambda address, before=destinations.refused: (
+            False if before(address) and address == "127.0.0.1" else before(address)
+        ),
+    )
 
 
 def test_git_goes_to_the_address_that_was_looked_at_and_after_no_redirect_by_itself(server, foreign, tmp_path):
@@ -102,9 +129,15 @@ def test_git_goes_to_the_address_that_was_looked_at_and_after_no_redirect_by_its
 
 @pytest.mark.parametrize(
     ("place", "said"),
-    [("to/http://localhost/x", "is an address of this host's own"), ("to/http://169.254.169.254/x", "169.254.169.254"), ("to/ftp://git.test/x", "no repository"),
-     ("to/http://u:p@git.test/x", "no repository"), ("to/to/to/to/to/to/to/x", "more than 5 times"), ("to/file:///x", "no repository")],
-)  # fmt: skip
+    [
+        ("to/http://localhost/x", "is an address of this host's own"),
+        ("to/http://169.254.169.254/x", "169.254.169.254"),
+        ("to/ftp://git.test/x", "no repository"),
+        ("to/http://u:p@git.test/x", "no repository"),
+        ("to/to/to/to/to/to/to/x", "more than 5 times"),
+        ("to/file:///x", "no repository"),
+    ],
+)
 def test_a_redirect_is_looked_at_like_the_first_address(server, foreign, tmp_path, place, said):
     folder = str(tmp_path / "x.git")
     git.run(["init", "--quiet", "--bare", folder])
@@ -118,7 +151,12 @@ def test_a_pushed_file_may_name_this_host_for_nobody(monkeypatch, tmp_path, serv
 
     monkeypatch.setattr(caller, "key", lambda: "root")
     folder = str(tmp_path / "modules")
-    for url in (f"http://127.0.0.1:{server.server_port}/x.git", "git://localhost/x", "ssh://git@[::1]/x", "git@127.0.0.1:x"):
+    for url in (
+        f"http://127.0.0.1:{server.server_port}/x.git",
+        "git://localhost/x",
+        "ssh://git@[::1]/x",
+        "git@127.0.0.1:x",
+    ):
         with pytest.raises(errors.InvalidFile, match="not asked for a key or a push") as caught:
             submodules.fetch(submodules.Submodule("lib", url, "1" * 40), folder, remotes.environment("blog"))
         assert '"lib"' in caught.value.message and ".gitmodules" in caught.value.hint

@@ -69,11 +69,15 @@ class Laptop:
 
     def start(self, *words, **environment):
         ours = {"GIT_SSH": str(self.ssh), "GIT_SSH_VARIANT": "simple"} | environment
-        return subprocess.Popen(["git", *words], cwd=self.folder, env=os.environ | ours, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            ["git", *words], cwd=self.folder, env=os.environ | ours, stderr=subprocess.PIPE, text=True
+        )
 
     def git(self, *words, **environment):
         ours = {"GIT_SSH": str(self.ssh), "GIT_SSH_VARIANT": "simple"} | environment
-        return subprocess.run(["git", *words], cwd=self.folder, env=os.environ | ours, capture_output=True, text=True, timeout=60)
+        return subprocess.run(
+            ["git", *words], cwd=self.folder, env=os.environ | ours, capture_output=True, text=True, timeout=60
+        )
 
     def commit(self, text):
         (self.folder / "page").write_text(text)
@@ -93,7 +97,9 @@ def unsigned(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # where git-lfs is installed, filters and hooks of its own are in there
+    monkeypatch.setenv(
+        "GIT_CONFIG_NOSYSTEM", "1"
+    )  # where git-lfs is installed, filters and hooks of its own are in there
     (tmp_path / "gitconfig").write_text("[user]\nname = Anna\nemail = anna@example.org\n")
 
 
@@ -119,7 +125,12 @@ def is_clean() -> bool:
 
 
 def is_nothing(name: str = "flsk") -> bool:
-    return is_clean() and apps.names() == [] and not os.path.exists(paths.repository(name)) and open_store().list(f"apps/{name}") == []
+    return (
+        is_clean()
+        and apps.names() == []
+        and not os.path.exists(paths.repository(name))
+        and open_store().list(f"apps/{name}") == []
+    )
 
 
 def test_the_first_push_makes_the_app_and_says_so(laptop):
@@ -144,9 +155,14 @@ def test_an_app_of_a_near_name_is_named(laptop):
 
 @pytest.mark.parametrize(
     "words",
-    [("ls-remote", "--upload-pack=git-receive-pack", "paas@host:flsk"), ("push", "--dry-run", "paas@host:flsk", "main"),
-     ("push", "paas@host:flsk", "main:dev"), ("push", "paas@host:flsk", "main:refs/tags/v1"), ("push", "paas@host:flsk", ":main")],
-)  # fmt: skip
+    [
+        ("ls-remote", "--upload-pack=git-receive-pack", "paas@host:flsk"),
+        ("push", "--dry-run", "paas@host:flsk", "main"),
+        ("push", "paas@host:flsk", "main:dev"),
+        ("push", "paas@host:flsk", "main:refs/tags/v1"),
+        ("push", "paas@host:flsk", ":main"),
+    ],
+)
 def test_what_deploys_nothing_makes_no_app(laptop, words):
     laptop.git(*words)
     assert is_nothing()
@@ -191,7 +207,13 @@ def test_two_first_pushes_at_the_same_time_make_one_app(laptop, tmp_path):
     wait = tmp_path / "wait"
     wait.write_text("")
     how = {"GIT_SSH": str(laptop.ssh), "GIT_SSH_VARIANT": "simple", "TEST_END": "wait", "TEST_WAIT": str(wait)}
-    first = subprocess.Popen(["git", "push", "paas@host:flsk", "main"], cwd=laptop.folder, env=os.environ | how, stderr=subprocess.PIPE, text=True)
+    first = subprocess.Popen(
+        ["git", "push", "paas@host:flsk", "main"],
+        cwd=laptop.folder,
+        env=os.environ | how,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while not apps.names() or not locks.held_by("flsk") or journal.read("flsk"):
         time.sleep(0.02)
     # What the second one was told when it began: that there is no branch. Here its whole push comes in between.
@@ -228,7 +250,13 @@ def test_the_old_name_of_an_app_is_not_made_anew(laptop):
 
 
 def refs(name: str = "flsk") -> list[str]:
-    return repository.git.run([f"--git-dir={paths.repository(name)}", "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags"]).decode().split()
+    return (
+        repository.git.run(
+            [f"--git-dir={paths.repository(name)}", "for-each-ref", "--format=%(refname)", "refs/heads", "refs/tags"]
+        )
+        .decode()
+        .split()
+    )
 
 
 @pytest.mark.parametrize("first", [True, False], ids=["first push", "later push"])
@@ -236,17 +264,34 @@ def test_what_deploys_is_deployed_and_what_does_not_is_refused_alone(laptop, fir
     if not first:
         assert laptop.push().returncode == 0
         laptop.commit("two")
-    for words in (["branch", "dev"], ["branch", "a/b"], ["tag", "-a", "-m", "x", "v1"], ["tag", "light"], ["notes", "add", "-m", "n"]):
+    for words in (
+        ["branch", "dev"],
+        ["branch", "a/b"],
+        ["tag", "-a", "-m", "x", "v1"],
+        ["tag", "light"],
+        ["notes", "add", "-m", "n"],
+    ):
         assert laptop.git(*words).returncode == 0
     done = laptop.push("--mirror")
     assert done.returncode == 1, "git says so of what it refused"
     assert "'dev' is not deployed by flsk" in done.stderr and '"refs/notes/commits" is not a branch' in done.stderr
-    assert "main is deployed all the same" in done.stderr and "kept, and not deployed: the tags light, v1" in done.stderr
-    assert "dev -> dev (hook declined)" in done.stderr and "main -> main" in done.stderr and "main -> main (" not in done.stderr
-    assert refs() == ["refs/heads/main", "refs/tags/light", "refs/tags/v1"] and repository.head_commit("flsk", ["main"]) == laptop.head()
+    assert (
+        "main is deployed all the same" in done.stderr and "kept, and not deployed: the tags light, v1" in done.stderr
+    )
+    assert (
+        "dev -> dev (hook declined)" in done.stderr
+        and "main -> main" in done.stderr
+        and "main -> main (" not in done.stderr
+    )
+    assert (
+        refs() == ["refs/heads/main", "refs/tags/light", "refs/tags/v1"]
+        and repository.head_commit("flsk", ["main"]) == laptop.head()
+    )
     laptop.commit("three")
     assert not laptop.push("main").returncode and is_clean()
-    assert not any(name.startswith("refused-") for name in os.listdir(paths.repository("flsk"))), "the next push clears up"
+    assert not any(name.startswith("refused-") for name in os.listdir(paths.repository("flsk"))), (
+        "the next push clears up"
+    )
 
 
 def test_tags_beside_a_branch_and_the_follow_up_of_them(laptop):
@@ -278,9 +323,19 @@ def test_a_push_waits_where_it_is_told_to(laptop, tmp_path):
         assert done.returncode and "flsk is locked by" in done.stderr
         assert "or: git push -o wait" in done.stderr and "--wait" not in done.stderr
         done = laptop.push("-o", "wait=0.2", "-o", "ci.skip", "main")
-        assert done.returncode and "waiting for it, 0.2 seconds at most" in done.stderr and '"ci.skip": there is no such push option' in done.stderr
+        assert (
+            done.returncode
+            and "waiting for it, 0.2 seconds at most" in done.stderr
+            and '"ci.skip": there is no such push option' in done.stderr
+        )
         how = {"GIT_SSH": str(laptop.ssh), "GIT_SSH_VARIANT": "simple"}
-        patient = subprocess.Popen(["git", "push", "-o", "wait", "paas@host:flsk", "main"], cwd=laptop.folder, env=os.environ | how, stderr=subprocess.PIPE, text=True)
+        patient = subprocess.Popen(
+            ["git", "push", "-o", "wait", "paas@host:flsk", "main"],
+            cwd=laptop.folder,
+            env=os.environ | how,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         line = ""
         while "waiting for it" not in line:
             line = patient.stderr.readline()
@@ -321,7 +376,12 @@ def test_objects_of_git_lfs_come_before_the_app_and_go_along(laptop, monkeypatch
     content = b"a picture"
     oid = hashlib.sha256(content).hexdigest()
     lines = [b"put-object %s\n" % oid.encode(), b"size=%d\n" % len(content)]
-    (tmp_path / "put").write_bytes(b"".join(b"%04x" % (len(line) + 4) + line for line in lines) + b"0001%04x" % (len(content) + 4) + content + b"0000")
+    (tmp_path / "put").write_bytes(
+        b"".join(b"%04x" % (len(line) + 4) + line for line in lines)
+        + b"0001%04x" % (len(content) + 4)
+        + content
+        + b"0000"
+    )
     hook = laptop.folder / ".git" / "hooks" / "pre-push"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\n{laptop.ssh} 'git-lfs-transfer flsk upload' < {tmp_path}/put\n")
@@ -362,7 +422,9 @@ def test_a_folder_that_somebody_tidies_up_at_once_is_made_again(world, monkeypat
 def test_an_app_is_created_under_its_lock(fake, monkeypatch):
     """Else a push that makes the app at the same moment would fail, and remove this one as its own."""
     write, held = apps.write, []
-    monkeypatch.setattr(apps, "write", lambda name, wishes=None: held.append(locks.is_held(name)) or write(name, wishes))
+    monkeypatch.setattr(
+        apps, "write", lambda name, wishes=None: held.append(locks.is_held(name)) or write(name, wishes)
+    )
     lifecycle.create("flsk")
     assert held == [True] and apps.names() == ["flsk"] and not locks.held_by("flsk")
 

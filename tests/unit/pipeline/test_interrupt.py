@@ -46,9 +46,11 @@ def test_the_hook_of_a_push_notices_that_the_client_has_gone(tmp_path, words, sa
     result = tmp_path / "result"
     read, write = os.pipe()
     sshd = subprocess.Popen(
-        [sys.executable, "-c", SSHD, RECEIVE_PACK, DEPLOY, str(result), *words], stderr=write, cwd=ROOT,
+        [sys.executable, "-c", SSHD, RECEIVE_PACK, DEPLOY, str(result), *words],
+        stderr=write,
+        cwd=ROOT,
         env=os.environ | {"GIT_QUARANTINE_PATH": "/nowhere", "PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
+    )
     os.close(write)
     try:
         assert os.read(read, 13) == b"-----> begun\n"

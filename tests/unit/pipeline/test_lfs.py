@@ -33,7 +33,14 @@ def unpacked(laptop, capsys, tmp_path):  # noqa: F811
 
     def unpack(files):
         commit = laptop.commit(files)
-        laptop.git("push", "-q", "-f", "--receive-pack=git -c core.hooksPath=/dev/null receive-pack", paths.repository("blog"), "main")
+        laptop.git(
+            "push",
+            "-q",
+            "-f",
+            "--receive-pack=git -c core.hooksPath=/dev/null receive-pack",
+            paths.repository("blog"),
+            "main",
+        )
         context = str(tmp_path / f"context-{commit[:8]}")
         capsys.readouterr()
         repository.checkout("blog", commit, context)
@@ -53,7 +60,7 @@ ATTRIBUTES = {".gitattributes": "*.png filter=lfs diff=lfs merge=lfs -text\n"}
 
 def test_a_pointer_whose_object_is_not_here_is_named(unpacked):
     context, said = unpacked({**ATTRIBUTES, "a.png": pointer(), "www/b.png": pointer("0" * 64)})
-    assert "2 files are Git LFS pointers and not the content, which is not here: \"a.png\", \"www/b.png\"" in said
+    assert '2 files are Git LFS pointers and not the content, which is not here: "a.png", "www/b.png"' in said
     assert read(context, "a.png") == pointer()
 
 
@@ -63,7 +70,10 @@ def test_an_object_takes_the_place_of_its_pointer_with_its_mode(unpacked, laptop
     (laptop.folder / "run.png").chmod(0o755)
     context, said = unpacked({**ATTRIBUTES, "a.png": pointer(), "b.png": pointer("0" * 64)})
     assert read(context, "a.png") == read(context, "run.png") == CONTENT and read(context, "b.png") == pointer("0" * 64)
-    assert os.stat(os.path.join(context, "a.png")).st_mode & 0o777 == 0o644 and os.stat(os.path.join(context, "run.png")).st_mode & 0o777 == 0o755
+    assert (
+        os.stat(os.path.join(context, "a.png")).st_mode & 0o777 == 0o644
+        and os.stat(os.path.join(context, "run.png")).st_mode & 0o777 == 0o755
+    )
     assert "2 files from Git LFS" in said and "1 file is a Git LFS pointer" in said
 
 
@@ -71,7 +81,7 @@ def test_an_object_takes_the_place_of_its_pointer_with_its_mode(unpacked, laptop
 def test_an_object_that_is_not_what_the_pointer_says_is_not_taken(unpacked, content):
     store(content)
     context, said = unpacked({**ATTRIBUTES, "a.png": pointer()})
-    assert read(context, "a.png") == pointer() and '1 file is a Git LFS pointer' in said
+    assert read(context, "a.png") == pointer() and "1 file is a Git LFS pointer" in said
 
 
 def test_an_object_of_another_size_is_not_even_read(unpacked, monkeypatch):
@@ -102,7 +112,11 @@ def test_attributes_of_a_folder_count_and_links_are_not_followed(unpacked, lapto
     os.makedirs(laptop.folder / "www")
     os.symlink("a.png", laptop.folder / "www" / "link.png")
     context, said = unpacked({"www/.gitattributes": "*.png filter=lfs\n", "www/a.png": pointer()})
-    assert os.path.islink(os.path.join(context, "www/link.png")) and read(context, "www/a.png") == CONTENT and "1 file from" in said
+    assert (
+        os.path.islink(os.path.join(context, "www/link.png"))
+        and read(context, "www/a.png") == CONTENT
+        and "1 file from" in said
+    )
     assert secret.read_bytes() == pointer()
 
 
@@ -117,7 +131,13 @@ def test_a_repository_inside_a_folder_is_named_where_nothing_tells_of_it(laptop,
     laptop.git("update-index", "--add", "--cacheinfo", f"160000,{'1' * 40},lib/it's")
     laptop.git("commit", "-q", "-m", "a repository inside")
     commit = laptop.git("rev-parse", "HEAD").stdout.strip()
-    laptop.git("push", "-q", "--receive-pack=git -c core.hooksPath=/dev/null receive-pack", paths.repository("blog"), "main")
+    laptop.git(
+        "push", "-q", "--receive-pack=git -c core.hooksPath=/dev/null receive-pack", paths.repository("blog"), "main"
+    )
     repository.keep_commit("blog", commit, 1)
     said = capsys.readouterr().err
-    assert "the folder \"lib/it's\" stays empty" in said and "git submodule add <url> 'lib/it'\"'\"'s'" in said and "git rm --cached" in said
+    assert (
+        'the folder "lib/it\'s" stays empty' in said
+        and "git submodule add <url> 'lib/it'\"'\"'s'" in said
+        and "git rm --cached" in said
+    )

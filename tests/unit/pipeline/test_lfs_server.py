@@ -27,7 +27,13 @@ def packet(content: bytes) -> bytes:
 def put(content: bytes, oid: str = "", size: int | None = None) -> bytes:
     pieces = [packet(content[start : start + 30_000]) for start in range(0, len(content), 30_000)]
     size = len(content) if size is None else size
-    return line(f"put-object {oid or hashlib.sha256(content).hexdigest()}") + line(f"size={size}") + b"0001" + b"".join(pieces) + b"0000"
+    return (
+        line(f"put-object {oid or hashlib.sha256(content).hexdigest()}")
+        + line(f"size={size}")
+        + b"0001"
+        + b"".join(pieces)
+        + b"0000"
+    )
 
 
 def ask(operation: str, *requests: bytes, folder: str = "", limit: int = 1 << 20) -> bytes:
@@ -54,13 +60,23 @@ QUIT = line("quit") + b"0000"
 
 
 def test_an_object_is_sent_looked_at_and_had_again(folder):
-    batch = line("batch") + line("transfer=ssh") + line("hash-algo=sha256") + b"0001" + line(f"{OID} {len(CONTENT)}") + b"0000"
+    batch = (
+        line("batch")
+        + line("transfer=ssh")
+        + line("hash-algo=sha256")
+        + b"0001"
+        + line(f"{OID} {len(CONTENT)}")
+        + b"0000"
+    )
     said = ask("upload", line("version 1") + b"0000", batch, put(CONTENT), batch, put(CONTENT), folder=folder)
     wanted = line("status 200") + b"0001" + line(f"{OID} {len(CONTENT)} upload") + b"0000"
     there = line("status 200") + b"0001" + line(f"{OID} {len(CONTENT)} noop") + b"0000"
     assert said == OK + wanted + OK + there + OK and objects(folder) == [OID]
     verify = line(f"verify-object {OID}") + line(f"size={len(CONTENT)}") + b"0000"
-    assert ask("upload", verify, line("list-lock") + b"0000", QUIT, verify, folder=folder) == OK + line("status 200") + b"0001" + b"0000" + OK
+    assert (
+        ask("upload", verify, line("list-lock") + b"0000", QUIT, verify, folder=folder)
+        == OK + line("status 200") + b"0001" + b"0000" + OK
+    )
     said = ask("download", batch, line(f"get-object {OID}") + b"0000", folder=folder)
     assert said.startswith(line("status 200") + b"0001" + line(f"{OID} {len(CONTENT)} download") + b"0000")
     head = line("status 200") + line(f"size={len(CONTENT)}") + b"0001"
@@ -74,13 +90,21 @@ def status(said: bytes) -> int:
 @pytest.mark.parametrize(
     ("request_", "number"),
     [
-        (put(CONTENT, oid="0" * 64), 400), (put(CONTENT, size=len(CONTENT) - 1), 400), (put(CONTENT, size=len(CONTENT) + 1), 400),
-        (put(b"x" * 100, size=1 << 30), 413), (put(CONTENT, oid="../../../../tmp/x"), 400), (put(CONTENT, oid=OID.upper()), 400),
-        (line(f"put-object {OID}") + b"0000", 400), (line(f"get-object {OID}") + b"0000", 501), (line("lock") + line("path=x") + b"0000", 501),
-        (line(f"verify-object {OID} 5") + b"0000", 404), (line("version 2") + b"0000", 400),
-        (line("batch") + line("hash-algo=md5") + b"0001" + line("x 1") + b"0000", 409), (line("batch") + b"0001" + line("x") + b"0000", 400),
+        (put(CONTENT, oid="0" * 64), 400),
+        (put(CONTENT, size=len(CONTENT) - 1), 400),
+        (put(CONTENT, size=len(CONTENT) + 1), 400),
+        (put(b"x" * 100, size=1 << 30), 413),
+        (put(CONTENT, oid="../../../../tmp/x"), 400),
+        (put(CONTENT, oid=OID.upper()), 400),
+        (line(f"put-object {OID}") + b"0000", 400),
+        (line(f"get-object {OID}") + b"0000", 501),
+        (line("lock") + line("path=x") + b"0000", 501),
+        (line(f"verify-object {OID} 5") + b"0000", 404),
+        (line("version 2") + b"0000", 400),
+        (line("batch") + line("hash-algo=md5") + b"0001" + line("x 1") + b"0000", 409),
+        (line("batch") + b"0001" + line("x") + b"0000", 400),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_right_is_refused_and_the_connection_goes_on(folder, request_, number):
     said = ask("upload", request_, QUIT, folder=folder)
     assert status(said) == number and said.endswith(OK) and objects(folder) == []
@@ -137,7 +161,14 @@ def test_what_a_killed_connection_left_goes_once_it_is_old(folder):
     assert sorted(objects(folder)) == sorted([OID, "new"])
 
 
-@given(st.lists(st.one_of(st.binary(max_size=40), st.sampled_from([b"0000", b"0001", line("batch"), line("quit"), put(b"x"), line(f"get-object {OID}")]))))
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(max_size=40),
+            st.sampled_from([b"0000", b"0001", line("batch"), line("quit"), put(b"x"), line(f"get-object {OID}")]),
+        )
+    )
+)
 def test_anything_is_answered_or_the_connection_ends(tmp_path_factory, pieces):
     for operation in ("upload", "download"):
         try:
@@ -155,15 +186,20 @@ def test_objects_go_along_with_a_copy_of_the_repository(folder):
 
 def test_who_may_push_may_send_and_nobody_gets_http(folder, monkeypatch, capsys):
     asked = []
-    monkeypatch.setattr("minipaas_lib.bus.manager.call", lambda hook, **about: asked.append((about["command"], about["app"])) or [])
+    monkeypatch.setattr(
+        "minipaas_lib.bus.manager.call", lambda hook, **about: asked.append((about["command"], about["app"])) or []
+    )
     for words in (["git-lfs-transfer", "/blog.git", "upload"], ["git-lfs-transfer", "blog", "download"]):
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(QUIT)))
         assert cli.guard(lambda words=words: gate.lfs("anna", words)) == 0
     assert asked == [("git-receive-pack", "blog"), ("git-upload-pack", "blog")]
     for words, said in (
-        (["git-lfs-authenticate", "blog", "upload"], "Git LFS is served over ssh alone"), (["git-lfs-transfer", "blog", "lock"], '"lock" is nothing'),
-        (["git-lfs-transfer", "../blog", "upload"], "app"), (["git-lfs-transfer", "nosuch", "upload"], "there is no app"), (["git-lfs-transfer"], "app"),
-    ):  # fmt: skip
+        (["git-lfs-authenticate", "blog", "upload"], "Git LFS is served over ssh alone"),
+        (["git-lfs-transfer", "blog", "lock"], '"lock" is nothing'),
+        (["git-lfs-transfer", "../blog", "upload"], "app"),
+        (["git-lfs-transfer", "nosuch", "upload"], "there is no app"),
+        (["git-lfs-transfer"], "app"),
+    ):
         capsys.readouterr()
         assert cli.guard(lambda words=words: gate.lfs("anna", words)) in (1, 2)
         assert said in capsys.readouterr().err

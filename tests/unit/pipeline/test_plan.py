@@ -14,7 +14,9 @@ def release(formation: dict[str, int], processes: int = 2) -> Release:
     return Release("blog", 3, "sha256:1", commands=dict.fromkeys(KINDS, ""), formation=formation, processes=processes)
 
 
-def process(kind: str = "web", index: int = 1, number: int = 2, state: str = "running", adopted: bool = True) -> Process:
+def process(
+    kind: str = "web", index: int = 1, number: int = 2, state: str = "running", adopted: bool = True
+) -> Process:
     return Process(process_name("blog", number, kind, index), "blog", number, kind, index, state=state, adopted=adopted)
 
 

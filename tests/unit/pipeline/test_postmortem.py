@@ -17,13 +17,21 @@ def seen(state="running", code=0, memory=False, log=(), listening=(), error=""):
 
 CASES = [
     (seen("exited", 1), "web stopped at once with exit code 1: it printed nothing", "logs:failed blog"),
-    (seen("exited", 1, log=["boom"]), "web stopped at once with exit code 1: see its last lines above", "logs:failed blog"),
+    (
+        seen("exited", 1, log=["boom"]),
+        "web stopped at once with exit code 1: see its last lines above",
+        "logs:failed blog",
+    ),
     (seen("restarting", 127), "exit code 127: the command was not found in the image", "logs:failed blog"),
     (seen("exited", 137, memory=True), "web ran out of memory (exit code 137)", "logs:failed blog"),
     (seen("exited", 137), "for want of memory", "logs:failed blog"),
     (seen(error="exec: no such file"), "web could not run: exec: no such file", "logs:failed blog"),
     (seen(), "web does not listen on port 5000", "logs:failed blog"),
-    (seen(), "web does not listen on port 5000", "call its type worker in the Procfile (and: ps:scale blog worker=1), or: checks:skip blog web"),
+    (
+        seen(),
+        "web does not listen on port 5000",
+        "call its type worker in the Procfile (and: ps:scale blog worker=1), or: checks:skip blog web",
+    ),
     (seen(listening=[("0.0.0.0", 3000)]), "web listens on port 3000, but PORT is 5000", "config:set blog PORT=3000"),
     (seen(listening=[("127.0.0.1", 5000)]), "web listens on 127.0.0.1:5000 only", "let the app listen on 0.0.0.0"),
     (seen(listening=[("::1", 5000), ("127.0.0.53", 5000)]), "listens on 127.0.0.1:5000 only", "0.0.0.0"),
@@ -44,7 +52,9 @@ def test_cause_and_advice(diagnosis, cause, advice):
         exit_code=st.integers(0, 255),
         out_of_memory=st.booleans(),
         log=st.lists(st.text(), max_size=3).map(tuple),
-        listening=st.lists(st.tuples(st.sampled_from(["0.0.0.0", "127.0.0.1", "::"]), st.integers(1, 65535))).map(tuple),
+        listening=st.lists(st.tuples(st.sampled_from(["0.0.0.0", "127.0.0.1", "::"]), st.integers(1, 65535))).map(
+            tuple
+        ),
         error=st.sampled_from(["", "exec: gone"]),
     )
 )
@@ -54,13 +64,20 @@ def test_there_is_always_one_sentence(diagnosis):
 
 
 def test_a_report_shows_the_last_lines_once_then_the_phase(capsys):
-    with pytest.raises(errors.DeployFailed) as caught, postmortem.phase("outer"), postmortem.phase("while starting web.1"):
+    with (
+        pytest.raises(errors.DeployFailed) as caught,
+        postmortem.phase("outer"),
+        postmortem.phase("while starting web.1"),
+    ):
         raise postmortem.failure(WEB, seen("exited", 1, log=["one", "two"]))
     assert "exit code 1" in caught.value.message and capsys.readouterr().err == ""
     postmortem.report("v2", caught.value, "v1 is still live")
     assert capsys.readouterr().err.splitlines() == [
-        " !     the last lines of blog_v2.web.1:", "         one", "         two", " !     v2 failed while starting web.1; v1 is still live",
-    ]  # fmt: skip
+        " !     the last lines of blog_v2.web.1:",
+        "         one",
+        "         two",
+        " !     v2 failed while starting web.1; v1 is still live",
+    ]
     postmortem.report("v3", KeyboardInterrupt(), "v1 is still live")
     assert capsys.readouterr().err == " !     v3 failed; v1 is still live\n"
 

@@ -54,12 +54,20 @@ def get(server, path: str, **more) -> str:
 @pytest.mark.parametrize(
     ("path", "said"),
     [
-        ("/200", ""), ("/204", ""), ("/503", "GET /503 answered 503"), ("/to//200", ""), ("/to//503", "GET /503 answered 503"),
-        ("/to/http://blog.test/200", ""), ("/to/http://127.0.0.1:PORT/200", ""),
-        ("/to/https://blog.test/200", 'answered 302, to "https://blog.test/200"'), ("/to/http://evil.test/200", "answered 302"),
-        ("/to/http://[/200", "answered 302"), ("/to//to//to//to//to//to//to//200", "was redirected more than 5 times"), ("/to/", "answered 302"),
+        ("/200", ""),
+        ("/204", ""),
+        ("/503", "GET /503 answered 503"),
+        ("/to//200", ""),
+        ("/to//503", "GET /503 answered 503"),
+        ("/to/http://blog.test/200", ""),
+        ("/to/http://127.0.0.1:PORT/200", ""),
+        ("/to/https://blog.test/200", 'answered 302, to "https://blog.test/200"'),
+        ("/to/http://evil.test/200", "answered 302"),
+        ("/to/http://[/200", "answered 302"),
+        ("/to//to//to//to//to//to//to//200", "was redirected more than 5 times"),
+        ("/to/", "answered 302"),
     ],
-)  # fmt: skip
+)
 def test_http(server, path, said):
     found = get(server, path)
     assert found == "" if said == "" else said in found
@@ -96,7 +104,9 @@ def release(*checks: Check, kind: str = "web") -> Release:
 
 
 def started(fake, kind: str = "web", **changes) -> Process:
-    process = fake.scheduler.start(ContainerSpec(f"blog_v1.{kind}.1", "blog", 1, kind, 1, "sha256:1", port=5000 if kind == "web" else 0))
+    process = fake.scheduler.start(
+        ContainerSpec(f"blog_v1.{kind}.1", "blog", 1, kind, 1, "sha256:1", port=5000 if kind == "web" else 0)
+    )
     fake.scheduler.set(process.name, **changes)
     return fake.scheduler.containers[process.name]
 
@@ -109,7 +119,10 @@ def test_attempts_until_it_is_passed(fake, capsys):
     fake.scheduler.probes = [(1, "no\nnot yet\n"), (2, "")]
     readiness.check_process(fake.scheduler, release(command()), started(fake))
     said = capsys.readouterr().err
-    assert "web.1: check 'up', attempt 1 of 3: exit code 1: \"not yet\"" in said and "attempt 2 of 3: exit code 2\n" in said
+    assert (
+        "web.1: check 'up', attempt 1 of 3: exit code 1: \"not yet\"" in said
+        and "attempt 2 of 3: exit code 2\n" in said
+    )
 
 
 def test_all_attempts_fail(fake):

@@ -19,7 +19,17 @@ KINDS = st.text("abAB01_-", min_size=1, max_size=31)
 def test_the_name_of_a_process_says_which_it_is(kind, app, release, index):
     name = process_name(app, release, kind, index)
     assert units.process_of(units.unit_name(name)) == (app, release, kind, index)
-    process = Process(name=name, app=app, release=release, process_type=kind, index=index, id="ab", address="", state="running", node="n1")
+    process = Process(
+        name=name,
+        app=app,
+        release=release,
+        process_type=kind,
+        index=index,
+        id="ab",
+        address="",
+        state="running",
+        node="n1",
+    )
     found = service.from_document(name, service.to_document(process))
     assert (found.app, found.release, found.process_type, found.index) == (app, release, kind, index)
 
@@ -28,7 +38,9 @@ def test_the_name_of_a_process_says_which_it_is(kind, app, release, index):
 def test_a_type_is_taken_everywhere(kind):
     assert procfile.parse(f"{kind}: run it\n".encode()) == {kind: "run it"}
     assert lines.chosen(f"{kind}.2") == (kind, 2)
-    process = Process(name=f"b_v1.{kind}.1", app="b", release=1, process_type=kind, index=1, id="", address="", state="running")
+    process = Process(
+        name=f"b_v1.{kind}.1", app="b", release=1, process_type=kind, index=1, id="", address="", state="running"
+    )
     assert choice.choose(f"{kind}.1", [process], "b") is process
 
 
@@ -36,7 +48,12 @@ def test_types_with_capitals_and_underscores_are_scaled_and_told_apart(fake, wor
     world.ok("apps:create", "blog")
     fake.deploy("blog", {"web": "", "Web": "x", "web_x": "y", "delayed_JOB": "z"})
     world.ok("ps:scale", "blog", "web_x=2", "delayed_JOB=1", "Web=1")
-    assert {p.name for p in fake.scheduler.processes("blog")} >= {"blog_v1.web_x.2", "blog_v1.delayed_JOB.1", "blog_v1.Web.1", "blog_v1.web.1"}
+    assert {p.name for p in fake.scheduler.processes("blog")} >= {
+        "blog_v1.web_x.2",
+        "blog_v1.delayed_JOB.1",
+        "blog_v1.Web.1",
+        "blog_v1.web.1",
+    }
     assert fake.routed("blog") == ["blog_v1.web.1"], "only web takes requests"
     world.ok("checks:disable", "blog", "delayed_JOB,web_x")
     assert "delayed_JOB web_x" in world.ok("checks:report", "blog")
@@ -63,12 +80,23 @@ def test_a_type_that_left_is_set_to_0_and_forgotten(fake, world):
 @pytest.mark.parametrize(
     "commands, scaled, says, url",
     [
-        ({"web": ""}, [], "", True), ({"worker": "x"}, [], "nothing of blog runs (worker=0); start something: ps:scale blog worker=1", False),
-        ({"web": "", "worker": "x"}, ["web=0"], "nothing of blog runs (web=0, worker=0); start something: ps:scale blog web=1", False),
-        ({"web": "", "worker": "x"}, ["web=0", "worker=1"], "no web process of blog runs, so its domains answer 503: ps:scale blog web=1", False),
+        ({"web": ""}, [], "", True),
+        ({"worker": "x"}, [], "nothing of blog runs (worker=0); start something: ps:scale blog worker=1", False),
+        (
+            {"web": "", "worker": "x"},
+            ["web=0"],
+            "nothing of blog runs (web=0, worker=0); start something: ps:scale blog web=1",
+            False,
+        ),
+        (
+            {"web": "", "worker": "x"},
+            ["web=0", "worker=1"],
+            "no web process of blog runs, so its domains answer 503: ps:scale blog web=1",
+            False,
+        ),
         ({"Web": "x"}, ["Web=1"], "blog has no process type web, so its domains answer 503", False),
     ],
-)  # fmt: skip
+)
 def test_a_release_that_serves_nothing_says_so(fake, world, capsys, commands, scaled, says, url):
     world.ok("apps:create", "blog")
     world.ok("domains:set", "blog", "blog.example.org")

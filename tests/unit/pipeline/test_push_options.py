@@ -17,7 +17,9 @@ def test_options_are_read_as_git_hands_them_over():
     assert push_options.given({}) == [] and push_options.given({"GIT_PUSH_OPTION_COUNT": "x"}) == []
 
 
-@pytest.mark.parametrize(("options", "seconds"), [([], 0), (["wait"], 600), (["wait=30"], 30), (["wait", "wait=0.5"], 0.5)])
+@pytest.mark.parametrize(
+    ("options", "seconds"), [([], 0), (["wait"], 600), (["wait=30"], 30), (["wait", "wait=0.5"], 0.5)]
+)
 def test_wait(options, seconds, capsys):
     push_options.obey(options)
     assert locks.patience == seconds and capsys.readouterr().err == ""
@@ -33,7 +35,9 @@ def test_a_time_that_is_none_is_refused(value):
 def test_an_option_that_means_nothing_here_is_named_and_ignored(capsys):
     push_options.obey(["ci.skip", "wiat", "\x1b[2J", "d", "wait=5"])
     said = capsys.readouterr().err
-    assert '"ci.skip", "wiat"' in said and "and 1 more: there is no such push option here" in said and "\x1b" not in said
+    assert (
+        '"ci.skip", "wiat"' in said and "and 1 more: there is no such push option here" in said and "\x1b" not in said
+    )
     assert locks.patience == 5
 
 

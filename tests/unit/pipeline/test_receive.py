@@ -7,7 +7,11 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.release import Build
 from minipaas_lib.pipeline import build, journal, locks, receive
 
-BEFORE, DURING, AFTER = "v1 failed before anything was built;", "v1 failed while building;", "v1 failed after the build;"
+BEFORE, DURING, AFTER = (
+    "v1 failed before anything was built;",
+    "v1 failed while building;",
+    "v1 failed after the build;",
+)
 
 
 @pytest.fixture
@@ -25,8 +29,14 @@ def push(world, fake, monkeypatch, capsys):
 
         monkeypatch.setattr(receive.repository, "keep_commit", lambda *given: may_fail("keep_commit", None))
         monkeypatch.setattr(receive.repository, "checkout", lambda *given: may_fail("checkout", None))
-        monkeypatch.setattr(receive.repository, "read_file", lambda context, name, limit: procfile if name == "Procfile" else None)
-        answers = {"detect_builder": "fake: it is one", "build_image": Build("sha256:1", "fake", {}), "source_folder": None}
+        monkeypatch.setattr(
+            receive.repository, "read_file", lambda context, name, limit: procfile if name == "Procfile" else None
+        )
+        answers = {
+            "detect_builder": "fake: it is one",
+            "build_image": Build("sha256:1", "fake", {}),
+            "source_folder": None,
+        }
 
         def first(hook, **given):
             return may_fail(hook, answers[hook]) if hook in answers else real_first(hook, **given)

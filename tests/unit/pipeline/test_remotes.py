@@ -60,8 +60,14 @@ def test_no_password_goes_over_plain_http(root):
     remotes.set_credentials("git.test", "anna", "s3cret")
     with open(remotes.folder("credentials"), "a") as file:
         file.write("http://anna:s3cret@git.test\n")
-    for asked in ("protocol=http\nhost=git.test\n\n", "protocol=http\nhost=git.test\nusername=protocol=https\n\n", "protocol=http\nhost=git.test\npath=x protocol=https\n\n"):
-        done = subprocess.run(["git", "credential", "fill"], input=asked.encode(), env=remotes.environment("blog"), capture_output=True)
+    for asked in (
+        "protocol=http\nhost=git.test\n\n",
+        "protocol=http\nhost=git.test\nusername=protocol=https\n\n",
+        "protocol=http\nhost=git.test\npath=x protocol=https\n\n",
+    ):
+        done = subprocess.run(
+            ["git", "credential", "fill"], input=asked.encode(), env=remotes.environment("blog"), capture_output=True
+        )
         assert done.returncode and b"s3cret" not in done.stdout
     assert download._authorization("http://git.test/x") == {} and download._authorization("https://git.test/x")
     remotes.set_credentials("other.test", "a", "b")
@@ -76,7 +82,11 @@ def test_an_apps_own_key_comes_before_that_of_all_and_no_other_is_offered(root):
     everywhere = remotes.generate_key()
     assert f"IdentityFile={remotes.folder('key')}" in remotes.environment("blog")["GIT_SSH_COMMAND"]
     own = remotes.generate_key("blog")
-    assert own != everywhere and own.endswith("minipaas-blog") and remotes.generate_key("blog") == own == remotes.public_key("blog")
+    assert (
+        own != everywhere
+        and own.endswith("minipaas-blog")
+        and remotes.generate_key("blog") == own == remotes.public_key("blog")
+    )
     command = remotes.environment("blog")["GIT_SSH_COMMAND"]
     assert f"IdentityFile={remotes.folder('apps', 'blog')}" in command
     for option in ("-F none", "IdentitiesOnly=yes", "IdentityAgent=none", "StrictHostKeyChecking=yes", "BatchMode=yes"):
@@ -91,9 +101,19 @@ def test_an_apps_own_key_comes_before_that_of_all_and_no_other_is_offered(root):
 
 @pytest.mark.parametrize(
     ("url", "host"),
-    [("https://github.com/x.git", ("github.com", 443)), ("http://[::1]:80/x", ("::1", 80)), ("ssh://git@h.test:22/x", ("h.test", 22)), ("git://h/x", ("h", 9418)),
-     ("git@github.com:anna/x.git", ("github.com", 22)), ("h:x", ("h", 22)), ("/etc", ("", 0)), ("file:///x", ("", 0)), ("https://h:99999999/x", ("", 0)), ("ext::x", ("", 0))],
-)  # fmt: skip
+    [
+        ("https://github.com/x.git", ("github.com", 443)),
+        ("http://[::1]:80/x", ("::1", 80)),
+        ("ssh://git@h.test:22/x", ("h.test", 22)),
+        ("git://h/x", ("h", 9418)),
+        ("git@github.com:anna/x.git", ("github.com", 22)),
+        ("h:x", ("h", 22)),
+        ("/etc", ("", 0)),
+        ("file:///x", ("", 0)),
+        ("https://h:99999999/x", ("", 0)),
+        ("ext::x", ("", 0)),
+    ],
+)
 def test_where_a_url_leads(url, host):
     assert remotes.host_of(url) == host
 
@@ -109,7 +129,22 @@ def test_any_url_is_checked_with_an_error_of_ours(url):
         assert not found.startswith("-") and "::" not in found.split("/")[0]
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "127.9.9.9", "::1", "169.254.169.254", "fe80::1%eth0", "0.0.0.0", "0.1.2.3", "::", "::ffff:127.0.0.1", "224.0.0.1", "fd00:ec2::254"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "127.0.0.1",
+        "127.9.9.9",
+        "::1",
+        "169.254.169.254",
+        "fe80::1%eth0",
+        "0.0.0.0",
+        "0.1.2.3",
+        "::",
+        "::ffff:127.0.0.1",
+        "224.0.0.1",
+        "fd00:ec2::254",
+    ],
+)
 def test_addresses_of_our_own(address):
     assert destinations.refused(address)
 
@@ -127,13 +162,26 @@ def test_what_is_no_host(text):
 
 @pytest.mark.parametrize(
     ("words", "why"),
-    [(b"Host key verification failed.\nfatal: x", "git:allow-host"), (b"fatal: could not read Username for 'https://x': terminal prompts disabled", "git:auth"),
-     (b"fatal: write error: File too large", "max-size"), (b"fatal: https://u:s3cret@h/x not found", "://***@h/x"),
-     (b"ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.", "DNS"),
-     (b"fatal: unable to access 'https://u:s3cret@x.invalid/': Could not resolve host: x.invalid", "getent hosts"),
-     (b"fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none", "update-ca-certificates"),
-     (b"fatal: unable to access 'http://x/': Failed to connect to x port 80: Connection refused", "nothing answers there")],
-)  # fmt: skip
+    [
+        (b"Host key verification failed.\nfatal: x", "git:allow-host"),
+        (b"fatal: could not read Username for 'https://x': terminal prompts disabled", "git:auth"),
+        (b"fatal: write error: File too large", "max-size"),
+        (b"fatal: https://u:s3cret@h/x not found", "://***@h/x"),
+        (
+            b"ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.",
+            "DNS",
+        ),
+        (b"fatal: unable to access 'https://u:s3cret@x.invalid/': Could not resolve host: x.invalid", "getent hosts"),
+        (
+            b"fatal: unable to access 'https://x/': server certificate verification failed. CAfile: none",
+            "update-ca-certificates",
+        ),
+        (
+            b"fatal: unable to access 'http://x/': Failed to connect to x port 80: Connection refused",
+            "nothing answers there",
+        ),
+    ],
+)
 def test_what_git_says_is_explained(words, why):
     said = remotes.explained(git.said(words), words)
     assert why in said and "s3cret" not in said
@@ -157,4 +205,6 @@ def test_a_fetch_that_does_not_end_is_ended_with_all_its_processes(root, monkeyp
         began = time.monotonic()
         with pytest.raises(errors.Unavailable, match="did not get it"):
             repository.fetch_commit("blog", f"http://127.0.0.1:{server.getsockname()[1]}/x.git", "main", trusted=True)
-    assert time.monotonic() - began < 10 and not [name for name in os.listdir(os.path.join(folder, "objects")) if name.startswith("tmp")]
+    assert time.monotonic() - began < 10 and not [
+        name for name in os.listdir(os.path.join(folder, "objects")) if name.startswith("tmp")
+    ]

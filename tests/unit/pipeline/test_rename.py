@@ -22,7 +22,12 @@ from minipaas_lib.pipeline import (
 )
 from tests.unit.pipeline.test_crash import Mortal
 
-GIT = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t.test", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t.test"}
+GIT = {
+    "GIT_AUTHOR_NAME": "t",
+    "GIT_AUTHOR_EMAIL": "t@t.test",
+    "GIT_COMMITTER_NAME": "t",
+    "GIT_COMMITTER_EMAIL": "t@t.test",
+}
 
 
 def a_commit(app: str) -> str:
@@ -81,7 +86,9 @@ def is_journal(blog, before: dict[str, str]) -> None:
     names = [f"journal_v{number}.web.1", f"journal_v{number}.web.2", f"journal_v{number}.worker.1"]
     assert blog.scheduler.adopted() == names and blog.routed("journal") == names[:2]
     assert set(blog.router.table["journal"].domains) == {"blog.test", "journal.apps.test"}
-    assert store.open_store().list("apps/blog") == ["apps/blog/retiring.toml"] and set(blog.scheduler.names()) - set(names) == retire.waiting("blog")
+    assert store.open_store().list("apps/blog") == ["apps/blog/retiring.toml"] and set(blog.scheduler.names()) - set(
+        names
+    ) == retire.waiting("blog")
     assert "blog" in blog.spawned
     assert not os.path.exists(paths.repository("blog")) and repository.has_commit("journal", blog.commit)
     assert repository.kept_commits("journal") == {1: blog.commit} and repository.head_of("journal") == blog.commit
@@ -108,8 +115,12 @@ def test_a_renaming(blog, world, monkeypatch):
     renamed = [about for hook, about in told if hook == "app_renamed"]
     assert [(about["app"].name, about["former"]) for about in renamed] == [("journal", "blog")]
     deployed = [about for hook, about in told if hook == "after_deploy"]
-    assert [(about["release"].number, about["previous"].number, about["previous"].app) for about in deployed] == [(3, 2, "journal")]
-    assert sorted(os.listdir(paths.output("journal"))) == ["v1.log", "v2.log", "v3.log"] and not os.path.exists(paths.output("blog"))
+    assert [(about["release"].number, about["previous"].number, about["previous"].app) for about in deployed] == [
+        (3, 2, "journal")
+    ]
+    assert sorted(os.listdir(paths.output("journal"))) == ["v1.log", "v2.log", "v3.log"] and not os.path.exists(
+        paths.output("blog")
+    )
     retire.forget("blog")
     retire.forget_renamed("blog")
     assert store.open_store().children("apps") == ["journal"] and blog.scheduler.names() == blog.scheduler.adopted()
@@ -223,7 +234,9 @@ def test_an_app_that_cannot_run_twice(blog, world):
 def test_what_was_called_so_is_said(blog, world):
     world.ok("apps:rename", "blog", "journal")
     refused = world("config:set", "blog", "A=1")
-    assert refused.status == 1 and "app blog is called journal now" in refused.err and "config:set journal" in refused.err
+    assert (
+        refused.status == 1 and "app blog is called journal now" in refused.err and "config:set journal" in refused.err
+    )
     with pytest.raises(errors.NotFound, match="called journal now"):
         first_push.check("blog")
     world.ok("apps:rename", "journal", "diary")
@@ -254,7 +267,9 @@ def test_numbers_of_a_former_app_of_the_new_name_are_not_used_again(blog, world)
     assert trash.entries_of("journal") == ["journal.1"]
 
 
-@pytest.mark.parametrize("words", [["blog", "blog"], ["blog", "shop"], ["nobody", "x"], ["blog", "Bad"], ["blog", "../x"], ["blog"]])
+@pytest.mark.parametrize(
+    "words", [["blog", "blog"], ["blog", "shop"], ["nobody", "x"], ["blog", "Bad"], ["blog", "../x"], ["blog"]]
+)
 def test_names_that_cannot_be_taken(blog, world, words):
     world.ok("apps:create", "shop")
     world.refused("apps:rename", *words)

@@ -78,7 +78,9 @@ def world(tmp_path, monkeypatch):
         monkeypatch.delenv(name)
     monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # where git-lfs is installed, filters and hooks of its own are in there
+    monkeypatch.setenv(
+        "GIT_CONFIG_NOSYSTEM", "1"
+    )  # where git-lfs is installed, filters and hooks of its own are in there
     (tmp_path / "gitconfig").write_text(
         '[user]\nname = Anna\nemail = anna@example.org\n[protocol "file"]\nallow = always\n'
     )
@@ -276,8 +278,15 @@ def test_a_branch_that_cannot_be_moved_is_reported(laptop, capsys):
     assert "the repository of blog is behind" in capsys.readouterr().err
 
 
-STALE = ["refs/heads/main.lock", "HEAD.lock", "packed-refs.lock", "objects/tmp_objdir-incoming-AbCdEf/pack/x", "config.new-12",
-         "hooks/pre-receive.new-7", "shallow_AbCdEf"]  # fmt: skip
+STALE = [
+    "refs/heads/main.lock",
+    "HEAD.lock",
+    "packed-refs.lock",
+    "objects/tmp_objdir-incoming-AbCdEf/pack/x",
+    "config.new-12",
+    "hooks/pre-receive.new-7",
+    "shallow_AbCdEf",
+]
 
 
 def test_what_killed_git_processes_left_is_removed(laptop, monkeypatch):
@@ -309,7 +318,11 @@ def test_a_push_that_goes_on_is_seen(laptop, tmp_path):
     """By its command line and the folder it works in, whoever's child it is; a clone is none."""
     folder = paths.repository("blog")
     assert not receiving.receiving(folder)
-    for words, seen in ((["git", "receive-pack", folder], True), (["git", "receive-pack", "."], True), (["git", "upload-pack", "."], False)):
+    for words, seen in (
+        (["git", "receive-pack", folder], True),
+        (["git", "receive-pack", "."], True),
+        (["git", "upload-pack", "."], False),
+    ):
         process = subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         try:
             process.stdout.read(4)
@@ -380,10 +393,17 @@ def test_a_link_and_a_folder_of_one_name_do_not_write_through_the_link(tmp_path)
 def test_a_push_of_a_hostile_tree_is_refused(laptop, tmp_path):
     laptop.commit({"page": "x"})
     raw = b"100644 .git\0" + bytes.fromhex(laptop.git("hash-object", "-w", "page").stdout.strip())
-    evil = subprocess.run(
-        ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"], input=raw, cwd=laptop.folder,
-        capture_output=True, check=True,
-    ).stdout.decode().strip()  # fmt: skip
+    evil = (
+        subprocess.run(
+            ["git", "hash-object", "-w", "-t", "tree", "--literally", "--stdin"],
+            input=raw,
+            cwd=laptop.folder,
+            capture_output=True,
+            check=True,
+        )
+        .stdout.decode()
+        .strip()
+    )
     commit = laptop.git("commit-tree", "-m", "evil", evil).stdout.strip()
     done = laptop.push(f"{commit}:refs/heads/main")
     assert done.returncode != 0 and "hasDotgit" in done.stderr

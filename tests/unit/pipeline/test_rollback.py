@@ -147,7 +147,9 @@ def untouched(world, fake):
 
 def test_a_preview_says_all_steps_and_changes_nothing(blog, world):
     before = untouched(world, blog)
-    found = preview.preview("blog", "config: added B", lambda document: document.setdefault("config", {}).update(B="hidden"))
+    found = preview.preview(
+        "blog", "config: added B", lambda document: document.setdefault("config", {}).update(B="hidden")
+    )
     assert found.steps() == [
         "write release v4: config: added B",
         "  config: added B",
@@ -159,20 +161,27 @@ def test_a_preview_says_all_steps_and_changes_nothing(blog, world):
     ]
     assert "hidden" not in str(found.to_document()) and found.to_document()["release"] == "v4"
     assert untouched(world, blog) == before
-    release = change.change("blog", "config: added B", lambda document: document.setdefault("config", {}).update(B="hidden"))
+    release = change.change(
+        "blog", "config: added B", lambda document: document.setdefault("config", {}).update(B="hidden")
+    )
     assert release.name == "v4", "as it was told"
 
 
 @pytest.mark.parametrize(
     "words",
     [
-        ["config:set", "blog", "B=2", "--plan"], ["config:unset", "blog", "A", "--plan"], ["ps:scale", "blog", "web=2", "--plan"],
-        ["domains:add", "blog", "new.test", "--plan"], ["domains:remove", "blog", "blog.test", "--plan"],
-        ["domains:set", "blog", "new.test", "--plan"], ["releases:rollback", "blog", "--plan"],
-        ["releases:rollback", "blog", "v1", "--all", "--plan"], ["deploy:plan", "blog"],
+        ["config:set", "blog", "B=2", "--plan"],
+        ["config:unset", "blog", "A", "--plan"],
+        ["ps:scale", "blog", "web=2", "--plan"],
+        ["domains:add", "blog", "new.test", "--plan"],
+        ["domains:remove", "blog", "blog.test", "--plan"],
+        ["domains:set", "blog", "new.test", "--plan"],
+        ["releases:rollback", "blog", "--plan"],
+        ["releases:rollback", "blog", "v1", "--all", "--plan"],
+        ["deploy:plan", "blog"],
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_the_commands_plan_and_change_nothing(blog, world, words):
     world.ok("domains:add", "blog", "blog.test")
     world.ok("config:set", "blog", "A=2")
@@ -196,12 +205,17 @@ def test_plans_without_a_release(blog, world):
 @pytest.mark.parametrize(
     "words",
     [
-        ["config:set", "blog", "B=2"], ["config:unset", "blog", "A"], ["ps:scale", "blog", "web=3", "worker=2"],
-        ["ps:scale", "blog", "web=0"], ["domains:add", "blog", "new.test"], ["releases:rollback", "blog", "v1"],
-        ["releases:rollback", "blog", "v1", "--all"], ["releases:rollback", "blog", "--only", "image"],
+        ["config:set", "blog", "B=2"],
+        ["config:unset", "blog", "A"],
+        ["ps:scale", "blog", "web=3", "worker=2"],
+        ["ps:scale", "blog", "web=0"],
+        ["domains:add", "blog", "new.test"],
+        ["releases:rollback", "blog", "v1"],
+        ["releases:rollback", "blog", "v1", "--all"],
+        ["releases:rollback", "blog", "--only", "image"],
     ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_what_is_planned_is_what_is_done(blog, world, words):
     planned = world.ok(*words, "--plan")
     there = set(blog.scheduler.names())

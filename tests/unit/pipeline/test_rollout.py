@@ -64,7 +64,11 @@ def test_the_router_is_asked_for_the_route_to_come_before_anything_starts(blog):
     assert "start" not in [method for method, _ in blog.scheduler.calls[begun:]] and journal.unfinished("blog") is None
     change.change("blog", "scale", scale(web=3))
     (coming,) = blog.router.asked
-    assert coming.generation == "v2" and [one.address for one in coming.backends] == ["198.18.0.1", "198.18.0.2", "198.18.0.3"]
+    assert coming.generation == "v2" and [one.address for one in coming.backends] == [
+        "198.18.0.1",
+        "198.18.0.2",
+        "198.18.0.3",
+    ]
 
 
 @pytest.mark.parametrize("what", ["task", "hook"])
@@ -280,7 +284,9 @@ def test_processes_that_requests_may_still_go_to_are_not_stopped(blog, monkeypat
     assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3), RuntimeError("a plugin's fault"), errors.Cancelled("hung up")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), SystemExit(3), RuntimeError("a plugin's fault"), errors.Cancelled("hung up")]
+)
 @pytest.mark.parametrize("where", ["start", "adopt", "apply", "check_process"])
 def test_whatever_raises_after_the_start_is_cleaned_up(blog, monkeypatch, error, where):
     from minipaas_lib.bus import manager
@@ -326,7 +332,9 @@ def test_what_comes_up_of_what_was_missing_serves_and_the_rest_goes(blog):
     blog.scheduler.crashing = {"worker"}
     with pytest.raises(errors.DeployFailed):
         recover.restore("blog")
-    assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"] == blog.scheduler.names() == blog.scheduler.adopted()
+    assert (
+        blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"] == blog.scheduler.names() == blog.scheduler.adopted()
+    )
     assert journal.read("blog") == {}
 
 

@@ -104,9 +104,25 @@ def test_a_submodule_without_url_stays_empty_with_a_word(tmp_path, capsys):
 
 @pytest.mark.parametrize(
     "url",
-    ["file:///etc", "/etc", "../sibling.git", "./x", "ext::sh -c id", "-oProxyCommand=id", "ssh://-oProxyCommand=id/x",
-     "https://a b", "fd::17", "host:-x", "-u@host:x", "https://", "ftp://example.org/x", "http://x\n", "::x", "a::b"],
-)  # fmt: skip
+    [
+        "file:///etc",
+        "/etc",
+        "../sibling.git",
+        "./x",
+        "ext::sh -c id",
+        "-oProxyCommand=id",
+        "ssh://-oProxyCommand=id/x",
+        "https://a b",
+        "fd::17",
+        "host:-x",
+        "-u@host:x",
+        "https://",
+        "ftp://example.org/x",
+        "http://x\n",
+        "::x",
+        "a::b",
+    ],
+)
 def test_urls_that_are_refused_before_anything_is_run(url):
     with pytest.raises(errors.InvalidFile):
         submodules.check_url("lib", url)
@@ -114,9 +130,16 @@ def test_urls_that_are_refused_before_anything_is_run(url):
 
 @pytest.mark.parametrize(
     "url",
-    ["https://example.org/x.git", "http://[::1]:80/x", "git://example.org/x", "ssh://git@example.org:22/x",
-     "git@github.com:anna/x.git", "github.com:anna/x.git", "git@host:/srv/x.git"],
-)  # fmt: skip
+    [
+        "https://example.org/x.git",
+        "http://[::1]:80/x",
+        "git://example.org/x",
+        "ssh://git@example.org:22/x",
+        "git@github.com:anna/x.git",
+        "github.com:anna/x.git",
+        "git@host:/srv/x.git",
+    ],
+)
 def test_urls_that_are_fetched(url):
     assert submodules.check_url("lib", url) == url
 

@@ -37,9 +37,13 @@ def commit_of(folder, sha):
 
 @pytest.mark.parametrize(
     ("row", "why"),
-    [(("120000", "x", ""), "link to nowhere"), (("120000", "x", "y" * 5000), "path of more than 4,095 bytes"),
-     (("100644", "a" * 256, "x"), "name of more than 255 bytes"), (("120000", ".gitModules", "x"), "git reads it")],
-)  # fmt: skip
+    [
+        (("120000", "x", ""), "link to nowhere"),
+        (("120000", "x", "y" * 5000), "path of more than 4,095 bytes"),
+        (("100644", "a" * 256, "x"), "name of more than 255 bytes"),
+        (("120000", ".gitModules", "x"), "git reads it"),
+    ],
+)
 def test_what_may_not_be_in_a_commit_is_named_and_not_kept(blog, row, why):
     commit = commit_of(blog, tree_of(blog, row))
     with pytest.raises(errors.InvalidFile, match=why):
@@ -150,7 +154,9 @@ def test_git_itself_refuses_a_push_that_is_too_large(world):
         assert "maxInputSize = 65536\n" in file.read()
 
 
-@pytest.mark.parametrize("words", [("max-size", "0"), ("max-size", "much"), ("max-entries", "1k"), ("deploy-branch", "x"), ("x",), ()])
+@pytest.mark.parametrize(
+    "words", [("max-size", "0"), ("max-size", "much"), ("max-entries", "1k"), ("deploy-branch", "x"), ("x",), ()]
+)
 def test_limits_that_are_refused(world, words):
     world.refused("git:set", "--global", *words)
 
@@ -174,12 +180,16 @@ def test_a_commit_that_is_not_there(blog):
         tree.check(blog, "1" * 40, tree.Budget(Limits()))
 
 
-@pytest.mark.parametrize("path", ["a", "a/b", "ünï", "a b", "...", ".github/x", ".gitignore", "a\\b", "-x", "a\nb", "\udce9"])
+@pytest.mark.parametrize(
+    "path", ["a", "a/b", "ünï", "a b", "...", ".github/x", ".gitignore", "a\\b", "-x", "a\nb", "\udce9"]
+)
 def test_plain_paths(path):
     assert path_fault(path) == ""
 
 
-@pytest.mark.parametrize("path", ["", "/a", "../a", "a/..", "a//b", "a/./b", ".git/x", "a/.GIT", "a\0b", "a/" * 100 + "b", "é" * 128])
+@pytest.mark.parametrize(
+    "path", ["", "/a", "../a", "a/..", "a//b", "a/./b", ".git/x", "a/.GIT", "a\0b", "a/" * 100 + "b", "é" * 128]
+)
 def test_paths_that_are_refused(path):
     assert path_fault(path)
 

@@ -49,9 +49,13 @@ def test_a_crash_brings_the_old_back(blog, state, monkeypatch, world):
     trial.look("blog")
     assert releases.live("blog").number == 2, "nothing has crashed"
     later = time.strftime("%Y-%m-%dT%H:%M:%S.5Z", time.gmtime(time.time() + 5))
-    blog.scheduler.set("blog_v2.web.1", **({"started": later} if state == "came up again" else {"state": state, "exit_code": 1}))
+    blog.scheduler.set(
+        "blog_v2.web.1", **({"started": later} if state == "came up again" else {"state": state, "exit_code": 1})
+    )
     told = []
-    monkeypatch.setattr("minipaas_lib.bus.manager.notify", lambda hook, **about: told.append((hook, about.get("reason"))))
+    monkeypatch.setattr(
+        "minipaas_lib.bus.manager.notify", lambda hook, **about: told.append((hook, about.get("reason")))
+    )
     trial.look("blog")
     v1_is_back(blog)
     assert [reason for hook, reason in told if hook == "deploy_failed"] == [releases.load("blog", 2).failure]
@@ -143,8 +147,16 @@ def test_a_worker_that_does_not_come_back_does_not_hold_the_web(blog):
     assert trial.read("blog") == {}
 
 
-POINTS = ["retire.keep", "scheduler.adopt", "router.apply", "releases.set_live", "releases.finish", "scheduler.stop",
-          "scheduler.start", "trial.end"]  # fmt: skip
+POINTS = [
+    "retire.keep",
+    "scheduler.adopt",
+    "router.apply",
+    "releases.set_live",
+    "releases.finish",
+    "scheduler.stop",
+    "scheduler.start",
+    "trial.end",
+]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -152,7 +164,13 @@ POINTS = ["retire.keep", "scheduler.adopt", "router.apply", "releases.set_live",
 def test_killed_at_every_point_of_the_return(blog, monkeypatch, point, when):
     blog.scheduler.set("blog_v2.web.1", state="exited", exit_code=1)
     where, _, method = point.partition(".")
-    target = {"scheduler": blog.scheduler, "router": blog.router, "releases": releases, "retire": retire, "trial": trial}[where]
+    target = {
+        "scheduler": blog.scheduler,
+        "router": blog.router,
+        "releases": releases,
+        "retire": retire,
+        "trial": trial,
+    }[where]
     kill_at(monkeypatch, target, method, when)
     with pytest.raises(Killed):
         trial.look("blog")
@@ -178,7 +196,12 @@ def alone(world, fake):
 def test_disabled_stops_first_and_says_so_before(alone, capsys):
     change.change("blog", "config", set_config("1"))
     order = [call for call in alone.scheduler.calls if call[0] in ("start", "stop")]
-    assert order == [("stop", "blog_v1.web.1"), ("start", "blog_v2.web.1"), ("stop", "blog_v1.worker.1"), ("start", "blog_v2.worker.1")]
+    assert order == [
+        ("stop", "blog_v1.web.1"),
+        ("start", "blog_v2.web.1"),
+        ("stop", "blog_v1.worker.1"),
+        ("start", "blog_v2.worker.1"),
+    ]
     assert "web of blog is down from now until" in capsys.readouterr().err
     assert alone.routed("blog") == ["blog_v2.web.1"] and retire.waiting("blog") == set()
 
@@ -237,7 +260,9 @@ TASKS = {"release": "R", "predeploy": "P", "postdeploy": "A", "first_postdeploy"
 
 
 def ran(fake) -> list[str]:
-    return [what if method == "task" else method for method, what in fake.scheduler.calls if method in ("task", "start")]
+    return [
+        what if method == "task" else method for method, what in fake.scheduler.calls if method in ("task", "start")
+    ]
 
 
 def test_tasks_in_their_order(world, fake, capsys):
@@ -262,5 +287,7 @@ def test_a_predeploy_that_fails_ends_it(world, fake, capsys):
     fake.scheduler.task_codes = {"P": 1}
     with pytest.raises(errors.DeployFailed, match="the predeploy script ended with exit code 1"):
         fake.deploy("blog", tasks=TASKS)
-    assert ran(fake) == ["P"] and "v1 failed in the predeploy script; nothing was live before" in capsys.readouterr().err
+    assert (
+        ran(fake) == ["P"] and "v1 failed in the predeploy script; nothing was live before" in capsys.readouterr().err
+    )
     assert apps.load("blog") and documents.read(store.open_store(), releases.path("blog", 1))["status"] == "failed"

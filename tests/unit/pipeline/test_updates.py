@@ -33,11 +33,23 @@ def test_only_the_deploy_branches_are_deployed(name, app):
             sort_updates([update], BRANCHES, app)
 
 
-REFS = st.sampled_from(["refs/heads/main", "refs/heads/master", "refs/heads/dev", "refs/heads/x/y", "refs/tags/v1", "refs/tags/main", "refs/notes/x"])
+REFS = st.sampled_from(
+    [
+        "refs/heads/main",
+        "refs/heads/master",
+        "refs/heads/dev",
+        "refs/heads/x/y",
+        "refs/tags/v1",
+        "refs/tags/main",
+        "refs/notes/x",
+    ]
+)
 OBJECTS = st.sampled_from([NONE, OLD, NEW])
 
 
-@given(st.lists(st.tuples(REFS, OBJECTS), unique_by=lambda pair: pair[0]), st.sampled_from(["main", "master", "dev", ""]))
+@given(
+    st.lists(st.tuples(REFS, OBJECTS), unique_by=lambda pair: pair[0]), st.sampled_from(["main", "master", "dev", ""])
+)
 def test_each_update_has_one_fate_and_no_branch_is_kept_that_is_not_deployed(pairs, head):
     pushed = [Update(OLD, new, ref) for ref, new in pairs]
     try:
@@ -59,7 +71,9 @@ TAG = Update(NONE, OLD, "refs/tags/v1")
 
 
 def test_what_is_deployed_is_deployed_and_all_else_has_its_reason():
-    push = sort_updates([DEV, MAIN, TAG, Update(NONE, OLD, "refs/notes/x"), Update(OLD, NONE, "refs/heads/master")], BRANCHES, "blog")
+    push = sort_updates(
+        [DEV, MAIN, TAG, Update(NONE, OLD, "refs/notes/x"), Update(OLD, NONE, "refs/heads/master")], BRANCHES, "blog"
+    )
     assert push.deploy == MAIN and push.kept == (TAG,)
     assert [refusal.message for refusal in push.refused] == [
         "'dev' is not deployed by blog: it deploys main or master",
@@ -71,7 +85,10 @@ def test_what_is_deployed_is_deployed_and_all_else_has_its_reason():
 def test_of_two_branches_that_deploy_the_one_is_deployed_that_a_clone_gets():
     other = Update(OLD, OLD, "refs/heads/master")
     push = sort_updates([MAIN, other], BRANCHES, "blog", head="master")
-    assert push.deploy == other and push.refused[0].message == "'main' is not deployed beside 'master': blog deploys one branch at a time"
+    assert (
+        push.deploy == other
+        and push.refused[0].message == "'main' is not deployed beside 'master': blog deploys one branch at a time"
+    )
     assert sort_updates([other, MAIN], BRANCHES, "blog").deploy == MAIN
     assert sort_updates([MASTER, MAIN], BRANCHES, "blog").kept == (MASTER,), "the same commit"
 

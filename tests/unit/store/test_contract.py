@@ -476,7 +476,10 @@ def test_a_second_comer_is_told_who(opener):
         assert opener().lock_holder("apps/blog") == LAPTOP
         opener().lock("apps/other", TABLET).release()
     assert opener().lock_holder("apps/blog") is None
-    with opener().lock("apps/blog", LAPTOP._replace(host=os.uname().nodename)), pytest.raises(errors.Locked, match=r"pid 123\)$"):
+    with (
+        opener().lock("apps/blog", LAPTOP._replace(host=os.uname().nodename)),
+        pytest.raises(errors.Locked, match=r"pid 123\)$"),
+    ):
         opener().lock("apps/blog", TABLET)
     opener().lock("apps/blog", TABLET).release()
 

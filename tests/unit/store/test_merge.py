@@ -6,7 +6,9 @@ from hypothesis import strategies as st
 
 from minipaas_lib.store.merge import apply_difference
 
-values = st.recursive(st.integers(0, 3) | st.text(max_size=2), lambda inner: st.dictionaries(st.sampled_from("abc"), inner), max_leaves=6)
+values = st.recursive(
+    st.integers(0, 3) | st.text(max_size=2), lambda inner: st.dictionaries(st.sampled_from("abc"), inner), max_leaves=6
+)
 documents = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
 
 

@@ -15,7 +15,12 @@ def test_what_is_written_is_read_again(data):
 
 
 def test_a_document_looks_as_a_person_writes_it():
-    data = {"a": 1, "config": {"B C": "x\ny", "empty": {}}, "deep": {"er": {"x": [1, 2.5, True]}}, "mounts": [{"from": "a"}, {"from": "b", "to": {"x": 1}}]}
+    data = {
+        "a": 1,
+        "config": {"B C": "x\ny", "empty": {}},
+        "deep": {"er": {"x": [1, 2.5, True]}},
+        "mounts": [{"from": "a"}, {"from": "b", "to": {"x": 1}}],
+    }
     assert toml.dumps(data) == (
         'a = 1\n\n[[mounts]]\nfrom = "a"\n\n[[mounts]]\nfrom = "b"\nto = {x = 1}\n\n[config]\n"B C" = "x\\ny"\n\n[config.empty]\n\n'
         "[deep.er]\nx = [1, 2.5, true]\n"
@@ -37,4 +42,7 @@ def test_a_thousand_variables_and_five_thousand_names_take_no_time(store):  # no
 
     documents.edit(store, "apps/blog/app.toml", change)
     assert time.monotonic() - began < 30  # it was minutes
-    assert "# mine\n" in store.read("apps/blog/app.toml").text and "A = 'x'  # first" in store.read("apps/blog/app.toml").text
+    assert (
+        "# mine\n" in store.read("apps/blog/app.toml").text
+        and "A = 'x'  # first" in store.read("apps/blog/app.toml").text
+    )

@@ -41,10 +41,31 @@ def test_create_and_list(world):
 
 
 NAMES = [
-    "TestApp", "test_app", "a/b", "a:latest", "a;id", "a|b", "$x", "../x", "x" * 64, "blog\n",
-    "paas", "minipaas", "global",
-    "", " ", "a b", "`id`", "$(id)", "a\0b", "bl\u00f6g", "a.b", "a-", "\x1b[31m", "x" * 100_000,
-]  # fmt: skip
+    "TestApp",
+    "test_app",
+    "a/b",
+    "a:latest",
+    "a;id",
+    "a|b",
+    "$x",
+    "../x",
+    "x" * 64,
+    "blog\n",
+    "paas",
+    "minipaas",
+    "global",
+    "",
+    " ",
+    "a b",
+    "`id`",
+    "$(id)",
+    "a\0b",
+    "bl\u00f6g",
+    "a.b",
+    "a-",
+    "\x1b[31m",
+    "x" * 100_000,
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -93,12 +114,15 @@ def test_destroy_by_force(idle):
 
 def test_the_trash(idle):
     assert idle.ok("apps:trash") == ""
-    assert "there is no \"blog\" in the trash" in idle.refused("apps:restore", "blog")
+    assert 'there is no "blog" in the trash' in idle.refused("apps:restore", "blog")
     for _ in range(2):
         idle.ok("apps:create", "blog", key="anna")
         assert "apps:restore blog" in idle("apps:destroy", "blog", "--force", key="eve").err
     rows = json.loads(idle.ok("apps:trash", "--format", "json"))
-    assert [(row["id"], row["app"], row["by"]) for row in rows] == [("blog.1", "blog", "eve"), ("blog.2", "blog", "eve")]
+    assert [(row["id"], row["app"], row["by"]) for row in rows] == [
+        ("blog.1", "blog", "eve"),
+        ("blog.2", "blog", "eve"),
+    ]
     assert rows[0]["until"] > rows[0]["destroyed"] and "blog.2" in idle.ok("apps:trash")
     assert "blog is back" in idle("apps:restore", "blog.1").err
     assert apps.load("blog").creator == "anna"

@@ -93,8 +93,15 @@ def test_the_cap_leaves_what_runs_where_it_is():
 
 
 def test_commands_refuse_what_is_none_of_theirs(blog):
-    for line in ("blog", "blog x 1", "blog min-free-disk much", "blog build-memory 1g", "--global build-memory 1k",
-                 "--global keep-cache auto", "blog min-free-inodes 1k"):  # fmt: skip
+    for line in (
+        "blog",
+        "blog x 1",
+        "blog min-free-disk much",
+        "blog build-memory 1g",
+        "--global build-memory 1k",
+        "--global keep-cache auto",
+        "blog min-free-inodes 1k",
+    ):
         blog.refused("guard:set", *line.split())
     assert "50.0 GB" in blog.ok("guard:report", "blog") and "MB" in blog.ok("guard:report", "--global")
 

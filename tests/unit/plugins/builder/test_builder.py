@@ -40,12 +40,20 @@ def test_the_apps_own_word_comes_before_the_one_for_all(blog):
     blog.ok("builder:set", "--global", "http-proxy", "http://one:3128")
     blog.ok("builder:set", "--global", "npm-registry", "https://npm.example.org/")
     blog.ok("builder:set", "blog", "http-proxy", "http://two:3128")
-    assert held()["environment"] == {"HTTP_PROXY": "http://two:3128", "http_proxy": "http://two:3128", "NPM_CONFIG_REGISTRY": "https://npm.example.org/"}
+    assert held()["environment"] == {
+        "HTTP_PROXY": "http://two:3128",
+        "http_proxy": "http://two:3128",
+        "NPM_CONFIG_REGISTRY": "https://npm.example.org/",
+    }
     blog.ok("builder:set", "blog", "http-proxy")
     assert held()["environment"]["HTTP_PROXY"] == "http://one:3128"
     blog.ok("builder:set", "--global", "http-proxy")
     blog.ok("builder:set", "--global", "npm-registry")
-    assert held() == {"environment": {}, "ca": ""} and "builder" not in apps.platform() and "builder" not in apps.load("blog").document
+    assert (
+        held() == {"environment": {}, "ca": ""}
+        and "builder" not in apps.platform()
+        and "builder" not in apps.load("blog").document
+    )
 
 
 def test_certificates_are_kept_apart_and_come_from_stdin(blog):
@@ -66,9 +74,16 @@ def store_text(path):
 
 
 @pytest.mark.parametrize(
-    "pem", ["", "hello", CERTIFICATE.replace("M", "@", 1), CERTIFICATE + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
-            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "x" * (authority.LIMIT + 1)]
-)  # fmt: skip
+    "pem",
+    [
+        "",
+        "hello",
+        CERTIFICATE.replace("M", "@", 1),
+        CERTIFICATE + "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        "x" * (authority.LIMIT + 1),
+    ],
+)
 def test_what_is_no_certificate_is_refused(blog, pem):
     blog.refused("builder:set", "--global", "ca-file", "-", stdin=pem)
 
@@ -82,17 +97,28 @@ def test_over_ssh_no_file_of_the_host_is_read(blog, tmp_path):
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [(("blog", "selected", "nosuch"), "one of: "), (("blog", "colour", "red"), "one of: selected"), (("blog",), "--help"), (("blog", "selected", "dockerfile", "x"), "--help"),
-     (("nosuch", "build-dir", "x"), "no app"), (("nosuch", "ca-file", "-"), "no app"), (("--global", "http-proxy", "ftp://x"), "URL"),
-     (("--global", "http-proxy", "http://u:geheim@h:99999999"), "URL"), (("--global", "pip-index-url", "http://a b"), "URL"),
-     (("--global", "no-proxy", "a;b"), "hosts")],
-)  # fmt: skip
+    [
+        (("blog", "selected", "nosuch"), "one of: "),
+        (("blog", "colour", "red"), "one of: selected"),
+        (("blog",), "--help"),
+        (("blog", "selected", "dockerfile", "x"), "--help"),
+        (("nosuch", "build-dir", "x"), "no app"),
+        (("nosuch", "ca-file", "-"), "no app"),
+        (("--global", "http-proxy", "ftp://x"), "URL"),
+        (("--global", "http-proxy", "http://u:geheim@h:99999999"), "URL"),
+        (("--global", "pip-index-url", "http://a b"), "URL"),
+        (("--global", "no-proxy", "a;b"), "hosts"),
+    ],
+)
 def test_mistakes_are_told(blog, words, said):
     told = blog.refused("builder:set", *words)
     assert said in told and "geheim" not in told
 
 
-@pytest.mark.parametrize("folder", ["/etc", "..", "a/../b", "./a", "a//b", "", "a\nb", "a\0b", ".git", "a/.GIT/b", "a\\b", "x" * 256, "/", "//"])
+@pytest.mark.parametrize(
+    "folder",
+    ["/etc", "..", "a/../b", "./a", "a//b", "", "a\nb", "a\0b", ".git", "a/.GIT/b", "a\\b", "x" * 256, "/", "//"],
+)
 def test_hostile_folders_are_refused(folder):
     with pytest.raises(errors.UsageError):
         settings.parse("build-dir", folder, [])
@@ -117,7 +143,10 @@ def test_no_value_can_end_a_line_or_a_word(text, key):
     assert value and not set(value) & set(" \t\r\n\0'\"`$\\<>|") and value.isascii()
 
 
-@given(st.from_regex(r"([A-Z]{1,5}:)?[A-Z0-9]{6,20}", fullmatch=True), st.from_regex(r"@[a-z]{1,9}(:[0-9]{1,4})?/?(/@a/)?", fullmatch=True))
+@given(
+    st.from_regex(r"([A-Z]{1,5}:)?[A-Z0-9]{6,20}", fullmatch=True),
+    st.from_regex(r"@[a-z]{1,9}(:[0-9]{1,4})?/?(/@a/)?", fullmatch=True),
+)
 def test_a_password_is_never_shown(user, rest):
     url = f"https://{user}{rest}"
     assert settings.parse("http-proxy", url, []) == url
@@ -189,7 +218,11 @@ def test_settings_of_several_plugins_are_merged(plugs, world):
     world.ok("apps:create", "blog")
     world.ok("builder:set", "blog", "http-proxy", "http://one:1")
     world.ok("builder:set", "blog", "ca-file", "-", stdin=CERTIFICATE)
-    plugs.add("z_more", ["build_settings"], hooks__build_settings='#!/bin/sh\necho \'{"environment": {"HTTP_PROXY": "http://two:2", "GOPROXY": "x"}, "memory": 4096}\'\n')
+    plugs.add(
+        "z_more",
+        ["build_settings"],
+        hooks__build_settings='#!/bin/sh\necho \'{"environment": {"HTTP_PROXY": "http://two:2", "GOPROXY": "x"}, "memory": 4096}\'\n',
+    )
     merged = api.build_settings(apps.load("blog"))
     assert merged["ca"] == CERTIFICATE and merged["memory"] == 4096
     assert merged["environment"] == {"HTTP_PROXY": "http://two:2", "http_proxy": "http://one:1", "GOPROXY": "x"}
@@ -197,10 +230,24 @@ def test_settings_of_several_plugins_are_merged(plugs, world):
 
 @pytest.mark.parametrize(
     ("hook", "answer"),
-    [("source_folder", "../x"), ("source_folder", "/x"), ("source_folder", 3), ("source_folder", "a\nb"), ("builder_names", ["A b"]), ("builder_names", "x"),
-     ("builder_files", ["a\nb"]), ("builder_files", [1]), ("build_settings", {"ca": "x"}), ("build_settings", {"environment": {"A B": "x"}}),
-     ("build_settings", {"environment": ["x"]}), ("build_settings", {"more": 1}), ("build_settings", {"memory": -1}), ("build_settings", {"memory": True}), ("build_settings", {"ca": CERTIFICATE + "-----BEGIN EC PRIVATE KEY-----"})],
-)  # fmt: skip
+    [
+        ("source_folder", "../x"),
+        ("source_folder", "/x"),
+        ("source_folder", 3),
+        ("source_folder", "a\nb"),
+        ("builder_names", ["A b"]),
+        ("builder_names", "x"),
+        ("builder_files", ["a\nb"]),
+        ("builder_files", [1]),
+        ("build_settings", {"ca": "x"}),
+        ("build_settings", {"environment": {"A B": "x"}}),
+        ("build_settings", {"environment": ["x"]}),
+        ("build_settings", {"more": 1}),
+        ("build_settings", {"memory": -1}),
+        ("build_settings", {"memory": True}),
+        ("build_settings", {"ca": CERTIFICATE + "-----BEGIN EC PRIVATE KEY-----"}),
+    ],
+)
 def test_wrong_answers_of_a_stranger_are_refused(hook, answer):
     with pytest.raises(errors.PluginFailed):
         values.checked(hook, answer)

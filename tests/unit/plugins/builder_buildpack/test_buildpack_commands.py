@@ -41,13 +41,23 @@ def test_the_list_is_kept_in_its_order(blog):
 def test_what_cannot_be_done_is_refused_and_changes_nothing(blog):
     blog.ok("buildpacks:set", "--replace", "blog", "node", "python")
     for words in (
-        ("add", "blog", "node"), ("add", "blog", "http://x/y"), ("set", "blog", "python"), ("set", "blog", "node", "static"),
-        ("set", "--replace", "blog", "node", "node"), ("set", "--replace", "--index", "1", "blog", "node"),
-        ("remove", "blog", "static"), ("add", "--index", "0", "blog", "static"), ("add", "nobody", "static"),
-        ("detect", "blog"), ("detect", "blog", "--branch", "--output=x"), ("set-property", "blog"),
-        ("set-property", "blog", "colour", "red"), ("set-property", "blog", "stack", "-x"), ("set-property", "--global", "stack", "a", "b"),
+        ("add", "blog", "node"),
+        ("add", "blog", "http://x/y"),
+        ("set", "blog", "python"),
+        ("set", "blog", "node", "static"),
+        ("set", "--replace", "blog", "node", "node"),
+        ("set", "--replace", "--index", "1", "blog", "node"),
+        ("remove", "blog", "static"),
+        ("add", "--index", "0", "blog", "static"),
+        ("add", "nobody", "static"),
+        ("detect", "blog"),
+        ("detect", "blog", "--branch", "--output=x"),
+        ("set-property", "blog"),
+        ("set-property", "blog", "colour", "red"),
+        ("set-property", "blog", "stack", "-x"),
+        ("set-property", "--global", "stack", "a", "b"),
         ("set-property", "--global", "local-folder", "relative"),
-    ):  # fmt: skip
+    ):
         blog.refused("buildpacks:" + words[0], *words[1:])
     assert "20 buildpacks at most" not in blog.ok("buildpacks:list", "blog")
 
@@ -90,7 +100,12 @@ def test_only_so_many_images_are_remembered(blog):
 
 
 def test_images_of_kept_releases_and_of_builds_to_come_stay():
-    listed = ["sha256:1 minipaas/blog:v1", "sha256:2 minipaas/blog:v2", "sha256:3 minipaas/blog:v3", "sha256:4 minipaas/blog:vx"]
+    listed = [
+        "sha256:1 minipaas/blog:v1",
+        "sha256:2 minipaas/blog:v2",
+        "sha256:3 minipaas/blog:v3",
+        "sha256:4 minipaas/blog:vx",
+    ]
     assert cleanup.unused("blog", listed, {"sha256:2"}, 2) == ["minipaas/blog:v1"]
 
 
@@ -112,12 +127,18 @@ def test_the_choice_of_a_source_tree_is_told_with_its_reason(blog, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (("add", "blog", "/nodejs"), "did you mean heroku/nodejs"), (("set", "blog", "/python"), "did you mean python?"), (("add", "blog", "/srv/packs/one"), "not allowed"),
-        (("add", "blog", "https://127.0.0.1/x.git"), "not asked"), (("add", "blog", "https://localhost/x.git"), "not asked"), (("add", "blog", "https://h.test:99999/x.git"), "port"),
-        (("set-property", "blog", "stack", "minipaas/other:v1"), "image of the app other"), (("set-property", "--global", "stack", "minipaas/other:v1"), "image of the app other"),
-        (("set-property", "blog", "stack", "a..b"), "not an image's name"), (("set-property", "blog", "stack", "debian:"), "not an image's name"),
+        (("add", "blog", "/nodejs"), "did you mean heroku/nodejs"),
+        (("set", "blog", "/python"), "did you mean python?"),
+        (("add", "blog", "/srv/packs/one"), "not allowed"),
+        (("add", "blog", "https://127.0.0.1/x.git"), "not asked"),
+        (("add", "blog", "https://localhost/x.git"), "not asked"),
+        (("add", "blog", "https://h.test:99999/x.git"), "port"),
+        (("set-property", "blog", "stack", "minipaas/other:v1"), "image of the app other"),
+        (("set-property", "--global", "stack", "minipaas/other:v1"), "image of the app other"),
+        (("set-property", "blog", "stack", "a..b"), "not an image's name"),
+        (("set-property", "blog", "stack", "debian:"), "not an image's name"),
     ],
-)  # fmt: skip
+)
 def test_what_the_next_build_would_refuse_is_refused_when_it_is_set(blog, words, said):
     blog.ok("apps:create", "other")
     assert said in blog.refused("buildpacks:" + words[0], *words[1:])
@@ -131,7 +152,15 @@ def test_folders_below_the_one_of_root_and_names_that_nobody_looks_up_yet_are_se
     blog.ok("buildpacks:add", "blog", str(tmp_path / "one"))
     assert "no git repository" in blog.refused("buildpacks:add", "blog", str(tmp_path / "two"))
     blog.ok("buildpacks:add", "blog", "https://no-such-host.invalid/x.git")
-    for image in ("debian:12", "registry.example.org:5000/a/b_c:1.0@sha256:" + "a" * 64, "heroku/heroku:24-build", "localhost/x", "localhost:5000/x", "minipaas/blog:v1", "python:3.13-bookworm"):
+    for image in (
+        "debian:12",
+        "registry.example.org:5000/a/b_c:1.0@sha256:" + "a" * 64,
+        "heroku/heroku:24-build",
+        "localhost/x",
+        "localhost:5000/x",
+        "minipaas/blog:v1",
+        "python:3.13-bookworm",
+    ):
         blog.ok("buildpacks:set-property", "blog", "stack", image)
 
 

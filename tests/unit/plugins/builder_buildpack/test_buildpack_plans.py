@@ -38,10 +38,33 @@ def test_a_buildpack_is_named(text, expected):
 
 @pytest.mark.parametrize(
     "text",
-    ["", "perl", "http://example.org/a", "git://example.org/a", "ssh://a/b", "git@example.org:a/b", "ext::sh -c id", "--upload-pack=id",
-     "https://-x/a", "https://example.org", "https://user:secret@example.org/a", "https://tok@example.org/a", "a/..", "a/b#", "a/b#--x",
-     "a/b#x..y", "/srv/../etc", "/", "/a b", "a/b\n", "https://e.org/a b", "https://e.org/a\n", "x" * 2000, "file://host/a"],
-)  # fmt: skip
+    [
+        "",
+        "perl",
+        "http://example.org/a",
+        "git://example.org/a",
+        "ssh://a/b",
+        "git@example.org:a/b",
+        "ext::sh -c id",
+        "--upload-pack=id",
+        "https://-x/a",
+        "https://example.org",
+        "https://user:secret@example.org/a",
+        "https://tok@example.org/a",
+        "a/..",
+        "a/b#",
+        "a/b#--x",
+        "a/b#x..y",
+        "/srv/../etc",
+        "/",
+        "/a b",
+        "a/b\n",
+        "https://e.org/a b",
+        "https://e.org/a\n",
+        "x" * 2000,
+        "file://host/a",
+    ],
+)
 def test_what_names_no_buildpack_is_refused(text):
     with pytest.raises(errors.UsageError) as caught:
         references.parse(text)
@@ -58,7 +81,10 @@ def test_any_text_is_a_buildpack_or_refused(text):
     assert found.kind in ("ours", "git", "path") and not found.place.startswith("-") and not found.ref.startswith("-")
 
 
-@given(st.lists(st.sampled_from(["python", "heroku/go", "/srv/a#b", "https://e.org/x.git"]), max_size=20), st.sampled_from(["\n", "\r\n"]))
+@given(
+    st.lists(st.sampled_from(["python", "heroku/go", "/srv/a#b", "https://e.org/x.git"]), max_size=20),
+    st.sampled_from(["\n", "\r\n"]),
+)
 def test_a_buildpacks_file_has_one_a_line(texts, end):
     data = end.join(["# comment", "", *(f"  {text}\t" for text in texts)]).encode()
     assert references.parse_file(data) == [references.parse(text) for text in texts]
@@ -102,18 +128,27 @@ def test_any_release_is_read_or_refused(data):
         assert "bin/release" in error.message and "\n" not in error.message
         return
     for value in found.values():
-        assert isinstance(value, (dict, list)) and all(isinstance(item, str) for item in (value.values() if isinstance(value, dict) else value))
+        assert isinstance(value, (dict, list)) and all(
+            isinstance(item, str) for item in (value.values() if isinstance(value, dict) else value)
+        )
 
 
 def test_what_buildpacks_print_is_understood():
     said = b"---\naddons: []\nconfig_vars: {}\ndefault_process_types:\n  web: bin/rails server -p $PORT # all\n  rake: 'bundle exec rake'\n"
     assert release_yaml.parse(said) == {
-        "addons": [], "config_vars": {}, "default_process_types": {"web": "bin/rails server -p $PORT", "rake": "bundle exec rake"},
-    }  # fmt: skip
-    assert release_yaml.parse(b"addons:\n- one\n- two\n") == {"addons": ["one", "two"]} and release_yaml.parse(b"--- {}\n") == {}
+        "addons": [],
+        "config_vars": {},
+        "default_process_types": {"web": "bin/rails server -p $PORT", "rake": "bundle exec rake"},
+    }
+    assert (
+        release_yaml.parse(b"addons:\n- one\n- two\n") == {"addons": ["one", "two"]}
+        and release_yaml.parse(b"--- {}\n") == {}
+    )
 
 
-@pytest.mark.parametrize("said", [b"web: |\n  x", b"a:\n  b: &x 1", b"a:\n  b:\n    c: d", b"a: b", b"a:\n\tb: c", b"a: {}\na: {}", b"x"])
+@pytest.mark.parametrize(
+    "said", [b"web: |\n  x", b"a:\n  b: &x 1", b"a:\n  b:\n    c: d", b"a: b", b"a:\n\tb: c", b"a: {}\na: {}", b"x"]
+)
 def test_other_yaml_is_refused_with_its_line(said):
     with pytest.raises(errors.InvalidFile, match="^bin/release, line [0-9]"):
         release_yaml.parse(said)
@@ -176,7 +211,9 @@ def test_a_symbolic_link_is_no_file_to_detect(tmp_path):
 
 def test_every_program_of_ours_is_shipped_and_is_shell():
     found = {path.name: {program.name for program in (path / "bin").iterdir()} for path in OURS.iterdir()}
-    assert found == {name: set(programs) for name, programs in fetch.OURS.items()} and set(found) == set(references.OURS)
+    assert found == {name: set(programs) for name, programs in fetch.OURS.items()} and set(found) == set(
+        references.OURS
+    )
     scripts = [*OURS.glob("*/bin/*"), *(OURS.parent / "container").iterdir()]
     assert len(scripts) == 12
     for script in scripts:
@@ -220,7 +257,10 @@ def test_docker_is_told_nothing_secret_and_the_image_is_whole():
     made = plan.create("blog", "debian:12", "debian-12", "me", 1 << 20)
     assert made[-4:] == ["--entrypoint", "/bin/sh", "debian:12", "/minipaas/build/drive"] and "--privileged" not in made
     assert made[made.index("--user") + 1] == "32767:32767" and made[made.index("--memory") + 1] == str(1 << 20)
-    assert [word for word in made if "=" in word and word.startswith(("HOME", "STACK"))] == ["HOME=/app", "STACK=debian-12"]
+    assert [word for word in made if "=" in word and word.startswith(("HOME", "STACK"))] == [
+        "HOME=/app",
+        "STACK=debian-12",
+    ]
     kept = plan.commit("blog", "c" * 40, 3, ["python"], {"A": 'a "$HOME" \\ b'})
     assert kept[-2:] == ["blog_buildpacks", "minipaas/blog:v3"]
     assert r'ENV A="a \"\$HOME\" \\ b"' in kept and 'ENTRYPOINT ["/minipaas/launch"]' in kept
@@ -232,7 +272,9 @@ def test_the_upload_holds_all_of_it_for_the_right_users(tmp_path):
     (tmp_path / "run.sh").chmod(0o755)
     (tmp_path / "link").symlink_to("/etc/passwd")
     packs = [fetch.Pack(Reference("ours", "static"))]
-    cargo = upload.Cargo(str(tmp_path), packs, {"SECRET": "s3", "../x": "no"}, {"HTTP_PROXY": "p"}, "PEM", {"passwd": b"x"}, b"bb")
+    cargo = upload.Cargo(
+        str(tmp_path), packs, {"SECRET": "s3", "../x": "no"}, {"HTTP_PROXY": "p"}, "PEM", {"passwd": b"x"}, b"bb"
+    )
     pipe = io.BytesIO()
     upload.write(pipe, cargo)
     pipe.seek(0)
@@ -240,15 +282,29 @@ def test_the_upload_holds_all_of_it_for_the_right_users(tmp_path):
         found = {about.name: about for about in tar}
         secret = tar.extractfile("minipaas/build/env/SECRET").read()
     owned = {name for name, about in found.items() if about.uid == plan.UID}
-    assert secret == b"s3" and found["minipaas/build/env/SECRET"].mode == 0o600 and found["minipaas/build/env"].mode == 0o700
-    assert {"app", "app/run.sh", "app/link", "minipaas/build/packs/01/bin/compile", "minipaas/cache", "minipaas/build/ca.pem"} <= owned
+    assert (
+        secret == b"s3"
+        and found["minipaas/build/env/SECRET"].mode == 0o600
+        and found["minipaas/build/env"].mode == 0o700
+    )
+    assert {
+        "app",
+        "app/run.sh",
+        "app/link",
+        "minipaas/build/packs/01/bin/compile",
+        "minipaas/cache",
+        "minipaas/build/ca.pem",
+    } <= owned
     assert {"minipaas/launch", "minipaas/busybox", "etc/passwd", "tmp"} <= set(found) - owned
     assert found["app/link"].issym() and found["app/run.sh"].mode == 0o755 and not any(".." in name for name in found)
 
 
 def test_the_app_user_has_a_name_where_the_stack_knows_none():
     made = upload.with_user(b"root:x:0:0::/root:/bin/sh", b"")
-    assert made["passwd"] == b"root:x:0:0::/root:/bin/sh\napp:x:32767:32767:app:/app:/bin/sh\n" and made["group"] == b"app:x:32767:\n"
+    assert (
+        made["passwd"] == b"root:x:0:0::/root:/bin/sh\napp:x:32767:32767:app:/app:/bin/sh\n"
+        and made["group"] == b"app:x:32767:\n"
+    )
     assert upload.with_user(made["passwd"], made["group"]) == {}
 
 
@@ -349,16 +405,24 @@ def driven(folder, **programs: str):
         (here / "packs/01/bin" / name).write_text("#!/bin/sh\n" + text)
         (here / "packs/01/bin" / name).chmod(0o755)
     script = api.paths.resource("plugins/builder_buildpack/container/drive.sh").decode()
-    for ours, tests in (("here=/minipaas/build", f"here={here}"), ("build=/app", f"build={folder}/app"), ("limit=60", "limit=1")):
+    for ours, tests in (
+        ("here=/minipaas/build", f"here={here}"),
+        ("build=/app", f"build={folder}/app"),
+        ("limit=60", "limit=1"),
+    ):
         assert ours in script
         script = script.replace(ours, tests, 1)
     (here / "drive").write_text(script)
-    done = subprocess.run(["/bin/sh", here / "drive"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(
+        ["/bin/sh", here / "drive"], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=100
+    )
     reason = here / "out/reason"
     return done.returncode, done.stdout, reason.read_text() if reason.exists() else ""
 
 
-@pytest.mark.parametrize("detect", ["sleep 300", "trap '' TERM\nsleep 300 &\nwait; wait; sleep 300", "while :; do :; done"])
+@pytest.mark.parametrize(
+    "detect", ["sleep 300", "trap '' TERM\nsleep 300 &\nwait; wait; sleep 300", "while :; do :; done"]
+)
 def test_a_detect_that_hangs_is_ended_and_named(tmp_path, detect):
     code, _, reason = driven(tmp_path, detect=detect, compile="exit 0")
     assert code == 1 and reason == "bin/detect of https://example.org/pack.git took more than 1 seconds"

@@ -88,10 +88,25 @@ def test_no_value_of_a_build_argument_stands_in_the_command_line(monkeypatch):
     monkeypatch.setenv("GIT_DIR", ".")
     monkeypatch.setenv("BUILDKIT_PROGRESS", "tty")
     assert job.command_line(DOCKER, JOB, "/w/s") == [
-        "/usr/bin/docker", "build", "--progress=plain", "--tag", "minipaas/blog:v3", "--iidfile", "/w/s/image", "--file",
-        "/w/s/dockerfile/Dockerfile", "--label", "minipaas.app=blog", "--label", "minipaas.commit=abc", "--build-arg", "TOKEN",
-        "--build-arg", "BUILDKIT_CACHE_MOUNT_NS=of-blog", "/w/c",
-    ]  # fmt: skip
+        "/usr/bin/docker",
+        "build",
+        "--progress=plain",
+        "--tag",
+        "minipaas/blog:v3",
+        "--iidfile",
+        "/w/s/image",
+        "--file",
+        "/w/s/dockerfile/Dockerfile",
+        "--label",
+        "minipaas.app=blog",
+        "--label",
+        "minipaas.commit=abc",
+        "--build-arg",
+        "TOKEN",
+        "--build-arg",
+        "BUILDKIT_CACHE_MOUNT_NS=of-blog",
+        "/w/c",
+    ]
     env = job.environment(DOCKER, JOB)
     assert env["TOKEN"] == "s3cret" and env["DOCKER_BUILDKIT"] == "1"
     assert "GIT_DIR" not in env and "BUILDKIT_PROGRESS" not in env
@@ -99,10 +114,20 @@ def test_no_value_of_a_build_argument_stands_in_the_command_line(monkeypatch):
 
 def test_secrets_travel_under_names_of_ours_and_in_no_argument():
     private = dataclasses.replace(JOB, docker_config="/c")
-    assert job.command_line(client.Client("/usr/bin/docker", True), private, "/w/s")[:5] == ["/usr/bin/docker", "--config", "/c", "build", "--progress=plain"]
-    secret = dataclasses.replace(JOB, args={}, secrets={"DOCKER_HOST": "tcp://evil", "A": "hidden-a"}, target="release", no_cache=True, ca="PEM")
+    assert job.command_line(client.Client("/usr/bin/docker", True), private, "/w/s")[:5] == [
+        "/usr/bin/docker",
+        "--config",
+        "/c",
+        "build",
+        "--progress=plain",
+    ]
+    secret = dataclasses.replace(
+        JOB, args={}, secrets={"DOCKER_HOST": "tcp://evil", "A": "hidden-a"}, target="release", no_cache=True, ca="PEM"
+    )
     command, env = job.command_line(DOCKER, secret, "/w/s"), job.environment(DOCKER, secret)
-    assert ["--secret", "id=A,env=MINIPAAS_SECRET_0", "--secret", "id=DOCKER_HOST,env=MINIPAAS_SECRET_1"] == command[-7:-3]
+    assert ["--secret", "id=A,env=MINIPAAS_SECRET_0", "--secret", "id=DOCKER_HOST,env=MINIPAAS_SECRET_1"] == command[
+        -7:-3
+    ]
     assert command[-3:-1] == ["--secret", "id=minipaas-ca,src=/w/s/ca.pem"]
     assert "--no-cache" in command and command[command.index("--target") + 1] == "release"
     assert env["MINIPAAS_SECRET_0"] == "hidden-a" and env["MINIPAAS_SECRET_1"] == "tcp://evil"
@@ -130,16 +155,26 @@ def test_a_secret_that_the_config_has_not_is_told(tmp_path):
 
 def test_settings_of_builds_come_beneath_the_apps_own_arguments(monkeypatch):
     document = {
-        "config": {"HTTP_PROXY": "http://mine:1"}, "builder-dockerfile": {"build-args": ["HTTP_PROXY"]},
+        "config": {"HTTP_PROXY": "http://mine:1"},
+        "builder-dockerfile": {"build-args": ["HTTP_PROXY"]},
         "builder": {"http-proxy": "http://theirs:1", "npm-registry": "https://npm.test/"},
-    }  # fmt: skip
+    }
     made = job.job_of(api.App("blog", document), "/w/c", "abc", 3, b"")
-    assert made.args == {"HTTP_PROXY": "http://mine:1", "http_proxy": "http://theirs:1", "NPM_CONFIG_REGISTRY": "https://npm.test/"}
+    assert made.args == {
+        "HTTP_PROXY": "http://mine:1",
+        "http_proxy": "http://theirs:1",
+        "NPM_CONFIG_REGISTRY": "https://npm.test/",
+    }
     monkeypatch.setattr(api, "build_settings", lambda app: {"environment": {"LD_PRELOAD": "x", "A": "1"}, "ca": ""})
     assert job.job_of(api.App("blog", {}), "/w/c", "abc", 3, b"").args == {"A": "1"}
 
 
-@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r*"), min_size=6).filter(lambda text: len(text.strip()) >= 6), st.text())
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\n\r*"), min_size=6).filter(
+        lambda text: len(text.strip()) >= 6
+    ),
+    st.text(),
+)
 def test_a_secret_is_hidden_wherever_it_stands(secret, around):
     hide = job.hider(dataclasses.replace(JOB, args={}, secrets={"A": f"{secret}\nsecond-line"}))
     lines = secret.split("\n")
@@ -244,7 +279,10 @@ def test_a_secret_is_hidden_whole_whatever_ends_a_line_elsewhere():
 
 def test_no_argument_of_a_user_steers_buildkit(monkeypatch):
     """Not even one that a document of an earlier version names."""
-    document = {"config": {"BUILDKIT_SYNTAX": "evil", "A": "1"}, "builder-dockerfile": {"build-args": ["A", "BUILDKIT_SYNTAX"]}}
+    document = {
+        "config": {"BUILDKIT_SYNTAX": "evil", "A": "1"},
+        "builder-dockerfile": {"build-args": ["A", "BUILDKIT_SYNTAX"]},
+    }
     made = job.job_of(api.App("blog", document), "/w/c", "abc", 3, b"# syntax=docker/dockerfile:1\nFROM x\n")
     assert made.args == {"A": "1"}
     command = job.command_line(DOCKER, made, "/w/s")
@@ -258,7 +296,11 @@ def test_what_buildkit_takes_up_is_looked_at_before_secrets_are_hidden(tmp_path,
     seen = []
     monkeypatch.setattr(build.foreign.Watch, "before", lambda self: None)
     monkeypatch.setattr(build.foreign.Watch, "line", lambda self, line: seen.append(line))
-    monkeypatch.setattr(build, "stream", lambda command, env, feed, timeout: feed("#3 [internal] load metadata for docker.io/minipaas/victim:v1") or 1)
+    monkeypatch.setattr(
+        build,
+        "stream",
+        lambda command, env, feed, timeout: feed("#3 [internal] load metadata for docker.io/minipaas/victim:v1") or 1,
+    )
     with pytest.raises(errors.BuildFailed):
         build.build(dataclasses.replace(JOB, context=str(tmp_path), secrets={"A": "minipaas/victim"}))
     assert seen == ["#3 [internal] load metadata for docker.io/minipaas/victim:v1"]

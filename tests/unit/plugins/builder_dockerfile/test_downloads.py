@@ -11,15 +11,36 @@ from plugins.builder_dockerfile import downloads
 @pytest.mark.parametrize(
     "text",
     [
-        "ADD http://127.0.0.1/x /y", "add HTTP://localhost:8080 /y", 'ADD ["http://127.0.0.1","/y"]', "ADD --chown=1 --checksum=sha256:a http://[::1]:80/x /y",
-        "ARG U=http://127.0.0.1\nADD $U/x /y", "FROM x\nARG HOST\nENV P=127\nENV U=http://$P.0.0.1\nADD ${U}/x /", "ENV U http://169.254.169.254\nADD $U/latest /", "ADD ${N:-http://127.0.0.1}/x /",
-        "ENV U=http://127.0.0.1\nARG U=http://example.org\nADD $U /", "ARG U=a\nADD http://$U.localhost/ /", "ADD a b http://127.0.0.1/x /y/", "ONBUILD ADD http://127.0.0.1/ /",
-        "ADD \\\n# c\n http://127.0.0.1/ /", "ADD http://127.0.\\\n0.1/x /y", "# escape=`\nADD http://127.`\n0.0.1/x /y", 'ADD ["\\u0068ttp://127.0.0.1/x", "/y"]', "ADD http://a:b@127.0.0.1/x /y",
-        "ADD http://good.example@127.1/x /", "ADD http://2130706433/ /", "ADD git@localhost:x.git /", "ADD git://127.0.0.1/x /", "ADD https://127.0.0.1#a /", "ADD http://127.0.0.1?x /", "ADD\vhttp://0.0.0.0:80/ /",
+        "ADD http://127.0.0.1/x /y",
+        "add HTTP://localhost:8080 /y",
+        'ADD ["http://127.0.0.1","/y"]',
+        "ADD --chown=1 --checksum=sha256:a http://[::1]:80/x /y",
+        "ARG U=http://127.0.0.1\nADD $U/x /y",
+        "FROM x\nARG HOST\nENV P=127\nENV U=http://$P.0.0.1\nADD ${U}/x /",
+        "ENV U http://169.254.169.254\nADD $U/latest /",
+        "ADD ${N:-http://127.0.0.1}/x /",
+        "ENV U=http://127.0.0.1\nARG U=http://example.org\nADD $U /",
+        "ARG U=a\nADD http://$U.localhost/ /",
+        "ADD a b http://127.0.0.1/x /y/",
+        "ONBUILD ADD http://127.0.0.1/ /",
+        "ADD \\\n# c\n http://127.0.0.1/ /",
+        "ADD http://127.0.\\\n0.1/x /y",
+        "# escape=`\nADD http://127.`\n0.0.1/x /y",
+        'ADD ["\\u0068ttp://127.0.0.1/x", "/y"]',
+        "ADD http://a:b@127.0.0.1/x /y",
+        "ADD http://good.example@127.1/x /",
+        "ADD http://2130706433/ /",
+        "ADD git@localhost:x.git /",
+        "ADD git://127.0.0.1/x /",
+        "ADD https://127.0.0.1#a /",
+        "ADD http://127.0.0.1?x /",
+        "ADD\vhttp://0.0.0.0:80/ /",
     ],
-)  # fmt: skip
+)
 def test_this_host_is_not_asked(text):
-    with pytest.raises(errors.BuildFailed, match="ADD in the Dockerfile cannot be done: .*not asked for a key or a push") as caught:
+    with pytest.raises(
+        errors.BuildFailed, match="ADD in the Dockerfile cannot be done: .*not asked for a key or a push"
+    ) as caught:
         downloads.check(f"FROM scratch\n{text}\n", {})
     assert "COPY" in caught.value.hint
 
@@ -27,11 +48,16 @@ def test_this_host_is_not_asked(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "ARG B=http://127.0.0.1\nADD ${A:-${B}}/x /", "ARG S=ht\nADD ${A:-${S}}tp://localhost/ /", "ADD ${A:-${B:-${C:-http://127.0.0.1}}} /", "ARG U=http://127.0.0.1\nADD ${U:?no}/x /",
-        "ENV U=http://example.org\nFROM y\nARG U=http://127.0.0.1\nADD $U /", "ARG U=http://example.org\nFROM y\nADD ${U:-http://127.0.0.1} /",
-        "ENV U=http://127.0.0.1\nFROM y\nENV U=http://example.org\nFROM a\nADD $U /", "ENV U=http://127.0.0.1\nRUN <<E\nENV U=http://example.org\nE\nADD $U /",
+        "ARG B=http://127.0.0.1\nADD ${A:-${B}}/x /",
+        "ARG S=ht\nADD ${A:-${S}}tp://localhost/ /",
+        "ADD ${A:-${B:-${C:-http://127.0.0.1}}} /",
+        "ARG U=http://127.0.0.1\nADD ${U:?no}/x /",
+        "ENV U=http://example.org\nFROM y\nARG U=http://127.0.0.1\nADD $U /",
+        "ARG U=http://example.org\nFROM y\nADD ${U:-http://127.0.0.1} /",
+        "ENV U=http://127.0.0.1\nFROM y\nENV U=http://example.org\nFROM a\nADD $U /",
+        "ENV U=http://127.0.0.1\nRUN <<E\nENV U=http://example.org\nE\nADD $U /",
     ],
-)  # fmt: skip
+)
 def test_whichever_value_a_variable_has(text):
     with pytest.raises(errors.BuildFailed, match="not asked for a key or a push"):
         downloads.check(f"FROM scratch AS a\n{text}\n", {})
@@ -53,9 +79,19 @@ def test_build_arguments_are_filled_in():
 
 @pytest.mark.parametrize(
     "text",
-    ["ADD http://10.0.0.1/x /y", "ADD . /app", "ADD localhost:x /y", "ADD [\"a\", \"b\"]", "RUN wget http://127.0.0.1/", "# ADD http://127.0.0.1/ /", "ADD $UNKNOWN/x /y", "ADD http://[fd12::1]/x /", "ADD [ /",
-     "HEALTHCHECK CMD wget http://localhost:$PORT/"],
-)  # fmt: skip
+    [
+        "ADD http://10.0.0.1/x /y",
+        "ADD . /app",
+        "ADD localhost:x /y",
+        'ADD ["a", "b"]',
+        "RUN wget http://127.0.0.1/",
+        "# ADD http://127.0.0.1/ /",
+        "ADD $UNKNOWN/x /y",
+        "ADD http://[fd12::1]/x /",
+        "ADD [ /",
+        "HEALTHCHECK CMD wget http://localhost:$PORT/",
+    ],
+)
 def test_what_is_not_this_hosts_own_passes(text):
     downloads.check(f"FROM scratch\n{text}\n", {})
 

@@ -75,13 +75,21 @@ def test_times_that_are_refused(text):
 
 
 def test_spans():
-    assert [settings.span(s) for s in (0.5, 90, 120, 121, 1800)] == ["0.5 seconds", "90 seconds", "2 minutes", "121 seconds", "30 minutes"]
+    assert [settings.span(s) for s in (0.5, 90, 120, 121, 1800)] == [
+        "0.5 seconds",
+        "90 seconds",
+        "2 minutes",
+        "121 seconds",
+        "30 minutes",
+    ]
 
 
 @given(st.text())
 def test_a_stage_is_a_plain_word(text):
     try:
-        assert settings.parse("target", text) == text and text.isascii() and not text.startswith("-") and " " not in text
+        assert (
+            settings.parse("target", text) == text and text.isascii() and not text.startswith("-") and " " not in text
+        )
     except errors.UsageError:
         pass
 
@@ -98,7 +106,11 @@ def test_what_holds_for_all_apps_and_what_one_says_instead(world, tmp_path):
     world.ok("builder-dockerfile:set", "--global", "no-cache", "true")
     world.ok("builder-dockerfile:set", "--global", "timeout", "1h")
     blog = api.app("blog")
-    assert (settings.dockerfile_path(blog), settings.no_cache(blog), settings.timeout(blog)) == ("docker/File", True, 3600)
+    assert (settings.dockerfile_path(blog), settings.no_cache(blog), settings.timeout(blog)) == (
+        "docker/File",
+        True,
+        3600,
+    )
     assert hooks.detect_builder(blog, str(tmp_path)) is None, "a repository without it is for other builders"
     (tmp_path / "docker").mkdir()
     (tmp_path / "docker/File").write_text("FROM scratch\n")
@@ -107,15 +119,30 @@ def test_what_holds_for_all_apps_and_what_one_says_instead(world, tmp_path):
     world.ok("builder-dockerfile:set", "blog", "timeout", "90s")
     world.ok("builder-dockerfile:set", "--global", "dockerfile-path")
     blog = api.app("blog")
-    assert (settings.dockerfile_path(blog), settings.no_cache(blog), settings.timeout(blog)) == ("Dockerfile", False, 90)
-    assert "3600" in world.ok("builder-dockerfile:report", "--global") and "3600" in world.ok("builder-dockerfile:report", "blog")
-    for words in (["--global", "target", "x"], ["--global", "secrets", "A"], ["--global", "build-args"], ["blog"], ["--global"], ["blog", "timeout", "1h", "x"]):
+    assert (settings.dockerfile_path(blog), settings.no_cache(blog), settings.timeout(blog)) == (
+        "Dockerfile",
+        False,
+        90,
+    )
+    assert "3600" in world.ok("builder-dockerfile:report", "--global") and "3600" in world.ok(
+        "builder-dockerfile:report", "blog"
+    )
+    for words in (
+        ["--global", "target", "x"],
+        ["--global", "secrets", "A"],
+        ["--global", "build-args"],
+        ["blog"],
+        ["--global"],
+        ["blog", "timeout", "1h", "x"],
+    ):
         world.refused("builder-dockerfile:set", *words)
 
 
 def test_secrets_that_the_config_has_not_are_refused_when_they_are_set_and_stay_while_they_are(world):
     world.ok("apps:create", "blog")
-    assert "first: config:set blog NPM_TOKEN=..." in world.refused("builder-dockerfile:set", "blog", "secrets", "NPM_TOKEN")
+    assert "first: config:set blog NPM_TOKEN=..." in world.refused(
+        "builder-dockerfile:set", "blog", "secrets", "NPM_TOKEN"
+    )
     world.ok("config:set", "--global", "OTHER=1")
     world.ok("config:set", "blog", "NPM_TOKEN=1")
     world.ok("builder-dockerfile:set", "blog", "secrets", "NPM_TOKEN,OTHER")

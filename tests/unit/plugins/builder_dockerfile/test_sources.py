@@ -33,7 +33,9 @@ DOCKER, CLASSIC = client.Client("/usr/bin/docker", True), client.Client("/usr/bi
     ],
 )
 def test_references(text, found):
-    assert [image for image in sources.references(text, {"V": "9"} if "debian:9" in found else {}) if image not in ("\\",)] == found
+    assert [
+        image for image in sources.references(text, {"V": "9"} if "debian:9" in found else {}) if image not in ("\\",)
+    ] == found
 
 
 @pytest.mark.parametrize("blank", ["\x1c", "\x1d", "\x1e", "\x1f"])
@@ -66,12 +68,21 @@ def thefts(draw):
         image = "${NOTHING:-" + image + "}"
     verbs = st.sampled_from(["FROM {}", "from {} as x", "FROM --platform=linux/amd64 {}", "FrOm\t{}"])
     if kind in ("plain", "quoted"):
-        verbs |= st.sampled_from([
-            "COPY --from={} / /", "copy --chown=0 --from={} / /", "ONBUILD COPY --from={} / /", "RUN --mount=type=bind,from={},target=/x ls",
-            "RUN --network=none --mount=from={},target=/x ls",
-        ])  # fmt: skip
+        verbs |= st.sampled_from(
+            [
+                "COPY --from={} / /",
+                "copy --chown=0 --from={} / /",
+                "ONBUILD COPY --from={} / /",
+                "RUN --mount=type=bind,from={},target=/x ls",
+                "RUN --network=none --mount=from={},target=/x ls",
+            ]
+        )
     line = split(draw, draw(verbs).format(image))
-    first = draw(st.sampled_from(["FROM scratch\n", "# a comment\n", "\n", "FROM scratch AS x\nRUN a \\\n  b\n"])) if "FROM" not in line.upper()[:6] else ""
+    first = (
+        draw(st.sampled_from(["FROM scratch\n", "# a comment\n", "\n", "FROM scratch AS x\nRUN a \\\n  b\n"]))
+        if "FROM" not in line.upper()[:6]
+        else ""
+    )
     return head + first + line + draw(st.sampled_from(["\n", "", "\r\n", "\nRUN true\n"]))
 
 
@@ -91,7 +102,17 @@ def test_values_that_double_each_other_end():
     assert len(sources.references(text, {})) == 1
 
 
-@pytest.mark.parametrize("image", ["debian", "minipaas", "ghcr.io/minipaas/blog", "library/minipaas/x", "xminipaas/blog", "localhost:5000/minipaas/blog"])
+@pytest.mark.parametrize(
+    "image",
+    [
+        "debian",
+        "minipaas",
+        "ghcr.io/minipaas/blog",
+        "library/minipaas/x",
+        "xminipaas/blog",
+        "localhost:5000/minipaas/blog",
+    ],
+)
 def test_other_images_have_no_owner(image):
     assert images.named_app(image) == ""
 
@@ -103,10 +124,14 @@ def apps(world, monkeypatch):
     world.images = {
         "innocent": {"Id": "sha256:" + "1" * 64, "Config": {"Labels": {"minipaas.app": "victim"}}},
         "own": {"Id": "sha256:" + "2" * 64, "Config": {"Labels": {"minipaas.app": "blog"}}},
-        "debian": {"Id": "sha256:" + "3" * 64, "Config": {"Labels": None}}, "33333333": {"Id": "sha256:" + "3" * 64, "Config": {}},
-        "minipaas/blog:v1": {"Id": "sha256:" + "5" * 64, "Config": {"Labels": {"minipaas.app": "victim"}}},  # the name counts
+        "debian": {"Id": "sha256:" + "3" * 64, "Config": {"Labels": None}},
+        "33333333": {"Id": "sha256:" + "3" * 64, "Config": {}},
+        "minipaas/blog:v1": {
+            "Id": "sha256:" + "5" * 64,
+            "Config": {"Labels": {"minipaas.app": "victim"}},
+        },  # the name counts
         "trap": {"Id": "sha256:" + "4" * 64, "Config": {"OnBuild": ["COPY --from=minipaas/victim:v1 / /"]}},
-    }  # fmt: skip
+    }
     monkeypatch.setattr(foreign, "inspect", lambda client, reference: world.images.get(reference))
     return world
 
@@ -115,15 +140,35 @@ def watch(text, docker=DOCKER):
     return foreign.Watch(docker, Job("blog", 1, "c", "/c", dockerfile=text.encode()))
 
 
-@pytest.mark.parametrize("text", ["FROM minipaas/victim:v1", "FROM innocent", "FROM trap", "FROM 33333333", "# syntax=evil\nFROM debian", "# syntax=docker/dockerfile:1.0-experimental\nFROM debian",
-                                  "FROM debian\nCOPY --from=innocent / /"])  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM minipaas/victim:v1",
+        "FROM innocent",
+        "FROM trap",
+        "FROM 33333333",
+        "# syntax=evil\nFROM debian",
+        "# syntax=docker/dockerfile:1.0-experimental\nFROM debian",
+        "FROM debian\nCOPY --from=innocent / /",
+    ],
+)
 @pytest.mark.parametrize("docker", [DOCKER, CLASSIC])
 def test_what_is_refused_before_a_build(apps, text, docker):
     with pytest.raises(errors.BuildFailed):
         watch(text, docker).before()
 
 
-@pytest.mark.parametrize("text", ["FROM debian", "FROM own", "FROM minipaas/blog:v1", "FROM scratch", "FROM nowhere", "# syntax=docker/dockerfile:1\nFROM debian"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM debian",
+        "FROM own",
+        "FROM minipaas/blog:v1",
+        "FROM scratch",
+        "FROM nowhere",
+        "# syntax=docker/dockerfile:1\nFROM debian",
+    ],
+)
 def test_what_is_let_through(apps, text):
     watch(text).before()
     watch(text, CLASSIC).before()
@@ -157,8 +202,16 @@ def test_what_cannot_be_told_is_left_to_buildkit_and_refused_without_it(apps):
         watch("FROM $WHAT", CLASSIC).before()
 
 
-@pytest.mark.parametrize("line", ["#3 [internal] load metadata for docker.io/minipaas/victim:v1", "#9 FROM docker.io/minipaas/victim:v1@sha256:aa", "#4 [stage-1 1/2] FROM innocent",
-                                  "#2 resolve image config for docker.io/minipaas/victim:v2", "#2 docker-image://docker.io/minipaas/victim:latest"])  # fmt: skip
+@pytest.mark.parametrize(
+    "line",
+    [
+        "#3 [internal] load metadata for docker.io/minipaas/victim:v1",
+        "#9 FROM docker.io/minipaas/victim:v1@sha256:aa",
+        "#4 [stage-1 1/2] FROM innocent",
+        "#2 resolve image config for docker.io/minipaas/victim:v2",
+        "#2 docker-image://docker.io/minipaas/victim:latest",
+    ],
+)
 def test_what_buildkit_takes_up_is_looked_at(apps, line):
     looked = watch("")
     looked.line("#5 [1/2] FROM docker.io/library/debian:12")
@@ -169,9 +222,13 @@ def test_what_buildkit_takes_up_is_looked_at(apps, line):
 
 
 def test_a_plugin_may_let_it_and_only_for_whom_it_names(apps, plugs):
-    plugs.add("roles", ["may_use_image"], hooks_py=(
-        "from minipaas_lib import api\n@api.hookimpl\ndef may_use_image(app, owner):\n    return True if (app.name, owner) == ('blog', 'victim') else None\n"
-    ))  # fmt: skip
+    plugs.add(
+        "roles",
+        ["may_use_image"],
+        hooks_py=(
+            "from minipaas_lib import api\n@api.hookimpl\ndef may_use_image(app, owner):\n    return True if (app.name, owner) == ('blog', 'victim') else None\n"
+        ),
+    )
     apps.images["minipaas/victim:v1"] = apps.images["innocent"]
     watch("FROM minipaas/victim:v1").before()
     with pytest.raises(errors.BuildFailed):

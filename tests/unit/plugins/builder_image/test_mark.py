@@ -9,9 +9,36 @@ from hypothesis import strategies as st
 from minipaas_lib import errors
 from plugins.builder_image import images, mark
 
-GOOD = ["nginx", "nginx:1.25", "library/nginx", "ghcr.io/anna/blog:1.2", "localhost:5000/x", "localhost/x", "127.0.0.1:5000/a/b__c/d-e:T",
-        "x@sha256:" + "a" * 64, "registry.example.org/x:1@sha256:" + "b" * 64]  # fmt: skip
-BAD = ["", "-x", "A/b", "X", "x:", "x@sha256:1", "a b", "x\n", "../x", "/x", "x/", "x//y", "x;id", "--privileged", "a" * 401, "x:" + "t" * 129, ":5000/x"]
+GOOD = [
+    "nginx",
+    "nginx:1.25",
+    "library/nginx",
+    "ghcr.io/anna/blog:1.2",
+    "localhost:5000/x",
+    "localhost/x",
+    "127.0.0.1:5000/a/b__c/d-e:T",
+    "x@sha256:" + "a" * 64,
+    "registry.example.org/x:1@sha256:" + "b" * 64,
+]
+BAD = [
+    "",
+    "-x",
+    "A/b",
+    "X",
+    "x:",
+    "x@sha256:1",
+    "a b",
+    "x\n",
+    "../x",
+    "/x",
+    "x/",
+    "x//y",
+    "x;id",
+    "--privileged",
+    "a" * 401,
+    "x:" + "t" * 129,
+    ":5000/x",
+]
 
 
 @pytest.mark.parametrize("name", GOOD)
@@ -27,7 +54,9 @@ def test_what_is_no_name_of_an_image(name):
         mark.reference(name)
 
 
-@pytest.mark.parametrize("data", [b"x = " + b"9" * 5000, b"x = " + b"[" * 5000, b"\xff", b"x = 1979-99-99", b"image = 1", b"x"])
+@pytest.mark.parametrize(
+    "data", [b"x = " + b"9" * 5000, b"x = " + b"[" * 5000, b"\xff", b"x = 1979-99-99", b"image = 1", b"x"]
+)
 def test_a_file_that_cannot_be_read_is_an_error_of_ours(data):
     with pytest.raises(errors.InvalidFile, match="minipaas-image.toml"):
         mark.parse(data)
@@ -39,7 +68,9 @@ def test_a_reference_is_never_an_option_and_has_nothing_to_escape(text):
         name = mark.reference(text)
     except errors.UsageError:
         return
-    assert name[0] not in "-/." and not set(name) - set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@")
+    assert name[0] not in "-/." and not set(name) - set(
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/:@"
+    )
 
 
 @given(st.binary(max_size=200) | st.text(max_size=100).map(lambda t: f"image = {json.dumps(t)}\nid = 'x'".encode()))
@@ -59,7 +90,14 @@ def test_a_mark_without_an_id_is_one_by_hand():
 
 @pytest.mark.parametrize(
     ("name", "repository"),
-    [("nginx", "nginx"), ("nginx:1", "nginx"), ("a:5000/x", "a:5000/x"), ("a:5000/x:1", "a:5000/x"), ("x@sha256:" + "a" * 64, "x"), ("x:1@sha256:" + "a" * 64, "x")],
-)  # fmt: skip
+    [
+        ("nginx", "nginx"),
+        ("nginx:1", "nginx"),
+        ("a:5000/x", "a:5000/x"),
+        ("a:5000/x:1", "a:5000/x"),
+        ("x@sha256:" + "a" * 64, "x"),
+        ("x:1@sha256:" + "a" * 64, "x"),
+    ],
+)
 def test_a_reference_without_tag_and_digest(name, repository):
     assert images.repository_of(name) == repository

@@ -17,7 +17,11 @@ FILES = {"c.json": b"{}", "a/layer.tar": b"first", "b/layer.tar": b"second"}
 
 def archive(manifest=IMAGE, *more: tarfile.TarInfo | tuple, files=FILES) -> io.BytesIO:
     """As docker save makes one; `more` comes last: a TarInfo without content, or (name, content)."""
-    content = manifest if isinstance(manifest, bytes) else json.dumps([manifest] if isinstance(manifest, dict) else manifest).encode()
+    content = (
+        manifest
+        if isinstance(manifest, bytes)
+        else json.dumps([manifest] if isinstance(manifest, dict) else manifest).encode()
+    )
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as tar:
         for entry in [*files.items(), ("manifest.json", content), *more]:
@@ -51,13 +55,19 @@ def manifest_of(files: dict[str, bytes]) -> dict:
 
 @pytest.mark.parametrize("tag", ["blog:1", "docker.io/blog:1", "docker.io/library/blog:1", "library/blog:1"])
 def test_an_image_on_stdin_may_name_itself_and_gets_a_name_of_ours(tag):
-    files = loaded(archive({**IMAGE, "RepoTags": [tag]}, ("repositories", b'{"python": {"3": "x"}}'), ("index.json", b"{}")))
+    files = loaded(
+        archive({**IMAGE, "RepoTags": [tag]}, ("repositories", b'{"python": {"3": "x"}}'), ("index.json", b"{}"))
+    )
     assert files == {"config.json": b"{}", "layer-0.tar": b"first", "manifest.json": files["manifest.json"]}
     assert manifest_of(files) == {"Config": "config.json", "RepoTags": ["minipaas/blog:v0"], "Layers": ["layer-0.tar"]}
 
 
 def test_a_layer_that_is_a_link_to_another_is_that_one():
-    files = loaded(archive({**IMAGE, "Layers": ["a/layer.tar", "x/layer.tar", "./b//layer.tar"]}, link("x/layer.tar", "../a/layer.tar")))
+    files = loaded(
+        archive(
+            {**IMAGE, "Layers": ["a/layer.tar", "x/layer.tar", "./b//layer.tar"]}, link("x/layer.tar", "../a/layer.tar")
+        )
+    )
     assert [files[name] for name in manifest_of(files)["Layers"]] == [b"first", b"first", b"second"]
 
 
@@ -66,9 +76,15 @@ OTHER = json.dumps([{**IMAGE, "RepoTags": ["python:3"]}]).encode()
 
 @pytest.mark.parametrize(
     "more",
-    [[("x/../manifest.json", OTHER)], [("/manifest.json", OTHER)], [("manifest.json", OTHER)], [link("d", "."), ("d/manifest.json", OTHER)],
-     [("m", OTHER), link("manifest.json", "m")], [("m", OTHER), link("manifest.json", "m", tarfile.LNKTYPE)]],
-)  # fmt: skip
+    [
+        [("x/../manifest.json", OTHER)],
+        [("/manifest.json", OTHER)],
+        [("manifest.json", OTHER)],
+        [link("d", "."), ("d/manifest.json", OTHER)],
+        [("m", OTHER), link("manifest.json", "m")],
+        [("m", OTHER), link("manifest.json", "m", tarfile.LNKTYPE)],
+    ],
+)
 def test_no_second_manifest_brings_docker_another_name(more):
     try:
         files = loaded(archive(IMAGE, *more))
@@ -80,11 +96,27 @@ def test_no_second_manifest_brings_docker_another_name(more):
 
 @pytest.mark.parametrize(
     "source",
-    [archive({**IMAGE, "RepoTags": ["blog:1", "minipaas/other:v3"]}), archive({**IMAGE, "RepoTags": None}), archive({**IMAGE, "RepoTags": [3]}), archive([]),
-     archive(b"x"), archive({}), archive(b'{"a": 1e999}'), archive([IMAGE, IMAGE]), archive(b" " * (5 << 20)), archive(b"[" * 100_000), archive({**IMAGE, "Layers": ["nowhere"]}),
-     archive({**IMAGE, "Config": "../../etc/passwd"}), archive({**IMAGE, "Layers": [3]}), archive(IMAGE, link("a/layer.tar", "layer.tar")),
-     archive({**IMAGE, "Config": ""}), io.BytesIO(b""), io.BytesIO(b"x" * 2000), io.BytesIO(b"\x1f\x8b" + b"x" * 600)],
-)  # fmt: skip
+    [
+        archive({**IMAGE, "RepoTags": ["blog:1", "minipaas/other:v3"]}),
+        archive({**IMAGE, "RepoTags": None}),
+        archive({**IMAGE, "RepoTags": [3]}),
+        archive([]),
+        archive(b"x"),
+        archive({}),
+        archive(b'{"a": 1e999}'),
+        archive([IMAGE, IMAGE]),
+        archive(b" " * (5 << 20)),
+        archive(b"[" * 100_000),
+        archive({**IMAGE, "Layers": ["nowhere"]}),
+        archive({**IMAGE, "Config": "../../etc/passwd"}),
+        archive({**IMAGE, "Layers": [3]}),
+        archive(IMAGE, link("a/layer.tar", "layer.tar")),
+        archive({**IMAGE, "Config": ""}),
+        io.BytesIO(b""),
+        io.BytesIO(b"x" * 2000),
+        io.BytesIO(b"\x1f\x8b" + b"x" * 600),
+    ],
+)
 def test_what_is_no_such_image_is_refused(source):
     with pytest.raises(errors.InvalidFile) as caught:
         loaded(source)
@@ -116,7 +148,9 @@ def test_a_damaged_image_is_an_error_of_ours_or_whole(noise, where, patch):
             assert manifest_of(files)["RepoTags"] == ["minipaas/blog:v0"]
 
 
-@pytest.mark.parametrize("name", ["minipaas/other:v1", "minipaas/blog:v3", "docker.io/minipaas/blog", "index.docker.io/minipaas/x:1"])
+@pytest.mark.parametrize(
+    "name", ["minipaas/other:v1", "minipaas/blog:v3", "docker.io/minipaas/blog", "index.docker.io/minipaas/x:1"]
+)
 def test_a_name_of_ours_does_not_come_from_elsewhere(name):
     with pytest.raises(errors.UsageError):
         images.refuse_ours("blog", name)

@@ -33,7 +33,15 @@ def blog(world, monkeypatch):
 
 
 def write(number, **about):
-    given = {"image": IMAGE, "created": "2026-01-02T03:04:05Z", "commit": "c" * 40, "builder": "dockerfile", "status": RELEASED, "build_seconds": 2.5, "key": "anna"}
+    given = {
+        "image": IMAGE,
+        "created": "2026-01-02T03:04:05Z",
+        "commit": "c" * 40,
+        "builder": "dockerfile",
+        "status": RELEASED,
+        "build_seconds": 2.5,
+        "key": "anna",
+    }
     releases.write(Release("blog", number, **(given | about)))
 
 
@@ -43,7 +51,15 @@ def past(blog):
     write(2, build_seconds=0.0, reason="scale: web=2")
     write(3, image="", status=FAILED, failure="the build failed at RUN x: exit code 1", builder="", build_seconds=1.0)
     write(4, image="", status=FAILED, failure="cancelled before traffic moved", build_seconds=0.0)
-    write(6, image="", status=FAILED, failure="its process was killed", builder="", build_seconds=0.0, reason="scale: web=3")
+    write(
+        6,
+        image="",
+        status=FAILED,
+        failure="its process was killed",
+        builder="",
+        build_seconds=0.0,
+        reason="scale: web=3",
+    )
     write(5, image=IMAGE.replace("1", "2"), status=FAILED, failure="web.1 stopped at once with exit code 1")
     blog.said["image inspect"] = (1, f"{IMAGE} 5000000\n", "No such image")
     return blog
@@ -51,14 +67,33 @@ def past(blog):
 
 def test_the_list_is_of_builds_only(past):
     rows = json.loads(past.ok("builds:list", "blog", "--format", "json"))
-    assert [(row["number"], row["status"], row["size"]) for row in rows] == [(5, "succeeded", None), (4, "cancelled", None), (3, "failed", None), (1, "succeeded", 5000000)]
-    assert rows[3] == {"number": 1, "status": "succeeded", "builder": "dockerfile", "commit": "c" * 40, "seconds": 2.5, "size": 5000000, "when": "2026-01-02T03:04:05Z", "who": "anna"}
+    assert [(row["number"], row["status"], row["size"]) for row in rows] == [
+        (5, "succeeded", None),
+        (4, "cancelled", None),
+        (3, "failed", None),
+        (1, "succeeded", 5000000),
+    ]
+    assert rows[3] == {
+        "number": 1,
+        "status": "succeeded",
+        "builder": "dockerfile",
+        "commit": "c" * 40,
+        "seconds": 2.5,
+        "size": 5000000,
+        "when": "2026-01-02T03:04:05Z",
+        "who": "anna",
+    }
     lines = past.ok("builds:list", "blog", "-n", "2").splitlines()
-    assert lines[0].split() == ["NUMBER", "STATUS", "BUILDER", "COMMIT", "SECONDS", "SIZE", "WHEN", "WHO"] and [line.split()[0] for line in lines[1:]] == ["v5", "v4"]
+    assert lines[0].split() == ["NUMBER", "STATUS", "BUILDER", "COMMIT", "SECONDS", "SIZE", "WHEN", "WHO"] and [
+        line.split()[0] for line in lines[1:]
+    ] == ["v5", "v4"]
 
 
 def test_an_app_without_a_build_says_so(blog):
-    assert "no build yet" in blog("builds:list", "blog").err and blog.ok("builds:list", "blog", "--format", "json").strip() == "[]"
+    assert (
+        "no build yet" in blog("builds:list", "blog").err
+        and blog.ok("builds:list", "blog", "--format", "json").strip() == "[]"
+    )
     assert "no build yet" in blog.refused("builds:output", "blog")
     for words in (["builds:list"], ["builds:info"], ["builds:output"], ["builds:cancel"]):
         blog.refused(*words, "nobody", *(["v1"] if "info" in words[0] else []))
@@ -111,7 +146,12 @@ def maker(blog):
 
     def start(how="build"):
         house = os.path.dirname(os.path.dirname(os.path.abspath(api.__file__)))
-        process = subprocess.Popen([sys.executable, "-c", MAKER, how], env=os.environ | {"PYTHONPATH": house}, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(
+            [sys.executable, "-c", MAKER, how],
+            env=os.environ | {"PYTHONPATH": house},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
         started.append(process)
         assert process.stdout.readline() == "ready\n"
         return process
@@ -192,7 +232,9 @@ def test_a_failed_build_remembers_its_builder_and_how_long_it_took(blog, monkeyp
         raise errors.BuildFailed("no", "try again")
 
     monkeypatch.setattr(receive.repository, "keep_commit", lambda *given: None)
-    monkeypatch.setattr(receive, "build_release", lambda app, live, number, commit, reason: fail(app, number, commit, reason))
+    monkeypatch.setattr(
+        receive, "build_release", lambda app, live, number, commit, reason: fail(app, number, commit, reason)
+    )
     monkeypatch.setattr(receive.engines, "check_route", lambda route=None: None)
     with locks.app_lock("blog"), pytest.raises(errors.BuildFailed):
         receive.deploy_commit("blog", "c" * 40, "git push")
@@ -233,10 +275,14 @@ def test_a_build_that_is_going_on_is_left_alone(blog, maker):
     blog.said["builder prune"] = (0, "ID\nTotal:\t1.5MB\n", "")
     result = blog("builds:prune", "--all", "--keep-cache", "2g")
     assert result.status == 0 and "blog is left alone" in result.err and "1.5MB of build cache" in result.err
-    assert ("builder", "prune", "--force", "--all", "--keep-storage", str(2 << 30)) in blog.ran and not any(words[0] == "images" for words in blog.ran)
+    assert ("builder", "prune", "--force", "--all", "--keep-storage", str(2 << 30)) in blog.ran and not any(
+        words[0] == "images" for words in blog.ran
+    )
 
 
-@pytest.mark.parametrize("words", [[], ["blog", "--all"], ["blog", "--keep-cache", "1g"], ["--all", "--keep-cache", "much"], ["nobody"]])
+@pytest.mark.parametrize(
+    "words", [[], ["blog", "--all"], ["blog", "--keep-cache", "1g"], ["--all", "--keep-cache", "much"], ["nobody"]]
+)
 def test_what_to_prune_must_be_said(blog, words):
     blog.refused("builds:prune", *words)
 

@@ -7,7 +7,15 @@ import pytest
 from minipaas_lib import errors
 from minipaas_lib.pipeline import apps
 
-UP = {"type": "readiness", "name": "up", "kind": "command", "command": ["/check"], "attempts": 2, "timeout": 1, "wait": 0}
+UP = {
+    "type": "readiness",
+    "name": "up",
+    "kind": "command",
+    "command": ["/check"],
+    "attempts": 2,
+    "timeout": 1,
+    "wait": 0,
+}
 
 
 def test_set_and_report(world):
@@ -17,7 +25,11 @@ def test_set_and_report(world):
     assert world.ok("checks:report", "blog", "--checks-computed-wait-to-retire") == "45\n"
     world.ok("checks:set", "blog", "wait-to-retire", "60")
     found = json.loads(world.ok("checks:report", "blog", "--format", "json"))
-    assert (found["checks-wait-to-retire"], found["checks-global-wait-to-retire"], found["checks-computed-wait-to-retire"]) == (60, 45, 60)
+    assert (
+        found["checks-wait-to-retire"],
+        found["checks-global-wait-to-retire"],
+        found["checks-computed-wait-to-retire"],
+    ) == (60, 45, 60)
     assert "45" in world.ok("checks:report", "--global")
     world.ok("checks:set", "blog", "wait-to-retire")
     world.ok("checks:set", "--global", "wait-to-retire")
@@ -33,9 +45,17 @@ def test_it_reaches_web_alone(world, fake):
 
 @pytest.mark.parametrize(
     "words",
-    [("blog", "wait-to-retire", "x"), ("blog", "wait-to-retire", "-1"), ("blog", "wait-to-retire", "86401"), ("blog", "x", "1"), ("blog",),
-     ("--global", "x"), ("blog", "wait-to-retire", "1", "2"), ("none", "wait-to-retire", "1")],
-)  # fmt: skip
+    [
+        ("blog", "wait-to-retire", "x"),
+        ("blog", "wait-to-retire", "-1"),
+        ("blog", "wait-to-retire", "86401"),
+        ("blog", "x", "1"),
+        ("blog",),
+        ("--global", "x"),
+        ("blog", "wait-to-retire", "1", "2"),
+        ("none", "wait-to-retire", "1"),
+    ],
+)
 def test_refused(world, words):
     world.ok("apps:create", "blog")
     world.refused("checks:set", *words)
@@ -64,7 +84,11 @@ def test_run(world, fake):
     assert "worker.1 is fine" in world("checks:run", "blog").err
     fake.scheduler.probes = [(3, "no queue"), (3, "no queue")]
     said = world("checks:run", "blog", "worker.1")
-    assert said.status == 1 and "check 'up' failed 2 times: exit code 3: \"no queue\"" in said.err and "web.1" not in said.err
+    assert (
+        said.status == 1
+        and "check 'up' failed 2 times: exit code 3: \"no queue\"" in said.err
+        and "web.1" not in said.err
+    )
     assert "web.1 worker.1" in world.refused("checks:run", "blog", "web.9")
     assert world.ok("checks:report", "blog", "--checks-of-live-release") == "worker:readiness:command\n"
 

@@ -16,7 +16,9 @@ def made(tmp_path_factory):
 
 
 def shown(pem: str) -> str:
-    return subprocess.run(["openssl", "x509", "-noout", "-text"], input=pem, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        ["openssl", "x509", "-noout", "-text"], input=pem, capture_output=True, text=True, check=True
+    ).stdout
 
 
 def context(server: bool, ca: str, keys: dict, folder) -> ssl.SSLContext:
@@ -70,7 +72,10 @@ def test_what_is_in_them(made):
     authority, agent, head = (shown(pem) for pem in (made["agent"]["ca"], made["agent"]["cert"], made["head"]["cert"]))
     assert "CA:TRUE, pathlen:0" in authority and "Certificate Sign, CRL Sign" in authority
     assert authority.count("critical") == 2
-    for text, name, use in ((agent, "DNS:minipaas-agent", "TLS Web Server"), (head, "DNS:minipaas-head", "TLS Web Client")):
+    for text, name, use in (
+        (agent, "DNS:minipaas-agent", "TLS Web Server"),
+        (head, "DNS:minipaas-head", "TLS Web Client"),
+    ):
         assert "CA:FALSE" in text and "Digital Signature" in text and "Certificate Sign" not in text
         assert name in text and use in text and text.count("TLS Web") == 1
     for text in (authority, agent, head):
@@ -89,7 +94,10 @@ def test_each_is_for_one_thing(made, tmp_path):
 
 def test_each_authority_has_a_name_of_its_own(made, tmp_path):
     other = certificates.make(str(tmp_path))
-    assert shown(other["head"]["ca"]).split("Issuer:")[1].split("\n")[0] != shown(made["head"]["ca"]).split("Issuer:")[1].split("\n")[0]
+    assert (
+        shown(other["head"]["ca"]).split("Issuer:")[1].split("\n")[0]
+        != shown(made["head"]["ca"]).split("Issuer:")[1].split("\n")[0]
+    )
     both = made["head"]["ca"] + other["head"]["ca"]
     for mine in (made, other):
         server = context(True, both, mine["agent"], tmp_path)

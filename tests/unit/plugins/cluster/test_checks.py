@@ -23,8 +23,11 @@ def wrong(facts: Facts) -> list[str]:
 def test_all_is_well():
     assert wrong(FINE) == []
     assert [found.part for found in checks.findings(FINE)] == [
-        *(f"etcd {url}" for url in URLS), "clocks", "node node1", "node 22222222",
-    ]  # fmt: skip
+        *(f"etcd {url}" for url in URLS),
+        "clocks",
+        "node node1",
+        "node 22222222",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,9 @@ def test_a_member_keeps_etcd():
 
 
 def test_members_of_an_etcd_whose_peers_use_other_ports():
-    coreos = read("a", {"a": "http://10.0.0.1:7001", "b": "http://[fd00::2]:2381/", "c": "http://etcd.example.org"})["coreos"]
+    coreos = read("a", {"a": "http://10.0.0.1:7001", "b": "http://[fd00::2]:2381/", "c": "http://etcd.example.org"})[
+        "coreos"
+    ]
     assert coreos["etcd2"]["advertise-client-urls"] == "http://10.0.0.1:2379"
     asked = "http://127.0.0.1:2379,http://10.0.0.1:2379,http://[fd00::2]:2379,http://etcd.example.org:2379"
     assert coreos["fleet"]["etcd-servers"] == asked
@@ -59,8 +61,9 @@ def test_what_every_node_starts():
 
 def test_members():
     assert cloud_config.parse_members("node1=10.0.0.1, node2=fd00::2") == {
-        "node1": "http://10.0.0.1:2380", "node2": "http://[fd00::2]:2380",
-    }  # fmt: skip
+        "node1": "http://10.0.0.1:2380",
+        "node2": "http://[fd00::2]:2380",
+    }
     for bad in (
         "",
         "node1",
@@ -111,8 +114,15 @@ def test_any_text_is_a_list_of_members_or_refused(text):
 def test_what_etcd_says_of_its_members():
     answer = {"members": [{"id": "1", "name": "node1", "peerURLs": ["http://10.0.0.1:2380"], "clientURLs": []}]}
     assert cloud_config.members_in(answer) == {"node1": "http://10.0.0.1:2380"}
-    bad = [None, [], {}, {"members": []}, {"members": [{"name": "", "peerURLs": ["http://10.0.0.1:2380"]}]},
-           {"members": [{"name": "a", "peerURLs": []}]}, {"members": [{"name": "a", "peerURLs": ['http://a"\nb']}]}]  # fmt: skip
+    bad = [
+        None,
+        [],
+        {},
+        {"members": []},
+        {"members": [{"name": "", "peerURLs": ["http://10.0.0.1:2380"]}]},
+        {"members": [{"name": "a", "peerURLs": []}]},
+        {"members": [{"name": "a", "peerURLs": ['http://a"\nb']}]},
+    ]
     for one in bad:
         with pytest.raises(errors.Unavailable):
             cloud_config.members_in(one)

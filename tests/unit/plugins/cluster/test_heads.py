@@ -143,8 +143,10 @@ def test_commits_come_from_the_head_that_has_them(world, cluster, far, monkeypat
     monkeypatch.setattr(api, "live_release", lambda name: release_of(commit), raising=False)
     cluster_settings.write(SETTINGS)
     program = tmp_path / "program"  # in the place of cluster:reach, which needs another host
-    program.write_text(f'#!/bin/sh\ntest "$1 $2 $3" = "cluster:reach 10.0.0.9 blog" || exit 9\n'
-                       f'exec git -c transfer.hideRefs=!refs/minipaas upload-pack "{bare}"\n')  # fmt: skip
+    program.write_text(
+        f'#!/bin/sh\ntest "$1 $2 $3" = "cluster:reach 10.0.0.9 blog" || exit 9\n'
+        f'exec git -c transfer.hideRefs=!refs/minipaas upload-pack "{bare}"\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("MINIPAAS_PROGRAM", str(program))
     repositories.catch_up("blog")

@@ -97,13 +97,24 @@ def test_the_options_of_init(world):
 def test_without_a_cluster(world):
     assert json.loads(world.ok("cluster:status", "--format", "json")) == {"cluster": False, "wrong": []}
     assert world.ok("cluster:status") == "This host is on its own.\n"
-    for words in (("cluster:leave",), ("cluster:drain", "node1"), ("cluster:undrain", "node1"), ("cluster:remove", "node1")):
+    for words in (
+        ("cluster:leave",),
+        ("cluster:drain", "node1"),
+        ("cluster:undrain", "node1"),
+        ("cluster:remove", "node1"),
+    ):
         assert "belongs to no cluster" in world.refused(*words)
     assert "no etcd is named" in world.refused("cluster:init")
 
 
 def test_nobody_but_root_on_the_host_moves_it(world):
-    for words in (("cluster:init",), ("cluster:leave",), ("cluster:drain", "node1"), ("cluster:undrain", "node1"), ("cluster:remove", "node1")):
+    for words in (
+        ("cluster:init",),
+        ("cluster:leave",),
+        ("cluster:drain", "node1"),
+        ("cluster:undrain", "node1"),
+        ("cluster:remove", "node1"),
+    ):
         assert world(*words, key="anna").status == 77
 
 
@@ -113,11 +124,13 @@ NODE = {"name": "node1", "router": "running", "agent": "running", "applied": 1, 
 def test_what_is_wrong_with_a_node():
     assert looking._complaints(NODE) == []
     assert looking._complaints(NODE | {"agent": "missing", "applied": None}) == [
-        "node1: the agent is missing", "node1: nothing is heard of its router",
-    ]  # fmt: skip
+        "node1: the agent is missing",
+        "node1: nothing is heard of its router",
+    ]
     assert looking._complaints(NODE | {"behind": ["blog", "shop"], "refused": {"shop": "bad port"}}) == [
-        "node1: refuses the route of shop: bad port", "node1: has not taken up the route of blog",
-    ]  # fmt: skip
+        "node1: refuses the route of shop: bad port",
+        "node1: has not taken up the route of blog",
+    ]
 
 
 def test_a_node_is_named_by_its_name_or_its_id(monkeypatch):

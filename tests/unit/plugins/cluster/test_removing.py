@@ -75,8 +75,13 @@ def test_a_node_is_drained_then_stripped_then_forgotten(made):
     api.store().write("services/blog/blog_v1.web.2", f'node = "{ONE}"\n', ttl=60)
     assert removing.remove("node2") == "node2"
     assert made.machines.did == [
-        "mark 1 minipaas 1", "mark 2 minipaas 2", "expel 2", "clean 2", "remove minipaas-clean", "mark 2 minipaas None",
-    ]  # fmt: skip
+        "mark 1 minipaas 1",
+        "mark 2 minipaas 2",
+        "expel 2",
+        "clean 2",
+        "remove minipaas-clean",
+        "mark 2 minipaas None",
+    ]
     assert draining.drained() == set() and not api.store().exists(f"routers/{TWO}")
     assert api.store().list("services") == ["services/blog/blog_v1.web.2"]
     assert members.lost(made.machines.all()) == []
@@ -154,7 +159,16 @@ def test_the_line_that_cleans_fits_into_a_unit():
 
 
 def test_what_was_removed_and_what_is_lost_is_shown(capsys):
-    node = {"name": "node1", "address": "10.0.0.1", "processes": 1, "applied": 1, "router": "running",
-            "agent": "running", "images": None, "drained": False, "metadata": {"disk": "ssd"}}  # fmt: skip
+    node = {
+        "name": "node1",
+        "address": "10.0.0.1",
+        "processes": 1,
+        "applied": 1,
+        "router": "running",
+        "agent": "running",
+        "images": None,
+        "drained": False,
+        "metadata": {"disk": "ssd"},
+    }
     looking.show({"cluster": True, "etcd": [], "nodes": [node], "heads": [], "removed": ["node2"], "wrong": []})
     assert "removed, cluster:undrain brings it back: node2" in capsys.readouterr().out

@@ -57,8 +57,18 @@ class Nodes:
         place.mkdir(exist_ok=True)
         script = self.folder / "agent.py"
         script.write_text(AGENT)
-        words = [str(place), f"127.0.0.{number}", str(port or self.port), self.docker if docker is None else docker, str(fresh)]
-        environment = os.environ | {"MINIPAAS_ROOT": self.root, "PYTHONPATH": str(HOUSE), "PYTHONDONTWRITEBYTECODE": "1"}
+        words = [
+            str(place),
+            f"127.0.0.{number}",
+            str(port or self.port),
+            self.docker if docker is None else docker,
+            str(fresh),
+        ]
+        environment = os.environ | {
+            "MINIPAAS_ROOT": self.root,
+            "PYTHONPATH": str(HOUSE),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
         child = subprocess.Popen([sys.executable, str(script), *words], env=environment, stdout=subprocess.PIPE)
         assert child.stdout.readline() == b"ready\n"
         self.running[number] = child
@@ -80,19 +90,54 @@ class Nodes:
 def former(folder: Path) -> dict[str, dict[str, str]]:
     """Certificates as minipaas made them before: no keyUsage, no key identifiers, every authority of one name."""
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    (folder / "plain.cnf").write_text("[req]\ndistinguished_name = name\n[name]\n[authority]\nbasicConstraints = CA:TRUE\n")
+    (folder / "plain.cnf").write_text(
+        "[req]\ndistinguished_name = name\n[name]\n[authority]\nbasicConstraints = CA:TRUE\n"
+    )
 
     def openssl(*words: str) -> None:
         subprocess.run(["openssl", *words], cwd=folder, check=True, capture_output=True)
 
     plain = ["-config", "plain.cnf"]
-    openssl("req", "-x509", *plain, "-extensions", "authority", *curve, "-subj", "/CN=minipaas", "-keyout", "ca.key", "-out", "ca")
+    openssl(
+        "req",
+        "-x509",
+        *plain,
+        "-extensions",
+        "authority",
+        *curve,
+        "-subj",
+        "/CN=minipaas",
+        "-keyout",
+        "ca.key",
+        "-out",
+        "ca",
+    )
     made = {}
     for part, use in (("agent", "serverAuth"), ("head", "clientAuth")):
-        (folder / "ext").write_text(f"subjectAltName=DNS:minipaas-{part}\nextendedKeyUsage={use}\nbasicConstraints=CA:FALSE\n")
+        (folder / "ext").write_text(
+            f"subjectAltName=DNS:minipaas-{part}\nextendedKeyUsage={use}\nbasicConstraints=CA:FALSE\n"
+        )
         openssl("req", "-new", *plain, *curve, "-subj", f"/CN=minipaas-{part}", "-keyout", f"{part}.key", "-out", "csr")
-        openssl("x509", "-req", "-in", "csr", "-CA", "ca", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "ext", "-out", part)
-        made[part] = {"ca": (folder / "ca").read_text(), "cert": (folder / part).read_text(), "key": (folder / f"{part}.key").read_text()}
+        openssl(
+            "x509",
+            "-req",
+            "-in",
+            "csr",
+            "-CA",
+            "ca",
+            "-CAkey",
+            "ca.key",
+            "-CAcreateserial",
+            "-extfile",
+            "ext",
+            "-out",
+            part,
+        )
+        made[part] = {
+            "ca": (folder / "ca").read_text(),
+            "cert": (folder / part).read_text(),
+            "key": (folder / f"{part}.key").read_text(),
+        }
     return made
 
 

@@ -117,7 +117,11 @@ def test_the_line_itself(tmp_path, behind):
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HERE": str(tmp_path)}
     assert subprocess.run(["/bin/sh", "-c", upgrade.LINE], env=environment, timeout=60).returncode == 0
     did = [line for line in (tmp_path / "log").read_text().splitlines() if "inspect" not in line]
-    router = [f"docker kill -s QUIT {upgrade.ROUTER}", f"docker wait {upgrade.ROUTER}", f"systemctl restart {upgrade.ROUTER}"]
+    router = [
+        f"docker kill -s QUIT {upgrade.ROUTER}",
+        f"docker wait {upgrade.ROUTER}",
+        f"systemctl restart {upgrade.ROUTER}",
+    ]
     wanted = [*(router if upgrade.ROUTER in behind else []), "curl", "curl", "curl"]
     assert did == wanted + ([f"systemctl restart {upgrade.AGENT}"] if upgrade.AGENT in behind else [])
 

@@ -47,10 +47,15 @@ def offered(world, *words: str, key: str = "root") -> list[str]:
         (["ps:report", "blo"], ["blog"]),
         (["help", "apps:cr"], ["apps:create"]),
         (["completion", ""], ["bash", "zsh"]),
-        (["apps:list", "x"], []), (["nonsense", ""], []), (["apps:destroy", "nobody", ""], []), (["enter", "nobody", ""], []),
-        (["config:get", "../x", ""], []), (["git:pre-receive", ""], []), (["enter", "Bad Name", ""], []),
+        (["apps:list", "x"], []),
+        (["nonsense", ""], []),
+        (["apps:destroy", "nobody", ""], []),
+        (["enter", "nobody", ""], []),
+        (["config:get", "../x", ""], []),
+        (["git:pre-receive", ""], []),
+        (["enter", "Bad Name", ""], []),
     ],
-)  # fmt: skip
+)
 def test_what_is_offered(blog, words, found):
     assert offered(blog, *words) == found
 
@@ -68,7 +73,9 @@ def test_commands_of_plugins_from_elsewhere(blog, plugs):
 "paint:set" = { help = "Paint", arguments = ["<app>", "<colour>"], options = { "--mode=<mode>" = "How", "--of=<app>" = "Whose" }, values = { colour = ["red", "green"], mode = ["thick", "thin"] } }
 """
     plugs.add("paint", [], toml, commands__paint__set="")
-    os.rename(os.path.join(plugs.folder, "paint/commands/paint/set"), os.path.join(plugs.folder, "paint/commands/paint:set"))
+    os.rename(
+        os.path.join(plugs.folder, "paint/commands/paint/set"), os.path.join(plugs.folder, "paint/commands/paint:set")
+    )
     with open(os.path.join(plugs.folder, "paint/commands/paint:set"), "w") as file:
         file.write("#!/bin/sh\n")
     os.chmod(os.path.join(plugs.folder, "paint/commands/paint:set"), 0o755)
@@ -79,14 +86,18 @@ def test_commands_of_plugins_from_elsewhere(blog, plugs):
     )
     plugs.add("brush", [], '[commands]\n"brush:set" = "Choose a brush"\n', commands_py=code)
     assert offered(blog, "paint:set", "blo") == ["blog"] and offered(blog, "paint:set", "blog", "") == ["red", "green"]
-    assert offered(blog, "paint:set", "--mode", "thi") == ["thick", "thin"] and offered(blog, "paint:set", "--of", "blu") == ["blue"]
+    assert offered(blog, "paint:set", "--mode", "thi") == ["thick", "thin"] and offered(
+        blog, "paint:set", "--of", "blu"
+    ) == ["blue"]
     assert offered(blog, "paint:set", "--m") == ["--mode"]
     assert offered(blog, "brush:set", "blog", "s") == ["small"] and offered(blog, "pai") == ["paint:set"]
     plugs.add("brush", [], '[commands]\n"brush:set" = "Choose a brush"\n', commands_py="1 / 0\n")
     assert offered(blog, "brush:set", "") == [], "a broken plugin offers nothing, and says nothing"
 
 
-@pytest.mark.parametrize("values", ['"red"', '{ colour = "red" }', '{ colour = [1] }', '{ other = ["red"] }', '{ colour = ["a\\nb"] }'])
+@pytest.mark.parametrize(
+    "values", ['"red"', '{ colour = "red" }', "{ colour = [1] }", '{ other = ["red"] }', '{ colour = ["a\\nb"] }']
+)
 def test_values_that_cannot_be(tmp_path, values):
     (tmp_path / "commands").mkdir()
     program = tmp_path / "commands" / "paint:set"
@@ -101,7 +112,11 @@ def test_values_that_cannot_be(tmp_path, values):
 
 
 def test_a_key_that_may_list_no_apps_is_offered_none(blog, plugs):
-    plugs.add("strict", ["authorize"], **{"hooks__authorize": '#!/bin/sh\ngrep -q \'"command": "apps:list"\' && exit 1\nexit 0\n'})
+    plugs.add(
+        "strict",
+        ["authorize"],
+        **{"hooks__authorize": '#!/bin/sh\ngrep -q \'"command": "apps:list"\' && exit 1\nexit 0\n'},
+    )
     assert offered(blog, "apps:destroy", "", key="anna") == []
 
 
@@ -113,8 +128,17 @@ def test_any_words_are_answered(words):
 # -- the scripts ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("words", [["bash"], ["fish"], ["bash", "--to", "-oProxyCommand=x"], ["bash", "--to", "a'b"],
-                                   ["bash", "--to", "a@b", "--name", "a b"], []])  # fmt: skip
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["bash"],
+        ["fish"],
+        ["bash", "--to", "-oProxyCommand=x"],
+        ["bash", "--to", "a'b"],
+        ["bash", "--to", "a@b", "--name", "a b"],
+        [],
+    ],
+)
 def test_what_no_script_is_made_of(world, words):
     world.refused("completion", *words, key="anna")
 
@@ -140,7 +164,9 @@ complete -p {name} >&2
 def test_bash_over_ssh(world, tmp_path):
     script = world.ok("completion", "bash", "--to", "paas@example.org", key="anna")
     assert in_bash(tmp_path, script, "paas apps:cre", "paas") == ["create"], "bash wants what follows the colon"
-    assert "create" not in in_bash(tmp_path, script, "paas ", "paas") and "apps:create" in in_bash(tmp_path, script, "paas ", "paas")
+    assert "create" not in in_bash(tmp_path, script, "paas ", "paas") and "apps:create" in in_bash(
+        tmp_path, script, "paas ", "paas"
+    )
     assert not (tmp_path / "asked").exists(), "commands are in the script"
     assert in_bash(tmp_path, script, "paas apps:destroy bl", "paas") == ["blog", "config:get"]
     asked = (tmp_path / "asked").read_text()

@@ -190,8 +190,10 @@ def test_the_hook_is_told(blog, monkeypatch):
     blog.ok("config:unset", "blog", "B")
     blog.ok("config:set", "--global", "G=1")
     assert told == [
-        ("config_changed", "blog", ["A", "B"]), ("config_changed", "blog", ["B"]), ("config_changed", None, ["G"])
-    ]  # fmt: skip
+        ("config_changed", "blog", ["A", "B"]),
+        ("config_changed", "blog", ["B"]),
+        ("config_changed", None, ["G"]),
+    ]
 
 
 def test_comments_in_the_document_survive(blog):

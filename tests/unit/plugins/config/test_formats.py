@@ -62,7 +62,7 @@ def test_our_own_names_are_kept():
     [
         ("", {}),
         ("\ufeffA=1\r\nB=2\r\n", {"A": "1", "B": "2"}),
-        ('A="one\r\ntwo"\r\nB=\'three\r\nfour\'\r\n', {"A": "one\ntwo", "B": "three\nfour"}),
+        ("A=\"one\r\ntwo\"\r\nB='three\r\nfour'\r\n", {"A": "one\ntwo", "B": "three\nfour"}),
         ("A='one\r\ntwo'\nB=2\n", {"A": "one\r\ntwo", "B": "2"}),  # not a file of Windows: its \\r is meant
         ('A="one\\r\\ntwo"\r\n', {"A": "one\r\ntwo"}),
         ("# note\n\n  export A=1\n\texport\tB = two words \n", {"A": "1", "B": "two words"}),

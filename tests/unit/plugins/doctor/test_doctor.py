@@ -13,8 +13,14 @@ from plugins.doctor import commands, host
 @pytest.fixture
 def healthy(world, fake, monkeypatch):
     """A host of which every plugin says that it is well, or what a test puts in."""
-    findings = {None: [api.Finding("disk of /", True, "fine"), api.Finding("nginx: include", True, "fine"),
-                       api.Finding("docker", True, "fine"), api.Finding("store", True, "fine")]}  # fmt: skip
+    findings = {
+        None: [
+            api.Finding("disk of /", True, "fine"),
+            api.Finding("nginx: include", True, "fine"),
+            api.Finding("docker", True, "fine"),
+            api.Finding("store", True, "fine"),
+        ]
+    }
 
     def answers(hook, app):
         found = findings.get(app and app.name, [])
@@ -32,7 +38,10 @@ def test_all_is_well(world, healthy):
 
 
 def test_the_first_broken_link_is_named(world, healthy):
-    healthy[None] += [api.Finding("sshd", False, "nothing listens", "start it"), api.Finding("nginx", False, "it is dead", "revive it")]
+    healthy[None] += [
+        api.Finding("sshd", False, "nothing listens", "start it"),
+        api.Finding("nginx", False, "it is dead", "revive it"),
+    ]
     result = world("doctor")
     assert result.status == 1
     assert "the first broken link is nginx: it is dead\n       revive it" in result.err
@@ -44,10 +53,17 @@ def test_apps_come_last_and_one_by_one(world, healthy):
     world.ok("apps:create", "broken")
     with open(f"{world.root}/state/apps/broken/app.toml", "w") as file:
         file.write("= oops\n")
-    healthy["blog"] = [api.Finding("app blog: route", True, "fine"), api.Finding("app blog: processes", False, "gone", "ps:restore blog")]
+    healthy["blog"] = [
+        api.Finding("app blog: route", True, "fine"),
+        api.Finding("app blog: processes", False, "gone", "ps:restore blog"),
+    ]
     result = world("doctor", "--format", "json")
     assert result.status == 1
-    assert [finding["part"] for finding in json.loads(result.out)][-3:] == ["app blog: processes", "app blog: route", "app broken"]
+    assert [finding["part"] for finding in json.loads(result.out)][-3:] == [
+        "app blog: processes",
+        "app blog: route",
+        "app broken",
+    ]
 
 
 def test_a_plugin_that_fails_is_a_finding(world, healthy):

@@ -99,10 +99,23 @@ def test_a_given_name_wins_over_a_later_default(two):
 
 
 BAD = [
-    "a b.example", "a;b.example", "a{b.example", "http://example.org/", "", "example.org:80", "192.0.2.1", "a..b",
+    "a b.example",
+    "a;b.example",
+    "a{b.example",
+    "http://example.org/",
+    "",
+    "example.org:80",
+    "192.0.2.1",
+    "a..b",
     "-a.example",
-    "a\n", "*.*.example", "x" * 300, "a$b.example", '"a".example', "exa\x1b[31mmple.org", "a/b",
-]  # fmt: skip
+    "a\n",
+    "*.*.example",
+    "x" * 300,
+    "a$b.example",
+    '"a".example',
+    "exa\x1b[31mmple.org",
+    "a/b",
+]
 
 
 @pytest.mark.parametrize("name", BAD)
@@ -236,7 +249,10 @@ def test_one_app_of_the_host_is_the_default(two):
     two.ok("domains:reset", "blog")
     assert routing("blog")["default"] is True, "its own domains are another matter"
     two.ok("domains:unset-default", "blog")
-    assert "domains" not in apps.load("blog").document and two.ok("domains:report", "--global", "--domains-default-app") == "\n"
+    assert (
+        "domains" not in apps.load("blog").document
+        and two.ok("domains:report", "--global", "--domains-default-app") == "\n"
+    )
     assert "domains:set-default shop" in two.refused("domains:unset-default", "shop")
 
 
@@ -302,7 +318,10 @@ def test_a_first_deploy_that_fails_and_one_that_does_not(two, fake):
     assert withheld(fake)["blog"] == ("not-deployed", ["blog.paas.example", "example.org"]) and fake.router.table == {}
     fake.scheduler.crashing = set()
     fake.deploy("blog")
-    assert "blog" not in fake.router.withheld and fake.router.table["blog"].domains == ("blog.paas.example", "example.org")
+    assert "blog" not in fake.router.withheld and fake.router.table["blog"].domains == (
+        "blog.paas.example",
+        "example.org",
+    )
 
 
 def test_a_switch_that_fails_at_the_first_deploy_gives_the_names_back(two, fake):

@@ -88,7 +88,10 @@ REFUSED = {
     "a link where a folder is": ([file("a/x"), link("a", "b")], "twice"),
     "a hard link out": ([("x", None, {"type": tarfile.LNKTYPE, "linkname": "/etc/passwd"})], "hard link"),
     "a hard link to a link": ([link("l", "f"), ("x", None, {"type": tarfile.LNKTYPE, "linkname": "l"})], "hard link"),
-    "a hard link to what comes later": ([("x", None, {"type": tarfile.LNKTYPE, "linkname": "f"}), file("f")], "hard link"),
+    "a hard link to what comes later": (
+        [("x", None, {"type": tarfile.LNKTYPE, "linkname": "f"}), file("f")],
+        "hard link",
+    ),
     "a device": ([("x", None, {"type": tarfile.CHRTYPE})], "character device"),
     "a disk": ([("x", None, {"type": tarfile.BLKTYPE})], "block device"),
     "a pipe": ([("x", None, {"type": tarfile.FIFOTYPE})], "named pipe"),
@@ -123,7 +126,11 @@ def test_what_is_refused_names_the_entry_and_why(members, why, form):
 def test_what_is_plain_comes_through(form, folded):
     top = "blog-1.2/" if folded else ""
     members = [
-        *([file("blog-1.2", b"", type=tarfile.DIRTYPE, mode=0o2755)] if folded else [file("./", b"", type=tarfile.DIRTYPE)]),
+        *(
+            [file("blog-1.2", b"", type=tarfile.DIRTYPE, mode=0o2755)]
+            if folded
+            else [file("./", b"", type=tarfile.DIRTYPE)]
+        ),
         file(f"{top}start", b"#!/bin/sh\n", mode=0o755),
         file(f"{top}{'n' * 90}/{'m' * 90}/über.txt", b"long"),
         file(f"{top}empty", b""),
@@ -150,7 +157,9 @@ ODD = {"a\nb": b"1", "a\x1b[2Jb": b"2", "a\x9bb": b"3", "caf\udce9": b"4", 'q"\\
 def test_odd_bytes_in_names_and_links_that_lead_out_come_through_and_are_unpacked_as_they_are(blog, form):
     """Nobody reads these files here, and a link is made, not followed: an overlay of /etc is full of such."""
     links = {"etc/nginx/site": "/etc/nginx/available", "up": "../../../x", "down": "a/../../..", "odd": "\n\udce9"}
-    data = make_tar(*(file(name, content) for name, content in ODD.items()), *(link(*pair) for pair in links.items()), kind=form)
+    data = make_tar(
+        *(file(name, content) for name, content in ODD.items()), *(link(*pair) for pair in links.items()), kind=form
+    )
     found = commit(data)
     repository.keep_commit("blog", found, 1)
     repository.checkout("blog", found, str(blog / "out"))
@@ -159,17 +168,28 @@ def test_odd_bytes_in_names_and_links_that_lead_out_come_through_and_are_unpacke
 
 
 def test_a_zip_comes_through_and_its_links_and_modes():
-    data = make_zip(("d/", b"", 0o40755, 3), ("d/run", b"#!", 0o100755, 3), ("d/l", b"run", 0o120777, 3), ("plain", b"p", 0, 0))
+    data = make_zip(
+        ("d/", b"", 0o40755, 3), ("d/run", b"#!", 0o100755, 3), ("d/l", b"run", 0o120777, 3), ("plain", b"p", 0, 0)
+    )
     assert contents(data) == {"d/run": ("100755", b"#!"), "d/l": ("120000", b"run"), "plain": ("100644", b"p")}
 
 
 @pytest.mark.parametrize(
     ("member", "why"),
-    [(("../x", b"", 0o100644, 3), "leads out"), (("/x", b"", 0, 0), "absolute"), (("a\\b", b"", 0, 0), "backslash"),
-     (("x", b"y" * 5000, 0o120777, 3), "path of more than"), (("x", b"", 0o20644, 3), "device"), (("x", b"", 0o10644, 3), "pipe"),
-     ((".git/config", b"", 0, 0), "git's own"), (("x\0.txt", b"", 0, 0), "NUL"), (("a/" * 200 + "x", b"", 0, 0), "deeper than"),
-     (("x", b"0" * (1 << 21), 0, 0), "more than 1,048,576 bytes"), (("x", b"", 0o104755, 3), "setuid")],
-)  # fmt: skip
+    [
+        (("../x", b"", 0o100644, 3), "leads out"),
+        (("/x", b"", 0, 0), "absolute"),
+        (("a\\b", b"", 0, 0), "backslash"),
+        (("x", b"y" * 5000, 0o120777, 3), "path of more than"),
+        (("x", b"", 0o20644, 3), "device"),
+        (("x", b"", 0o10644, 3), "pipe"),
+        ((".git/config", b"", 0, 0), "git's own"),
+        (("x\0.txt", b"", 0, 0), "NUL"),
+        (("a/" * 200 + "x", b"", 0, 0), "deeper than"),
+        (("x", b"0" * (1 << 21), 0, 0), "more than 1,048,576 bytes"),
+        (("x", b"", 0o104755, 3), "setuid"),
+    ],
+)
 def test_what_is_refused_of_a_zip(member, why):
     with pytest.raises(errors.InvalidFile, match=why):
         contents(make_zip(member))
@@ -195,10 +215,14 @@ def change_crc(data: bytearray) -> None:
 
 @pytest.mark.parametrize(
     ("change", "why"),
-    [(change_crc, "CRC"), (lambda data: data.__setitem__(slice(32, 36), b"\xff" * 4), "cannot be read"),
-     (lambda data: flag_all(data, 1), "is encrypted"), (lambda data: flag_all(data, 0x20), "patched"),
-     (lambda data: flag_all(data, 0x40), "encryption")],
-)  # fmt: skip
+    [
+        (change_crc, "CRC"),
+        (lambda data: data.__setitem__(slice(32, 36), b"\xff" * 4), "cannot be read"),
+        (lambda data: flag_all(data, 1), "is encrypted"),
+        (lambda data: flag_all(data, 0x20), "patched"),
+        (lambda data: flag_all(data, 0x40), "encryption"),
+    ],
+)
 def test_a_damaged_or_encrypted_zip_is_an_error_of_ours(blog, change, why):
     with pytest.raises(errors.InvalidFile, match=why):
         commit(damaged(change))
@@ -236,7 +260,9 @@ def test_a_bomb_stops_at_the_limit():
     data = gzip.compress(make_tar(file("x", b"\0" * (64 << 20))))
     with pytest.raises(errors.InvalidFile, match="more than 1,048,576 bytes"):
         contents(data)
-    padding = gzip.compress(make_tar(*(file(f"d{n}/", b"", type=tarfile.DIRTYPE) for n in range(5))) + b"x" * (64 << 20))
+    padding = gzip.compress(
+        make_tar(*(file(f"d{n}/", b"", type=tarfile.DIRTYPE) for n in range(5))) + b"x" * (64 << 20)
+    )
     assert len(padding) < 1 << 20
 
 
@@ -273,7 +299,9 @@ def test_headers_before_one_entry_are_counted_and_their_sizes_added(kind):
         with pytest.raises(errors.InvalidFile, match="more than 16 headers"):
             contents(headers + entry)
     if kind in b"xg":
-        assert len(contents(b"".join((few + make_tar(file(f"f{n}")))[:-9216] for n in range(40)) + bytes(1024))) == 40, "the next entry counts anew"
+        assert (
+            len(contents(b"".join((few + make_tar(file(f"f{n}")))[:-9216] for n in range(40)) + bytes(1024))) == 40
+        ), "the next entry counts anew"
 
 
 def test_a_header_full_of_small_records_is_read_in_one_pass():
@@ -290,7 +318,9 @@ def test_sparse_files_are_refused():
         contents(info.tobuf(tarfile.PAX_FORMAT) + bytes(1024))
 
 
-@pytest.mark.parametrize("data", [b"", b"\0" * 100, b"hello", b"x" * 512, b"\x1f\x8bxxxx", b"PK\x05\x06", b"PK\x03\x04xxx", bytes(1024)])
+@pytest.mark.parametrize(
+    "data", [b"", b"\0" * 100, b"hello", b"x" * 512, b"\x1f\x8bxxxx", b"PK\x05\x06", b"PK\x03\x04xxx", bytes(1024)]
+)
 def test_what_is_no_archive_says_so(data):
     with pytest.raises(errors.InvalidFile):
         contents(data)
@@ -304,13 +334,41 @@ def test_a_cut_off_archive_is_refused():
 
 
 names = st.one_of(
-    st.sampled_from(["..", ".", "", ".git", ".GIT", "git~1", "a", "b", "c", "A", "sub", "x\ny", "é", "\udce9", ".gitmodules", "\\", "a\\b"]),
+    st.sampled_from(
+        [
+            "..",
+            ".",
+            "",
+            ".git",
+            ".GIT",
+            "git~1",
+            "a",
+            "b",
+            "c",
+            "A",
+            "sub",
+            "x\ny",
+            "é",
+            "\udce9",
+            ".gitmodules",
+            "\\",
+            "a\\b",
+        ]
+    ),
     st.text(alphabet="ab./\\\n\u200c~", min_size=1, max_size=6),
 )
-path_texts = st.builds(lambda parts, before: before + "/".join(parts), st.lists(names, min_size=1, max_size=4), st.sampled_from(["", "", "", "/", "./"]))
-kinds = st.sampled_from([tarfile.REGTYPE, tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE])
+path_texts = st.builds(
+    lambda parts, before: before + "/".join(parts),
+    st.lists(names, min_size=1, max_size=4),
+    st.sampled_from(["", "", "", "/", "./"]),
+)
+kinds = st.sampled_from(
+    [tarfile.REGTYPE, tarfile.REGTYPE, tarfile.DIRTYPE, tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE]
+)
 hostile = st.lists(
-    st.tuples(path_texts, st.binary(max_size=20), kinds, path_texts, st.sampled_from([0o644, 0o755, 0o4755])), min_size=1, max_size=6
+    st.tuples(path_texts, st.binary(max_size=20), kinds, path_texts, st.sampled_from([0o644, 0o755, 0o4755])),
+    min_size=1,
+    max_size=6,
 )
 
 
@@ -332,7 +390,12 @@ def check_strictly(commit: str) -> None:
     in the repository until git tidies up.
     """
     ours = f"--git-dir={paths.repository('blog')}"
-    pack = subprocess.run(["git", ours, "pack-objects", "-q", "--revs", "--stdout"], input=commit.encode(), capture_output=True, check=True)
+    pack = subprocess.run(
+        ["git", ours, "pack-objects", "-q", "--revs", "--stdout"],
+        input=commit.encode(),
+        capture_output=True,
+        check=True,
+    )
     with tempfile.TemporaryDirectory() as folder:
         git.run(["init", "-q", "--bare", folder])
         fresh = ["git", f"--git-dir={folder}", "index-pack", "--strict", "--fsck-objects", "--stdin"]
@@ -380,7 +443,14 @@ def test_nothing_is_ever_written_outside_and_a_refusal_leaves_nothing(blog, memb
     shutil.rmtree(blog / "gone")
 
 
-@given(st.dictionaries(st.text("abcdefgh/", min_size=1, max_size=9).filter(lambda t: "//" not in t and t.strip("/") == t), st.binary(max_size=900), min_size=1, max_size=8))
+@given(
+    st.dictionaries(
+        st.text("abcdefgh/", min_size=1, max_size=9).filter(lambda t: "//" not in t and t.strip("/") == t),
+        st.binary(max_size=900),
+        min_size=1,
+        max_size=8,
+    )
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30)
 def test_what_is_plain_is_just_what_the_commit_holds(blog, files):
     folders = {name[:index] for name in files for index in range(len(name)) if name[index] == "/"}

@@ -37,9 +37,18 @@ def test_the_app_finds_its_commit(blog, fake):
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("deploy-branch", "a b"), ("deploy-branch", "-x"), ("deploy-branch", "a..b"), ("deploy-branch", "refs/heads/x"),
-     ("deploy-branch", "x.lock"), ("deploy-branch", "main\n"), ("rev-env-var", "1A"), ("rev-env-var", "MINIPAAS_X"), ("x", "y")],
-)  # fmt: skip
+    [
+        ("deploy-branch", "a b"),
+        ("deploy-branch", "-x"),
+        ("deploy-branch", "a..b"),
+        ("deploy-branch", "refs/heads/x"),
+        ("deploy-branch", "x.lock"),
+        ("deploy-branch", "main\n"),
+        ("rev-env-var", "1A"),
+        ("rev-env-var", "MINIPAAS_X"),
+        ("x", "y"),
+    ],
+)
 def test_refused(blog, key, value):
     blog.refused("git:set", "blog", key, value)
 
@@ -90,7 +99,9 @@ def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monk
     for late in ("refs/heads/evil", "refs/notes/x", "refs/heads/caf\udce9"):
         data = (head + tags + f"{OLD} {NEW} {late}\n").encode("utf-8", "surrogateescape")
         result = blog("git:pre-receive", "blog", stdin=data)
-        assert result.status == 0 and ("is not deployed by blog" in result.err or "is not a branch" in result.err), result.err
+        assert result.status == 0 and ("is not deployed by blog" in result.err or "is not a branch" in result.err), (
+            result.err
+        )
         with open(os.path.join(paths.repository("blog"), f"refused-{os.getppid()}"), "rb") as file:
             assert file.read() == late.encode("utf-8", "surrogateescape") + b"\n"
     monkeypatch.setattr("plugins.git.commands.INPUT_LIMIT", 1 << 20)
@@ -99,7 +110,9 @@ def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monk
 
 def test_a_reference_in_a_thousand_folders_is_refused(blog, pushed, monkeypatch):
     monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
-    found = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/main\n{OLD} {NEW} refs/tags/{'a/' * 1000}x\n")
+    found = blog(
+        "git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/main\n{OLD} {NEW} refs/tags/{'a/' * 1000}x\n"
+    )
     assert found.status == 2 and "has a name that is too long" in found.err
 
 

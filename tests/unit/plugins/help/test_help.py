@@ -41,7 +41,9 @@ def test_a_noun_that_is_also_a_command(world):
 
 def test_json(world):
     found = json.loads(world.ok("help", "checks", "--format", "json"))
-    assert found["checks:report"] == "Report how an app is checked" and all(name.startswith("checks:") for name in found)
+    assert found["checks:report"] == "Report how an app is checked" and all(
+        name.startswith("checks:") for name in found
+    )
 
 
 def test_help_for_nothing(world):
@@ -69,8 +71,12 @@ def test_hidden_commands_are_not_suggested(world):
 
 def test_help_loads_no_other_plugin(world):
     code = "import sys; from minipaas_lib import cli; cli.run(['help']); print(*sys.modules, file=sys.stderr)"
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=paths.source(), capture_output=True, text=True).stderr.split()
-    assert {name for name in loaded if name.startswith("plugins.") and name.count(".") == 2} == {"plugins.help.commands"}
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=paths.source(), capture_output=True, text=True
+    ).stderr.split()
+    assert {name for name in loaded if name.startswith("plugins.") and name.count(".") == 2} == {
+        "plugins.help.commands"
+    }
     assert not {"pluggy", "tomlkit", "docker", "subprocess"} & set(loaded)
 
 

@@ -17,14 +17,39 @@ from plugins.local_data import hooks, paths, warning
     [
         (["/app/db.sqlite3", "/app/db.sqlite3-journal"], [], ["/app/db.sqlite3"]),
         (["/app/public/uploads/a.jpg", "/app/public/uploads/b/c.jpg"], [], ["/app/public/uploads"]),
-        (["/data/x", "/app/app.DB", "/var/lib/redis/dump.rdb", "/var/lib/mysql/a/b"], [], ["/app/app.DB", "/data", "/var/lib/mysql", "/var/lib/redis/dump.rdb"]),
+        (
+            ["/data/x", "/app/app.DB", "/var/lib/redis/dump.rdb", "/var/lib/mysql/a/b"],
+            [],
+            ["/app/app.DB", "/data", "/var/lib/mysql", "/var/lib/redis/dump.rdb"],
+        ),
         (["/app/media/db.sqlite", "/app/media/x"], [], ["/app/media"]),
         ([], ["/data", "/var/lib/postgresql/data", "/var/cache/nginx", "/tmp"], ["/data", "/var/lib/postgresql/data"]),
-        (["/app/tmp/uploads/x", "/app/log/data/x", "/app/node_modules/x/test.db", "/root/.npm/a.db", "/tmp/a.sqlite", "/run/app.pid", "/app/__pycache__/x", "/var/lib/apt/lists/x",
-          "/var/lib/nginx/body/1", "/app/uploads", "/data", "/etc/resolv.conf", "/app/storage/framework/views/x.php", "/var/lib/x", "relative.db", "", "/"], [], []),
+        (
+            [
+                "/app/tmp/uploads/x",
+                "/app/log/data/x",
+                "/app/node_modules/x/test.db",
+                "/root/.npm/a.db",
+                "/tmp/a.sqlite",
+                "/run/app.pid",
+                "/app/__pycache__/x",
+                "/var/lib/apt/lists/x",
+                "/var/lib/nginx/body/1",
+                "/app/uploads",
+                "/data",
+                "/etc/resolv.conf",
+                "/app/storage/framework/views/x.php",
+                "/var/lib/x",
+                "relative.db",
+                "",
+                "/",
+            ],
+            [],
+            [],
+        ),
         (["/db.sqlite3-wal"], [], ["/db.sqlite3"]),
     ],
-)  # fmt: skip
+)
 def test_what_looks_like_data(files, volumes, places):
     assert paths.data(tuple(files), tuple(volumes)) == places
 
@@ -38,7 +63,12 @@ def test_any_paths_are_read(files, volumes):
 
 
 def test_the_lines_can_be_typed_as_they_stand():
-    found = [("blog_v3.web.1", "/app/my uploads"), ("blog_v3.worker.1", "/app/my uploads"), ("blog_v3.web.1", "/x\n.db"), *[("blog_v3.web.1", f"/{n}.db") for n in range(9)]]
+    found = [
+        ("blog_v3.web.1", "/app/my uploads"),
+        ("blog_v3.worker.1", "/app/my uploads"),
+        ("blog_v3.web.1", "/x\n.db"),
+        *[("blog_v3.web.1", f"/{n}.db") for n in range(9)],
+    ]
     lines = warning.lines("blog", "v3", found)
     commands = [line.strip() for line in lines if line.startswith("    docker cp ")]
     assert shlex.split(commands[0]) == ["docker", "cp", "blog_v3.web.1:/app/my uploads", "."] and len(commands) == 4
@@ -70,7 +100,10 @@ def deployed(world, fake, monkeypatch):
 
     def ask(answer):
         made = Scheduler(fake.scheduler if hasattr(fake, "scheduler") else api.scheduler(), answer)
-        made.processes = lambda app=None: [api.Process(f"blog_v1.{kind}.{index}", "blog", 1, kind, index, state="running") for kind, index in (("web", 1), ("web", 2), ("worker", 1))]
+        made.processes = lambda app=None: [
+            api.Process(f"blog_v1.{kind}.{index}", "blog", 1, kind, index, state="running")
+            for kind, index in (("web", 1), ("web", 2), ("worker", 1))
+        ]
         monkeypatch.setattr(api, "scheduler", lambda: made)
         return made
 
@@ -81,7 +114,9 @@ def deployed(world, fake, monkeypatch):
 def deploy(deployed, number=2, app=None):
     import dataclasses
 
-    hooks.before_deploy(app or api.app("blog"), dataclasses.replace(deployed.release, number=number, processes=number), deployed.release)
+    hooks.before_deploy(
+        app or api.app("blog"), dataclasses.replace(deployed.release, number=number, processes=number), deployed.release
+    )
 
 
 def test_it_is_said_once_and_again_for_what_is_new(deployed, capsys):
@@ -102,7 +137,9 @@ def test_a_clone_is_warned_of_its_own_files(deployed, capsys):
     deployed(api.Written((), ("/data",)))
     deploy(deployed)
     capsys.readouterr()
-    api.documents.write(api.store(), warning.document("copy"), dict(api.documents.read(api.store(), warning.document("blog"))))
+    api.documents.write(
+        api.store(), warning.document("copy"), dict(api.documents.read(api.store(), warning.document("blog")))
+    )
     deploy(deployed, app=api.App("copy", {"created": "later"}))
     assert "of copy has written" in capsys.readouterr().err
 
@@ -116,7 +153,15 @@ def test_what_a_renamed_app_has_written_is_in_processes_of_its_old_name(deployed
     assert "v1 of journal has written" in said and "docker cp blog_v1.web.1:/data ." in said
 
 
-@pytest.mark.parametrize("answer", [lambda: 1 / 0, lambda: (_ for _ in ()).throw(errors.Unavailable("docker is away")), lambda: time.sleep(3) or api.Written((), ("/data",)), api.Written(("/app/x.py",), ())])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        lambda: 1 / 0,
+        lambda: (_ for _ in ()).throw(errors.Unavailable("docker is away")),
+        lambda: time.sleep(3) or api.Written((), ("/data",)),
+        api.Written(("/app/x.py",), ()),
+    ],
+)
 def test_what_cannot_be_told_in_time_is_not_told(deployed, capsys, monkeypatch, answer):
     monkeypatch.setattr(warning, "PATIENCE", 0.2)
     deployed(answer)
@@ -130,7 +175,9 @@ def test_nobody_is_asked_where_nothing_is_replaced(deployed, capsys):
     hooks.before_deploy(api.app("blog"), deployed.release, None)
     import dataclasses
 
-    hooks.before_deploy(api.app("blog"), dataclasses.replace(deployed.release, number=2), deployed.release)  # keeps the processes of v1
+    hooks.before_deploy(
+        api.app("blog"), dataclasses.replace(deployed.release, number=2), deployed.release
+    )  # keeps the processes of v1
     assert made.asked == [] and capsys.readouterr().err == ""
 
 

@@ -197,7 +197,9 @@ def test_the_domains_of_an_app_that_is_not_routed_are_followed_too(store, table,
     router = everywhere.EveryRouter(table, store)
     router.apply(ONE)
     router.apply(api.Route("blog", "off", ONE.domains, (), (), withheld="off"))
-    assert table.table["blog"].withheld == agents._router.table["blog"].withheld == "off", "waited for: it took requests"
+    assert table.table["blog"].withheld == agents._router.table["blog"].withheld == "off", (
+        "waited for: it took requests"
+    )
     router.apply(ONE)
     assert table.table["blog"] == ONE
 

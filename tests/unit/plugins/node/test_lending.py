@@ -71,8 +71,13 @@ def test_a_head_gets_the_commits_of_releases_and_nobody_else_gets_anything(lende
     bare = api.repository.create("blog")
     blob = tmp_path / "page"
     blob.write_bytes(os.urandom(300_000))
-    env = os.environ | {"GIT_DIR": bare, "GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NAME": "a",
-                        "GIT_COMMITTER_EMAIL": "a@b"}  # fmt: skip
+    env = os.environ | {
+        "GIT_DIR": bare,
+        "GIT_AUTHOR_NAME": "a",
+        "GIT_AUTHOR_EMAIL": "a@b",
+        "GIT_COMMITTER_NAME": "a",
+        "GIT_COMMITTER_EMAIL": "a@b",
+    }
 
     def git(*words, data=""):
         return subprocess.run(["git", *words], env=env, input=data, capture_output=True, text=True, check=True).stdout

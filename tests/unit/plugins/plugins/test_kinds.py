@@ -11,13 +11,23 @@ from minipaas_lib import api, errors
 from minipaas_lib.bus import manager
 
 HOUSE = Path(__file__).parents[4]
-PLACES = {path.name: path for folder in ("docs/examples", "tests/fixtures") for path in (HOUSE / folder).iterdir() if (path / "plugin.toml").exists()}
+PLACES = {
+    path.name: path
+    for folder in ("docs/examples", "tests/fixtures")
+    for path in (HOUSE / folder).iterdir()
+    if (path / "plugin.toml").exists()
+}
 # kind -> the plugin in Python, the one in shell; engines are objects, which only Python can answer
 KINDS = {
-    "builder": ("builder_busybox", "builder_sh"), "scheduler": ("scheduler_py", None), "router": ("router_py", None),
-    "datastore": ("datastore_py", "datastore_sh"), "notifier": ("notifier_py", "notifier"), "command": ("command_py", "command_sh"),
-    "domain policy": ("policy_py", "domain_policy"), "checker": ("checker_py", "checker_sh"),
-}  # fmt: skip
+    "builder": ("builder_busybox", "builder_sh"),
+    "scheduler": ("scheduler_py", None),
+    "router": ("router_py", None),
+    "datastore": ("datastore_py", "datastore_sh"),
+    "notifier": ("notifier_py", "notifier"),
+    "command": ("command_py", "command_sh"),
+    "domain policy": ("policy_py", "domain_policy"),
+    "checker": ("checker_py", "checker_sh"),
+}
 PLUGINS = sorted(name for pair in KINDS.values() for name in pair if name)
 
 
@@ -37,7 +47,9 @@ def test_it_passes_the_kit(world, plugs, monkeypatch, name):
     results = json.loads(result.out)
     assert result.status == 0, [one for one in results if not one["ok"]]
     tried = {one["what"].partition(":")[0] for one in results}
-    assert tried >= set(api.manifest.read(str(PLACES[name])).get("hooks", [])) and "a whole deploy, scheduler in memory" in {one["what"] for one in results}
+    assert tried >= set(
+        api.manifest.read(str(PLACES[name])).get("hooks", [])
+    ) and "a whole deploy, scheduler in memory" in {one["what"] for one in results}
 
 
 @pytest.fixture
@@ -89,7 +101,9 @@ def test_a_command(house, world, name):
     house(name)
     verb = name.replace("_", "-") + ":hello"
     for words, said in ((["blog"], "hello blog\n"), (["--loud", "blog"], "HELLO BLOG\n")):
-        done = subprocess.run([os.environ["MINIPAAS_PROGRAM"], verb, *words], capture_output=True, text=True, timeout=60)
+        done = subprocess.run(
+            [os.environ["MINIPAAS_PROGRAM"], verb, *words], capture_output=True, text=True, timeout=60
+        )
         assert (done.returncode, done.stdout) == (0, said), done.stderr
     assert world(verb, "Bad Name").status == 2 and "e.g.:" in world.ok(verb, "--help")
 
@@ -103,7 +117,10 @@ def test_a_domain_policy(house, world):
     assert api.live_release("blog").routing["domains"] == ["x.company.test"]
 
 
-@pytest.mark.parametrize(("name", "address", "said"), [("checker_py", "127.0.0.1", "does not accept"), ("checker_sh", "10.66.0.9", "10.66.0.9 is not ours")])
+@pytest.mark.parametrize(
+    ("name", "address", "said"),
+    [("checker_py", "127.0.0.1", "does not accept"), ("checker_sh", "10.66.0.9", "10.66.0.9 is not ours")],
+)
 def test_a_checker(house, fake, monkeypatch, name, address, said):
     house(name)
     start = fake.scheduler.start
@@ -144,9 +161,14 @@ def test_the_builder_in_shell(house, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", f"{tools}:{os.environ['PATH']}")
     house("builder_sh")
     context = str(PLACES["builder_sh"] / "sample")
-    assert manager.call_one("detect_builder", "builder_sh", app=api.app("blog"), context=context) == "plain: there is a plain.txt"
+    assert (
+        manager.call_one("detect_builder", "builder_sh", app=api.app("blog"), context=context)
+        == "plain: there is a plain.txt"
+    )
     about = {"app": api.app("blog"), "context": context, "commit": "", "release": 3}
     build = manager.call_one("build_image", "builder_sh", builder="plain", **about)
-    assert (build.image, build.builder) == ("sha256:9", "plain") and "plain/blog:v3" in (tools / "docker.words").read_text()
+    assert (build.image, build.builder) == ("sha256:9", "plain") and "plain/blog:v3" in (
+        tools / "docker.words"
+    ).read_text()
     assert "./www/plain.txt" in (tools / "docker.files").read_text().split()
     assert manager.call_one("build_image", "builder_sh", builder="another", **about) is None

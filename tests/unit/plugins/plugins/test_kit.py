@@ -11,12 +11,23 @@ import pytest
 HOUSE = Path(__file__).parents[4]
 EXAMPLES = sorted(path.name for path in (HOUSE / "docs/examples").iterdir() if (path / "plugin.toml").exists())
 BROKEN = {
-    "newer_api": "plugin API 2", "misspelt_hook": "did you mean after_deploy?", "wrong_argument": "after_deploy(app, version) wants version",
-    "crashes": "plugin crashes failed in after_deploy: ZeroDivisionError", "hangs": "plugin hangs failed in before_deploy: it was still running after 1 s",
-    "garbage": "must answer JSON", "floods": "more than 1 MiB", "takes_a_command": "apps:list is minipaas's own", "writes_elsewhere": "apps/sample/app.toml: config",
-    "silent_refusal": "without a word", "wrong_value": "domains in lower-case ASCII", "not_runnable": "hooks/installed cannot be run",
-    "leaves": "ended the process", "segfaults": "signal SEGV", "unimportable": "no_such_module_anywhere", "doctor_refuses": "must never refuse",
-}  # fmt: skip
+    "newer_api": "plugin API 2",
+    "misspelt_hook": "did you mean after_deploy?",
+    "wrong_argument": "after_deploy(app, version) wants version",
+    "crashes": "plugin crashes failed in after_deploy: ZeroDivisionError",
+    "hangs": "plugin hangs failed in before_deploy: it was still running after 1 s",
+    "garbage": "must answer JSON",
+    "floods": "more than 1 MiB",
+    "takes_a_command": "apps:list is minipaas's own",
+    "writes_elsewhere": "apps/sample/app.toml: config",
+    "silent_refusal": "without a word",
+    "wrong_value": "domains in lower-case ASCII",
+    "not_runnable": "hooks/installed cannot be run",
+    "leaves": "ended the process",
+    "segfaults": "signal SEGV",
+    "unimportable": "no_such_module_anywhere",
+    "doctor_refuses": "must never refuse",
+}
 
 
 def run(world, folder):
@@ -57,7 +68,9 @@ def test_a_process_in_memory_is_reached_by_all_its_ports(monkeypatch):
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError):
             stack.enter_context(socket.create_server(("", 5000)))
-        spec = api.ContainerSpec(name="a_v1.web.1", app="a", release=1, process_type="web", index=1, image="i", port=5000, ports=(5000, 9000))
+        spec = api.ContainerSpec(
+            name="a_v1.web.1", app="a", release=1, process_type="web", index=1, image="i", port=5000, ports=(5000, 9000)
+        )
         scheduler = memory.MemoryScheduler()
         process = scheduler.start(spec)
         for port in spec.ports:
@@ -119,4 +132,6 @@ def test_engines_in_memory_keep_the_contracts():
     for contract, made in ((engines.Scheduler, memory.MemoryScheduler), (engines.Router, memory.MemoryRouter)):
         for name, method in inspect.getmembers(contract, inspect.isfunction):
             if not name.startswith("_"):
-                assert list(inspect.signature(method).parameters) == list(inspect.signature(getattr(made, name)).parameters), name
+                assert list(inspect.signature(method).parameters) == list(
+                    inspect.signature(getattr(made, name)).parameters
+                ), name

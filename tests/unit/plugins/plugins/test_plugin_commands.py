@@ -11,12 +11,22 @@ import pytest
 from minipaas_lib import paths
 
 TOML = 'api = 1\nname = "greeter"\nversion = "{version}"\nsummary = "Greet"\nhooks = ["report"]\n\n[commands]\n"greeter:say" = "Say it"\n'
-REPORT = "#!/bin/sh\necho '{\"greeter-version\": \"%s\"}'\n"
-GIT = {"GIT_AUTHOR_NAME": "t", "GIT_AUTHOR_EMAIL": "t@t", "GIT_COMMITTER_NAME": "t", "GIT_COMMITTER_EMAIL": "t@t", "GIT_CONFIG_GLOBAL": "/dev/null"}
+REPORT = '#!/bin/sh\necho \'{"greeter-version": "%s"}\'\n'
+GIT = {
+    "GIT_AUTHOR_NAME": "t",
+    "GIT_AUTHOR_EMAIL": "t@t",
+    "GIT_COMMITTER_NAME": "t",
+    "GIT_COMMITTER_EMAIL": "t@t",
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+}
 
 
 def write(folder, version="1", toml=TOML, say='#!/bin/sh\necho said "$@" >"$MINIPAAS_PLUGIN_DATA/said"\nexit 7\n'):
-    for path, text in {"plugin.toml": toml.format(version=version), "hooks/report": REPORT % version, "commands/greeter:say": say}.items():
+    for path, text in {
+        "plugin.toml": toml.format(version=version),
+        "hooks/report": REPORT % version,
+        "commands/greeter:say": say,
+    }.items():
         place = folder / path
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
@@ -95,7 +105,9 @@ def test_a_commit_of_git_is_pinned(world, plugs, tmp_path):
     assert (info["commit"], info["version"], info["committish"]) == (first, "1", "v1")
     assert "up to date" in world("plugin:update", "greeter").err
     world.ok("plugin:update", "greeter", "--committish", "main")
-    assert json.loads(world.ok("plugin:info", "greeter", "--format", "json"))["commit"] == second and version(world) == "2"
+    assert (
+        json.loads(world.ok("plugin:info", "greeter", "--format", "json"))["commit"] == second and version(world) == "2"
+    )
     assert "has no" in world.refused("plugin:update", "greeter", "--committish", "--upload-pack=x")
     assert "git clone failed" in world.refused("plugin:install", f"file://{tmp_path}/nothing", "--name", "other")
 
@@ -111,7 +123,9 @@ def test_the_folder_must_stay_where_it_is(world, plugs, greeter):
 
 @pytest.mark.parametrize("source", ["--help-me", "ext::sh -c id", "-u x", "https://a b", "no/such/place", ""])
 def test_no_source(world, plugs, source):
-    assert world("plugin:install", "--", source).status != 0 and not os.path.exists(os.path.join(paths.plugins(), "index"))
+    assert world("plugin:install", "--", source).status != 0 and not os.path.exists(
+        os.path.join(paths.plugins(), "index")
+    )
 
 
 def archive(path, members, mode="w:gz", prefix=""):
@@ -127,7 +141,11 @@ def archive(path, members, mode="w:gz", prefix=""):
     return str(path)
 
 
-GOOD = [("plugin.toml", TOML.format(version="1").encode()), ("hooks/report", (REPORT % "1").encode()), ("commands/greeter:say", b"#!/bin/sh\n")]
+GOOD = [
+    ("plugin.toml", TOML.format(version="1").encode()),
+    ("hooks/report", (REPORT % "1").encode()),
+    ("commands/greeter:say", b"#!/bin/sh\n"),
+]
 
 
 @pytest.mark.parametrize("mode", ["w", "w:gz", "w:bz2", "w:xz"])
@@ -198,7 +216,10 @@ def test_files_are_for_paas_to_read(world, plugs, greeter):
     world.ok("plugin:install", greeter)
     folder = os.path.join(paths.plugins(), "greeter")
     assert os.stat(folder).st_mode & 0o777 == 0o755 and os.stat(folder + "/plugin.toml").st_mode & 0o777 == 0o644
-    assert os.stat(folder + "/hooks/report").st_mode & 0o777 == 0o755 and os.stat(paths.plugins() + "/index").st_mode & 0o777 == 0o644
+    assert (
+        os.stat(folder + "/hooks/report").st_mode & 0o777 == 0o755
+        and os.stat(paths.plugins() + "/index").st_mode & 0o777 == 0o644
+    )
 
 
 def test_another_name(world, plugs, greeter):
@@ -218,9 +239,14 @@ def test_a_python_plugin_with_a_wrong_argument_is_refused_when_it_is_installed(w
     folder = tmp_path / "p"
     folder.mkdir()
     (folder / "plugin.toml").write_text('api = 1\nname = "p"\nversion = "1"\nsummary = "s"\nhooks = ["after_deploy"]\n')
-    (folder / "hooks.py").write_text("from minipaas_lib import api\n@api.hookimpl\ndef after_deploy(app, releas): pass\n")
+    (folder / "hooks.py").write_text(
+        "from minipaas_lib import api\n@api.hookimpl\ndef after_deploy(app, releas): pass\n"
+    )
     said = world.refused("plugin:install", str(folder))
-    assert "plugin p: after_deploy(app, releas) wants releas, which there is not; the hook is after_deploy(app, release, previous)" in said
+    assert (
+        "plugin p: after_deploy(app, releas) wants releas, which there is not; the hook is after_deploy(app, release, previous)"
+        in said
+    )
 
 
 def test_disable_needs_nothing_of_the_plugin(world, plugs, tmp_path, greeter):
@@ -244,7 +270,20 @@ def test_no_authorize_hook_stops_disable(world, plugs):
     assert world("apps:list").status == 77
 
 
-@pytest.mark.parametrize("command", ["plugin:install", "plugin:update", "plugin:uninstall", "plugin:enable", "plugin:disable", "plugin:undo", "plugin:new", "plugin:test", "plugin:trigger"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "plugin:install",
+        "plugin:update",
+        "plugin:uninstall",
+        "plugin:enable",
+        "plugin:disable",
+        "plugin:undo",
+        "plugin:new",
+        "plugin:test",
+        "plugin:trigger",
+    ],
+)
 def test_not_over_ssh(world, plugs, command):
     result = world(command, "x", key="anna")
     assert result.status == 77 and "not over ssh" in result.err
@@ -267,7 +306,12 @@ def test_doctor_names_a_broken_plugin(world, plugs):
 
 
 def test_trigger(world, plugs):
-    plugs.add("one", ["report", "config_changed"], hooks__report="#!/bin/sh\necho '{\"a\": 1}'\n", hooks__config_changed="#!/bin/sh\ncat\n")
+    plugs.add(
+        "one",
+        ["report", "config_changed"],
+        hooks__report="#!/bin/sh\necho '{\"a\": 1}'\n",
+        hooks__config_changed="#!/bin/sh\ncat\n",
+    )
     world.ok("apps:create", "blog")
     assert json.loads(world.ok("plugin:trigger", "report", "--app", "blog", "--plugin", "one")) == {"one": {"a": 1}}
     result = world("plugin:trigger", "config_changed", "--plugin", "one", 'names=["A"]')

@@ -90,7 +90,11 @@ def test_a_port_that_the_firewall_closes_is_said(blog, monkeypatch):
 
     monkeypatch.setattr(api.firewall, "barriers", barriers)
     result = blog("ports:add", "blog", "http:8080:5000")
-    assert result.status == 0 and "lets nobody in on port 8080" in result.err and "as root: ufw allow 8080/tcp" in result.err
+    assert (
+        result.status == 0
+        and "lets nobody in on port 8080" in result.err
+        and "as root: ufw allow 8080/tcp" in result.err
+    )
     assert asked == [[80, 8080]]
     findings = api.call("doctor", app=api.app("blog"))
     assert [f.part for found in findings for f in found if not f.ok] == ["app blog: ports"]
@@ -99,7 +103,9 @@ def test_a_port_that_the_firewall_closes_is_said(blog, monkeypatch):
 def test_a_port_that_the_first_deploy_could_not_have_is_refused_when_it_is_set(blog, fake, monkeypatch):
     def check(route=None):
         if route and any(listener.host_port == 7777 for listener in route.listeners):
-            raise api.errors.BadConfig("port 7777 of this host is used by another program", "ports:set another host port")
+            raise api.errors.BadConfig(
+                "port 7777 of this host is used by another program", "ports:set another host port"
+            )
 
     monkeypatch.setattr(fake.router, "check", check)
     refused = blog("ports:add", "blog", "http:7777:5000")

@@ -31,7 +31,11 @@ def test_scale_shows_the_formation(world, blog):
 def test_scale(world, blog):
     world.ok("ps:scale", "blog", "web=2", "worker=1")
     live = releases.live("blog")
-    assert live.formation == {"web": 2, "worker": 1} and live.reason == "scale: web=1 -> 2, worker=0 -> 1" and live.number == 2
+    assert (
+        live.formation == {"web": 2, "worker": 1}
+        and live.reason == "scale: web=1 -> 2, worker=0 -> 1"
+        and live.number == 2
+    )
     assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.web.2", "blog_v1.worker.1"]
     result = world("ps:scale", "blog", "web=2")
     assert result.status == 0 and "blog has web=2" in result.err and releases.live("blog").number == 2
@@ -197,10 +201,17 @@ def test_report(world, blog, monkeypatch):
     world.ok("ps:scale", "blog", "worker=1")
     report = json.loads(world.ok("ps:report", "blog", "--format", "json"))
     assert report == {
-        "deployed": True, "live": "v2", "processes": 2, "running": "true", "ps-restart-policy": "always",
-        "ps-stop-timeout": 30, "status-web-1": "running (blog_v1.web.1)", "status-worker-1": "running (blog_v1.worker.1)",
-        "restarts-web-1": 0, "restarts-worker-1": 0,
-    }  # fmt: skip
+        "deployed": True,
+        "live": "v2",
+        "processes": 2,
+        "running": "true",
+        "ps-restart-policy": "always",
+        "ps-stop-timeout": 30,
+        "status-web-1": "running (blog_v1.web.1)",
+        "status-worker-1": "running (blog_v1.worker.1)",
+        "restarts-web-1": 0,
+        "restarts-worker-1": 0,
+    }
     blog.scheduler.set("blog_v1.worker.1", state="exited", exit_code=3)
     assert world.ok("ps:report", "blog", "--running") == "mixed\n"
     assert world.ok("ps:report", "blog", "--status-worker-1") == "exited with exit code 3 (blog_v1.worker.1)\n"
@@ -208,14 +219,25 @@ def test_report(world, blog, monkeypatch):
     assert world.ok("ps:report", "blog", "--status-web-1") == f"running (blog_v1.web.1 on {'2' * 32})\n"
     monkeypatch.setattr(blog.scheduler, "node_name", {"2" * 32: "node2"}.get, raising=False)
     assert world.ok("ps:report", "blog", "--status-web-1") == "running (blog_v1.web.1 on node2)\n"
-    blog.scheduler.set("blog_v1.web.1", node="", restarts=4, created="2026-01-01T00:00:00.1Z", ended="2026-01-02T00:00:00.1Z", started="2026-01-02T00:00:01Z")
+    blog.scheduler.set(
+        "blog_v1.web.1",
+        node="",
+        restarts=4,
+        created="2026-01-01T00:00:00.1Z",
+        ended="2026-01-02T00:00:00.1Z",
+        started="2026-01-02T00:00:01Z",
+    )
     monkeypatch.setattr(blog.scheduler, "diagnose", lambda process, lines: Diagnosis("running", 137, True, (), ()))
     report = json.loads(world.ok("ps:report", "blog", "--format", "json"))
     assert report["status-web-1"] == (
         "running, restarted 4 times since 2026-01-01T00:00:00Z, the last time after exit code 137: out of memory at 2026-01-02T00:00:00Z "
         "(blog_v1.web.1)"
     )
-    assert (report["restarts-web-1"], report["last-exit-code-web-1"], report["last-exit-out-of-memory-web-1"]) == (4, 137, True)
+    assert (report["restarts-web-1"], report["last-exit-code-web-1"], report["last-exit-out-of-memory-web-1"]) == (
+        4,
+        137,
+        True,
+    )
     assert report["running-since-web-1"] == "2026-01-02T00:00:01Z"
     world.ok("ps:restart", "blog")
     assert "Not live:" in world.ok("ps:report", "blog")
@@ -246,15 +268,26 @@ def test_set(world, blog):
 
 def test_unless_stopped_means_always(world, blog):
     assert "restart-policy of blog is always" in world("ps:set", "blog", "restart-policy", "unless-stopped").err
-    apps.edit("blog", lambda document: document.update(ps={"restart-policy": "unless-stopped"}))  # of an earlier version
+    apps.edit(
+        "blog", lambda document: document.update(ps={"restart-policy": "unless-stopped"})
+    )  # of an earlier version
     assert world.ok("ps:report", "blog", "--ps-restart-policy") == "always\n"
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("restart-policy", "often"), ("restart-policy", "on-failure:0"), ("restart-policy", "always:5"), ("restart-policy", "no\n"),
-     ("stop-timeout", "0"), ("stop-timeout", "-1"), ("stop-timeout", "1e3"), ("stop-timeout", "86401"), ("nice", "5")],
-)  # fmt: skip
+    [
+        ("restart-policy", "often"),
+        ("restart-policy", "on-failure:0"),
+        ("restart-policy", "always:5"),
+        ("restart-policy", "no\n"),
+        ("stop-timeout", "0"),
+        ("stop-timeout", "-1"),
+        ("stop-timeout", "1e3"),
+        ("stop-timeout", "86401"),
+        ("nice", "5"),
+    ],
+)
 def test_set_refused(world, blog, key, value):
     world.refused("ps:set", "blog", key, value)
 

@@ -41,18 +41,42 @@ def test_set_for_an_app_over_all_apps(blog):
 
 @pytest.mark.parametrize(
     "words",
-    [("blog", "server", "-x"), ("blog", "server", "https://x"), ("blog", "server", "a/b"), ("blog", "image-repo", "A"), ("blog", "image-repo", "x:1"),
-     ("blog", "push-on-release", "yes"), ("blog", "push-on-release", "true"), ("--global", "push-on-release", "true"), ("blog", "server", "ghcr"), ("blog", "server", "h:99999"), ("blog", "server", "a..b"), ("blog", "x", "y"), ("--global", "image-repo", "x"), ("blog",), (), ("none", "server", "x")],
-)  # fmt: skip
+    [
+        ("blog", "server", "-x"),
+        ("blog", "server", "https://x"),
+        ("blog", "server", "a/b"),
+        ("blog", "image-repo", "A"),
+        ("blog", "image-repo", "x:1"),
+        ("blog", "push-on-release", "yes"),
+        ("blog", "push-on-release", "true"),
+        ("--global", "push-on-release", "true"),
+        ("blog", "server", "ghcr"),
+        ("blog", "server", "h:99999"),
+        ("blog", "server", "a..b"),
+        ("blog", "x", "y"),
+        ("--global", "image-repo", "x"),
+        ("blog",),
+        (),
+        ("none", "server", "x"),
+    ],
+)
 def test_refused(blog, words):
     blog.refused("registry:set", *words)
 
 
 @pytest.mark.parametrize(
     "words",
-    [("ghcr.io",), ("--global", "blog", "ghcr.io", "anna", "pw"), ("ghcr.io", "-anna", "pw"), ("--password-stdin", "ghcr.io", "anna"), ("a b", "anna", "pw"),
-     ("none", "ghcr.io", "anna", "pw"), ("ghcr.io", "", "pw"), ("ghcr.io", "anna", "")],
-)  # fmt: skip
+    [
+        ("ghcr.io",),
+        ("--global", "blog", "ghcr.io", "anna", "pw"),
+        ("ghcr.io", "-anna", "pw"),
+        ("--password-stdin", "ghcr.io", "anna"),
+        ("a b", "anna", "pw"),
+        ("none", "ghcr.io", "anna", "pw"),
+        ("ghcr.io", "", "pw"),
+        ("ghcr.io", "anna", ""),
+    ],
+)
 def test_logins_that_are_refused_before_docker_is_asked(blog, words):
     blog.refused("registry:login", *words)
 
@@ -117,10 +141,19 @@ def test_what_is_let_through_is_no_option_and_no_path_out(text):
 @pytest.mark.parametrize(
     ("said", "hint"),
     [
-        ("Error response from daemon: Get \"https://one.test/v2/\": dial tcp: lookup one.test: no such host", "DNS"),
-        ("Get \"https://one.test/v2/\": x509: certificate signed by unknown authority", "/etc/docker/certs.d/one.test/ca.crt"),
-        ("Get \"https://one.test/v2/\": dial tcp 192.0.2.1:443: connect: connection refused", "nothing answers at one.test"),
-        ("Error response from daemon: Get \"https://one.test/v2/\": unauthorized: incorrect username or password", "look at user and password"),
+        ('Error response from daemon: Get "https://one.test/v2/": dial tcp: lookup one.test: no such host', "DNS"),
+        (
+            'Get "https://one.test/v2/": x509: certificate signed by unknown authority',
+            "/etc/docker/certs.d/one.test/ca.crt",
+        ),
+        (
+            'Get "https://one.test/v2/": dial tcp 192.0.2.1:443: connect: connection refused',
+            "nothing answers at one.test",
+        ),
+        (
+            'Error response from daemon: Get "https://one.test/v2/": unauthorized: incorrect username or password',
+            "look at user and password",
+        ),
     ],
 )
 def test_a_login_that_fails_says_what_to_look_at(blog, monkeypatch, said, hint):

@@ -29,11 +29,17 @@ def test_releases(world, fake):
     assert world("ps:restart", "blog").status == 1
     rows = json.loads(world.ok("releases", "blog", "--format", "json"))
     assert [(row["v"], row["status"], row["who"]) for row in rows] == [
-        ("v3", "failed", "root"), ("v2", "live", "anna"), ("v1", "superseded", "root"),
-    ]  # fmt: skip
+        ("v3", "failed", "root"),
+        ("v2", "live", "anna"),
+        ("v1", "superseded", "root"),
+    ]
     assert rows[0]["reason"] == "restart: no such command" and rows[1]["reason"] == "scale: web=1 -> 2"
     lines = world.ok("releases", "blog", "-n", "1").splitlines()
-    assert lines[0].split() == ["V", "STATUS", "WHEN", "WHO", "COMMIT", "REASON"] and lines[1].startswith("v3") and len(lines) == 2
+    assert (
+        lines[0].split() == ["V", "STATUS", "WHEN", "WHO", "COMMIT", "REASON"]
+        and lines[1].startswith("v3")
+        and len(lines) == 2
+    )
     world.refused("releases", "nobody")
     world.refused("releases", "blog", "-n", "0")
 
@@ -58,7 +64,11 @@ def test_diff(world, blog):
     world.ok("ps:scale", "blog", "web=2")
     assert "formation: web=1 -> 2" in world.ok("releases:diff", "blog", "v1")
     found = json.loads(world.ok("releases:diff", "blog", "v1", "v3", "--format", "json"))
-    assert found["config"]["added"] == ["A"] and found["formation"] == {"web": {"from": 1, "to": 2}} and found["image"] is None
+    assert (
+        found["config"]["added"] == ["A"]
+        and found["formation"] == {"web": {"from": 1, "to": 2}}
+        and found["image"] is None
+    )
     assert "run the same" in world.ok("releases:diff", "blog", "v2", "v2")
     assert "hidden" not in str(found)
 
@@ -84,12 +94,23 @@ def test_set_keep(world, blog):
     world.ok("releases:set", "--global", "keep", "5")
     assert settings.keep(apps.load("blog")) == 5
     world.ok("releases:set", "blog", "keep=3")
-    assert json.loads(world.ok("releases:report", "blog", "--format", "json")) == {"releases-keep": 3, "releases-kept": ["v1"]}
+    assert json.loads(world.ok("releases:report", "blog", "--format", "json")) == {
+        "releases-keep": 3,
+        "releases-kept": ["v1"],
+    }
     world.ok("releases:set", "blog", "keep")
     world.ok("releases:set", "--global", "keep")
     assert settings.keep(apps.load("blog")) == 10 and "releases" not in apps.load("blog").document
-    for words in (["blog", "keep", "0"], ["blog", "keep", "x"], ["blog", "keep", "1001"], ["blog"], [], ["blog", "size", "3"],
-                  ["nobody", "keep", "3"], ["--global", "keep", "3", "4"]):  # fmt: skip
+    for words in (
+        ["blog", "keep", "0"],
+        ["blog", "keep", "x"],
+        ["blog", "keep", "1001"],
+        ["blog"],
+        [],
+        ["blog", "size", "3"],
+        ["nobody", "keep", "3"],
+        ["--global", "keep", "3", "4"],
+    ):
         world.refused("releases:set", *words)
 
 
@@ -134,7 +155,11 @@ def test_prune_keeps_what_can_be_gone_back_to_and_what_is_being_made(world, blog
     assert sorted(os.listdir(folder)) == ["notes.txt", "v4.log", "v5.log", "v6.log"], "v6 is being made"
     assert removed["dropped"] == [1, 2, 3]
     asked = removed["images_unused"]
-    assert asked["app"].name == "blog" and asked["newest"] == 5 and asked["kept"] == {"sha256:4", "sha256:5", "sha256:shop"}
+    assert (
+        asked["app"].name == "blog"
+        and asked["newest"] == 5
+        and asked["kept"] == {"sha256:4", "sha256:5", "sha256:shop"}
+    )
     assert [release.number for release in releases.all_of("blog")] == [1, 2, 3, 4, 5], "the list stays whole"
 
 

@@ -45,7 +45,12 @@ def test_urls(blog):
 
 def test_plugin_list(world):
     rows = json.loads(world.ok("plugin:list", "--format", "json"))
-    assert {"name": "version", "version": "1.0", "state": "built in", "summary": index.load().plugins["version"]["summary"]} in rows
+    assert {
+        "name": "version",
+        "version": "1.0",
+        "state": "built in",
+        "summary": index.load().plugins["version"]["summary"],
+    } in rows
     assert len(rows) == len(index.load().plugins)
     assert world.ok("plugin:list").splitlines()[0].split() == ["NAME", "VERSION", "STATE", "SUMMARY"]
 

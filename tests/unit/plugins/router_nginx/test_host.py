@@ -11,7 +11,7 @@ from plugins.router_nginx import host, render
 
 def test_logs_that_nginx_makes_can_be_read_by_the_group_alone(tmp_path, monkeypatch):
     asked = tmp_path / "nginx"
-    asked.write_text(f'#!/bin/sh\n: >{tmp_path}/access.log\n')
+    asked.write_text(f"#!/bin/sh\n: >{tmp_path}/access.log\n")
     asked.chmod(0o755)
     monkeypatch.setattr(host, "_BINARY", str(asked))
     monkeypatch.setattr(os, "geteuid", lambda: 0)
@@ -42,16 +42,23 @@ def test_nginx_may_open_more_files_than_we_and_we_no_more_than_before(tmp_path, 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("2026/11/30 10:20:30 [alert] 12#12: 768 worker_connections are not enough", "768 worker_connections are not enough"),
-        ("2026/11/30 10:20:30 [alert] 12#12: *7 8192 worker_connections are not enough while connecting to upstream, client: x",
-         "8192 worker_connections are not enough"),
-        ("2026/11/30 10:20:30 [crit] 12#12: accept4() failed (24: Too many open files)",
-         "accept4() failed (24: Too many open files)"),
+        (
+            "2026/11/30 10:20:30 [alert] 12#12: 768 worker_connections are not enough",
+            "768 worker_connections are not enough",
+        ),
+        (
+            "2026/11/30 10:20:30 [alert] 12#12: *7 8192 worker_connections are not enough while connecting to upstream, client: x",
+            "8192 worker_connections are not enough",
+        ),
+        (
+            "2026/11/30 10:20:30 [crit] 12#12: accept4() failed (24: Too many open files)",
+            "accept4() failed (24: Too many open files)",
+        ),
         ('2026/11/30 10:20:30 [error] 12#12: *7 open() "/x worker_connections are not enough" failed', ""),
         ("9999/99/99 99:99:99 [alert] 12#12: 768 worker_connections are not enough", ""),
         ("", ""),
     ],
-)  # fmt: skip
+)
 def test_when_connections_ran_out_is_read_from_the_log(tmp_path, line, words):
     (tmp_path / "error.log").write_text("2026/11/30 09:00:00 [notice] 12#12: signal\n" + line + "\nno line at all\n")
     here = host.Host(render.Place(folder=str(tmp_path), logs=str(tmp_path)), etc=str(tmp_path))

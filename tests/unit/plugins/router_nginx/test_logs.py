@@ -36,7 +36,10 @@ def test_all_logs_of_the_app_go_and_no_others(helper, tmp_path):
     subprocess.run([helper, "blog"], check=True)  # nothing there is fine
 
 
-@given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20) | st.sampled_from(["", "-r", "../x", "a b", "*", "a\n", "A", "a/../b"]))
+@given(
+    st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=20)
+    | st.sampled_from(["", "-r", "../x", "a b", "*", "a\n", "A", "a/../b"])
+)
 def test_what_is_no_app_s_name_is_refused(text):
     if re.fullmatch("[a-z0-9][a-z0-9-]*", text):
         return

@@ -39,14 +39,18 @@ def test_what_is_set_is_said_once(blog, fake):
 def nginx(blog, monkeypatch):
     """What an nginx that takes everything, or refuses it, was last told to follow."""
     told = []
-    monkeypatch.setattr(router.NginxRouter, "follow_platform", lambda self, platform: told.append(dict(platform.get("nginx", {}))))
+    monkeypatch.setattr(
+        router.NginxRouter, "follow_platform", lambda self, platform: told.append(dict(platform.get("nginx", {})))
+    )
     return told
 
 
 def test_what_all_apps_share_is_set_for_all(blog, nginx):
     blog.ok("nginx:set", "--global", "underscores-in-headers", "yes")
     blog.ok("nginx:set", "--global", "large-client-header-buffers", "8", "32K")
-    assert api.platform()["nginx"] == nginx[-1] == {"underscores-in-headers": "on", "large-client-header-buffers": "8 32k"}
+    assert (
+        api.platform()["nginx"] == nginx[-1] == {"underscores-in-headers": "on", "large-client-header-buffers": "8 32k"}
+    )
     report = json.loads(blog.ok("nginx:report", "--global", "--format", "json"))["--global"]
     assert report["nginx-large-client-header-buffers"] == "8 32k" and report["nginx-client-header-timeout"] == "20s"
     blog.ok("nginx:set", "--global", "underscores-in-headers")
@@ -115,10 +119,13 @@ def test_logs_are_shown_and_what_a_visitor_wrote_steers_no_terminal(blog, monkey
     path = os.path.join(blog.root, "blog-error.log")
     with open(path, "w", encoding="utf-8") as file:
         file.write("first\nreferrer: \x1b]0;owned\x07\x9b\u061c\nlast, not ended")
-    assert blog.ok("nginx:error-logs", "blog") == r"""first
+    assert (
+        blog.ok("nginx:error-logs", "blog")
+        == r"""first
 referrer: \x1b]0;owned\x07\x9b\u061c
 last, not ended
 """
+    )
     assert blog.ok("nginx:error-logs", "-n", "1", "blog") == "last, not ended\n"
 
 

@@ -10,7 +10,9 @@ from minipaas_lib import api
 from plugins.router_nginx import files, host, refresh, render
 
 ADDRESSES = st.lists(st.ip_addresses().map(str).filter(lambda text: "%" not in text), max_size=4, unique=True)
-ROUTE = api.Route("blog", "v4", ("blog.example.org",), (api.Listener("http", 80, 5000), api.Listener("http", 8080, 9000)), ())
+ROUTE = api.Route(
+    "blog", "v4", ("blog.example.org",), (api.Listener("http", 80, 5000), api.Listener("http", 8080, 9000)), ()
+)
 
 
 class Router:
@@ -60,11 +62,16 @@ def test_mapped_ports_are_left_to_who_knows_them():
 
 
 def test_what_differs_is_written_anew_at_once_and_nothing_else(router):
-    routes = {name: dataclasses.replace(ROUTE, app=name, backends=(api.Backend("10.0.0.2"),)) for name in ("blog", "shop", "wiki")}
+    routes = {
+        name: dataclasses.replace(ROUTE, app=name, backends=(api.Backend("10.0.0.2"),))
+        for name in ("blog", "shop", "wiki")
+    }
     paths = {name: put(router, route, old=name != "wiki") for name, route in routes.items()}
     port = files.port_path(router.host, 8080)
     files.write(port, "# of a former version")
-    assert refresh.refresh(router, lambda app, backends: dataclasses.replace(routes[app], backends=tuple(backends))) == []
+    assert (
+        refresh.refresh(router, lambda app, backends: dataclasses.replace(routes[app], backends=tuple(backends))) == []
+    )
     assert router.replaced == [sorted([port, paths["blog"][0], paths["shop"][0]])]
     for path, text in paths.values():
         assert files.read(path) == text

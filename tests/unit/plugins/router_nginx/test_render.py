@@ -65,14 +65,20 @@ def test_requests_are_proxied_with_our_headers_in_http_1_1():
     assert sent["X-Forwarded-For"] == "$remote_addr"
     assert sent["Connection"] == "$minipaas_connection"
     assert sent["Proxy"] == ""
-    assert find(tree(ROUTE), "server", "include") == [(f"{PLACE.folder}/{name}.conf",) for name in ("server", "headers")]
+    assert find(tree(ROUTE), "server", "include") == [
+        (f"{PLACE.folder}/{name}.conf",) for name in ("server", "headers")
+    ]
     assert find(tree(ROUTE), "server", "proxy_http_version") == [("1.1",)]
     assert find(tree(ROUTE), "server", "location", "proxy_pass") == [("http://minipaas_blog_5000",)] * 2
 
 
-@pytest.mark.parametrize(("value", "recursive", "networks"), [
-    ("on", "off", ["0.0.0.0/0", "::/0"]), ("10.0.0.0/8,192.0.2.7", "on", ["10.0.0.0/8", "192.0.2.7"]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("value", "recursive", "networks"),
+    [
+        ("on", "off", ["0.0.0.0/0", "::/0"]),
+        ("10.0.0.0/8,192.0.2.7", "on", ["10.0.0.0/8", "192.0.2.7"]),
+    ],
+)
 def test_a_proxy_is_believed_if_it_is_one_of_those_named(value, recursive, networks):
     made = tree(changed(app="my-blog", settings={"trusted-proxy": value}))
     assert dict(find(made, "server", "proxy_set_header"))["X-Forwarded-For"] == "$minipaas_forwarded_for"
@@ -92,9 +98,15 @@ def test_what_nginx_reads_before_it_knows_the_host_is_in_every_server():
     chosen = {"client-header-timeout": "5s", "large-client-header-buffers": "8 32k", "underscores-in-headers": "on"}
     text = render.shared_files(settings.everywhere(chosen))["server.conf"]
     assert [(one.name, *one.arguments) for one in syntax.parse(text)] == [
-        ("client_header_timeout", "5s"), ("large_client_header_buffers", "8", "32k"), ("underscores_in_headers", "on"),
-    ]  # fmt: skip
-    for made in (render.app_file(ROUTE, PLACE), render.catch_all(ROUTE.app, render.app_file(ROUTE, PLACE), 80, PLACE), render.port_file(8080, PLACE)):
+        ("client_header_timeout", "5s"),
+        ("large_client_header_buffers", "8", "32k"),
+        ("underscores_in_headers", "on"),
+    ]
+    for made in (
+        render.app_file(ROUTE, PLACE),
+        render.catch_all(ROUTE.app, render.app_file(ROUTE, PLACE), 80, PLACE),
+        render.port_file(8080, PLACE),
+    ):
         server = next(one for one in syntax.parse(made) if one.name == "server")
         assert (f"{PLACE.folder}/server.conf",) in find([server], "server", "include")
         assert find([server], "server", "reset_timedout_connection") == [("on",)]
@@ -124,8 +136,14 @@ def test_what_others_say_of_a_request_is_dropped_or_told():
 
 
 def test_settings_reach_their_directives():
-    chosen = {"client-max-body-size": "100m", "gzip": "off", "proxy-read-timeout": "2h", "proxy-buffering": "off",
-              "access-log": "off", "proxy-buffer-size": "16k"}  # fmt: skip
+    chosen = {
+        "client-max-body-size": "100m",
+        "gzip": "off",
+        "proxy-read-timeout": "2h",
+        "proxy-buffering": "off",
+        "access-log": "off",
+        "proxy-buffer-size": "16k",
+    }
     made = tree(changed(settings=chosen))
     assert find(made, "server", "client_max_body_size") == [("100m",)]
     assert find(made, "server", "gzip") == [("off",)]
@@ -198,11 +216,16 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_field_of_a_route_can_hold_syntax(text):
     bad = [
-        changed(app=text), changed(generation=text + ";"), changed(domains=(text + ";",)), changed(backends=(api.Backend(text),)),
-        changed(listeners=(api.Listener(text, 80, 5000),)), changed(listeners=(api.Listener("http", text, 5000),)),
+        changed(app=text),
+        changed(generation=text + ";"),
+        changed(domains=(text + ";",)),
+        changed(backends=(api.Backend(text),)),
+        changed(listeners=(api.Listener(text, 80, 5000),)),
+        changed(listeners=(api.Listener("http", text, 5000),)),
         changed(backends=(api.Backend("10.0.0.1", ((5000, text),)),)),
-        changed(settings={"gzip": text}), changed(settings={text: "on"}),
-    ]  # fmt: skip
+        changed(settings={"gzip": text}),
+        changed(settings={text: "on"}),
+    ]
     for route in bad:
         with pytest.raises(api.errors.BadConfig):
             render.app_file(route, PLACE)
@@ -239,8 +262,11 @@ def test_main_conf():
 
 
 def test_the_pages_are_words_that_nginx_reads_back():
-    (texts,) = [one.block for one in syntax.parse(render.main_file(PLACE, "/x/live", set()))
-                if one.name == "map" and one.arguments[1] == "$minipaas_page_of_status"]  # fmt: skip
+    (texts,) = [
+        one.block
+        for one in syntax.parse(render.main_file(PLACE, "/x/live", set()))
+        if one.name == "map" and one.arguments[1] == "$minipaas_page_of_status"
+    ]
     for status, (title, text) in pages.PAGES.items():
         (page,) = [inner.arguments[0] for inner in texts if inner.name == str(status)]
         assert f"<h1>{title}</h1>" in page and text in page
@@ -248,7 +274,11 @@ def test_the_pages_are_words_that_nginx_reads_back():
 
 
 def test_no_page_is_a_file_of_the_host():
-    for text in (render.app_file(ROUTE, PLACE), render.main_file(PLACE, "/x/live", set()), render.port_file(8080, PLACE)):
+    for text in (
+        render.app_file(ROUTE, PLACE),
+        render.main_file(PLACE, "/x/live", set()),
+        render.port_file(8080, PLACE),
+    ):
         assert not {"alias", "root", "try_files"} & set(re.findall(r"^ *([a-z_]+)", text, re.MULTILINE))
 
 
@@ -258,7 +288,9 @@ def test_the_file_of_a_further_port_takes_unknown_hosts():
     assert ("404",) in find(made, "server", "location", "return")
 
 
-ADDRESSES = st.lists(st.ip_addresses().map(str).filter(lambda text: "%" not in text), min_size=1, max_size=4, unique=True)
+ADDRESSES = st.lists(
+    st.ip_addresses().map(str).filter(lambda text: "%" not in text), min_size=1, max_size=4, unique=True
+)
 
 
 def shape_of(route):
@@ -272,10 +304,17 @@ def test_the_shape_of_a_file_tells_all_but_its_addresses(one, other):
     assert same == (len(one) == len(other))
 
 
-@pytest.mark.parametrize("more", [
-    {"domains": ("a.test",)}, {"generation": "v5"}, {"settings": {"gzip": "off"}}, {"app": "shop"},
-    {"listeners": (api.Listener("http", 80, 5001),)}, {"listeners": (api.Listener("http", 8080, 5000),)},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"domains": ("a.test",)},
+        {"generation": "v5"},
+        {"settings": {"gzip": "off"}},
+        {"app": "shop"},
+        {"listeners": (api.Listener("http", 80, 5001),)},
+        {"listeners": (api.Listener("http", 8080, 5000),)},
+    ],
+)
 def test_whatever_else_differs_is_another_shape(more):
     assert shape_of(changed(**more)) != shape_of(ROUTE)
 
@@ -301,7 +340,11 @@ def test_the_file_of_a_port_that_is_one_app_s_needs_no_variable_of_the_app_s_own
     (geo,) = [one for one in syntax.parse(made) if one.name == "geo"]
     variable = geo.arguments[1]
     assert geo.arguments == ("$realip_remote_addr", "$minipaas_trusted_blog_all_80")
-    assert [(one.name, *one.arguments) for one in geo.block] == [("default", "0"), ("10.0.0.0/8", "1"), ("192.0.2.7", "1")]
+    assert [(one.name, *one.arguments) for one in geo.block] == [
+        ("default", "0"),
+        ("10.0.0.0/8", "1"),
+        ("192.0.2.7", "1"),
+    ]
     assert ("$minipaas_trusted", variable) in find(syntax.parse(made), "server", "set")
     assert set(re.findall(r"\$minipaas_trusted_\w+", made)) == {variable} and variable not in text
 

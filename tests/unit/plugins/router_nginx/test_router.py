@@ -13,8 +13,13 @@ def test_the_main_file_of_the_version_before_goes_before_the_file_that_takes_its
     made = router.NginxRouter(host.Host(render.Place(folder=str(tmp_path), logs="/var/log/nginx"), etc=str(tmp_path)))
     (tmp_path / "live").mkdir()
     (tmp_path / "main.conf").write_text("server {\n    listen 80 default_server;\n}\n")
-    order = [os.path.basename(path) for path in made._wanted("blog", "", render.app_file(ROUTE, made.host.place), ROUTE.domains)]
-    assert order.index("server.conf") < order.index("main.conf") < order.index("_port_80.conf") < order.index("blog.conf")
+    order = [
+        os.path.basename(path)
+        for path in made._wanted("blog", "", render.app_file(ROUTE, made.host.place), ROUTE.domains)
+    ]
+    assert (
+        order.index("server.conf") < order.index("main.conf") < order.index("_port_80.conf") < order.index("blog.conf")
+    )
     files.write(str(tmp_path / "main.conf"), made.main_file(made.host.live))
     assert "main.conf" not in {os.path.basename(path) for path in made._wanted("blog", "", "", ())}
 

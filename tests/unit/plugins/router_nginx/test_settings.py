@@ -101,10 +101,16 @@ def test_a_list_of_addresses_is_kept_in_one_form(addresses):
     assert settings.check("trusted-proxy", kept) == kept and set(settings.proxies(kept)) == set(addresses)
 
 
-@pytest.mark.parametrize(("chosen", "timeout"), [
-    ({}, "1h"), ({"proxy-read-timeout": "5m"}, "1h"), ({"proxy-read-timeout": "2h"}, "2h"),
-    ({"proxy-read-timeout": "2h", "websocket-timeout": "30s"}, "30s"), ({"websocket-timeout": "5m"}, "5m"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("chosen", "timeout"),
+    [
+        ({}, "1h"),
+        ({"proxy-read-timeout": "5m"}, "1h"),
+        ({"proxy-read-timeout": "2h"}, "2h"),
+        ({"proxy-read-timeout": "2h", "websocket-timeout": "30s"}, "30s"),
+        ({"websocket-timeout": "5m"}, "5m"),
+    ],
+)
 def test_an_upgraded_connection_may_be_idle_no_shorter_than_an_answer(chosen, timeout):
     assert settings.websocket_timeout(settings.complete(chosen)) == timeout
 

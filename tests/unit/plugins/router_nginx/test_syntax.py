@@ -12,10 +12,12 @@ _TREES = st.recursive(
     st.builds(lambda name, words: Directive(name, tuple(words), None, 0), _NAME, st.lists(_TEXT, max_size=4)),
     lambda inner: st.builds(
         lambda name, words, block: Directive(name, tuple(words), tuple(block), 0),
-        _NAME, st.lists(_TEXT, max_size=3), st.lists(inner, max_size=3),
+        _NAME,
+        st.lists(_TEXT, max_size=3),
+        st.lists(inner, max_size=3),
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 def depth(tree) -> int:

@@ -50,10 +50,13 @@ def test_a_permitted_template_makes_the_file_with_our_logs_pages_and_proof():
 
 
 def test_what_a_template_does_not_say_of_a_request_we_do():
-    text = TEMPLATE.replace("location / {", """location /own {
+    text = TEMPLATE.replace(
+        "location / {",
+        """location /own {
         proxy_set_header host example.org; proxy_set_header X-Team blue; proxy_pass http://{{ listener.upstream }};
       }
-      location / {""")
+      location / {""",
+    )
     made = render.app_file(route(text), PLACE)
     server = next(one for one in syntax.parse(made) if one.name == "server")
     by_place = {one.arguments: one.block for one in server.block if one.name == "location"} | {(): server.block}

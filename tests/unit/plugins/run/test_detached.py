@@ -30,8 +30,9 @@ def test_from_start_to_end(blog, world):
     blog.scheduler.end("blog.run.0002", 3)
     rows = json.loads(world.ok("run:list", "blog", "--format", "json"))
     assert [(row["name"], row["state"], row["exit_code"], row["ended"]) for row in rows] == [
-        ("blog.run.0001", "running", "", ""), ("blog.run.0002", "exited", 3, "2026-01-01T00:01:00Z"),
-    ]  # fmt: skip
+        ("blog.run.0001", "running", "", ""),
+        ("blog.run.0002", "exited", 3, "2026-01-01T00:01:00Z"),
+    ]
     assert ("tidy", "blog") in blog.scheduler.calls
     assert "blog.run.0002  exited" in world.ok("run:list", "blog")
     assert world.ok("run:logs", "blog", "blog.run.0001") == "said by blog.run.0001\n"
@@ -67,12 +68,23 @@ def test_tail_takes_the_newest(blog, world, monkeypatch):
 
 @pytest.mark.parametrize(
     "words",
-    [["run:detached", "blog"], ["run:detached", "fresh", "ls"], ["run:detached", "nobody", "ls"], ["run:detached", "-e", "A", "blog", "ls"],
-     ["run:detached", "--ttl-seconds", "0", "blog", "ls"], ["run:stop", "blog"], ["run:stop", "blog", "--all", "x"],
-     ["run:stop", "blog", "blog.run.9"], ["run:stop", "blog", "\x1b[31m"], ["run:logs", "blog"], ["run:logs", "blog", "../x"],
-     ["run:logs", "nobody"], ["run:list", "nobody"]],
+    [
+        ["run:detached", "blog"],
+        ["run:detached", "fresh", "ls"],
+        ["run:detached", "nobody", "ls"],
+        ["run:detached", "-e", "A", "blog", "ls"],
+        ["run:detached", "--ttl-seconds", "0", "blog", "ls"],
+        ["run:stop", "blog"],
+        ["run:stop", "blog", "--all", "x"],
+        ["run:stop", "blog", "blog.run.9"],
+        ["run:stop", "blog", "\x1b[31m"],
+        ["run:logs", "blog"],
+        ["run:logs", "blog", "../x"],
+        ["run:logs", "nobody"],
+        ["run:list", "nobody"],
+    ],
     ids=" ".join,
-)  # fmt: skip
+)
 def test_what_is_refused(blog, world, words):
     world.ok("apps:create", "fresh")
     world.refused(*words)

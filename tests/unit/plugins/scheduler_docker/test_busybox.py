@@ -47,7 +47,10 @@ def test_none_here(world, monkeypatch):
 def test_docker_is_asked_in_nanoseconds_and_one_off_containers_are_not_watched():
     body = containers.body(SPEC, "net", "10.0.0.2")
     assert body["Healthcheck"] == {
-        "Test": ["CMD", "/.minipaas/busybox", "sh", "-c", "x"], "Interval": 2_500_000_000, "Timeout": 30_000_000_000,
-        "StartPeriod": 60_000_000_000, "Retries": 1,
-    }  # fmt: skip
+        "Test": ["CMD", "/.minipaas/busybox", "sh", "-c", "x"],
+        "Interval": 2_500_000_000,
+        "Timeout": 30_000_000_000,
+        "StartPeriod": 60_000_000_000,
+        "Retries": 1,
+    }
     assert "Healthcheck" not in containers.one_off_body(SPEC, "net", False, False, "me")

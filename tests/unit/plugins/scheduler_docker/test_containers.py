@@ -10,27 +10,39 @@ from plugins.scheduler_docker import containers
 
 def spec(**changes):
     values = dict(
-        name="blog_v3.web.1", app="blog", release=3, process_type="web", index=1, image="sha256:1",
-        command="serve $PORT", environment={"PORT": "5000", "B": "x y\n$z"}, port=5000,
-    )  # fmt: skip
+        name="blog_v3.web.1",
+        app="blog",
+        release=3,
+        process_type="web",
+        index=1,
+        image="sha256:1",
+        command="serve $PORT",
+        environment={"PORT": "5000", "B": "x y\n$z"},
+        port=5000,
+    )
     return ContainerSpec(**(values | changes))
 
 
 def answer(**changes):
     """What docker says of a running container, shortened."""
     values = {
-        "Id": "f00", "Name": "/blog_v3.web.1",
+        "Id": "f00",
+        "Name": "/blog_v3.web.1",
         "State": {"Status": "running", "ExitCode": 0, "StartedAt": "2026-01-31T10:20:30.123456789Z"},
         "Config": {
             "Env": ["PORT=5000", "SECRET=a=b"],
             "Labels": {
-                "minipaas.app": "blog", "minipaas.release": "3", "minipaas.process": "web", "minipaas.index": "1",
-                "minipaas.port": "5000", "minipaas.restart": "unless-stopped",
+                "minipaas.app": "blog",
+                "minipaas.release": "3",
+                "minipaas.process": "web",
+                "minipaas.index": "1",
+                "minipaas.port": "5000",
+                "minipaas.restart": "unless-stopped",
             },
         },
         "HostConfig": {"RestartPolicy": {"Name": "no", "MaximumRetryCount": 0}},
         "NetworkSettings": {"Networks": {"minipaas": {"IPAMConfig": {"IPv4Address": "10.87.0.2"}, "IPAddress": ""}}},
-    }  # fmt: skip
+    }
     return json.loads(json.dumps(values)) | changes
 
 
@@ -42,9 +54,13 @@ def test_body_of_a_process():
     assert body["Env"] == ["B=x y\n$z", "PORT=5000"]
     assert body["StopTimeout"] == 60
     assert {name: value for name, value in body["Labels"].items() if value} == {
-        "minipaas.app": "blog", "minipaas.release": "3", "minipaas.process": "web", "minipaas.index": "1",
-        "minipaas.port": "5000", "minipaas.restart": "always",
-    }  # fmt: skip
+        "minipaas.app": "blog",
+        "minipaas.release": "3",
+        "minipaas.process": "web",
+        "minipaas.index": "1",
+        "minipaas.port": "5000",
+        "minipaas.restart": "always",
+    }
     assert body["StopSignal"] == "SIGTERM"
     assert containers.body(spec(), "minipaas", stop_signal="SIGQUIT")["StopSignal"] == "SIGQUIT"
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {"IPAMConfig": {"IPv4Address": "10.87.0.2"}}}}
@@ -81,9 +97,10 @@ def test_a_process_on_a_node_is_reached_at_published_ports():
 
     there = answer(HostConfig=made["HostConfig"] | {"RestartPolicy": {"Name": "no"}})
     there["NetworkSettings"]["Ports"] = {
-        "9090/tcp": [{"HostIp": "192.0.2.7", "HostPort": "49155"}], "5000/tcp": [{"HostIp": "192.0.2.7", "HostPort": "49154"}],
+        "9090/tcp": [{"HostIp": "192.0.2.7", "HostPort": "49155"}],
+        "5000/tcp": [{"HostIp": "192.0.2.7", "HostPort": "49154"}],
         "80/tcp": None,
-    }  # fmt: skip
+    }
     process = containers.process(there, "minipaas")
     assert process.backend == api.Backend("192.0.2.7", ((5000, 49154), (9090, 49155)), process.name)
     there["NetworkSettings"]["Ports"] = {}
@@ -110,7 +127,10 @@ def test_no_label_of_ours_comes_from_the_image(made):
 
 def test_one_off_body():
     body = containers.one_off_body(spec(), "minipaas", interactive=True, tty=True, owner="b:1:2")
-    assert {name: value for name, value in body["Labels"].items() if value} == {"minipaas.run": "blog", "minipaas.owner": "b:1:2"}
+    assert {name: value for name, value in body["Labels"].items() if value} == {
+        "minipaas.run": "blog",
+        "minipaas.owner": "b:1:2",
+    }
     assert body["HostConfig"]["AutoRemove"] is True
     assert body["Tty"] and body["OpenStdin"] and body["StdinOnce"] and body["AttachStdin"]
     assert body["NetworkingConfig"] == {"EndpointsConfig": {"minipaas": {}}}
@@ -119,9 +139,14 @@ def test_one_off_body():
 
 @pytest.mark.parametrize(
     ("text", "name", "count"),
-    [("no", "no", 0), ("always", "always", 0), ("unless-stopped", "always", 0), ("on-failure", "on-failure", 0),
-     ("on-failure:7", "on-failure", 7)],
-)  # fmt: skip
+    [
+        ("no", "no", 0),
+        ("always", "always", 0),
+        ("unless-stopped", "always", 0),
+        ("on-failure", "on-failure", 0),
+        ("on-failure:7", "on-failure", 7),
+    ],
+)
 def test_restart_policy(text, name, count):
     assert containers.restart_policy(text) == {"Name": name, "MaximumRetryCount": count}
 
@@ -136,7 +161,10 @@ def test_bad_restart_policy(text):
     ("changes", "is_one"),
     [
         ({}, True),
-        ({"minipaas.app": "", "minipaas.run": "blog", "minipaas.owner": "b:1:2"}, False),  # a one-off of an image that claims to be a process
+        (
+            {"minipaas.app": "", "minipaas.run": "blog", "minipaas.owner": "b:1:2"},
+            False,
+        ),  # a one-off of an image that claims to be a process
         ({"minipaas.release": None}, False),  # somebody's `docker run minipaas/blog:v3`: the image's labels only
         ({"minipaas.release": "x"}, False),
         ({"minipaas.index": "²"}, False),
@@ -168,9 +196,16 @@ def test_process():
 
 @pytest.mark.parametrize(
     ("docker", "ours"),
-    [("created", "created"), ("running", "running"), ("paused", "paused"), ("restarting", "restarting"),
-     ("removing", "missing"), ("exited", "exited"), ("dead", "exited")],
-)  # fmt: skip
+    [
+        ("created", "created"),
+        ("running", "running"),
+        ("paused", "paused"),
+        ("restarting", "restarting"),
+        ("removing", "missing"),
+        ("exited", "exited"),
+        ("dead", "exited"),
+    ],
+)
 def test_states(docker, ours):
     state = {"Status": docker, "ExitCode": 7, "StartedAt": "0001-01-01T00:00:00Z"}
     process = containers.process(answer(State=state), "minipaas")
@@ -217,7 +252,7 @@ def test_without_values_hides_every_value_and_changes_nothing_else():
         ("No such image: blog:latest", "No such image: blog:latest"),
         ("", "docker gave no reason"),
     ],
-)  # fmt: skip
+)
 def test_reason(said, reason):
     assert containers.reason(said) == reason
 

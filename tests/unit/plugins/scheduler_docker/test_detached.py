@@ -17,14 +17,20 @@ def answer(status: str, finished: str = "0001-01-01T00:00:00Z") -> dict:
 def test_the_body():
     body = containers.detached_body(SPEC, "net", 7, 99, "me")
     assert {name: value for name, value in body["Labels"].items() if value} == {
-        "minipaas.run": "blog", "minipaas.owner": "me", "minipaas.detached": "7", "minipaas.until": "99",
+        "minipaas.run": "blog",
+        "minipaas.owner": "me",
+        "minipaas.detached": "7",
+        "minipaas.until": "99",
         "minipaas.release": "3",
-    }  # fmt: skip
+    }
     assert not containers.is_process(body["Labels"]) and detached.is_detached(body["Labels"])
     assert not body["HostConfig"].get("AutoRemove") and body["HostConfig"]["RestartPolicy"]["Name"] == "no"
 
 
-@pytest.mark.parametrize("labels", [None, {}, {"minipaas.detached": "1"}, {"minipaas.run": "a", "minipaas.detached": "x"}, {"minipaas.run": "a"}])
+@pytest.mark.parametrize(
+    "labels",
+    [None, {}, {"minipaas.detached": "1"}, {"minipaas.run": "a", "minipaas.detached": "x"}, {"minipaas.run": "a"}],
+)
 def test_what_is_none(labels):
     assert not detached.is_detached(labels)
 
@@ -36,16 +42,23 @@ def test_when_one_is_over():
     late = {"minipaas.until": str(int(time.time()) - 1)}
     assert detached.is_over(late, answer("running")) and detached.is_overdue(late, answer("running"))
     assert not detached.is_overdue(late, answer("exited", at(10)))
-    assert not detached.is_over({}, answer("exited", at(detached.KEPT - 60))) and detached.is_over({}, answer("exited", at(detached.KEPT + 60)))
+    assert not detached.is_over({}, answer("exited", at(detached.KEPT - 60))) and detached.is_over(
+        {}, answer("exited", at(detached.KEPT + 60))
+    )
     assert detached.is_over({"minipaas.owner": "gone:1:1"}, answer("created"))
     assert not detached.is_over({"minipaas.owner": detached.owner.me()}, answer("created"))
 
 
-@pytest.mark.parametrize(("text", "seconds"), [("1970-01-01T00:01:00.5Z", 60), ("0001-01-01T00:00:00Z", 0), ("", 0), ("nonsense", 0)])
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("1970-01-01T00:01:00.5Z", 60), ("0001-01-01T00:00:00Z", 0), ("", 0), ("nonsense", 0)]
+)
 def test_docker_times(text, seconds):
     assert detached.seconds(text) == seconds
 
 
 def test_the_command_as_typed():
-    assert detached._said({"Cmd": ["ls", "a b"]}) == "ls 'a b'" and detached._said({"Cmd": ["/bin/sh", "-c", "a | b"]}) == "a | b"
+    assert (
+        detached._said({"Cmd": ["ls", "a b"]}) == "ls 'a b'"
+        and detached._said({"Cmd": ["/bin/sh", "-c", "a | b"]}) == "a | b"
+    )
     assert detached._said({"Cmd": None, "Entrypoint": ["/x"]}) == "/x" and detached._said({}) == ""

@@ -33,7 +33,9 @@ def test_processes(world, fake):
         world.ok("ps:scale", "blog", f"web={count}")
     assert said().said == "3 of 3 run"
     fake.scheduler.set("blog_v1.web.1", state="exited", exit_code=137)
-    assert not said().ok and said().said.startswith("1 of 3 do not run: 1 web; web.1 ended with exit code 137: it was killed")
+    assert not said().ok and said().said.startswith(
+        "1 of 3 do not run: 1 web; web.1 ended with exit code 137: it was killed"
+    )
     assert said().fix == "ps:restore blog"
     world.ok("ps:stop", "blog")
     assert said().ok

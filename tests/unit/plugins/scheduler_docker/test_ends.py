@@ -27,7 +27,9 @@ def test_events(events, end):
     assert ends.of_events(events) == end
 
 
-@given(st.lists(st.builds(event, st.sampled_from(["die", "oom"]), st.sampled_from(["", "0", "1", "137", "x", "\u00b2"]))))
+@given(
+    st.lists(st.builds(event, st.sampled_from(["die", "oom"]), st.sampled_from(["", "0", "1", "137", "x", "\u00b2"])))
+)
 def test_any_events(events):
     code, memory = ends.of_events(events)
     assert code is None or code >= 0

@@ -46,10 +46,17 @@ class Docker:
 
 
 FILES = {
-    "/bin/sh": (0o755, b"\x7fELF"), "/usr/bin/tool": (0o755, "/bin/sh"), "/usr/bin/lost": (0o777, "/bin/gone"),
-    "/app/plain": (0o644, b"x"), "/app/folder": (programs._DIRECTORY | 0o755, b""), "/app/script": (0o755, b"#!/bin/sh -e\n"),
-    "/app/dos": (0o755, b"#!/bin/sh\r\n"), "/app/py": (0o755, b"#! /usr/bin/python3\nx"), "/app/bin/own": (0o755, b"\x7fELF"), "/app/sh": (0o644, b""),
-}  # fmt: skip
+    "/bin/sh": (0o755, b"\x7fELF"),
+    "/usr/bin/tool": (0o755, "/bin/sh"),
+    "/usr/bin/lost": (0o777, "/bin/gone"),
+    "/app/plain": (0o644, b"x"),
+    "/app/folder": (programs._DIRECTORY | 0o755, b""),
+    "/app/script": (0o755, b"#!/bin/sh -e\n"),
+    "/app/dos": (0o755, b"#!/bin/sh\r\n"),
+    "/app/py": (0o755, b"#! /usr/bin/python3\nx"),
+    "/app/bin/own": (0o755, b"\x7fELF"),
+    "/app/sh": (0o644, b""),
+}
 
 
 def looked(program: str, path: str | None = None) -> tuple[int, str]:
@@ -62,7 +69,9 @@ def looked(program: str, path: str | None = None) -> tuple[int, str]:
     return 0, ""
 
 
-@pytest.mark.parametrize("program", ["sh", "/bin/sh", "tool", "./script", "script/../script", "/proc/self/exe", "../bin/sh"])
+@pytest.mark.parametrize(
+    "program", ["sh", "/bin/sh", "tool", "./script", "script/../script", "/proc/self/exe", "../bin/sh"]
+)
 def test_what_is_there_is_run(program):
     assert looked(program) == (0, "")
 
@@ -70,12 +79,21 @@ def test_what_is_there_is_run(program):
 @pytest.mark.parametrize(
     "program, path, status, says",
     [
-        ("nope", None, 127, 'no program "nope" in the image of blog'), ("./nope", None, 127, "no program"), ("lost", None, 127, "no program"),
-        ("own", None, 127, "no program"), ("own", "bin:/x", 0, ""), ("./plain", None, 126, '"/app/plain" in the image of blog cannot be run: it is not executable'),
-        ("./folder", None, 126, "a folder"), ("/app", "", 127, "no program"), ("./dos", None, 127, 'names "/bin/sh\\r"'),
-        ("/app/py", None, 127, "/usr/bin/python3"), ("sh", "/app:/bin", 0, ""), ("sh", "/app", 126, "not executable"), ("\x1b[31m", None, 127, "\\x1b"),
+        ("nope", None, 127, 'no program "nope" in the image of blog'),
+        ("./nope", None, 127, "no program"),
+        ("lost", None, 127, "no program"),
+        ("own", None, 127, "no program"),
+        ("own", "bin:/x", 0, ""),
+        ("./plain", None, 126, '"/app/plain" in the image of blog cannot be run: it is not executable'),
+        ("./folder", None, 126, "a folder"),
+        ("/app", "", 127, "no program"),
+        ("./dos", None, 127, 'names "/bin/sh\\r"'),
+        ("/app/py", None, 127, "/usr/bin/python3"),
+        ("sh", "/app:/bin", 0, ""),
+        ("sh", "/app", 126, "not executable"),
+        ("\x1b[31m", None, 127, "\\x1b"),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_there_is_said(program, path, status, says):
     found = looked(program, path)
     assert found[0] == status and says in found[1]

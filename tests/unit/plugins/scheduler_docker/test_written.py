@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 
 from plugins.scheduler_docker import written
 
-CHANGES = [{"Path": "/app", "Kind": 0}, {"Path": "/app/db.sqlite3", "Kind": 1}, {"Path": "/app/gone", "Kind": 2}, {"Path": "/etc/},{", "Kind": 0}]
+CHANGES = [
+    {"Path": "/app", "Kind": 0},
+    {"Path": "/app/db.sqlite3", "Kind": 1},
+    {"Path": "/app/gone", "Kind": 2},
+    {"Path": "/etc/},{", "Kind": 0},
+]
 
 
 def test_changes_whole_none_and_cut_short():

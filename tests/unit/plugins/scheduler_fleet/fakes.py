@@ -72,9 +72,19 @@ class Fleet:
             self.there.append(client.State(name, ONE, "loaded", *state, "0"))
         if self.started == "running":
             process = api.Process(
-                name.removesuffix(".service"), app, release, kind, index, id="ab", address="192.0.2.1", port=5000,
-                state="running", adopted=True, node=ONE, ports=((5000, next(self.ports)),),
-            )  # fmt: skip
+                name.removesuffix(".service"),
+                app,
+                release,
+                kind,
+                index,
+                id="ab",
+                address="192.0.2.1",
+                port=5000,
+                state="running",
+                adopted=True,
+                node=ONE,
+                ports=((5000, next(self.ports)),),
+            )
             api.documents.write(self.store, service.path(process), service.to_document(process), ttl=60)
 
     def destroy(self, name):

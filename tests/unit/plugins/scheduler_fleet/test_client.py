@@ -32,8 +32,14 @@ def test_empty_collections_are_empty_objects(daemon):
 
 
 def test_what_is_read(daemon):
-    state = {"name": "a.service", "machineID": MACHINE, "hash": "d7", "systemdActiveState": "active",
-             "systemdLoadState": "loaded", "systemdSubState": "running"}  # fmt: skip
+    state = {
+        "name": "a.service",
+        "machineID": MACHINE,
+        "hash": "d7",
+        "systemdActiveState": "active",
+        "systemdLoadState": "loaded",
+        "systemdSubState": "running",
+    }
     fleet = daemon(
         (200, {"machines": [{"id": MACHINE, "primaryIP": "10.0.0.1", "metadata": {"disk": "ssd"}}, {"id": "0" * 32}]}),
         (200, {"units": [listed("b.service", machineID=MACHINE), listed("a.service")]}),
@@ -141,11 +147,15 @@ def test_metadata_goes_in_one_request(daemon):
     Fleet(fleet.endpoint).set_metadata(MACHINE, {})
     path = f"/{MACHINE}/metadata/"
     assert [request[:3] for request in fleet.requests] == [
-        ("PATCH", "/fleet/v1/machines", [
-            {"op": "add", "path": path + "disk", "value": {"value": "ssd"}},
-            {"op": "remove", "path": path + "old"},
-        ]),
-    ]  # fmt: skip
+        (
+            "PATCH",
+            "/fleet/v1/machines",
+            [
+                {"op": "add", "path": path + "disk", "value": {"value": "ssd"}},
+                {"op": "remove", "path": path + "old"},
+            ],
+        ),
+    ]
 
 
 def test_a_refusal_has_fleets_words(daemon):

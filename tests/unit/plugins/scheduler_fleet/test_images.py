@@ -34,11 +34,18 @@ def test_processes_that_start_at_the_same_time_bring_their_image_once(world):
 def test_old_images_of_an_app_go_from_the_nodes(world, monkeypatch):
     made = {"blog": [("old", 1), ("kept", 2), ("coming", 3)], "clone": [("clones", 1)], "shop": [("shops", 1)]}
     releases = {name: [api.Release(name, n, image=image) for image, n in found] for name, found in made.items()}
-    monkeypatch.setattr(images, "api", types.SimpleNamespace(
-        app_names=lambda: list(made), releases=releases.get, release=lambda name, number: releases[name][number - 1],
-        release_numbers=lambda name: [one.number for one in releases[name]], errors=api.errors,
-        trash=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        images,
+        "api",
+        types.SimpleNamespace(
+            app_names=lambda: list(made),
+            releases=releases.get,
+            release=lambda name, number: releases[name][number - 1],
+            release_numbers=lambda name: [one.number for one in releases[name]],
+            errors=api.errors,
+            trash=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
+        ),
+    )
     world._nodes.on(world._nodes.all()[0]), world._nodes.on(world._nodes.all()[1])
     one, two = (world.local.nodes[node] for node in (ONE, TWO))
     of_blog = dict.fromkeys(("old", "kept", "coming", "clones", "busy"), "blog")
@@ -55,10 +62,17 @@ def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, m
         names.append(name)
         return set()
 
-    monkeypatch.setattr(images, "api", types.SimpleNamespace(
-        app_names=lambda: list(names), releases=lambda name: [], release_numbers=lambda name: [],
-        trash=types.SimpleNamespace(images=restored), errors=api.errors,
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        images,
+        "api",
+        types.SimpleNamespace(
+            app_names=lambda: list(names),
+            releases=lambda name: [],
+            release_numbers=lambda name: [],
+            trash=types.SimpleNamespace(images=restored),
+            errors=api.errors,
+        ),
+    )
     world._nodes.on(world._nodes.all()[0])
     world.local.nodes[ONE].built = {"restored": "gone"}
     assert world.drop_unused_images("blog", set(), 1) == []
@@ -67,13 +81,32 @@ def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, m
 @pytest.fixture
 def three_apps(monkeypatch):
     """blog, whose v1 failed; shop, which was renamed; and news, for nodes with an SSD."""
-    made = {"blog": [("bad", "failed"), ("blogs", "released")], "shop": [("shops", "released")], "news": [("new", "released")]}
+    made = {
+        "blog": [("bad", "failed"), ("blogs", "released")],
+        "shop": [("shops", "released")],
+        "news": [("new", "released")],
+    }
     releases = {name: [types.SimpleNamespace(image=i, status=s) for i, s in found] for name, found in made.items()}
-    monkeypatch.setattr(images, "api", types.SimpleNamespace(
-        app_names=lambda: sorted(made), newest_releases=lambda name: reversed(releases[name]), errors=api.errors, output=api.output
-    ))  # fmt: skip
+    monkeypatch.setattr(
+        images,
+        "api",
+        types.SimpleNamespace(
+            app_names=lambda: sorted(made),
+            newest_releases=lambda name: reversed(releases[name]),
+            errors=api.errors,
+            output=api.output,
+        ),
+    )
     monkeypatch.setattr(nodes, "tags", lambda app: {"disk": "ssd"} if app == "news" else {})
-    return {"blogs": "blog", "bad": "blog", "pruned": "blog", "shops": "store", "new": "news", "elses": "", "gone": "gone"}
+    return {
+        "blogs": "blog",
+        "bad": "blog",
+        "pruned": "blog",
+        "shops": "store",
+        "new": "news",
+        "elses": "",
+        "gone": "gone",
+    }
 
 
 def test_a_node_that_was_away_gets_what_the_others_keep_of_apps_that_it_may_run(world, three_apps, monkeypatch):
@@ -119,7 +152,10 @@ def test_a_node_that_takes_no_image_of_a_former_release_keeps_no_host_from_joini
 
     one.take_image = take_image
     world.bring_images()
-    assert sorted(two.taken) == ["blogs", "shops"] and "blog: docker refuses the image: no space left" in capsys.readouterr().err
+    assert (
+        sorted(two.taken) == ["blogs", "shops"]
+        and "blog: docker refuses the image: no space left" in capsys.readouterr().err
+    )
 
 
 def test_a_host_that_leaves_takes_along_what_the_nodes_keep(world, three_apps):

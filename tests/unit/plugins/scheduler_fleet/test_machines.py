@@ -54,7 +54,9 @@ def test_what_runs_everywhere_is_a_global_unit(fleet):
     assert "--volume files:/files minipaas-node:1 node:agent --serve" in unitfile.text(options)
     assert "iptables" not in unitfile.text(options)
     made.run("minipaas-agent", "minipaas-node:1", ["node:agent", "--serve"], (), (7390, 2379))
-    assert "-i minipaas0 -p tcp --syn -m multiport --dports 2379,7390 -j DROP" in unitfile.text(fleet.made["minipaas-agent.service"])
+    assert "-i minipaas0 -p tcp --syn -m multiport --dports 2379,7390 -j DROP" in unitfile.text(
+        fleet.made["minipaas-agent.service"]
+    )
     made.remove("minipaas-agent")
     made.remove("minipaas-agent")
     assert fleet.made == {}
@@ -71,10 +73,14 @@ def test_what_runs_once_stays_done(fleet):
 @pytest.mark.parametrize(
     ("active", "sub", "outcome"),
     [
-        ("active", "running", "running"), ("active", "exited", "done"), ("failed", "failed", "failed"),
-        ("activating", "auto-restart", "failed"), ("activating", "start", "starting"), ("inactive", "dead", "starting"),
+        ("active", "running", "running"),
+        ("active", "exited", "done"),
+        ("failed", "failed", "failed"),
+        ("activating", "auto-restart", "failed"),
+        ("activating", "start", "starting"),
+        ("inactive", "dead", "starting"),
     ],
-)  # fmt: skip
+)
 def test_outcomes(fleet, active, sub, outcome):
     made = machines.Machines(fleet, lambda: "minipaas0")
     assert made.outcomes("minipaas-image") == {}

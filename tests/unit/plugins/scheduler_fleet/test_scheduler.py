@@ -44,8 +44,10 @@ def test_detached_runs_have_numbers_of_their_own_whichever_nodes_they_are_on(wor
 def test_nothing_is_for_a_machine_that_is_no_node(world, monkeypatch):
     world.start(SPEC)
     assert not any(option.value == "minipaas-node=yes" for option in world.fleet.made["blog_v3.web.1.service"])
-    there = [client.Machine(ONE, "192.0.2.1", {"minipaas-node": "yes"}),
-             client.Machine(TWO, "192.0.2.2", {"minipaas-node": "no"})]  # fmt: skip
+    there = [
+        client.Machine(ONE, "192.0.2.1", {"minipaas-node": "yes"}),
+        client.Machine(TWO, "192.0.2.2", {"minipaas-node": "no"}),
+    ]
     monkeypatch.setattr(world.fleet, "machines", lambda: there)
     monkeypatch.setattr(nodes, "FRESH", 0.0)
     world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))

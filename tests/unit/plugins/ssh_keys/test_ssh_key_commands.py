@@ -190,7 +190,9 @@ def test_doctor_compares_what_sshd_lets_in_and_not_the_order(world, file):
     assert [finding.ok for finding in hooks.doctor(None)] == [False]
 
 
-def test_before_an_upgrade_switches_the_program_lines_are_as_the_one_before_reads_them(world, file, monkeypatch, tmp_path):
+def test_before_an_upgrade_switches_the_program_lines_are_as_the_one_before_reads_them(
+    world, file, monkeypatch, tmp_path
+):
     world.ok("ssh-keys:add", "anna", stdin=ANNA)
     link, (former, own) = tmp_path / "minipaas", [tmp_path / name for name in ("former.pyz", "own.pyz")]
     for program in (former, own):
