@@ -7,7 +7,6 @@ from minipaas_lib.model.process import ContainerSpec, Process, process_name
 from minipaas_lib.model.release import Release
 from minipaas_lib.pipeline.compose import container_spec
 
-
 ALIVE = ("running", "restarting")  # states of a process that needs no replacement
 
 

@@ -1,7 +1,6 @@
 """Where checks meet a release and a report."""
 
 from minipaas_lib import api
-
 from plugins.checks import settings
 
 

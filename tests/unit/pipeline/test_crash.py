@@ -144,7 +144,7 @@ def test_a_rollout_killed(blog, mortal, name, number, when):
 
 def test_the_steps_above_are_enough(blog, mortal):
     assert all(
-        max(int(point.split()[0]) for point in points(mortal, lambda: action(blog))) in STEPS
+        max(int(point.split()[0]) for point in points(mortal, lambda action=action: action(blog))) in STEPS
         for action in OPERATIONS.values()
     )
 

@@ -5,8 +5,8 @@ import socket
 import pytest
 
 from minipaas_lib import errors
-from minipaas_lib.model.route import Backend
 from minipaas_lib.model.process import ContainerSpec
+from minipaas_lib.model.route import Backend
 from minipaas_lib.pipeline import readiness
 
 

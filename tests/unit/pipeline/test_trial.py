@@ -120,7 +120,7 @@ def test_what_was_stopped_first_and_started_again_has_not_crashed(blog, world):
     start = blog.scheduler.start
 
     def crashing(spec):
-        process = start(spec)
+        start(spec)
         if spec.release == 3:
             blog.scheduler.set(spec.name, state="exited", exit_code=1)
         return blog.scheduler.containers[spec.name]
