@@ -73,7 +73,7 @@ def start_again(app: App, live: Release) -> None:
         output.info(f"{app.name} is started already, {total} of {total} processes run")
 
 
-def come_back(text: str) -> App:
+def restore_app(text: str) -> App:
     """Bring an app back from the trash: `blog`, or `blog.2` where there are several; and start it, if it ran.
 
     When it cannot be started it is back all the same, stopped. Raises errors.NotFound, errors.UsageError where its name

@@ -92,7 +92,7 @@ def is_held(name: str) -> bool:
     return name in _names
 
 
-def freeze(name: str, reason: str) -> None:
+def lock_app(name: str, reason: str) -> None:
     """Refuse changes of the app from now on, without its lock: what is going on now goes on. Raises errors.UsageError."""
 
     def edit(document) -> None:
@@ -103,7 +103,7 @@ def freeze(name: str, reason: str) -> None:
     apps.edit(name, edit)
 
 
-def thaw(name: str) -> None:
+def unlock_app(name: str) -> None:
     """Let changes of the app in again."""
     apps.edit(name, lambda document: document.pop("locked", None))
 

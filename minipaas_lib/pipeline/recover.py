@@ -51,7 +51,7 @@ def finish(name: str, record: dict) -> None:
         "stop": stop,
         "restore": restored,
         "destroy": destroy,
-        "return": come_back,
+        "return": finish_app_restore,
         "fall back": trial.resume,
         rename.HERE: rename.resume,
         rename.THERE: rename.resume_there,
@@ -195,7 +195,7 @@ def uncreate(name: str, record: dict) -> None:
     first_push.remove(name)
 
 
-def come_back(name: str, record: dict) -> None:
+def finish_app_restore(name: str, record: dict) -> None:
     """apps:restore: the app is put back, stopped as it was left."""
     from minipaas_lib.pipeline import trash
 
@@ -203,7 +203,7 @@ def come_back(name: str, record: dict) -> None:
     trash.put_back(name, record["trash"])
 
 
-def restore(name: str) -> None:
+def restore_processes(name: str) -> None:
     """Start what should run and does not, and route to it: after a reboot, or when somebody removed containers."""
     with locks.app_lock(name, frozen_too=True):
         app, live = apps.load(name), releases.live(name)

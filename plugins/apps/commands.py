@@ -149,7 +149,7 @@ def apps_restore(app):
     e.g.: apps:restore blog
           apps:restore blog.1
     """
-    restored = api.come_back(app)
+    restored = api.restore_app(app)
     api.output.step(f"{restored.name} is back" + (", and stopped" if api.app(restored.name).stopped else ""))
 
 
@@ -199,7 +199,7 @@ def apps_lock(app, message):
     e.g.: apps:lock blog --message "moving the database"
     """
     reason = _reason(message)
-    api.freeze(app, reason)
+    api.lock_app(app, reason)
     api.output.step(f"Locked {app}: {reason}")
     busy = api.lock_holder(app)
     if busy:
@@ -235,7 +235,7 @@ def apps_unlock(app):
     if not api.app(app).frozen:
         api.output.info(f"{app} is not locked, nothing to do")
         return
-    api.thaw(app)
+    api.unlock_app(app)
     api.output.step(f"Unlocked {app}")
 
 

@@ -61,7 +61,7 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
         api.output.info(f"{kind} is not in the Procfile of {app} {live.name}; its count is forgotten")
     if release is None:
         if live and not skip_deploy and not present.stopped and api.presence.missing(live):
-            api.restore(app)
+            api.restore_processes(app)
         later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
         api.output.step(f"{app} has {said}{later}")
 
@@ -168,7 +168,7 @@ def ps_restore(app):
     """
 
     def restore(name):
-        api.restore(name)
+        api.restore_processes(name)
         api.output.step(f"{name} is as it should be")
 
     if app:

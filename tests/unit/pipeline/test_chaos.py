@@ -223,7 +223,7 @@ class Chaos(RuleBasedStateMachine):
 
     @rule(strikes=strikes, rate=rates, seed=seeds)
     def restore(self, strikes, rate, seed):
-        self.command(lambda: recover.restore(APP), weather=(strikes, rate, seed))
+        self.command(lambda: recover.restore_processes(APP), weather=(strikes, rate, seed))
 
     @rule(strikes=strikes, rate=rates, seed=seeds)
     def reroute(self, strikes, rate, seed):
@@ -242,14 +242,14 @@ class Chaos(RuleBasedStateMachine):
         """The boot unit restores what docker could not bring back."""
         self.host.scheduler.reboot()
         self.check_routes(["reboot"])
-        self.command(lambda: recover.restore(APP))
+        self.command(lambda: recover.restore_processes(APP))
 
     @precondition(lambda self: self.serving)
     @rule(which=st.integers(0, 9))
     def somebody_removes_a_container(self, which):
         names = self.host.scheduler.names()
         del self.host.scheduler.containers[names[which % len(names)]]
-        self.command(lambda: recover.restore(APP))
+        self.command(lambda: recover.restore_processes(APP))
         live = releases.live(APP)
         states = [p.state for p in self.host.scheduler.containers.values() if p.name not in retire.waiting(APP)]
         assert states.count("running") == sum(live.formation.values()) and set(states) <= set(plan.ALIVE)

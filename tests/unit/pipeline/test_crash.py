@@ -218,7 +218,7 @@ def test_images_that_no_release_has_are_named(blog, monkeypatch):
 
 def test_recovery_comes_before_the_refusal_of_a_locked_app(blog, mortal):
     mortal(lambda: OPERATIONS["config"](blog), "2 after")
-    locks.freeze("blog", "moving")
+    locks.lock_app("blog", "moving")
     with pytest.raises(errors.Locked, match="moving"):
         next_command()
     assert journal.read("blog") == {} and blog.scheduler.names() == blog.scheduler.adopted()
@@ -260,11 +260,11 @@ def test_a_start_killed(blog, mortal, point):
 def test_ps_restore_killed(blog, mortal, point):
     blog.scheduler.containers.pop("blog_v1.web.1")
     blog.scheduler.containers.pop("blog_v1.worker.1")
-    mortal(lambda: recover.restore("blog"), point)
+    mortal(lambda: recover.restore_processes("blog"), point)
     assert blog.router.table["blog"].backends
     next_command()
     assert journal.read("blog") == {} and blog.scheduler.names() == blog.scheduler.adopted()
-    recover.restore("blog")
+    recover.restore_processes("blog")
     assert len(blog.routed("blog")) == 2 and len(blog.scheduler.adopted()) == 3
 
 
@@ -285,7 +285,7 @@ def test_a_destroy_killed_and_then_a_return(blog, mortal, point):
     assert store.open_store().list("apps") == [] and blog.scheduler.names() == [] and blog.router.routes() == []
     assert [entry["id"] for entry in trash.entries()] == ["blog.1"] and os.listdir(paths.work()) == []
     assert not os.path.exists(paths.repository("blog"))
-    lifecycle.come_back("blog")
+    lifecycle.restore_app("blog")
     assert blog.routed("blog") == ["blog_v2.web.1", "blog_v2.web.2"] and not apps.load("blog").stopped
     after = whole(blog)
     assert after.pop("apps/blog/live") == "2\n" and after.pop("apps/blog/releases/2.toml")
@@ -332,10 +332,10 @@ def test_a_name_is_free_and_its_numbers_go_on(blog, world):
     assert releases.live("blog").number == 2
     trash.destroy("blog")
     assert trash.entries_of("blog") == ["blog.1", "blog.2"]
-    lifecycle.come_back("blog.1")
+    lifecycle.restore_app("blog.1")
     assert releases.live("blog").number == 3 and [release.number for release in releases.all_of("blog")] == [1, 3]
     with pytest.raises(errors.UsageError, match="there is an app blog again"):
-        lifecycle.come_back("blog")
+        lifecycle.restore_app("blog")
 
 
 def test_a_stopped_app_and_one_without_a_release_come_back_as_they_were(blog, world):
@@ -343,7 +343,7 @@ def test_a_stopped_app_and_one_without_a_release_come_back_as_they_were(blog, wo
     world.ok("apps:create", "shop")
     for name in ("blog", "shop"):
         trash.destroy(name)
-        lifecycle.come_back(name)
+        lifecycle.restore_app(name)
     assert apps.load("blog").stopped and blog.scheduler.names() == []
     assert not apps.load("shop").stopped and releases.live("shop") is None
 
@@ -352,7 +352,7 @@ def test_an_app_that_does_not_start_is_back_and_stopped(blog):
     trash.destroy("blog")
     blog.scheduler.crashing = {"web"}
     with pytest.raises(errors.DeployFailed):
-        lifecycle.come_back("blog")
+        lifecycle.restore_app("blog")
     assert apps.load("blog").stopped and trash.entries() == []
 
 
