@@ -20,6 +20,7 @@ import pytest
 
 from tests.cluster import node_image, nodes, second_head
 from tests.cluster.conftest import REAL
+from tests.sampling import SEED
 
 MINIPAAS = "/usr/local/bin/minipaas"
 MADE = "minipaas-tests"  # a label
@@ -32,7 +33,6 @@ EXPOSE 5000
 CMD ["/bin/busybox", "httpd", "-f", "-v", "-p", "5000", "-h", "/www"]
 """
 WITH_PAGE = DOCKERFILE.replace("COPY index.html", "COPY index.html page.html")
-SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))
 STEPS = 13  # that a change of config of three processes notes
 
 

@@ -7,7 +7,6 @@ run a sample by a seed that it prints (MINIPAAS_SEED repeats one).
 import itertools
 import json
 import os
-import random
 import re
 import subprocess
 import time
@@ -17,10 +16,10 @@ import pytest
 from conftest import Repo, docker, wait_for, web, word
 from test_reboot import running, start_docker, start_nginx, stop_docker, stop_nginx
 
+from tests.sampling import ALL, SEED, sample
+
 pytestmark = [pytest.mark.restarts_docker, pytest.mark.one_host]
 
-ALL = os.environ.get("MINIPAAS_ALL") == "1"
-SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))
 SAMPLE = 2
 PAGE = "the page of the walk"
 COMMANDS = ("ps:report", "doctor", "ps:start", "ps:restart", "ps:restore", "ps:rebuild", "ps:stop", "apps:destroy")
@@ -227,13 +226,9 @@ def safe(site):
 PAIRS = list(itertools.product(STATES, COMMANDS))
 
 
-def pairs():
-    return PAIRS if ALL else random.Random(SEED).sample(PAIRS, SAMPLE)
-
-
 @pytest.mark.timeout(3600 if ALL else 300)
 def test_the_walk(site, safe):
-    tried = pairs()
+    tried = sample(PAIRS, SAMPLE)
     print(f"{len(PAIRS)} pairs of a broken state and a command; trying {len(tried)}, seed {SEED}")
     failures = []
     for state, command in tried:

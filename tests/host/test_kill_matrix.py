@@ -20,10 +20,10 @@ from pathlib import Path
 import pytest
 from conftest import Load, Repo, docker, wait_for, web
 
+from tests.sampling import ALL, SEED, sample
+
 pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it kills whatever runs as paas
 
-ALL = os.environ.get("MINIPAAS_ALL") == "1"
-SEED = int(os.environ.get("MINIPAAS_SEED") or random.randrange(10**6))
 SAMPLE, MOMENTS = 6, 200 if ALL else 8
 LIMIT = 14400 if ALL else 900  # seconds; the sample takes one or two minutes
 ROOT = Path("/var/lib/minipaas")
@@ -262,10 +262,6 @@ def say(capsys):
     return say
 
 
-def chosen(points: list[tuple[str, str]]) -> list[tuple[str, str]]:
-    return points if ALL else random.Random(SEED).sample(points, min(SAMPLE, len(points)))
-
-
 SERVING = ["deploy", "rollback", "scale_up", "scale_down", "config", "domain", "restart"]
 NOT_SERVING = [("stop", "start"), ("destroy", "restore")]
 
@@ -279,7 +275,7 @@ def test_killed_at_every_recorded_step(host, site, say):
     operations = [name for name in SERVING if name != "rollback" or has(host, "releases:rollback")]
     with Load(host, site.address, threads=2).running() as load:
         points = [(operation, point) for operation in operations for point in site.points(operation)]
-        tried = chosen(points)
+        tried = sample(points, SAMPLE)
         say(f"{len(points)} points in {', '.join(operations)}; trying {len(tried)} of them, seed {SEED}")
         for operation, point in tried:
             where = f"{operation} killed at {point} (seed {SEED})"
@@ -304,7 +300,7 @@ def test_killed_at_every_step_of_what_takes_it_away_and_brings_it_back(host, sit
     points = []
     for there, back in NOT_SERVING:
         points += [(there, point) for point in site.points(there)] + [(back, point) for point in site.points(back)]
-    tried = chosen(points)
+    tried = sample(points, SAMPLE)
     say(f"{len(points)} points in stop, start, destroy and restore; trying {len(tried)} of them, seed {SEED}")
     for operation, point in tried:
         where = f"{operation} killed at {point} (seed {SEED})"
@@ -362,7 +358,7 @@ def test_killed_at_every_step_of_a_renaming(host, site, other_app, say):
         settle(old)
         assert site.name != old, said
         points = [f"{'OLD' if app == old else 'NEW'} {number} {when}\n" for app, number, when in seen if app in names]
-        tried = chosen(points)
+        tried = sample(points, SAMPLE)
         say(f"{len(points)} points in apps:rename; trying {len(tried)} of them, seed {SEED}")
         for turn, point in enumerate(tried):
             where = f"apps:rename {site.name} killed at {point.strip()} (seed {SEED})"

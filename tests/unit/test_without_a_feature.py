@@ -87,6 +87,7 @@ def house(tmp_path_factory):
     return folder
 
 
+@pytest.mark.sample("without a feature", 8)  # a process of some seconds each
 @pytest.mark.parametrize("feature", FEATURES)
 def test_the_rest_works_without(house, tmp_path, feature):
     away = tmp_path / "away"

@@ -1,4 +1,7 @@
-"""A command killed before and after each of its steps, with the state in etcd: what the next one makes of it."""
+"""A command killed before and after each of its steps, with the state in etcd: what the next one makes of it.
+
+The unit tests try all of it each time with the state in a folder; of the same with etcd, a sample runs.
+"""
 
 import os
 
@@ -12,6 +15,7 @@ from tests.unit.conftest import fake, make_world  # noqa: F401
 from tests.unit.pipeline import test_crash as crash
 from tests.unit.pipeline.test_crash import *  # noqa: F403
 
+pytestmark = pytest.mark.sample("killed commands over etcd", 30)
 del test_a_step_costs_next_to_nothing  # noqa: F821  # here it is a write; bench has the figure
 
 
@@ -28,6 +32,7 @@ def world(cluster, tmp_path, monkeypatch, capsys):
     return make_world(tmp_path, monkeypatch, capsys)
 
 
+@pytest.mark.sample("another head goes on", 10)
 @pytest.mark.parametrize("name", ["config", "up", "deploy"])
 @pytest.mark.parametrize("number", range(1, 14))
 def test_another_head_goes_on(blog, mortal, cluster, tmp_path, monkeypatch, name, number):  # noqa: F811

@@ -34,11 +34,11 @@ from minipaas_lib.pipeline import (
 )
 from minipaas_lib.store import schema
 from tests.chaos import FAIL, KILL, ChaosRouter, ChaosScheduler, InTurn, Killed, Weather, expose_store
+from tests.sampling import ALL
 from tests.unit.conftest import Engines
 
 APP = "blog"
 COMMANDS = [{"web": "serve"}, {"web": "serve", "worker": "work"}]
-ALL = bool(os.environ.get("MINIPAAS_ALL"))
 
 strikes = st.dictionaries(st.integers(1, 34), st.sampled_from([FAIL, KILL, KILL]), max_size=2)
 rates = st.sampled_from([0.0, 0.0, 0.05, 0.3])

@@ -1,7 +1,6 @@
 """A store beside a dictionary: whatever is done to both, they say the same."""
 
 import contextlib
-import os
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -9,6 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from minipaas_lib import errors
 from minipaas_lib.store.contract import ABSENT
+from tests.sampling import ALL
 
 PATHS = st.sampled_from(
     [
@@ -99,7 +99,7 @@ class Beside(RuleBasedStateMachine):
 
 def test_it_says_what_a_dictionary_says(opener):
     machine = type("Machine", (Beside,), {"opener": staticmethod(opener)})
-    examples = 200 if os.environ.get("MINIPAAS_ALL") else 25
+    examples = 200 if ALL else 25
     limits = settings(
         max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
     )
