@@ -17,9 +17,9 @@ def main(argv: list[str] | None = None) -> int:
 
         return gate.enter(*argv[1:])
     if argv[:1] == ["install"]:
-        from minipaas_lib import self_install
+        from minipaas_lib import cli, self_install
 
-        return self_install.run(argv[1:])
+        return cli.guard(lambda: self_install.run(argv[1:]))
     if not stays_root(argv):
         become_paas()
     return run(argv)

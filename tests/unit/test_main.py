@@ -25,6 +25,11 @@ def test_root_stays_root_for_a_command_after_trace_too(monkeypatch):
         assert not main.stays_root(typed)
 
 
+def test_install_in_a_checkout_says_what_to_type(capsys):
+    assert main.main(["install"]) == 2
+    assert "sudo " + os.path.join(paths.source(), "install.sh") in capsys.readouterr().err
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_child_gives_up_the_way_back_to_root():
     child = os.fork()
