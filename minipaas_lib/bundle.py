@@ -26,7 +26,8 @@ SHEBANG = b"#!/usr/bin/python3 -IS\n"
 SOURCE_TREES = ("minipaas_lib", "plugins", "hooks", "nginx", "docs/sample-app")
 SOURCE_FILES = ("install.sh", "pyproject.toml")
 SETUP = re.compile(
-    r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/(plugin\.toml|[^/]+/[^/]+/.+)|minipaas_lib/bundle\.py"
+    r"install\.sh|pyproject\.toml|(minipaas_lib/install|docs)/.+|plugins/[^/]+/(plugin\.toml|[^/]+/[^/]+/.+)"
+    r"|minipaas_lib/(bundle|__main__)\.py"
 )
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")

@@ -75,12 +75,13 @@ def program() -> str:
 
 
 def source() -> str:
-    """The folder or zip file this code was loaded from."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    """Where our plugins/, hooks/ and nginx/ are: a checkout, the zipapp's file, or a wheel's folder minipaas_lib."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    return here if os.path.isdir(os.path.join(here, "plugins")) else os.path.dirname(here)
 
 
 def resource(name: str) -> bytes:
-    """A file shipped with the code (`nginx/app.conf.j2`), from the checkout or from inside the zipapp.
+    """A file shipped with the code (`nginx/app.conf.j2`), from the checkout, the wheel or inside the zipapp.
 
     What the zipapp seldom needs is in its inner archive of sources. Raises FileNotFoundError (an OSError) when there
     is none of that name.

@@ -10,7 +10,7 @@ def run(argv: list[str]) -> int:
     """Unpack our own sources to a temporary folder and run its install.sh with the options `argv`.
 
     Returns install.sh's exit status. Nothing is fetched: the libraries come out of this zipapp too. Raises
-    errors.UsageError in a checkout, where install.sh itself is at hand.
+    errors.UsageError in a checkout, where install.sh itself is at hand, and in a wheel, which has no libraries.
     """
     import io
     import subprocess
@@ -19,6 +19,8 @@ def run(argv: list[str]) -> int:
 
     zipapp = paths.source()
     if not os.path.isfile(zipapp):
+        if not os.path.exists(os.path.join(zipapp, "install.sh")):
+            raise errors.UsageError("a wheel cannot install minipaas on a host", "in a checkout: sudo ./install.sh")
         raise errors.UsageError("this is a checkout, not a zipapp", f"sudo {os.path.join(zipapp, 'install.sh')}")
     folder = tempfile.mkdtemp(prefix="minipaas-install-")
     try:

@@ -53,7 +53,8 @@ def as_paas(docker: bool = False) -> dict:
 def ourselves() -> list[str]:
     """The words that run this very program."""
     source = api.paths.source()
-    return [sys.executable, source if os.path.isfile(source) else os.path.join(source, "minipaas")]
+    script = source if os.path.isfile(source) else os.path.join(source, "minipaas")
+    return [sys.executable, script] if os.path.exists(script) else [sys.executable, "-P", "-m", "minipaas_lib"]
 
 
 def environment(**more: str) -> dict[str, str]:

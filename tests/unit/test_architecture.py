@@ -10,7 +10,7 @@ HOUSE = Path(__file__).parents[2]
 KERNEL = HOUSE / "minipaas_lib"
 PLUGINS = HOUSE / "plugins"
 FLOORS = ["ground", "store", "model", "bus", "pipeline", "api", "top"]
-TOP = {"gate", "cli", "main", "self_install", "bundle", "plugin_commands"}
+TOP = {"gate", "cli", "main", "__main__", "self_install", "bundle", "plugin_commands"}
 
 
 def floor(module: str) -> int:
