@@ -301,14 +301,12 @@ allow_sudo() {
     ! put "$lib/build-memory" 0755 <"$here/minipaas_lib/install/build-memory" || changed "installed the helper that caps builds"
     ! put "$lib/remove-logs" 0755 <"$here/minipaas_lib/install/remove-logs" || changed "installed the helper that removes an app's logs"
     cat >"$scratch/sudoers" <<END
-# minipaas tests, starts and reloads nginx, caps the memory of builds, removes the logs of apps, reads the rules of the
+# minipaas tests and reloads nginx, caps the memory of builds, removes the logs of apps, reads the rules of the
 # firewall, and does nothing else as root.
 # Logs that nginx makes at a test belong to the group adm, as Debian's own.
 Cmnd_Alias MINIPAAS = /usr/sbin/nginx -t -q, \\
     /usr/sbin/nginx -t -q -c $root/nginx/shadow/nginx.conf, \\
     /usr/sbin/nginx -s reload, \\
-    /usr/bin/systemctl reload nginx, \\
-    /usr/bin/systemctl start nginx, \\
     $lib/build-memory cgroupfs [0-9]*, \\
     $lib/build-memory systemd [0-9]*, \\
     $lib/remove-logs [a-z0-9]*, \\
@@ -325,7 +323,7 @@ END
     else
         install -m 0440 "$scratch/sudoers" "$sudoers.new~" # sudo skips names with ~ or . until the rename
         mv -f "$sudoers.new~" "$sudoers"
-        changed "$user may test, start and reload nginx, cap the memory of builds, remove apps' logs and read the firewall's rules"
+        changed "$user may test and reload nginx, cap the memory of builds, remove apps' logs and read the firewall's rules"
     fi
     for place in "$root"/state/apps/*/; do # older versions let everybody read them
         for log in "/var/log/nginx/$(basename "$place")"-access.log "/var/log/nginx/$(basename "$place")"-error.log; do
