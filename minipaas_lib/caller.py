@@ -25,10 +25,5 @@ def key() -> str:
     return os.environ.get("MINIPAAS_KEY", "root")
 
 
-def origin() -> str:
-    """The address the command came from over ssh, or an empty string."""
-    return os.environ.get("SSH_CONNECTION", "").split(" ")[0]
-
-
 def host() -> str:
     return os.uname().nodename

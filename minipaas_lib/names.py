@@ -170,11 +170,3 @@ def key_name(text: str) -> str:
     raise errors.UsageError(
         f"{safe(text)} cannot be a key's name: use letters, digits and . _ @ -, with a letter or digit first", hint
     )
-
-
-def release_number(text: str) -> int:
-    """The number of a release typed as `v12` or `12`. Raises errors.UsageError."""
-    found = re.fullmatch("v?([1-9][0-9]{0,8})", text)
-    if not found:
-        raise errors.UsageError(f"{safe(text)} is not a release", "give a release such as: v12")
-    return int(found[1])

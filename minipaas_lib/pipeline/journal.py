@@ -61,11 +61,6 @@ def note_failure(app: str, error: BaseException) -> None:
         add(app, failed=errors.words(error))
 
 
-def unfinished(app: str) -> int | None:
-    """The release of a rollout that has neither gone live nor been undone, or None."""
-    return read(app).get("release")
-
-
 @contextlib.contextmanager
 def step(app: str, what: str):
     """Note that `what` is about to be done; the body of the context does it. Does not return without our locks."""

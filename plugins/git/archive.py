@@ -5,8 +5,6 @@ from collections.abc import Iterable, Iterator
 from minipaas_lib import api
 from plugins.git.tar import FILE, FOLDER, HARD, LINK, Raw
 
-TYPES = ("tar", "tar.gz", "zip")
-
 
 def type_of(beginning: bytes) -> str:
     """The kind of an archive by its first bytes."""

@@ -7,7 +7,7 @@ from plugins.git import archive, download, settings, streams
 def from_archive(name: str, where: str, kind: str | None, author: str) -> "api.Release":
     """Make a commit of the archive at a URL, or on stdin for `-`, and deploy it.
 
-    kind: one of archive.TYPES, or None to look. Raises errors.MinipaasError, and then nothing of it is left.
+    kind: tar, tar.gz or zip, or None to look. Raises errors.MinipaasError, and then nothing of it is left.
     """
     if where != "-":
         download.check_url(where)

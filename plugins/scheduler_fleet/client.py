@@ -93,15 +93,6 @@ class Fleet:
         self._expect(status, answer, (201, 204), name)
         return status == 201
 
-    def set_state(self, name: str, desired: str) -> None:
-        """Have a known unit in another state. Raises errors.NotFound."""
-        unitfile.name(name)
-        self._check_state(name, desired)
-        status, answer = self._ask("PUT", f"/units/{name}", {"desiredState": desired})
-        if status == 409:
-            raise api.errors.NotFound(f"fleet has no unit {name}")
-        self._expect(status, answer, 204, name)
-
     def destroy(self, name: str) -> bool:
         """Have no unit of that name; whether there was one. Its container may take a few seconds more to stop."""
         status, answer = self._ask("DELETE", f"/units/{unitfile.name(name)}")

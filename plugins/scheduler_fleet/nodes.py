@@ -1,6 +1,5 @@
 """The nodes: which there are, what they are called, and the scheduler that works on the docker of one."""
 
-import re
 import threading
 import time
 
@@ -107,8 +106,3 @@ def this_machine(near: Nodes, path: str = "/etc/machine-id") -> client.Machine:
     if found is None:
         raise api.errors.Unavailable("fleet does not hear of this machine", "systemctl status fleet")
     return found
-
-
-def is_tag(text: str) -> bool:
-    """Whether a text can be the key or value of a tag."""
-    return re.fullmatch("[A-Za-z0-9_.-]{1,128}", text) is not None

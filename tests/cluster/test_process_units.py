@@ -90,7 +90,7 @@ def test_a_process_is_made_started_and_stopped(cluster, fleet):
     assert "s3cret" not in node.exec("cat", f"/run/fleet/units/{UNIT}")
     until("the app's line in docker's log", lambda: "started" in node.exec("docker", "logs", NAME))
     assert "started" not in node.exec("journalctl", "-u", UNIT, "-o", "cat")
-    fleet.set_state(UNIT, INACTIVE)
+    fleet.submit(UNIT, list(fleet.unit(UNIT).options), INACTIVE)
     until("it to stop", lambda: "false" in started(node))
     until("systemd to have done with it", lambda: not node.exec("ls", "/run/fleet/units"))
     assert node.exec("systemctl", "list-units", "--failed", "--no-legend", UNIT) == ""

@@ -87,7 +87,6 @@ def test_app_name_accepts_only_safe_names(text):
             ["anna", "anna@laptop.local", "A-1_x", "a" * 63],
             ["", "a b", "a\n", "-a", ".a", "a" * 64, 'a"b', "a/b", "é"],
         ),
-        (names.release_number, [], ["", "0", "v0", "v", "vv1", "V1", "v1\n", "-1", "1.0", "v01", "v" + "9" * 10, "١"]),
     ],
 )
 def test_other_names(check, good, bad):
@@ -122,11 +121,6 @@ def test_config_value_never_shows_the_value():
         error = refusal(lambda text: names.config_value("KEY", text), value)
         assert "s3cret" not in error.message + error.hint
     assert names.config_value("KEY", "") == ""
-
-
-@given(st.integers(1, 999_999_999))
-def test_release_number(number):
-    assert names.release_number(str(number)) == names.release_number(f"v{number}") == number
 
 
 @given(st.text())

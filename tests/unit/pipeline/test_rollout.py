@@ -45,7 +45,7 @@ def test_first_deploy(blog):
     assert (live.number, live.status, live.formation) == (1, "released", {"web": 1, "worker": 1})
     assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.worker.1"]
     assert blog.routed("blog") == ["blog_v1.web.1"]
-    assert journal.unfinished("blog") is None and blog.spawned == []
+    assert "release" not in journal.read("blog") and blog.spawned == []
 
 
 def test_web_starts_before_others(blog):
@@ -61,7 +61,9 @@ def test_the_router_is_asked_for_the_route_to_come_before_anything_starts(blog):
     with pytest.raises(errors.Unavailable, match="nothing was changed"):
         change.change("blog", "scale", scale(web=3))
     assert [release.number for release in releases.all_of("blog")] == numbers, "no release is spent on it"
-    assert "start" not in [method for method, _ in blog.scheduler.calls[begun:]] and journal.unfinished("blog") is None
+    assert "start" not in [method for method, _ in blog.scheduler.calls[begun:]] and "release" not in journal.read(
+        "blog"
+    )
     change.change("blog", "scale", scale(web=3))
     (coming,) = blog.router.asked
     assert coming.generation == "v2" and [one.address for one in coming.backends] == [
@@ -185,7 +187,7 @@ def test_a_failing_process_keeps_all_of_the_old(blog, kind, how):
         change.change("blog", "config", set_config("1"))
     assert blog.scheduler.names() == names and blog.scheduler.adopted() == names
     assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1
-    assert app_text() == before and retire.waiting("blog") == set() and journal.unfinished("blog") is None
+    assert app_text() == before and retire.waiting("blog") == set() and "release" not in journal.read("blog")
     assert releases.load("blog", 2).status == "failed"
 
 
@@ -455,7 +457,7 @@ def test_a_disk_that_fails_once_the_release_is_named_live(blog, monkeypatch, cap
     failed = fail_to_sync(monkeypatch, "apps/blog/live")
     release = change.change("blog", "config", set_config("2"))
     assert failed == [] and release.status == "released" and releases.live("blog").number == 2
-    assert blog.routed("blog") == ["blog_v2.web.1"] and journal.unfinished("blog") is None
+    assert blog.routed("blog") == ["blog_v2.web.1"] and "release" not in journal.read("blog")
     assert "a power cut now might forget that" in capsys.readouterr().err
 
 
@@ -471,4 +473,4 @@ def test_a_disk_that_fails_before_the_release_is_named_live(blog, monkeypatch):
     with pytest.raises(errors.Unavailable):
         change.change("blog", "config", set_config("2"))
     assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1 and app_text() == before
-    assert releases.load("blog", 2).status == "failed" and journal.unfinished("blog") is None
+    assert releases.load("blog", 2).status == "failed" and "release" not in journal.read("blog")

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from minipaas_lib import api
+from minipaas_lib.pipeline import compose
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def mapped(world) -> list[str]:
 
 def test_the_default_follows_port_and_is_not_stored(blog):
     assert mapped(blog) == ["http:80:5000"]
-    assert "listeners" not in api.routing(api.app("blog"), "")
+    assert "listeners" not in compose.routing(api.app("blog"), "")
     blog.ok("config:set", "blog", "PORT=8000")
     assert mapped(blog) == ["http:80:8000"]
     assert blog.ok("ports:list", "blog").splitlines()[1].split() == ["http", "80", "8000"]
@@ -29,7 +30,7 @@ def test_the_default_follows_port_and_is_not_stored(blog):
 def test_set_add_remove_clear(blog):
     blog.ok("ports:set", "blog", "http:8080:9000", "http:80:5000")
     assert mapped(blog) == ["http:80:5000", "http:8080:9000"]
-    assert api.routing(api.app("blog"), "")["listeners"] == [["http", 80, 5000], ["http", 8080, 9000]]
+    assert compose.routing(api.app("blog"), "")["listeners"] == [["http", 80, 5000], ["http", 8080, 9000]]
     blog.ok("ports:add", "blog", "http:81:5000", "http:80:5000")
     assert mapped(blog) == ["http:80:5000", "http:81:5000", "http:8080:9000"]
     blog.ok("ports:remove", "blog", "81", "http:8080:9000")

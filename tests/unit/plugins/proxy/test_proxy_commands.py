@@ -5,6 +5,7 @@ import json
 import pytest
 
 from minipaas_lib import api
+from minipaas_lib.pipeline import compose
 
 
 @pytest.fixture
@@ -15,9 +16,9 @@ def blog(world):
 
 def test_disable_and_enable(blog):
     before = api.app("blog").document
-    assert api.routing(api.app("blog"), "").get("enabled", True) is True
+    assert compose.routing(api.app("blog"), "").get("enabled", True) is True
     blog.ok("proxy:disable", "blog")
-    assert api.routing(api.app("blog"), "")["enabled"] is False
+    assert compose.routing(api.app("blog"), "")["enabled"] is False
     assert json.loads(blog.ok("proxy:report", "blog", "--format", "json")) == {"proxy-enabled": False}
     blog.ok("proxy:disable", "blog")
     blog.ok("proxy:enable", "blog")

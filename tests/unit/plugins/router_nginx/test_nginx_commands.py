@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from minipaas_lib import api
+from minipaas_lib.pipeline import compose
 from plugins.router_nginx import hooks, host, router
 
 
@@ -22,7 +23,7 @@ def test_set_and_clear(blog):
     blog.ok("nginx:set", "blog", "client-max-body-size", "100M")
     blog.ok("nginx:set", "blog", "gzip", "false")
     assert api.app("blog").table("nginx") == {"client-max-body-size": "100m", "gzip": "off"}
-    assert api.routing(api.app("blog"), "")["settings"] == {"client-max-body-size": "100m", "gzip": "off"}
+    assert compose.routing(api.app("blog"), "")["settings"] == {"client-max-body-size": "100m", "gzip": "off"}
     blog.ok("nginx:set", "blog", "gzip")
     blog.ok("nginx:set", "blog", "client-max-body-size", "")
     assert api.app("blog").document == before
@@ -75,7 +76,7 @@ def test_what_nginx_reads_before_it_knows_the_app_is_refused_for_one(blog):
     said = blog.refused("nginx:set", "--global", "gzip", "off")
     assert "is a property of each app" in said and "nginx:set <app> gzip off" in said
     api.edit_app("blog", lambda document: document.update(nginx={"client-header-timeout": "5s"}))
-    assert api.routing(api.app("blog"), "")["settings"] == {}
+    assert compose.routing(api.app("blog"), "")["settings"] == {}
     assert "client-header-timeout" not in blog.ok("nginx:report", "blog")
     blog.ok("nginx:set", "blog", "client-header-timeout")
     assert "nginx" not in api.app("blog").document

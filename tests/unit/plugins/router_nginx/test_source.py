@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from minipaas_lib import api
+from minipaas_lib.pipeline import compose
 from plugins.router_nginx import source
 
 
@@ -38,11 +39,11 @@ def commit(content: bytes, name: str = "nginx.conf.j2") -> str:
 
 def test_it_is_read_only_where_it_is_permitted(blog):
     made = commit(b"server {}\n")
-    assert "template" not in api.routing(api.app("blog"), made)
+    assert "template" not in compose.routing(api.app("blog"), made)
     blog.ok("nginx:set", "blog", "custom-template", "true")
-    assert api.routing(api.app("blog"), made)["template"] == "server {}\n"
-    assert api.routing(api.app("blog"), commit(b"x", "other")).get("template", "") == ""
-    assert api.routing(api.app("blog"), "").get("template", "") == ""
+    assert compose.routing(api.app("blog"), made)["template"] == "server {}\n"
+    assert compose.routing(api.app("blog"), commit(b"x", "other")).get("template", "") == ""
+    assert compose.routing(api.app("blog"), "").get("template", "") == ""
 
 
 def test_a_hook_of_git_does_not_lead_elsewhere(blog, monkeypatch):

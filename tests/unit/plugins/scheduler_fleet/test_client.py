@@ -87,9 +87,7 @@ def test_a_unit_is_submitted_whole(daemon):
     [
         lambda fleet: fleet.submit("a.service", SLEEP, "running"),
         lambda fleet: fleet.submit("a.service", SLEEP, "launched\n"),
-        lambda fleet: fleet.set_state("a.service", "running"),
         lambda fleet: fleet.submit("t@.service", SLEEP),
-        lambda fleet: fleet.set_state("t@.service", "launched"),
         lambda fleet: fleet.submit("a b.service", SLEEP),
         lambda fleet: fleet.submit("a/../b.service", SLEEP),
         lambda fleet: fleet.submit("a.service", []),
@@ -115,7 +113,7 @@ def test_what_fleet_would_take_wrongly_is_never_sent(daemon, call):
 def test_no_state_but_the_three_is_sent(daemon, desired):
     fleet = daemon((204, None))
     try:
-        Fleet(fleet.endpoint).set_state("a.service", desired)
+        Fleet(fleet.endpoint).submit("a.service", SLEEP, desired)
         assert desired in client.STATES
     except errors.UsageError:
         assert fleet.requests == [] and desired not in client.STATES
@@ -127,11 +125,9 @@ def test_a_template_may_be_kept(daemon):
 
 def test_unknown_units(daemon):
     unknown = error(404, "unit does not exist")
-    fleet = Fleet(daemon(unknown, unknown, error(409, "unit does not exist and options field empty")).endpoint)
+    fleet = Fleet(daemon(unknown, unknown).endpoint)
     assert fleet.unit("a.service") is None
     assert fleet.destroy("a.service") is False
-    with pytest.raises(errors.NotFound):
-        fleet.set_state("a.service", "launched")
 
 
 def test_a_global_unit_has_no_current_state_whichever_way_it_is_asked(daemon):
