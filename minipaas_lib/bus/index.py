@@ -8,7 +8,7 @@ plugin.toml files. Plugins from elsewhere have an index file of their own, writt
 import os
 import sys
 
-from minipaas_lib import errors, paths
+from minipaas_lib import __version__, errors, paths
 
 API = 1
 """The version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin that asks for another is not used."""
@@ -142,7 +142,7 @@ def _add(made: Index, name: str, about: dict) -> None:
 
 
 def scan(folder: str) -> dict[str, dict]:
-    """Read the plugin.toml of every plugin folder below `folder`."""
+    """Read the plugin.toml of every plugin folder of ours below `folder`. Their version is that of the program."""
     import tomllib
 
     plugins = {}
@@ -151,7 +151,7 @@ def scan(folder: str) -> dict[str, dict]:
         if os.path.isfile(path):
             try:
                 with open(path, "rb") as file:
-                    plugins[name] = tomllib.load(file)
+                    plugins[name] = tomllib.load(file) | {"version": __version__}
             except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
                 raise errors.BadConfig(f"{path} cannot be read: {error}") from None
     return plugins
