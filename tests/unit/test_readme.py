@@ -8,7 +8,14 @@ import pytest
 from minipaas_lib.bus import index
 
 HOUSE = Path(__file__).parents[2]
-PAGES = ["README.md", "bench/README.md", *sorted(f"docs/{path.name}" for path in (HOUSE / "docs").glob("*.md"))]
+PAGES = [
+    "README.md",
+    "CHANGELOG.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "bench/README.md",
+    *sorted(f"docs/{path.name}" for path in (HOUSE / "docs").glob("*.md")),
+]
 SET_UP = ["sudo ./install.sh --demo", "sudo ./tests/run"]
 
 FENCE = re.compile(r"^ *```[a-z]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
