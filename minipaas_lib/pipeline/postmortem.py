@@ -23,8 +23,12 @@ def meaning(code: int) -> str:
 def exit_reason(seen: Diagnosis) -> str:
     """How a process ended last, to follow "with": `exit code 137: out of memory`. Pure."""
     if seen.exit_code is None:
-        return "an exit code that nobody knows any more"
-    return f"exit code {seen.exit_code}" + (": out of memory" if seen.out_of_memory else meaning(seen.exit_code))
+        return _code(seen)
+    return _code(seen) + (": out of memory" if seen.out_of_memory else meaning(seen.exit_code))
+
+
+def _code(seen: Diagnosis) -> str:
+    return "an exit code that nobody knows any more" if seen.exit_code is None else f"exit code {seen.exit_code}"
 
 
 def cause(process: Process, seen: Diagnosis) -> str:
@@ -33,9 +37,11 @@ def cause(process: Process, seen: Diagnosis) -> str:
         return f"{process.process_type} could not run: {seen.error}"
     if seen.state in ("exited", "restarting", "missing"):
         if seen.out_of_memory:
-            return f"{process.process_type} ran out of memory (exit code {seen.exit_code})"
-        why = EXIT_CODES.get(seen.exit_code, "see its last lines above" if seen.log else "it printed nothing")
-        return f"{process.process_type} stopped at once with exit code {seen.exit_code}: {why}"
+            return f"{process.process_type} ran out of memory ({_code(seen)})"
+        why = "see its last lines above" if seen.log else "it printed nothing"
+        if seen.exit_code in EXIT_CODES:
+            why = EXIT_CODES[seen.exit_code]
+        return f"{process.process_type} stopped at once with {_code(seen)}: {why}"
     ports = {port for _, port in seen.listening}
     if process.port in ports and all(loopback(address) for address, port in seen.listening if port == process.port):
         return f"{process.process_type} listens on 127.0.0.1:{process.port} only, where nobody outside its container reaches it"

@@ -22,6 +22,11 @@ CASES = [
         "web stopped at once with exit code 1: see its last lines above",
         "logs:failed blog",
     ),
+    (
+        seen("exited", None),
+        "web stopped at once with an exit code that nobody knows any more: it printed nothing",
+        "logs:failed blog",
+    ),
     (seen("restarting", 127), "exit code 127: the command was not found in the image", "logs:failed blog"),
     (seen("exited", 137, memory=True), "web ran out of memory (exit code 137)", "logs:failed blog"),
     (seen("exited", 137), "for want of memory", "logs:failed blog"),
@@ -49,7 +54,7 @@ def test_cause_and_advice(diagnosis, cause, advice):
     st.builds(
         Diagnosis,
         state=st.sampled_from(["created", "running", "restarting", "exited", "missing"]),
-        exit_code=st.integers(0, 255),
+        exit_code=st.none() | st.integers(0, 255),
         out_of_memory=st.booleans(),
         log=st.lists(st.text(), max_size=3).map(tuple),
         listening=st.lists(st.tuples(st.sampled_from(["0.0.0.0", "127.0.0.1", "::"]), st.integers(1, 65535))).map(
@@ -60,7 +65,7 @@ def test_cause_and_advice(diagnosis, cause, advice):
 )
 def test_there_is_always_one_sentence(diagnosis):
     for words in (postmortem.cause(WEB, diagnosis), postmortem.advice(WEB, diagnosis)):
-        assert words and "\n" not in words
+        assert words and "\n" not in words and "None" not in words
 
 
 def test_a_report_shows_the_last_lines_once_then_the_phase(capsys):
