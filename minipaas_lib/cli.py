@@ -184,8 +184,9 @@ def guard_click(error: Exception) -> int:
     if isinstance(error, click.exceptions.Abort):
         return fail("aborted", code=1)
     if isinstance(error, click.UsageError):
-        usage = error.ctx.get_usage().removeprefix("Usage: ") if error.ctx else ""
-        hint = f"{usage}   ({error.ctx.command_path} --help)" if usage else "help"
+        hint = "help"
+        if error.ctx and (usage := error.ctx.get_usage().removeprefix("Usage: ")):
+            hint = f"{usage}   ({error.ctx.command_path} --help)"
         return fail(error.format_message().rstrip("."), hint, 2)
     if isinstance(error, click.ClickException):
         return fail(error.format_message(), code=error.exit_code)

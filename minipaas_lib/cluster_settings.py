@@ -115,7 +115,8 @@ def inner_ports(found: ClusterSettings) -> tuple[int, ...]:
     from urllib.parse import urlsplit
 
     urls = [urlsplit(url) for url in (*found.etcd, *found.fleet.split(",")) if url.startswith("http")]
-    return tuple(sorted((INNER_PORTS | {url.port for url in urls}) - {None, 80, 443}))
+    named = {url.port for url in urls if url.port is not None}
+    return tuple(sorted((INNER_PORTS | named) - {80, 443}))
 
 
 def write(found: ClusterSettings) -> None:

@@ -203,7 +203,8 @@ def app_in_its_place(ctx: click.Context, args: list[str]) -> list[str]:
     """The words that a command was given, options first, with the app of -a in its place among the others."""
     if not ctx.meta.get(_NAMED):
         return args
-    flags, words = [], []
+    flags: list[str] = []
+    words: list[str] = []
     for parameter in ctx.command.params:
         value = ctx.params.get(parameter.name)
         if isinstance(parameter, click.Argument):

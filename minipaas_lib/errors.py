@@ -11,6 +11,7 @@ class MinipaasError(Exception):
     exit_code = 1
     phase = ""  # what a rollout was doing, such as "while starting web.1"
     evidence: tuple[str, ...] = ()  # lines to show with it: a title, then the last lines a process printed
+    plugin = ""  # from elsewhere, in whose words it is
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)

@@ -41,7 +41,12 @@ def git(key: str, verb: str, argument: str) -> int:
         from minipaas_lib import cli
 
         prepared: list[str] = []
-        if status := cli.guard(lambda: prepared.append(prepare(key, verb, name)) or 0):
+
+        def prepare_it() -> int:
+            prepared.append(prepare(key, verb, name))
+            return 0
+
+        if status := cli.guard(prepare_it):
             return status
         repository = prepared[0]
     os.environ["MINIPAAS_APP"] = name

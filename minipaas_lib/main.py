@@ -75,7 +75,7 @@ def needs_gevent(argv: list[str]) -> bool:
     from minipaas_lib.bus import index
 
     entry = index.load().commands.get(argv[0])
-    return bool(entry and entry.gevent) and any(word in entry.gevent for word in argv[1:])
+    return entry is not None and any(word in entry.gevent for word in argv[1:])
 
 
 def here() -> str:

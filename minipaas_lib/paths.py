@@ -86,7 +86,7 @@ def resource(name: str) -> bytes:
     What the zipapp seldom needs is in its inner archive of sources. Raises FileNotFoundError (an OSError) when there
     is none of that name.
     """
-    loader = globals().get("__loader__")
+    loader = globals()["__loader__"]
     try:
         return loader.get_data(os.path.join(source(), *name.split("/")))
     except OSError:

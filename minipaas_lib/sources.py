@@ -6,8 +6,8 @@ from there on import, until install.sh has made a zipapp for that version. bundl
 as a source at its top: it runs before any other of ours can be imported, and so imports none.
 """
 
+import importlib.abc
 import importlib.machinery
-import importlib.util
 import io
 import os
 import sys
@@ -15,7 +15,7 @@ import zipfile
 import zipimport
 
 
-class SourceImporter:
+class SourceImporter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """A finder and loader of modules in the `source.zip` of the zipapp at `path`. Raises OSError."""
 
     def __init__(self, path: str) -> None:
@@ -29,7 +29,7 @@ class SourceImporter:
         for name, is_package in ((f"{base}/__init__.py", True), (f"{base}.py", False)):
             if name in self.names:
                 place = os.path.join(self.path, name)
-                spec = importlib.util.spec_from_loader(fullname, self, origin=place, is_package=is_package)
+                spec = importlib.machinery.ModuleSpec(fullname, self, origin=place, is_package=is_package)
                 spec.has_location = True  # so that the module has a __file__
                 return spec
         return None

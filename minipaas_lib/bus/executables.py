@@ -119,7 +119,9 @@ def environment(plugin: str) -> dict[str, str]:
 def timeout(about: dict, hook: str) -> float:
     """Seconds that a plugin's plugin.toml gives a hook."""
     said = about.get("timeout", TIMEOUT)
-    return said.get(hook, said.get("default", TIMEOUT)) if isinstance(said, dict) else said
+    if isinstance(said, dict):
+        return said[hook] if hook in said else said.get("default", TIMEOUT)
+    return said
 
 
 class _Child:
@@ -167,6 +169,7 @@ class _Child:
         """Feed stdin and read until both outputs are closed or the process has ended."""
         deadline = time.monotonic() + self.limit
         ended = 0.0
+        assert process.stdin and process.stdout and process.stderr
         with selectors.DefaultSelector() as selector:
             for stream, events in (
                 (process.stdin, selectors.EVENT_WRITE),

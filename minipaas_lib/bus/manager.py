@@ -6,6 +6,7 @@ With MINIPAAS_TRACE_HOOKS=1 in the environment every call is told on stderr: the
 import importlib
 import os
 import threading
+import types
 
 from minipaas_lib import errors, output
 from minipaas_lib.bus import index
@@ -72,15 +73,16 @@ def _run(hook: str, arguments: dict):
         raise
 
 
-class _Only:
-    """A namespace with one hook: a hook's plugins are registered all at once, so that they run in the order of their
+class _Only(types.ModuleType):
+    """A module with one hook: a hook's plugins are registered all at once, so that they run in the order of their
     names whichever hook came first."""
 
     def __init__(self, hook: str, function) -> None:
+        super().__init__(hook)
         setattr(self, hook, function)
 
-    def __dir__(self):
-        return list(self.__dict__)
+    def __dir__(self) -> list[str]:
+        return [self.__name__]
 
 
 def _caller(hook: str):

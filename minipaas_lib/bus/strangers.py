@@ -35,8 +35,7 @@ def implementation(name: str, about: dict, hook: str, argnames: tuple[str, ...])
         except (Exception, SystemExit) as error:
             raise _named(name, hook, error) from error
 
-    run.minipaas_impl = found.minipaas_impl
-    return run, wanted
+    return _marked(run, **found.minipaas_impl), wanted
 
 
 def importlib_module(plugin: str, module: str, folder: str = ""):
@@ -96,27 +95,21 @@ def _executable(name: str, about: dict, hook: str, argnames: tuple[str, ...]):
             raise _named(name, hook, error) from error
 
     order = about.get("order", {})
-    run.minipaas_impl = _options(hook in order.get("tryfirst", ()), hook in order.get("trylast", ()))
-    return run, argnames
+    return _marked(run, tryfirst=hook in order.get("tryfirst", ()), trylast=hook in order.get("trylast", ())), argnames
 
 
 def _failing(error: errors.MinipaasError):
     def run(*given):
         raise error
 
-    run.minipaas_impl = _options()
-    return run
+    return _marked(run)
 
 
-def _options(tryfirst: bool = False, trylast: bool = False) -> dict:
-    return {
-        "wrapper": False,
-        "hookwrapper": False,
-        "optionalhook": False,
-        "tryfirst": tryfirst,
-        "trylast": trylast,
-        "specname": None,
-    }
+def _marked(function, **options):
+    """`function` as pluggy's marker leaves it."""
+    import pluggy
+
+    return pluggy.HookimplMarker("minipaas")(function, **options)
 
 
 def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") -> errors.MinipaasError:

@@ -5,6 +5,7 @@ from dataclasses import asdict, fields, is_dataclass
 
 from minipaas_lib import errors, names
 from minipaas_lib.bus.findings import Finding
+from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build
 
 OPTIONS = {
@@ -44,9 +45,9 @@ def from_json(hook: str, answer):
 
 def to_json(value):
     """A hook's argument in the form an executable gets: dicts, lists, strings, numbers, booleans, None."""
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         plain = {key: to_json(item) for key, item in asdict(value).items()}
-        if hasattr(value, "config") and hasattr(value, "document"):  # an App
+        if isinstance(value, App):
             plain |= {"config": value.config, "formation": value.formation}
         return plain
     if isinstance(value, dict):

@@ -29,8 +29,11 @@ _PLAIN = {
 
 def bases(text: str, packet: Packet) -> tuple[list[Base], set[tuple[str, str]]]:
     """The chains that a packet for this host passes, and the tables, as (family, name) of nft, that the text has. Pure."""
-    found, seen, family = [], set(), "ip" if packet.family == "ipv4" else "ip6"
-    table, chains, policies = "", {}, {}
+    found: list[Base] = []
+    seen: set[tuple[str, str]] = set()
+    chains: dict[str, list[Rule]] = {}
+    policies: dict[str, str] = {}
+    family, table = "ip" if packet.family == "ipv4" else "ip6", ""
     for line in text.split("\n"):
         if line.startswith("*"):
             table, chains, policies = line[1:].strip(), {}, {}

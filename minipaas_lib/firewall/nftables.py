@@ -146,7 +146,7 @@ def _value(left: object, packet: Packet) -> object:
     ((kind, body),) = left.items()
     if kind == "payload":
         return _payload(body.get("protocol"), body.get("field"), packet)
-    key = body.get("key") if isinstance(body, dict) else None
+    key = str(body.get("key")) if isinstance(body, dict) else ""
     if kind == "ct":
         return {"state": "new", "status": _NONE}.get(key, _UNKNOWN)
     if kind == "meta":
@@ -168,7 +168,7 @@ def _value(left: object, packet: Packet) -> object:
 
 def _payload(protocol: object, field: object, packet: Packet) -> object:
     if protocol in ("tcp", "th"):
-        return {"dport": packet.port, "flags": "syn"}.get(field, _UNKNOWN)
+        return {"dport": packet.port, "flags": "syn"}.get(str(field), _UNKNOWN)
     ours = {"ipv4": "ip", "ipv6": "ip6"}[packet.family]
     if protocol != ours:
         return _UNKNOWN if protocol in ("ether", "vlan", None) else _NONE

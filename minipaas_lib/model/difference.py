@@ -138,7 +138,8 @@ def _without_commit(old: Release, new: Release) -> tuple[dict, dict]:
     told = {
         name for name, value in old.config.items() if value == old.commit and new.config.get(name) == new.commit != ""
     }
-    return tuple({name: value for name, value in side.config.items() if name not in told} for side in (old, new))
+    before, after = ({name: value for name, value in side.config.items() if name not in told} for side in (old, new))
+    return before, after
 
 
 def _checks(release: Release) -> dict[str, list[dict]]:

@@ -87,6 +87,7 @@ def _number(value: object) -> int:
 
 
 def _port(value: object, least: int = 1) -> int:
-    if not least <= _number(value) < 65536:
-        raise ValueError(f"{value} is no port")
-    return value
+    port = _number(value)
+    if not least <= port < 65536:
+        raise ValueError(f"{port} is no port")
+    return port

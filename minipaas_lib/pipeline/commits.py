@@ -168,6 +168,7 @@ def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry
         process = subprocess.Popen(
             command, env=place.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
         )
+        assert process.stdin
         try:
             try:
                 process.stdin.write(head)
@@ -198,7 +199,7 @@ def _write(stream, entry: Entry) -> None:
     stream.write(f"M {entry.mode} inline ".encode() + quoted(entry.path) + f"\ndata {entry.size}\n".encode())
     left = entry.size
     while left:
-        piece = entry.read(min(left, _PIECE))
+        piece = entry.read(min(left, _PIECE)) if entry.read else b""
         if not piece:
             raise errors.InvalidFile(f"the file {names.safe(entry.path)} ends too early", "send it again")
         stream.write(piece)

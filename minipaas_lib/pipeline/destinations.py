@@ -63,7 +63,7 @@ def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) 
         if proxied:
             return []
         raise errors.Unavailable(f"there is no host {names.safe(host)}", "look at the name") from None
-    addresses = list(dict.fromkeys(entry[4][0] for entry in entries))
+    addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     for address in [] if trusted else addresses:
         if refused(address):
             which = "" if host == address else f"{address}, "
@@ -154,16 +154,17 @@ def ask(url: str, trusted: bool = False, headers: dict[str, str] | None = None, 
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    address = resolve(parts.hostname or "", port, trusted)[0]
+    host = parts.hostname or ""
+    address = resolve(host, port, trusted)[0]
     plain = None
     try:
         plain = socket.create_connection((address, port), CONNECT_LIMIT)
         plain.settimeout(ANSWER_LIMIT)
-        connection = http.client.HTTPConnection(parts.hostname, port)
+        connection = http.client.HTTPConnection(host, port)
         if secure:
             context = ssl.create_default_context(cafile=ca_file or None)
-            plain = context.wrap_socket(plain, server_hostname=parts.hostname)
-            connection = http.client.HTTPSConnection(parts.hostname, port)
+            plain = context.wrap_socket(plain, server_hostname=host)
+            connection = http.client.HTTPSConnection(host, port)
         connection.sock = plain
         whole = {"User-Agent": "minipaas", "Accept-Encoding": "identity", **(headers or {})}
         connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=whole)

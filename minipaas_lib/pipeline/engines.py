@@ -24,7 +24,12 @@ def router() -> Router:
 
 def preload() -> None:
     """Load the libraries of the engines while something else (a build) keeps the command waiting."""
-    _beside(lambda: (scheduler().warm(), router().warm()))
+
+    def warm() -> None:
+        scheduler().warm()
+        router().warm()
+
+    _beside(warm)
 
 
 def check_route(route: Route | None = None) -> None:
@@ -47,7 +52,7 @@ def ask_router(route: Route) -> Callable[[], None]:
     return asked.result
 
 
-def _beside(load: Callable[[], object]) -> None:
+def _beside(load: Callable[[], None]) -> None:
     def quietly() -> None:
         try:
             load()

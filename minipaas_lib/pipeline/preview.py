@@ -48,7 +48,7 @@ class Preview:
         if fresh and release.tasks.get("release"):
             found.append(f"run the release task: {release.tasks['release']}")
         image = "the new image" if self.builds else f"image {short(release.image)}"
-        down = self._stopped_first()
+        down = self._stopped_first(release)
         for kind, names in down.items():
             found.append(
                 f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts now is up"
@@ -67,14 +67,14 @@ class Preview:
         ]
         return found
 
-    def _stopped_first(self) -> dict[str, list[str]]:
+    def _stopped_first(self, release: Release) -> dict[str, list[str]]:
         """Process type -> the old processes that stop before the new ones start (see rollout.stop_first)."""
         found: dict[str, list[str]] = {}
         starting = {spec.process_type for spec in self.plan.start}
         for process in self.plan.retire:
             if (
                 process.process_type in starting
-                and rollout.checks_of(self.release, process.process_type) == rollout.DISABLED
+                and rollout.checks_of(release, process.process_type) == rollout.DISABLED
             ):
                 found.setdefault(process.process_type, []).append(process.name)
         return found
@@ -117,7 +117,8 @@ def _check(port: int) -> str:
 def _route(release: Release, plan: Plan) -> str:
     if not release.routing.get("enabled", True):
         return "route nothing: the proxy is disabled"
-    count = sum(one.process_type == "web" for one in (*plan.start, *plan.keep))
+    kinds = [*(spec.process_type for spec in plan.start), *(process.process_type for process in plan.keep)]
+    count = kinds.count("web")
     domains = ", ".join(release.routing.get("domains", [])) or "no domain"
     listeners = ", ".join(f"{scheme}:{host}" for scheme, host, _ in ports(release))
     return f"route {domains} ({listeners}) to {count} web process{'' if count == 1 else 'es'} in one change"

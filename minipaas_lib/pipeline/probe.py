@@ -98,7 +98,9 @@ def get(address: str, port: int, check: Check, path: str, host: str) -> tuple[in
 
         # The certificate is for the domain and the request goes to an address of our own network.
         context = ssl._create_unverified_context()  # noqa: S323
-        connection = http.client.HTTPSConnection(address, port, timeout=check.timeout, context=context)
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            address, port, timeout=check.timeout, context=context
+        )
     else:
         connection = http.client.HTTPConnection(address, port, timeout=check.timeout)
     headers = {"Host": host, "User-Agent": "minipaas", "Connection": "close"}

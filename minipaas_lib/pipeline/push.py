@@ -37,13 +37,16 @@ def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
     if push.refused:
         repository.create_at(folder)  # with the hook that refuses them
         receiving.note_refused(folder, [refusal.update.ref for refusal in push.refused])
-    release = _deploy(name, push, bool(first)) if push.deploy else _only_keep(name)
+    release = None
+    if push.deploy:
+        release = _deploy(name, push.deploy, push.kept, bool(first))
+    else:
+        _only_keep(name)
     _tell(push)
     return release
 
 
-def _deploy(name: str, push: updates.Push, first: bool) -> Release:
-    update = push.deploy
+def _deploy(name: str, update: updates.Update, kept: tuple[updates.Update, ...], first: bool) -> Release:
     created = first and first_push.accept(name, update.new, update.branch)
     try:
         with locks.app_lock(name), interrupt.cancellable():
@@ -57,7 +60,7 @@ def _deploy(name: str, push: updates.Push, first: bool) -> Release:
             first_push.take_back(name)
         raise
     if first:  # git does it in a repository that goes away
-        repository.set_refs(name, {update.ref: update.new for update in push.kept if not update.deletes})
+        repository.set_refs(name, {update.ref: update.new for update in kept if not update.deletes})
     return release
 
 
@@ -110,6 +113,6 @@ def _looks_live(name: str, folder: str):
     @functools.cache  # a thousand tags may lead to the same commit
     def is_live(object_name: str) -> bool:
         live = releases.live(name)
-        return bool(live and live.commit) and repository.commit_behind(folder, object_name) == live.commit
+        return live is not None and live.commit != "" and repository.commit_behind(folder, object_name) == live.commit
 
     return is_live

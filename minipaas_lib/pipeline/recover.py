@@ -96,6 +96,7 @@ def forward(app: App, live: Release, record: dict) -> None:
 def previous_of(name: str, record: dict) -> Release | None:
     with contextlib.suppress(errors.NotFound):
         return releases.load(name, record["previous"]) if record.get("previous") else None
+    return None
 
 
 def back(name: str, record: dict, live: Release | None) -> None:

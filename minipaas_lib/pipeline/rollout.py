@@ -130,8 +130,10 @@ def stop_first(
 ) -> None:
     """Stop old processes of `kinds` before new ones start, where checks:disable asks for that; say so before."""
     for kind in sorted(kinds):
-        mine = [process for process in old or [] if process.process_type == kind]
-        if not mine or previous is None or checks_of(release, kind) != DISABLED:
+        if not old or previous is None or checks_of(release, kind) != DISABLED:
+            continue
+        mine = [process for process in old if process.process_type == kind]
+        if not mine:
             continue
         output.warn(
             f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop the old first"
@@ -159,7 +161,7 @@ def side_by_side(
     pool = ThreadPoolExecutor(at_once)
     try:
         done, _ = wait([pool.submit(start, spec) for spec in specs], return_when=FIRST_EXCEPTION)
-        failures = [outcome.exception() for outcome in done if outcome.exception()]
+        failures = [failure for outcome in done if (failure := outcome.exception())]
         if failures:
             raise failures[0]
     finally:
@@ -222,17 +224,18 @@ def undo(
     `before` names the processes there were when it began; None: nothing was begun.
     """
     back = False
+    names = before or set()
     reason = errors.words(error)
     with contextlib.suppress(errors.MinipaasError):  # what comes now may fail too, and then this reason would be lost
         release = releases.finish(release, FAILED, reason)
     try:
         present = [] if before is None else engines.scheduler().processes(app.name)
         if moved:
-            route_back(app, release, previous, [process for process in present if process.name in before])
+            route_back(app, release, previous, [process for process in present if process.name in names])
         for process in present:
-            if process.name not in before:
+            if process.name not in names:
                 engines.scheduler().stop(process, timeout=5)
-        back = bring_back_stopped(app, previous, before or set(), present)
+        back = bring_back_stopped(app, previous, names, present)
         if release.status != FAILED:
             release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
@@ -281,7 +284,8 @@ def start_missing(app: App, release: Release, steps: plan.Plan) -> None:
 
     Raises what the first failure raised.
     """
-    scheduler, started = engines.scheduler(), []
+    scheduler = engines.scheduler()
+    started: list[Process] = []
     try:
         start_all(scheduler, app, release, list(steps.start), started=started)
     finally:

@@ -89,9 +89,10 @@ def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> 
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
+    assert process.stdout and process.stderr
     try:
         pending = b""
-        while piece := process.stdout.read1(1 << 16):
+        while piece := os.read(process.stdout.fileno(), 1 << 16):
             *lines, pending = (pending + piece).split(b"\0")
             if len(pending) > _LINE_LIMIT:
                 raise errors.InvalidFile("the commit holds a name that is too long", "rename the file")

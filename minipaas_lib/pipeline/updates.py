@@ -95,7 +95,7 @@ def sort_updates(
                 kept.append(update)
     if deploy is None:
         _refuse_as_a_whole(kept, refused, branches, app, is_live)
-    if len(refused) > _REFUSED_LIMIT:
+    elif len(refused) > _REFUSED_LIMIT:
         raise errors.MinipaasError(
             f"{len(refused):,} references were pushed that {app} does not deploy, and {_REFUSED_LIMIT:,} is the most that are refused one by one",
             f"git push <remote> {deploy.branch}",
@@ -138,7 +138,7 @@ def _refusal(
             f"'{shown}' is not deployed by {app}: it deploys {' or '.join(branches)}",
             f"git push <remote> {shown}:{first}, or: ssh paas@<host> {create}git:set {app} deploy-branch {shown}",
         )
-    if update.new == deploy.new:
+    if deploy is None or update.new == deploy.new:
         return None
     return Refusal(
         update,

@@ -151,7 +151,7 @@ class EtcdStore:
 
         for path, found in self._documents(prefix):
             with contextlib.suppress(Missing, Differs):  # what was written since is somebody's new document
-                self.cluster.remove(found.key, found.index)
+                self.cluster.remove(found.key, found.modified_index)
             self._prune(path)
 
     def _prune(self, path: str) -> None:
@@ -235,7 +235,7 @@ class EtcdStore:
         found = self._find(path)
         if found is not None and found.value is None:
             raise _wrong_kind(path)
-        return found.index if found else 0
+        return found.modified_index if found else 0
 
     def _token(self) -> str:
         return str(self.cluster.read("/", quorum=self._quorum).etcd_index)
@@ -252,7 +252,7 @@ def _below(top):
 def _document(found) -> Document:
     text, mark = found.value[:-_MARK_LENGTH], found.value[-_MARK_LENGTH:]
     marked = mark.startswith(_MARK) and set(mark[len(_MARK) :]) <= set("0123456789abcdef") and len(mark) == _MARK_LENGTH
-    return Document(text if marked else found.value, str(found.index))
+    return Document(text if marked else found.value, str(found.modified_index))
 
 
 def _key(path: str) -> str:

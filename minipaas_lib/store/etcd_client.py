@@ -26,7 +26,7 @@ def _without_dns() -> None:
     if "dns.resolver" in sys.modules:
         return
     names = {"dns": types.ModuleType("dns"), "dns.resolver": types.ModuleType("dns.resolver")}
-    names["dns"].resolver = names["dns.resolver"]
+    vars(names["dns"])["resolver"] = names["dns.resolver"]
     missing = [name for name in names if name not in sys.modules]
     sys.modules.update({name: names[name] for name in missing})
     try:
@@ -81,7 +81,7 @@ class Found(NamedTuple):
 
     key: str
     value: str | None  # None for a folder
-    index: int  # its modifiedIndex
+    modified_index: int
     nodes: tuple["Found", ...]  # what is in a folder, as deep as was asked for
     etcd_index: int  # the newest change of any key that this answer may show
 
@@ -96,7 +96,7 @@ class Found(NamedTuple):
 class Event(NamedTuple):
     action: str  # set, create, update, compareAndSwap, delete, compareAndDelete, expire
     value: str | None
-    index: int
+    modified_index: int
 
 
 class Member(etcd.Client):
@@ -106,8 +106,7 @@ class Member(etcd.Client):
         parts = urlsplit(url)
         super().__init__(parts.hostname, parts.port or 2379, protocol=parts.scheme, allow_redirect=False)
         self.url = self._base_uri = url.rstrip("/")
-        secure = {"ssl_context": context} if context else {}
-        self.http = urllib3.PoolManager(maxsize=8, retries=False, **secure)
+        self.http = urllib3.PoolManager(maxsize=8, retries=False, ssl_context=context)
 
     def _check_cluster_id(self, response) -> None:
         """Leave the header alone: the parent asks for it in a way that urllib3 2.6.0 has not."""
@@ -216,5 +215,6 @@ def tls_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
         if cert:
             context.load_cert_chain(cert, key or None)
     except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise errors.BadConfig(f"the etcd certificate {part} cannot be used: {error.strerror or error}") from None
+        why = getattr(error, "strerror", None) or error
+        raise errors.BadConfig(f"the etcd certificate {part} cannot be used: {why}") from None
     return context

@@ -2,6 +2,7 @@
 
 import math
 import os
+import ssl
 import time
 from typing import NamedTuple
 
@@ -68,7 +69,7 @@ class Cluster:
     def __init__(self, urls: tuple[str, ...], ca: str = "", cert: str = "", key: str = "", memory: str = "") -> None:
         self._urls = list(dict.fromkeys(url.rstrip("/") for url in urls))
         self._tls, self._memory = (ca, cert, key), memory
-        self._context = None
+        self._context: ssl.SSLContext | None = None
         self._members: dict[str, Member] = {}
         self._pid, self._lost_at, self._seen = 0, -math.inf, 0
         self._recall()
@@ -84,7 +85,7 @@ class Cluster:
             except (Unsent, Unanswered) as error:
                 self._failed(member, error, call)
             except (Missing, WrongKind):
-                self._note(member)
+                self._answered(member)
                 raise
         raise self._unavailable(call.reasons)
 
@@ -101,7 +102,7 @@ class Cluster:
             try:
                 if call.unsure and (written := self._search(member, key, value, index, since, seconds)):
                     return written
-                return self._note(member, member.ask("PUT", key, seconds, **params)).index
+                return self._note(member, member.ask("PUT", key, seconds, **params)).modified_index
             except (Unsent, Unanswered) as error:
                 self._failed(member, error, call)
             except (Differs, Missing):
@@ -115,10 +116,10 @@ class Cluster:
         """The index at which `value` was written; 0 where it was not and still can be. Raises _Decided."""
         present, deleted = self._present(member, key, seconds), False
         if present and present.value == value:
-            return present.index
-        if index and present and present.index == index:
+            return present.modified_index
+        if index and present and present.modified_index == index:
             return 0
-        while not (present and since >= present.index):
+        while not (present and since >= present.modified_index):
             event = self._event(member, key, since)
             if event is None:
                 if present is None and not index:
@@ -127,8 +128,8 @@ class Cluster:
                     break
                 raise Unanswered("its history did not come")
             if event.value == value:
-                return event.index
-            deleted, since = event.action in _GONE, event.index
+                return event.modified_index
+            deleted, since = event.action in _GONE, event.modified_index
         raise _Decided
 
     def _event(self, member: Member, key: str, since: int) -> Event | None:
@@ -160,7 +161,7 @@ class Cluster:
         present = self._present(member, key, seconds)
         if present is None:
             return True
-        if present.index == index:
+        if present.modified_index == index:
             return False
         event = self._event(member, key, index)
         if event is None:
@@ -211,7 +212,7 @@ class Cluster:
         call = _Call()
         for member, seconds in self._tries(LIMIT, call):
             try:
-                return self._note(member, member.ask("PUT", key, seconds, **params)).index
+                return self._note(member, member.ask("PUT", key, seconds, **params)).modified_index
             except (Unsent, Unanswered) as error:
                 self._failed(member, error, call)
         raise self._unavailable(call.reasons)
@@ -237,7 +238,7 @@ class Cluster:
             else:
                 raise self._unavailable(call.reasons)
             if event:
-                return max(event.index, before), before
+                return max(event.modified_index, before), before
             quiet = max(quiet, before)
             if time.monotonic() >= deadline:
                 return None, quiet
@@ -298,15 +299,17 @@ class Cluster:
                 return
             time.sleep(0.1)
 
-    def _note(self, member: Member, found: Found | None = None) -> Found | None:
-        """The member answered."""
+    def _note(self, member: Member, found: Found) -> Found:
+        """The member answered with what it has found."""
+        self._seen = max(self._seen, found.etcd_index)
+        self._answered(member)
+        return found
+
+    def _answered(self, member: Member) -> None:
         if self._lost_at > -math.inf:
             self._forget_loss()
-        if found:
-            self._seen = max(self._seen, found.etcd_index)
         if self._memory and self._remembered != member.url:
             self._remember(member.url)
-        return found
 
     def _failed(self, member: Member, error: Exception, call: _Call) -> None:
         """Ask the member last from now on."""

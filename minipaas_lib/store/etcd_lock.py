@@ -99,13 +99,14 @@ def take(cluster: Cluster, key: str, name: str, holder: LockHolder, ttl: float, 
             if time.monotonic() - started < wait + _RETRY:
                 continue
             raise shared.locked(name, None) from None
-        if present.value in _unsure or _died_here(present.value or ""):
+        text = present.value or ""
+        if text in _unsure or _died_here(text):
             with contextlib.suppress(Missing, Differs, WrongKind):
-                cluster.remove_value(key, present.value)
+                cluster.remove_value(key, text)
             continue
         left = wait - (time.monotonic() - started)
         if left <= 0:
-            raise shared.locked(name, shared.holder_from_text(present.value or ""))
+            raise shared.locked(name, shared.holder_from_text(text))
         with contextlib.suppress(Cleared):
             cluster.wait(key, present.etcd_index, min(left, _WAIT))
 

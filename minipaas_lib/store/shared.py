@@ -89,7 +89,8 @@ def holder_from_text(text: str) -> LockHolder | None:
 
     try:
         found = json.loads(text)
-        return LockHolder(*(str(found[name]) for name in LockHolder._fields[:-1]), int(found["pid"]))
+        texts = {name: str(found[name]) for name in LockHolder._fields if name != "pid"}
+        return LockHolder(**texts, pid=int(found["pid"]))
     except (ValueError, TypeError, KeyError):
         return None
 

@@ -383,7 +383,7 @@ def outcome(call) -> dict:
     except api.errors.PluginFailed as error:
         return {"outcome": "failed", "said": error.message}
     except api.errors.MinipaasError as error:
-        return {"outcome": "refused" if getattr(error, "plugin", "") else "failed", "said": error.message}
+        return {"outcome": "refused" if error.plugin else "failed", "said": error.message}
     except Exception as error:
         return {"outcome": "failed", "said": f"{type(error).__name__}: {error}"}
     return {"outcome": "answered", "said": "" if answer is None else repr(answer)[:200]}

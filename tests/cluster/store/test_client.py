@@ -71,7 +71,7 @@ def test_responses_without_getheader_are_understood(canned, monkeypatch):
         monkeypatch.delattr(urllib3.response.BaseHTTPResponse, name, raising=False)
     canned.answers["GET"] = (200, TREE)
     found = etcd_client.Member(canned.url, None).ask("GET", "/x")
-    assert (found.value, found.index, found.etcd_index) == ("v", 7, 9)
+    assert (found.value, found.modified_index, found.etcd_index) == ("v", 7, 9)
 
 
 def test_no_dns_library_is_imported():
