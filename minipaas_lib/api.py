@@ -5,6 +5,8 @@ Everything is looked up when it is first used, so that a plugin pays only for wh
 
 import importlib
 
+TYPE_CHECKING = False  # as in typing, which is not imported for it
+
 _MODULES = {
     # name in the api -> module, or (module, name in it)
     "errors": "errors",
@@ -128,22 +130,97 @@ _MODULES = {
     "notify": ("bus.manager", "notify"),
 }
 
+if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it is only text
+    import pluggy
 
-def __getattr__(name: str):
-    if name == "hookimpl":
-        import pluggy
+    from minipaas_lib import address, caller, commands, downloads, errors, firewall, folders, names, output, paths
+    from minipaas_lib import cluster_settings as cluster
+    from minipaas_lib.admission import end_with_key
+    from minipaas_lib.bus import authority, index, installed, manifest, strangers
+    from minipaas_lib.bus.engines import Detached, LogLine, Written
+    from minipaas_lib.bus.findings import Finding
+    from minipaas_lib.bus.manager import call, call_one, notify
+    from minipaas_lib.model import entries, image, labels, service
+    from minipaas_lib.model.app import App
+    from minipaas_lib.model.difference import difference
+    from minipaas_lib.model.process import ContainerSpec, Diagnosis, Process
+    from minipaas_lib.model.release import Build, Release
+    from minipaas_lib.model.route import Backend, Listener, Route
+    from minipaas_lib.pipeline import destinations, presence, remotes, repository, strays, trash
+    from minipaas_lib.pipeline.apps import edit_platform, platform, renamed_to
+    from minipaas_lib.pipeline.apps import has_failed as app_has_failed
+    from minipaas_lib.pipeline.apps import is_gone as app_is_gone
+    from minipaas_lib.pipeline.apps import load as app
+    from minipaas_lib.pipeline.apps import names as app_names
+    from minipaas_lib.pipeline.apps import of_each as of_each_app
+    from minipaas_lib.pipeline.background import spawn as in_background
+    from minipaas_lib.pipeline.build import builders, check_image_owner
+    from minipaas_lib.pipeline.build import settings as build_settings
+    from minipaas_lib.pipeline.change import change, change_all, edit_app
+    from minipaas_lib.pipeline.clone import clone as clone_app
+    from minipaas_lib.pipeline.commits import Entry
+    from minipaas_lib.pipeline.compose import container_spec, merged_config, told_port
+    from minipaas_lib.pipeline.engines import forget as forget_engines
+    from minipaas_lib.pipeline.engines import router, scheduler
+    from minipaas_lib.pipeline.first_push import destination as push_destination
+    from minipaas_lib.pipeline.incoming import incoming
+    from minipaas_lib.pipeline.leftovers import images_in_use
+    from minipaas_lib.pipeline.lifecycle import create as create_app
+    from minipaas_lib.pipeline.lifecycle import interrupted, live_route, recover_all, reroute, restore_app, start, stop
+    from minipaas_lib.pipeline.limits import limits
+    from minipaas_lib.pipeline.locks import app_lock as lock
+    from minipaas_lib.pipeline.locks import bare_lock, holder, lock_app, unlock_app
+    from minipaas_lib.pipeline.locks import held_by as lock_holder
+    from minipaas_lib.pipeline.plugin_table import plugin_table
+    from minipaas_lib.pipeline.postmortem import exit_reason
+    from minipaas_lib.pipeline.preview import preview as plan
+    from minipaas_lib.pipeline.push import pre_receive as receive
+    from minipaas_lib.pipeline.readiness import check_process
+    from minipaas_lib.pipeline.receive import deploy_commit, rebuild
+    from minipaas_lib.pipeline.recover import restore_processes
+    from minipaas_lib.pipeline.releases import all_of as releases
+    from minipaas_lib.pipeline.releases import before as release_before
+    from minipaas_lib.pipeline.releases import kept as kept_releases
+    from minipaas_lib.pipeline.releases import live as live_release
+    from minipaas_lib.pipeline.releases import load as release
+    from minipaas_lib.pipeline.releases import newest as newest_releases
+    from minipaas_lib.pipeline.releases import numbers as release_numbers
+    from minipaas_lib.pipeline.rename import rename as rename_app
+    from minipaas_lib.pipeline.retire import waiting as retiring
+    from minipaas_lib.pipeline.rollback import plan as plan_rollback
+    from minipaas_lib.pipeline.rollback import roll_back
+    from minipaas_lib.pipeline.trash import destroy as destroy_app
+    from minipaas_lib.pipeline.underway import cancel
+    from minipaas_lib.pipeline.underway import find as underway
+    from minipaas_lib.pipeline.urls import idle_words, urls
+    from minipaas_lib.plugin_commands import named as command_named
+    from minipaas_lib.store import documents, open_cluster, open_directory
+    from minipaas_lib.store import forget as forget_store
+    from minipaas_lib.store import open_store as store
+    from minipaas_lib.store.copy import copy as copy_store
+    from minipaas_lib.store.schema import check as check_store
+    from minipaas_lib.vendor import activate
+    from minipaas_lib.well_known import error as unknown_command
 
-        value = pluggy.HookimplMarker("minipaas")
-    elif name in _MODULES:
-        where = _MODULES[name]
-        if isinstance(where, str):
-            value = importlib.import_module("minipaas_lib." + where)
+    hookimpl = pluggy.HookimplMarker("minipaas")
+
+if not TYPE_CHECKING:  # a checker would take this for every name there is not
+
+    def __getattr__(name: str):
+        if name == "hookimpl":
+            import pluggy
+
+            value = pluggy.HookimplMarker("minipaas")
+        elif name in _MODULES:
+            where = _MODULES[name]
+            if isinstance(where, str):
+                value = importlib.import_module("minipaas_lib." + where)
+            else:
+                value = getattr(importlib.import_module("minipaas_lib." + where[0]), where[1])
         else:
-            value = getattr(importlib.import_module("minipaas_lib." + where[0]), where[1])
-    else:
-        raise AttributeError(f"minipaas_lib.api has no {name}")
-    globals()[name] = value
-    return value
+            raise AttributeError(f"minipaas_lib.api has no {name}")
+        globals()[name] = value
+        return value
 
 
 def __dir__():

@@ -10,7 +10,7 @@ HOUSE = Path(__file__).parents[2]
 KERNEL = HOUSE / "minipaas_lib"
 PLUGINS = HOUSE / "plugins"
 FLOORS = ["ground", "store", "model", "bus", "pipeline", "api", "top"]
-TOP = {"gate", "cli", "main", "__main__", "self_install", "bundle", "plugin_commands"}
+TOP = {"gate", "cli", "main", "__main__", "self_install", "bundle"}
 
 
 def floor(module: str) -> int:
@@ -22,7 +22,7 @@ def floor(module: str) -> int:
         return FLOORS.index(parts[1])
     if parts[1] in TOP:
         return FLOORS.index("top")
-    return FLOORS.index("pipeline") if parts[1] == "commands" else 0
+    return FLOORS.index("pipeline") if parts[1] in ("commands", "plugin_commands") else 0
 
 
 def imports(path: Path, package: str) -> list[str]:
