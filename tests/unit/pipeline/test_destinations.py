@@ -1,7 +1,7 @@
 """Where git, archives and builds may be sent by a key or a push, and what of that is looked at again."""
 
-import contextlib
 import http.server
+import ipaddress
 import os
 import socket
 import threading
@@ -57,8 +57,12 @@ def test_a_proxy_looks_names_up_itself():
 
 @given(st.text(max_size=30), st.integers(0, 70000))
 def test_any_host_is_answered(host, port):
-    with contextlib.suppress(errors.MinipaasError):
-        destinations.resolve(host, port, proxied=True)
+    try:
+        addresses = destinations.resolve(host, port, proxied=True)
+    except errors.MinipaasError as error:
+        assert error.message.isprintable()
+    else:
+        assert addresses == [str(ipaddress.ip_address(address)) for address in addresses]
 
 
 def test_the_inner_ports_of_a_cluster_are_asked_for_nobody():

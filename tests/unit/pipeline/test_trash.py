@@ -35,7 +35,8 @@ def test_others_are_not_troubled_while_an_app_is_destroyed_for_good(two, monkeyp
 def test_commands_on_all_apps_leave_out_what_goes_meanwhile(two, monkeypatch, command):
     """One that was destroyed after the names were read."""
     monkeypatch.setattr(apps, "names", lambda: ["blog", "gone", "shop"])
-    two.ok(*command.split())
+    result = two(*command.split())
+    assert result.status == 0 and "gone" not in result.out + result.err
 
 
 def test_what_is_wrong_with_an_app_that_is_there_is_told(two, capsys):

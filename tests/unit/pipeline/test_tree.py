@@ -61,7 +61,9 @@ def test_a_link_that_git_would_not_unpack_is_refused_before_the_build(blog):
 @pytest.mark.parametrize("target", ["../f", "./l", "/etc/passwd", "../../../x", "a/../../x", "a\nb"])
 def test_links_are_let_through_wherever_they_lead(blog, target):
     inner = tree_of(blog, ("120000", "l", target))
-    repository.keep_commit("blog", commit_of(blog, tree_of(blog, ("40000", "d", inner), ("100644", "f", "x"))), 1)
+    commit = commit_of(blog, tree_of(blog, ("40000", "d", inner), ("100644", "f", "x")))
+    repository.keep_commit("blog", commit, 1)
+    assert repository.kept_commits("blog") == {1: commit}
 
 
 @pytest.mark.parametrize("name", ["a\nb", "a\x7fb", "a\x1b[2Jb"])

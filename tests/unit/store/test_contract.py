@@ -586,4 +586,5 @@ def test_a_parent_frees_what_a_child_forgot(opener, fork):
     held = opener().lock("blog", LAPTOP)
     fork(signal.pause)
     held.release()
+    assert opener().lock_holder("blog") is None
     opener().lock("blog", TABLET).release()

@@ -176,7 +176,7 @@ def test_a_stranger_in_a_lock_file_does_no_harm(store, tmp_path):
 
 def test_names_of_locks_do_not_meet(store):
     with store.lock("a/b", LAPTOP), store.lock("a-b", LAPTOP), store.lock("a:b", LAPTOP), store.lock("a", LAPTOP):
-        pass
+        assert [store.lock_holder(name) for name in ("a/b", "a-b", "a:b", "a")] == [LAPTOP] * 4
 
 
 def test_a_program_started_under_a_lock_does_not_hold_it(store):
@@ -184,6 +184,7 @@ def test_a_program_started_under_a_lock_does_not_hold_it(store):
     child = subprocess.Popen(["sleep", "30"], close_fds=False)
     try:
         os.close(held._descriptor)  # as a death would
+        assert child.poll() is None and store.lock_holder("blog") is None
         store.lock("blog", LAPTOP).release()
     finally:
         child.kill()

@@ -83,6 +83,7 @@ def test_what_is_set_wins_over_what_was_measured(blog):
 def test_a_note_that_cannot_be_read_stops_no_build(blog):
     store.open_store().write(room.path("blog"), "disk = 'much'\n")
     make()
+    assert room.last("blog") is None and blog.ran == [], "as before the first build, and there is room for that"
 
 
 def test_the_cap_leaves_what_runs_where_it_is():

@@ -94,6 +94,8 @@ def test_build_arguments_are_filled_in():
 )
 def test_what_is_not_this_hosts_own_passes(text):
     downloads.check(f"FROM scratch\n{text}\n", {})
+    with pytest.raises(errors.BuildFailed):
+        downloads.check(f"FROM scratch\n{text}\nADD http://127.0.0.1/x /\n", {})
 
 
 def test_the_inner_ports_of_a_cluster_are_not_asked():
@@ -120,6 +122,8 @@ def test_names_that_take_long_are_left_to_docker(monkeypatch):
 
 @given(st.text(), st.text())
 def test_any_text_is_read(text, word):
-    downloads.added("ADD " + text, {})
-    downloads.place_of(word)
-    downloads.place_of("http://" + word)
+    words = downloads.added("ADD " + text, {})
+    assert len(words) == len(set(words))
+    for place in (word, "http://" + word):
+        host, port = downloads.place_of(place)
+        assert host in place and (port > 0 or not host)

@@ -93,8 +93,8 @@ def test_no_way_of_writing_hides_another_apps_image(text):
 
 @given(st.text())
 def test_any_text_can_be_read(text):
-    sources.references(text, {})
-    images.named_app(text)
+    assert all(image.strip() for image in sources.references(text, {}))
+    assert (images.named_app(text) or "x") in text + "x"
 
 
 def test_values_that_double_each_other_end():
@@ -170,8 +170,10 @@ def test_what_is_refused_before_a_build(apps, text, docker):
     ],
 )
 def test_what_is_let_through(apps, text):
-    watch(text).before()
-    watch(text, CLASSIC).before()
+    for docker in (DOCKER, CLASSIC):
+        watch(text, docker).before()
+        with pytest.raises(errors.BuildFailed):
+            watch(text + "\nCOPY --from=minipaas/victim:v1 / /", docker).before()
 
 
 def test_an_image_of_ours_that_is_not_here_is_no_registrys(apps):

@@ -51,6 +51,8 @@ def check(text: str) -> None:
 def test_a_useful_template_passes():
     check(GOOD)
     check("")
+    with pytest.raises(api.errors.BadConfig, match="access_log"):
+        check(GOOD.replace("access_log off", "access_log /tmp/log"))
 
 
 @pytest.mark.parametrize(

@@ -222,8 +222,8 @@ def test_any_answer_is_understood_or_one_of_our_errors(answer, monkeypatch):
     ):
         try:
             call()
-        except errors.MinipaasError:
-            pass
+        except errors.MinipaasError as error:
+            assert "fleet" in error.message
 
 
 @pytest.mark.parametrize("raw", [b"<html>", b"[1]", b"[" * 100000, b"\xff", b'"x"'])

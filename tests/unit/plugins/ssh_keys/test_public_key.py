@@ -114,10 +114,13 @@ def test_a_comment_cannot_make_a_line(comment):
     st.binary(max_size=200) | st.lists(st.binary(max_size=40)).map(lambda f: blob(*f)),
 )
 def test_any_bytes(kind, data):
+    line = f"{kind} {base64.b64encode(blob(kind.encode()) + data).decode()}"
     try:
-        public_key.parse(f"{kind} {base64.b64encode(blob(kind.encode()) + data).decode()}")
-    except errors.UsageError:
-        pass
+        key = public_key.parse(line)
+    except errors.UsageError as error:
+        assert error.message.isprintable()
+    else:
+        assert key.line.startswith(line) and public_key.parse(key.line) == key
 
 
 @given(st.text())
