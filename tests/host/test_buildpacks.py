@@ -4,7 +4,6 @@ import http.client
 import http.server
 import json
 import os
-import shutil
 import signal
 import ssl
 import subprocess
@@ -15,42 +14,18 @@ from conftest import MINIPAAS, Repo, docker, wait_for, word
 from test_from_archive import own_address
 from test_git_sync import GitServer
 
+from tests.cluster import debian
+
 # builder:set --global and local-folder hold for all apps
-pytestmark = [pytest.mark.host, pytest.mark.serial]
-STACK = "minipaas-test/stack:1"
-PACKAGES = "python3 python3-venv git curl nodejs npm"
-DEBIAN = "http://deb.debian.org/debian"
-DEBOOTSTRAP = f"""set -e
-root=$1
-debootstrap --variant=minbase --include=ca-certificates bookworm "$root" {DEBIAN} >&2
-cp /etc/apt/apt.conf.d/* "$root/etc/apt/apt.conf.d/"
-printf '#!/bin/sh\\nexit 101\\n' >"$root/usr/sbin/policy-rc.d"
-chmod 755 "$root/usr/sbin/policy-rc.d"
-chroot "$root" apt-get install -y --no-install-recommends {PACKAGES} >&2
-chroot "$root" apt-get clean
-tar -C "$root" -c --exclude=./proc/* --exclude=./usr/share/doc .
-"""
+pytestmark = [pytest.mark.host, pytest.mark.serial, pytest.mark.timeout(600)]  # the first test waits for the stack
+STACK_PACKAGES = "ca-certificates curl git nodejs npm python3 python3-venv"
 SERVE = "import http.server, os\nhttp.server.test(http.server.SimpleHTTPRequestHandler, port=int(os.environ['PORT']))\n"
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory):
+def stack():
     """A stack image made of Debian packages: no registry is reachable, and none is needed."""
-    if not docker("images", "-q", STACK).strip():
-        assert shutil.which("debootstrap"), "apt-get install debootstrap"
-        folder = tmp_path_factory.mktemp("stack")
-        with open(folder / "log", "wb") as log:
-            made = subprocess.Popen(
-                ["sh", "-c", DEBOOTSTRAP, "sh", folder / "root"], stdout=subprocess.PIPE, stderr=log
-            )
-            path = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-            words = ["/usr/bin/docker", "import", "--change", path, "-", STACK + "-new"]
-            subprocess.run(words, stdin=made.stdout, check=True, capture_output=True, timeout=900)
-        assert made.wait(60) == 0, (folder / "log").read_text()[-2000:]
-        docker("tag", STACK + "-new", STACK)
-        docker("rmi", STACK + "-new")
-        shutil.rmtree(folder)
-    return STACK
+    return debian.image("minipaas-test/stack", STACK_PACKAGES)
 
 
 @pytest.fixture

@@ -148,10 +148,11 @@ def test_the_builder_builds_a_push_of_a_static_folder(host, root, app, tmp_path)
 
 @pytest.mark.parametrize("example", ["notifier", "domain_policy", "builder_busybox"])
 def test_the_examples_pass_the_kit_with_docker(host, root, example):
-    before, folders = docker("ps", "-aq"), set(Path("/tmp").glob("minipaas-plugin-test-*"))
+    before, folders = set(docker("ps", "-aq").split()), set(Path("/tmp").glob("minipaas-plugin-test-*"))
     results = json.loads(root("plugin:test", str(EXAMPLES / example), "--format", "json", "--limit", "100").stdout)
     assert all(result["ok"] for result in results) and results[-1]["what"] == "a whole deploy, scheduler docker"
-    assert docker("ps", "-aq") == before and not docker("images", "-q", "minipaas-kit")
+    # containers of other apps may go meanwhile, as old processes do in their time
+    assert set(docker("ps", "-aq").split()) <= before and not docker("images", "-q", "minipaas-kit")
     assert set(Path("/tmp").glob("minipaas-plugin-test-*")) == folders
 
 

@@ -7,9 +7,11 @@ import os
 import pty
 import random
 import select
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -74,6 +76,18 @@ def world(tmp_path_factory):
         os.environ["MINIPAAS_ROOT"] = former
 
 
+@pytest.fixture(scope="module")
+def for_others(world):
+    """A copy of the code that every user can read, and a way to it and to `world`: this checkout may be below /root."""
+    for name in ("minipaas_lib", "plugins"):
+        shutil.copytree(HERE / name, world / "code" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in (world, *world.parents):
+        if folder == Path(tempfile.gettempdir()):
+            break
+        folder.chmod(folder.stat().st_mode | 0o055)
+    return world / "code"
+
+
 @pytest.fixture
 def scheduler():
     from plugins.scheduler_docker.scheduler import DockerScheduler
@@ -115,7 +129,7 @@ def answers(address: str, port: int = 5000) -> bool:
 
 def drive(what: str, arguments: dict, **settings) -> subprocess.Popen:
     words = [*settings.pop("prefix", []), sys.executable, "-c", DRIVER, what, json.dumps(arguments)]
-    environment = os.environ | {"PYTHONPATH": str(HERE)}
+    environment = os.environ | {"PYTHONPATH": str(settings.pop("house", HERE))}
     return subprocess.Popen(words, cwd="/", env=environment, **settings)
 
 
@@ -269,26 +283,21 @@ def test_a_process_that_came_back_tells_how_it_ended(scheduler, end, code, memor
     assert now.created < now.ended < now.started
 
 
-def test_listening_sockets_are_seen_by_a_user_of_the_docker_group(scheduler, world):
+def test_listening_sockets_are_seen_by_a_user_of_the_docker_group(scheduler, world, for_others):
     process = scheduler.start(spec(command="exec httpd -f -p 127.0.0.1:5001 -h /www"))
     wait_for(lambda: scheduler.diagnose(process).listening)
     assert scheduler.diagnose(process).listening == (("127.0.0.1", 5001),)
     group = grp.getgrnam("docker").gr_gid
-    os.chmod(world, 0o755)
-    for parent in world.parents:
-        if str(parent).startswith("/tmp/"):
-            os.chmod(parent, parent.stat().st_mode | 0o011)
     for path in [world / "state", *(world / "state").iterdir()]:
         os.chmod(path, 0o755 if path.is_dir() else 0o644)
     prefix = ["setpriv", "--reuid=65534", "--regid=65534", f"--groups={group}"]
-    code, out, err = driven("diagnose", {"app": APP}, prefix=prefix)
+    code, out, err = driven("diagnose", {"app": APP}, prefix=prefix, house=for_others)
     assert (code, json.loads(out or "null")) == (0, [["127.0.0.1", 5001]]), err
 
 
-def test_a_user_without_rights_gets_a_sentence():
-    code, _, err = driven(
-        "diagnose", {"app": APP}, prefix=["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    )
+def test_a_user_without_rights_gets_a_sentence(for_others):
+    prefix = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    code, _, err = driven("diagnose", {"app": APP}, prefix=prefix, house=for_others)
     assert code == 1 and err.startswith("Unavailable: docker does not answer: this user may not use it"), err
 
 
