@@ -12,7 +12,7 @@ import time
 
 sys.path.insert(0, "/usr/local/bin/minipaas")
 
-from minipaas_lib import api  # noqa: E402
+from minipaas_lib import api
 
 api.activate()
 

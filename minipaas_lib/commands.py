@@ -42,7 +42,10 @@ class NewAppName(AppName):
 
 
 def ask(ctx: click.Context | None, app: str) -> None:
-    """Let plugins refuse the command of a context on an app; each app is asked for once. Raises what they refuse with."""
+    """Let plugins refuse the command of a context on an app; each app is asked for once.
+
+    Raises what they refuse with.
+    """
     asked = asked_for(ctx)
     if app not in asked:
         authority.require(ctx.find_root().info_name or "" if ctx else caller_command(), app)
@@ -243,8 +246,8 @@ def optional_app_argument(function):
     )
 
 
-def target_argument(help: str):  # noqa: A002 - as click calls it
-    """Decorator: the arguments `<app>|--global`, one of which is needed; `app` is None for --global, explained by `help`."""
+def target_argument(help: str):  # as click calls it
+    """Decorator: the arguments `<app>|--global`, one of which is needed; --global is app=None; `help` explains it."""
 
     def needed(ctx, param, value):
         if value is None and not ctx.meta.get(_GLOBAL) and not ctx.resilient_parsing:

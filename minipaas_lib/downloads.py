@@ -13,13 +13,17 @@ _FAULTS = (
     (
         CERTIFICATE,
         r"CERTIFICATE_VERIFY_FAILED|certificate verify failed|certificate verification failed|local issuer certificate"
-        r"|[Ss]elf[- ]signed certificate|SELF_SIGNED_CERT|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_VERIFY_LEAF|UNABLE_TO_GET_ISSUER"
+        r"|[Ss]elf[- ]signed certificate|SELF_SIGNED_CERT"
+        r"|DEPTH_ZERO_SELF_SIGNED|UNABLE_TO_VERIFY_LEAF|UNABLE_TO_GET_ISSUER"
         r"|x509: certificate|SSL certificate problem|PKIX path building|curl: \(60\)|issuer certificate is unknown"
         r"|[Cc]ertificate is (not|NOT) trusted|certificate has expired|not trusted by the system's CA",
     ),
     (
         WAY,
-        r"[Nn]etwork is unreachable|[Nn]o route to host|[Tt]imed out|[Cc]onnection refused|i/o timeout|[Ff]ailed to connect to",
+        (
+            r"[Nn]etwork is unreachable|[Nn]o route to host|[Tt]imed out|[Cc]onnection refused|i/o timeout"
+            r"|[Ff]ailed to connect to"
+        ),
     ),
 )
 

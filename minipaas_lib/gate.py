@@ -65,7 +65,10 @@ def plain(name: str) -> bool:
 
 
 def is_shared() -> bool:
-    """Whether other hosts may have changed what belongs to the repository. (cluster_settings says more, more slowly.)"""
+    """Whether other hosts may have changed what belongs to the repository.
+
+    (cluster_settings says more, more slowly.)
+    """
     return os.path.exists(os.path.join(paths.root(), "cluster.toml"))
 
 

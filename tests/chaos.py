@@ -24,13 +24,13 @@ class Weather:
         """From now on all is well, and whoever calls is a new process."""
         self.moment, self.dead = 0, False
         self.strikes: dict[int, str] = {}
-        self.rate, self.dice = 0.0, random.Random(0)  # noqa: S311
+        self.rate, self.dice = 0.0, random.Random(0)
         self.met: list[str] = []
 
     def brew(self, strikes: dict[int, str], rate: float = 0.0, seed: int = 0) -> None:
         """What the calls of the next process meet: `strikes` at counted moments, and failures at a given rate."""
         self.clear()
-        self.strikes, self.rate, self.dice = dict(strikes), rate, random.Random(seed)  # noqa: S311
+        self.strikes, self.rate, self.dice = dict(strikes), rate, random.Random(seed)
 
     def pass_by(self, what: str, error: Exception) -> None:
         """One moment of a call; raises `error`, or Killed."""

@@ -1,6 +1,6 @@
 """Samples of the tests that take too long to run whole each time. `./tests/run --all` runs them whole.
 
-The seed of a sample is MINIPAAS_SEED. CI derives it from the commit, so that what is tried rotates; a red run prints it.
+The seed of a sample is MINIPAAS_SEED. CI derives it from the commit, so what is tried rotates; a red run prints it.
 """
 
 import os
@@ -19,7 +19,7 @@ SEED = int(os.environ.setdefault("MINIPAAS_SEED", str(random.randrange(10**6))))
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:
-    """`count` of the cases, drawn by the seed and in their order; all of them under --all, or where they are no more."""
+    """`count` of the cases, drawn by the seed and in their order; all of them under --all, or if there are no more."""
     if ALL or len(cases) <= count:
         return list(cases)
     return [cases[index] for index in sorted(random.Random(SEED).sample(range(len(cases)), count))]

@@ -1,4 +1,7 @@
-"""The contracts of the exchangeable engines. A plugin's `scheduler` or `router` hook returns an object that keeps one."""
+"""The contracts of the exchangeable engines.
+
+A plugin's `scheduler` or `router` hook returns an object that keeps one.
+"""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
@@ -152,7 +155,10 @@ class Router(Protocol):
         """The apps that have a route, withheld ones too, sorted."""
 
     def warm(self) -> None:
-        """Do ahead what check() and apply() will need, while a build keeps the command waiting. What it raises is not heard."""
+        """Do ahead what check() and apply() will need, while a build keeps the command waiting.
+
+        What it raises is not heard.
+        """
 
 
 class AskableRouter(Router, Protocol):

@@ -197,7 +197,8 @@ def container_options(app, process_type):
 
     app: App; process_type: str. Return a dict with any of: memory (bytes), cpus (float), pids_limit, stop_timeout
     (seconds), restart (policy, see ContainerSpec), wait_to_retire (seconds an old web process keeps its requests),
-    checks ("disabled": the old processes stop before new ones start; "skipped": new ones are not waited for), mounts (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
+    checks ("disabled": the old processes stop before new ones start; "skipped": new ones are not waited for), mounts
+    (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
     """
 
 
@@ -269,9 +270,10 @@ def domains_changed(app, domains):
 def route_context(app, commit):
     """Part of the app's route.
 
-    app: App; commit: str, the commit of the release the route is for ("" for one without). Return a dict with any of: domains (list[str]), listeners (list of [scheme, host port, container
-    port]), enabled (bool), settings (dict for the router), template (str); or None. Lists of several plugins are
-    joined, settings are merged. Raising refuses the change.
+    app: App; commit: str, the commit of the release the route is for ("" for one without). Return a dict with any of:
+    domains (list[str]), listeners (list of [scheme, host port, container port]), enabled (bool), settings (dict for the
+    router), template (str); or None. Lists of several plugins are joined, settings are merged. Raising refuses the
+    change.
     """
 
 
@@ -314,7 +316,7 @@ def authorize(key, command, app):
 
 @hookspec
 def before_git(app):
-    """git is about to read or write the repository of an app, on a host of a cluster: another may have changed it there.
+    """git is about to read or write the repository of an app, on a host of a cluster: another may have changed it.
 
     app: App. Called before a clone, a fetch or a push through SSH, without the app's lock. Raising refuses it.
     """

@@ -11,7 +11,7 @@ import sys
 from minipaas_lib import __version__, errors, paths
 
 API = 1
-"""The version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin that asks for another is not used."""
+"""Version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin that asks for another is not used."""
 
 
 # Plain classes: git's way through the gate reads the index, and typing or dataclasses would cost it more than its bar.

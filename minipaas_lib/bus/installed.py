@@ -53,7 +53,7 @@ def enabled() -> dict[str, dict]:
 
 
 def record(name: str) -> dict:
-    """Where an installed plugin came from: source, committish, commit, digest, installed (UTC); {} where it is not known."""
+    """Where an installed plugin came from: source, committish, commit, digest, installed (UTC); {} if unknown."""
     try:
         with open(os.path.join(folder(name), RECORD), encoding="utf-8") as file:
             found = json.load(file)

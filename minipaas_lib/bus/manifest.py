@@ -67,7 +67,8 @@ def read(folder: str) -> dict:
         for hook in chosen:
             if hook not in executables["hooks"]:
                 raise _bad(
-                    f"{key} names {names.safe(str(hook))}, which is no program in hooks/ (in Python: @api.hookimpl({key}=True))"
+                    f"{key} names {names.safe(str(hook))}, which is no program in hooks/ (in Python: "
+                    f"@api.hookimpl({key}=True))"
                 )
     kept = {key: about[key] for key in KEYS if key in about and key not in order}
     return kept | {"executables": executables, "order": order}

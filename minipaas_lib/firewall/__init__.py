@@ -152,7 +152,7 @@ def _text(path: str) -> str:
 
 
 def program(words: list[str]) -> int:
-    """For install.sh: print a line `sentence<TAB>fix` for each of the ports that nobody comes in by; 1 where there is one."""
+    """For install.sh: print `sentence<TAB>fix` for each of the ports that nobody comes in by; 1 where there is one."""
     try:
         found = [barrier for barrier in barriers([int(word) for word in words]) if barrier.nobody]
     except Unreadable as error:

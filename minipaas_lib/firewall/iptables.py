@@ -28,7 +28,10 @@ _PLAIN = {
 
 
 def bases(text: str, packet: Packet) -> tuple[list[Base], set[tuple[str, str]]]:
-    """The chains that a packet for this host passes, and the tables, as (family, name) of nft, that the text has. Pure."""
+    """The chains that a packet for this host passes, and the tables, as (family, name) of nft, that the text has.
+
+    Pure.
+    """
     found: list[Base] = []
     seen: set[tuple[str, str]] = set()
     chains: dict[str, list[Rule]] = {}

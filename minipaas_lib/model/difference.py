@@ -143,7 +143,10 @@ def _without_commit(old: Release, new: Release) -> tuple[dict, dict]:
 
 
 def _checks(release: Release) -> dict[str, list[dict]]:
-    """The checks of app.json by "<process type> <name>". What they ask may be secret (a header), so only names are told."""
+    """The checks of app.json by "<process type> <name>".
+
+    What they ask may be secret (a header), so only names are told.
+    """
     found: dict[str, list[dict]] = {}
     for kind, checks in release.healthchecks.items():
         for check in checks:

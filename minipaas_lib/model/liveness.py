@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from minipaas_lib.model.healthcheck import Check
 
 TOOL = "/.minipaas/busybox"  # inside the container
-MARK = "/dev/shm/.minipaas-alive"  # gone with the container's start: it has been alive since  # noqa: S108
+MARK = "/dev/shm/.minipaas-alive"  # gone with the container's start: it has been alive since
 GRACE = 60.0  # seconds that a process has to come alive at all, if its initialDelay is not longer
 
 _FRAME = """\
 B={tool}
-try() {{ left=$1 pause=$2; shift 2; while ! "$@"; do left=$((left-1)); [ $left -gt 0 ] || return 1; $B sleep $pause; done; }}
+try() {{ left=$1 pause=$2; shift 2; \
+while ! "$@"; do left=$((left-1)); [ $left -gt 0 ] || return 1; $B sleep $pause; done; }}
 {functions}
 if {chain}; then $B touch {mark}; exit 0; fi
 if [ ! -e {mark} ]; then

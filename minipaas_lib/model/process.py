@@ -34,7 +34,8 @@ class ContainerSpec:
     cpus: float = 0.0  # 0 is no limit
     mounts: tuple[tuple[str, str, str], ...] = ()  # (source on the host, target, "rw" or "ro")
     healthcheck: Healthcheck | None = None  # what ends a process that is not alive; None: nothing does
-    restart: str = "always"  # once adopted; or "on-failure", "on-failure:5" (at most 5 times), "no"; "unless-stopped" means "always"
+    # Once adopted; or "on-failure", "on-failure:5" (at most 5 times), "no"; "unless-stopped" means "always".
+    restart: str = "always"
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ def change(
 ) -> Release | None:
     """Apply `edit` to the app's document and, if the app runs, roll out a release of it; return that release.
 
-    `edit` gets the data of the document. Only what differs is replaced: a change of routes or counts keeps the processes.
-    `force` replaces them all; without `restart` the change waits for the next release. When the rollout fails, the
-    document is as it was and errors.MinipaasError is raised.
+    `edit` gets the data of the document. Only what differs is replaced: a change of routes or counts keeps the
+    processes. `force` replaces them all; without `restart` the change waits for the next release. When the rollout
+    fails, the document is as it was and errors.MinipaasError is raised.
     """
     with locks.app_lock(name), interrupt.cancellable():
         return change_locked(name, reason, edit, restart, force)
@@ -59,8 +59,9 @@ def _beside_config(app: App) -> dict:
 
 
 def write_unreleased(app: App, base: App, live: Release | None, anything: bool) -> None:
-    """Write what there is no release of now. Where nothing of the app runs, the domains it says are its own all the same.
+    """Write what there is no release of now.
 
+    Where nothing of the app runs, the domains it says are its own all the same.
     anything: whether the route may differ though the document does not, as with the global domains.
     """
     routed = anything or _beside_config(app) != _beside_config(base)
@@ -81,7 +82,7 @@ def write_unreleased(app: App, base: App, live: Release | None, anything: bool) 
 
 
 def check_first(app: App, base: App) -> None:
-    """Refuse for an app that was never deployed what its first deploy would be refused for, such as a port that is taken.
+    """Refuse for an app that was never deployed what its first deploy would be refused for, as for a taken port.
 
     Names are looked at where they are set. A router that takes no changes now may take them then. Raises
     errors.BadConfig.
@@ -149,7 +150,7 @@ def write(app: App, base: App) -> None:
 
 
 def edit_app(name: str, edit: Callable) -> App:
-    """Change the app's document and nothing that runs, under the app's lock: what it says counts from the next release."""
+    """Change the app's document and nothing that runs, under the app's lock: it counts from the next release."""
     with locks.app_lock(name):
         return apps.edit(name, edit)
 

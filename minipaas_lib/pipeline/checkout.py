@@ -12,8 +12,9 @@ def checkout(app: str, commit: str, target: str) -> None:
 
     Every file's time is now: BuildKit takes a file of equal size and time for unchanged, and git archive stamps files
     with the commit's time. Nothing is written outside `target`: git refuses trees that name `.git` or `..`, and
-    writes through no symbolic link; what links lead out was refused when the commit was kept. Raises errors.InvalidFile for a submodule that cannot be fetched,
-    errors.MinipaasError for a commit that is not there or cannot be unpacked, errors.Unavailable for the disk.
+    writes through no symbolic link; what links lead out was refused when the commit was kept. Raises errors.InvalidFile
+    for a submodule that cannot be fetched, errors.MinipaasError for a commit that is not there or cannot be unpacked,
+    errors.Unavailable for the disk.
     """
     repository = paths.repository(app)
     try:

@@ -2,8 +2,8 @@
 
 Whoever has a key is trusted to name hosts, private networks included: code that is pushed may reach them anyway. But
 our own loopback and link-local addresses (169.254.169.254, which gives a cloud machine its credentials) are open to us
-and not to apps, and so are the ports at which the machines of a cluster speak to each other. Root on the host itself may
-name them in a command; a file that was pushed may not, whoever has it built.
+and not to apps, and so are the ports at which the machines of a cluster speak to each other. Root on the host itself
+may name them in a command; a file that was pushed may not, whoever has it built.
 """
 
 import re
@@ -45,8 +45,8 @@ def by_root() -> bool:
 def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) -> list[str]:
     """The addresses of a host, all of which may be asked.
 
-    trusted: all may, whatever they are. proxied: a proxy looks names up, so only what is written as an address is looked
-    at, and a name has none. Raises Refused; errors.Unavailable where there is no such host.
+    trusted: all may, whatever they are. proxied: a proxy looks names up, so only what is written as an address is
+    looked at, and a name has none. Raises Refused; errors.Unavailable where there is no such host.
     """
     import socket
 

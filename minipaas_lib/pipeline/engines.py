@@ -56,7 +56,7 @@ def _beside(load: Callable[[], None]) -> None:
     def quietly() -> None:
         try:
             load()
-        except Exception:  # noqa: S110 - said in full when the engine is really asked for
+        except Exception:  # said in full when the engine is really asked for
             pass
 
     sys.setswitchinterval(

@@ -1,4 +1,4 @@
-"""A push to a name that no app has: git gets a repository that is nobody's, and an app is made once a branch is accepted.
+"""A push to a name that no app has: git gets a repository that is nobody's, and an app is made once a branch is taken.
 
 A client opens git-receive-pack(1) before it says what it pushes, if anything, so every such connection has a folder of
 its own. git holds its lock, which it inherits from the gate, for as long as anything of the push runs; what waits for

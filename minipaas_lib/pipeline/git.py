@@ -30,7 +30,10 @@ def run(
     umask: int = 0o077,
     given: bytes = b"",
 ) -> bytes:
-    """The stdout of `git <arguments>`, with `given` on its stdin. Raises GitFailed, errors.Unavailable when git is missing or hangs."""
+    """The stdout of `git <arguments>`, with `given` on its stdin.
+
+    Raises GitFailed, errors.Unavailable when git is missing or hangs.
+    """
     command = ["git", *arguments]
     try:
         done = subprocess.run(

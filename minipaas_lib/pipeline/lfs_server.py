@@ -1,4 +1,4 @@
-"""The server of Git LFS over ssh alone: what git-lfs-transfer speaks (git-lfs, docs/proposals/ssh_adapter.md, version 1).
+"""Server of Git LFS over ssh alone: what git-lfs-transfer speaks (git-lfs, docs/proposals/ssh_adapter.md, version 1).
 
 A client sends a command, its arguments and data in pkt-lines (gitprotocol-common(5)), and gets an HTTP status with
 arguments, and data or lines of text. An object has its place once all of it is there and has its SHA-256.
@@ -102,7 +102,10 @@ class Session:
         if size > self.limit:
             raise Answer(
                 413,
-                f"an object of {size:,} bytes is larger than {self.limit:,}, the most here (git:set --global max-size <size>)",
+                (
+                    f"an object of {size:,} bytes is larger than {self.limit:,}, the most here (git:set --global "
+                    "max-size <size>)"
+                ),
             )
         path = lfs.object_path(self.repository, oid)
         if not os.path.isfile(path):
@@ -155,11 +158,14 @@ class Session:
         if whole + size > STORED * self.limit:
             raise Answer(
                 507,
-                f"the objects of the app would have more than {STORED * self.limit:,} bytes (git:set --global max-size <size>)",
+                (
+                    f"the objects of the app would have more than {STORED * self.limit:,} bytes (git:set --global "
+                    "max-size <size>)"
+                ),
             )
 
     def _receive(self, path: str, oid: str, size: int) -> None:
-        """Write an object that comes, look at it, and give it its name: a kill leaves a part that nobody takes for it."""
+        """Write an object that comes, check it, and give it its name: a kill leaves a part that nobody takes for it."""
         try:
             parts = self._folder("parts")
             _remove_stale(parts)
@@ -190,7 +196,10 @@ class Session:
             raise Answer(507, f"the object cannot be written: {error.strerror}") from None
 
     def _folder(self, *names: str) -> str:
-        """A folder for objects. Raises OSError, also where the repository itself has gone: nobody is to make that anew."""
+        """A folder for objects.
+
+        Raises OSError, also where the repository itself has gone: nobody is to make that anew.
+        """
         place = self.repository
         for name in (lfs.FOLDER, *names):
             place = os.path.join(place, name)

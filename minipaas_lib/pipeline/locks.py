@@ -93,7 +93,10 @@ def is_held(name: str) -> bool:
 
 
 def lock_app(name: str, reason: str) -> None:
-    """Refuse changes of the app from now on, without its lock: what is going on now goes on. Raises errors.UsageError."""
+    """Refuse changes of the app from now on, without its lock: what is going on now goes on.
+
+    Raises errors.UsageError.
+    """
 
     def edit(document) -> None:
         if document.get("locked"):

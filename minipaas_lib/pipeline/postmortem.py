@@ -44,7 +44,10 @@ def cause(process: Process, seen: Diagnosis) -> str:
         return f"{process.process_type} stopped at once with {_code(seen)}: {why}"
     ports = {port for _, port in seen.listening}
     if process.port in ports and all(loopback(address) for address, port in seen.listening if port == process.port):
-        return f"{process.process_type} listens on 127.0.0.1:{process.port} only, where nobody outside its container reaches it"
+        return (
+            f"{process.process_type} listens on 127.0.0.1:{process.port} only, where nobody outside its container "
+            "reaches it"
+        )
     if ports - {process.port}:
         found = ", ".join(str(port) for port in sorted(ports))
         return f"{process.process_type} listens on port {found}, but PORT is {process.port}"
@@ -65,7 +68,8 @@ def advice(process: Process, seen: Diagnosis) -> str:
         return f"let the app listen on $PORT, or: config:set {process.app} PORT={ports[0]}"
     if seen.state == "running" and process.port and not seen.error:
         return (
-            f"does it serve no requests? Then call its type worker in the Procfile (and: ps:scale {process.app} worker=1), or: "
+            f"does it serve no requests? Then call its type worker in the Procfile (and: ps:scale {process.app} "
+            "worker=1), or: "
             f"checks:skip {process.app} {process.process_type}; what it printed: logs:failed {process.app}"
         )
     return f"logs:failed {process.app}"
@@ -87,7 +91,7 @@ def failure(process: Process, seen: Diagnosis, what: str = "") -> errors.DeployF
 
 @contextlib.contextmanager
 def phase(words: str):
-    """What fails while the context lasts failed in this phase, such as "while starting web.1"; an inner one says more."""
+    """What fails while the context lasts failed in this phase, as "while starting web.1"; an inner one says more."""
     try:
         yield
     except errors.MinipaasError as error:

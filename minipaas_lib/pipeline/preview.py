@@ -51,7 +51,8 @@ class Preview:
         down = self._stopped_first(release)
         for kind, names in down.items():
             found.append(
-                f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts now is up"
+                f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts "
+                "now is up"
             )
         found += [f"start {spec.name} from {image}" for spec in self.plan.start]
         waited = [spec for spec in self.plan.start if rollout.checks_of(release, spec.process_type) != rollout.SKIPPED]

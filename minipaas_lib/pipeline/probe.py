@@ -97,7 +97,7 @@ def get(address: str, port: int, check: Check, path: str, host: str) -> tuple[in
         import ssl
 
         # The certificate is for the domain and the request goes to an address of our own network.
-        context = ssl._create_unverified_context()  # noqa: S323
+        context = ssl._create_unverified_context()
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
             address, port, timeout=check.timeout, context=context
         )

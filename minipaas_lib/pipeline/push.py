@@ -65,9 +65,10 @@ def _deploy(name: str, update: updates.Update, kept: tuple[updates.Update, ...],
 
 
 def _look_at_branch(name: str, update: updates.Update) -> None:
-    """Refuse what does not go on from where the branch is now. Another push may have moved it since git told the client.
+    """Refuse what does not go on from where the branch is now.
 
-    Raises errors.Conflict. git itself would find out after the deploy.
+    Another push may have moved it since git told the client. Raises errors.Conflict. git itself would find out after
+    the deploy.
     """
     tip = repository.tip_of(name, update.ref)
     live = releases.live(name)

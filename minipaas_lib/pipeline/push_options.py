@@ -18,7 +18,7 @@ def given(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 
 def obey(options: list[str]) -> None:
-    """Do what they ask for; one that means nothing here is named, since git sends the same to all remotes (push.pushOption).
+    """Do what they ask for; name one that means nothing here, as git sends the same to all remotes (push.pushOption).
 
     Raises errors.UsageError for a value that makes no sense.
     """

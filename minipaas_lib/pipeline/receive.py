@@ -49,7 +49,7 @@ def rebuild(name: str) -> Release:
 def deploy_commit(
     name: str, commit: str, reason: str, force: bool = False, edit: Callable | None = None, branch: str = ""
 ) -> Release:
-    """Build a commit and make it live, with what `edit` changes in the app's document; a clone checks out `branch` then.
+    """Build a commit and make it live, with what `edit` changes in the app's document; a clone checks out `branch`.
 
     The caller holds the app's lock.
     """

@@ -29,7 +29,10 @@ def _is_written(folder: str, but: set[str]) -> bool:
 
 
 def note_refused(folder: str, refs: list[str]) -> None:
-    """Have the update hook of the push that we are the pre-receive hook of refuse these refs. git is the parent of both."""
+    """Have the update hook of the push that we are the pre-receive hook of refuse these refs.
+
+    git is the parent of both.
+    """
     with open(os.open(_refused(folder), os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write("".join(ref + "\n" for ref in refs).encode("utf-8", "surrogateescape"))
 

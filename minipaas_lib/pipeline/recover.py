@@ -218,9 +218,9 @@ def restore_processes(name: str) -> None:
 
 
 def bring_up(app: App, live: Release) -> None:
-    """Start what is missing of the live release, route to what runs, and let the rest go. The caller holds the app's lock.
+    """Start what is missing of the live release, route to what runs, and let the rest go.
 
-    Raises errors.DeployFailed where a process keeps ending.
+    The caller holds the app's lock. Raises errors.DeployFailed where a process keeps ending.
     """
     name = app.name
     journal.begin(name, "restore")
@@ -243,7 +243,7 @@ def bring_up(app: App, live: Release) -> None:
 
 
 def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:
-    """Remove the app's dead containers, and those of the live release that never became part of it; return the others."""
+    """Remove the app's dead containers, and those of the live release that never became part of it; return the rest."""
     scheduler = engines.scheduler()
     scheduler.tidy(name)
     others = []

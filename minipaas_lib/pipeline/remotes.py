@@ -65,9 +65,11 @@ def environment(app: str) -> dict[str, str]:
         "ServerAliveCountMax": "4",
     }
     ssh = "ssh -F none " + " ".join(f"-o {name}={value}" for name, value in options.items())
-    # Only `get`: git itself would take a refused password out of the file. Only https: files of earlier versions hold more.
+    # Only `get`: git itself would take a refused password out of the file. Only https: files of earlier versions hold
+    # more.
     helper = (
-        '!f() { test "$1" = get || return 0; asked=$(cat); printf "%s\\n" "$asked" | grep -qx protocol=https || return 0; '
+        '!f() { test "$1" = get || return 0; asked=$(cat); printf "%s\\n" "$asked" | grep -qx protocol=https '
+        "|| return 0; "
         f'printf "%s\\n\\n" "$asked" | git credential-store --file={folder("credentials")} get; }}; f'
     )
     return git.environment(
@@ -85,7 +87,8 @@ def environment(app: str) -> dict[str, str]:
 def fetch(repository: str, url: str, refs: list[str], env: dict[str, str], trusted: bool = False) -> None:
     """`git fetch` from a server that may send too much, too slowly. `trusted`: it may be on this host itself.
 
-    Raises git.GitFailed, destinations.Refused, errors.Unavailable. Whatever is raised meanwhile, all of git's processes are ended first: it has others speak http and ssh for it.
+    Raises git.GitFailed, destinations.Refused, errors.Unavailable. Whatever is raised meanwhile, all of git's processes
+    are ended first: it has others speak http and ssh for it.
     """
     destinations.for_git(url, lambda place, options: _fetch(repository, place, refs, env, options), trusted, env)
 

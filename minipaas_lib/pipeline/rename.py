@@ -273,7 +273,10 @@ def passing(app: str) -> tuple[str, ...]:
 
 
 def copy_documents(old: str, new: str) -> None:
-    """All but the one that makes it live: that comes when it takes over. Plugins' hooks read of the new name already."""
+    """All but the one that makes it live: that comes when it takes over.
+
+    Plugins' hooks read of the new name already.
+    """
     store = open_store()
     for path in store.list(f"apps/{old}"):
         if path not in (*passing(old), f"apps/{old}/live"):

@@ -1,4 +1,7 @@
-"""Let old processes finish their requests, then stop them. Goes on after the command has returned, in the background."""
+"""Let old processes finish their requests, then stop them.
+
+Goes on after the command has returned, in the background.
+"""
 
 import contextlib
 import time

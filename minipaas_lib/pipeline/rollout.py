@@ -136,7 +136,8 @@ def stop_first(
         if not mine:
             continue
         output.warn(
-            f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop the old first"
+            f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop "
+            "the old first"
         )
         if kind == "web":
             switch(app, previous, [])
@@ -152,7 +153,7 @@ def side_by_side(
     given_up: threading.Event,
     at_once: int = AT_ONCE,
 ) -> None:
-    """Call `start` for all specs in `at_once` threads and raise what the first failure raised, once no thread runs any more.
+    """Call `start` for all specs in `at_once` threads and raise what the first failure raised, once no thread runs.
 
     In threads even for one: there a signal cannot tear a call to the scheduler apart.
     """
@@ -241,7 +242,8 @@ def undo(
         journal.undo(app.name)
     except Exception as another:  # whatever a plugin raises: the first error is the one to tell
         output.warn(
-            f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on {app.name} will"
+            f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on "
+            f"{app.name} will"
         )
     postmortem.report(release.name, error, still(app, previous, back))
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)

@@ -1,4 +1,4 @@
-"""Processes and routes of apps that have no document any more: somebody has removed it by hand, or put back an old state."""
+"""Processes and routes of apps that have no document any more: removed by hand, or an old state was put back."""
 
 import re
 

@@ -74,11 +74,13 @@ def name_empty(paths: list[str]) -> None:
     """Say which folders stay empty, because git was told of a repository in them and not where to fetch it from."""
     for path in paths[:NAMED]:
         output.warn(
-            f"the folder {names.safe(path)} stays empty: it is a git repository of its own, and no url in .gitmodules tells where that is"
+            f"the folder {names.safe(path)} stays empty: it is a git repository of its own, and no url in "
+            ".gitmodules tells where that is"
         )
         quoted = shlex.quote(path) if path.isprintable() else "<folder>"
         output.hint(
-            f"git submodule add <url> {quoted}, or to have its files in the commit: git rm --cached {quoted}; rm -rf {quoted}/.git; git add {quoted}"
+            f"git submodule add <url> {quoted}, or to have its files in the commit: git rm --cached {quoted}; "
+            f"rm -rf {quoted}/.git; git add {quoted}"
         )
     if len(paths) > NAMED:
         output.warn(f"and {len(paths) - NAMED} folders more stay empty")
@@ -93,7 +95,8 @@ def check_url(path: str, url: str) -> str:
         )
     if not (re.fullmatch(remotes.URL, url) or re.fullmatch(remotes.SCP_LIKE, url)):
         raise errors.InvalidFile(
-            f"the submodule {names.safe(path)} has the url {names.safe(remotes.without_password(url))}, and only https, http,"
+            f"the submodule {names.safe(path)} has the url {names.safe(remotes.without_password(url))}, and only "
+            "https, http,"
             " git and ssh are fetched",
             f"git submodule set-url {_shown(path)} https://...",
         )

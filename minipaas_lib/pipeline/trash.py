@@ -206,7 +206,10 @@ def purge(identity: str) -> None:
 
 
 def purge_expired() -> list[str]:
-    """Remove for good what has been in the trash for seven days; what was removed. One that is busy is left for later."""
+    """Remove for good what has been in the trash for seven days; what was removed.
+
+    One that is busy is left for later.
+    """
     gone = []
     for entry in entries():
         if entry["until"] <= apps.now():

@@ -45,8 +45,8 @@ def find(name: str) -> Underway | None:
 def cancel(found: Underway, patience: float = 60.0) -> None:
     """Stop the making of a release as a hang-up of its client does, and wait for its end, `patience` seconds at most.
 
-    Raises errors.UsageError when it is over or past the point where it can be stopped, errors.Unavailable when it runs on
-    another host or does not end.
+    Raises errors.UsageError when it is over or past the point where it can be stopped, errors.Unavailable when it runs
+    on another host or does not end.
     """
     holder, what = found.holder, f"v{found.number} of {found.app}"
     if holder.host != caller.host():
@@ -77,7 +77,10 @@ def _over(what: str) -> errors.UsageError:
 
 @contextlib.contextmanager
 def _handle(pid: int):
-    """A descriptor that means this very process, whatever becomes of its number. Raises ProcessLookupError, errors.Denied."""
+    """A descriptor that means this very process, whatever becomes of its number.
+
+    Raises ProcessLookupError, errors.Denied.
+    """
     process = os.pidfd_open(pid)
     try:
         if os.stat(f"/proc/{pid}").st_uid != os.geteuid():

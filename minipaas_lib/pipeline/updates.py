@@ -97,7 +97,10 @@ def sort_updates(
         _refuse_as_a_whole(kept, refused, branches, app, is_live)
     elif len(refused) > _REFUSED_LIMIT:
         raise errors.MinipaasError(
-            f"{len(refused):,} references were pushed that {app} does not deploy, and {_REFUSED_LIMIT:,} is the most that are refused one by one",
+            (
+                f"{len(refused):,} references were pushed that {app} does not deploy, and {_REFUSED_LIMIT:,} is the "
+                "most that are refused one by one"
+            ),
             f"git push <remote> {deploy.branch}",
         )
     return Push(deploy, tuple(kept), tuple(refused))

@@ -10,7 +10,8 @@ from minipaas_lib.pipeline import apps, compose, engines, locks, releases
 def settle(name: str) -> None:
     """Have the router answer for the domains of an app that has no live release; for those of no app it forgets them.
 
-    The caller holds the app's lock: nothing of the app is live, and nothing is about to be. Raises errors.MinipaasError.
+    The caller holds the app's lock: nothing of the app is live, and nothing is about to be. Raises
+    errors.MinipaasError.
     """
     try:
         app = apps.load(name)

@@ -31,7 +31,7 @@ def write(store: Store, path: str, data: dict, if_revision: str | None = None, t
 
 
 def edit(store: Store, path: str, change: Callable[[dict], object], create: bool = False) -> dict:
-    """Let `change` alter the data of the document at `path` and return its new data. Nothing is written where nothing changed.
+    """Let `change` alter the data of the document at `path` and return its new data. No change, no write.
 
     `change` runs again on the newest document when another writer was first, so it must only alter what it is given.
     Raises errors.NotFound (unless `create`), errors.BadConfig, errors.UsageError for a value that TOML cannot hold,

@@ -62,8 +62,8 @@ class Cluster:
     """The members at `urls`. A call tries one after the other until one answers or its time is over.
 
     The member that answered last is asked first the next time, in the next process too: its address is kept in the
-    file `memory`, and a loss of quorum as the age of `memory`.lost. Safe for threads and greenlets; a forked child opens
-    connections of its own.
+    file `memory`, and a loss of quorum as the age of `memory`.lost. Safe for threads and greenlets; a forked child
+    opens connections of its own.
     """
 
     def __init__(self, urls: tuple[str, ...], ca: str = "", cert: str = "", key: str = "", memory: str = "") -> None:

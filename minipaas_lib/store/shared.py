@@ -104,10 +104,13 @@ def locked(name: str, holder: LockHolder | None) -> errors.Locked:
     day, _, clock = holder.since.partition("T")
     since = clock.rstrip("Z") if day == time.strftime("%Y-%m-%d", time.gmtime()) else f"{day} {clock.rstrip('Z')}"
     where = "" if holder.host == os.uname().nodename else f" on {printable(holder.host)}"
-    who = f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid {holder.pid}{where})"
+    who = (
+        f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid "
+        f"{holder.pid}{where})"
+    )
     return errors.Locked(f"{what} is locked by {who}", hint)
 
 
 def mending(location: str, line: int) -> str:
-    """What to type to mend a document by hand; an etcd's keys are no files, and everybody has tools of their own for them."""
+    """What to type to mend a document by hand; etcd's keys are no files, and people have their own tools for it."""
     return f"as root: editor +{line} {location}" if location.startswith("/") else f"mend it: edit {location}"

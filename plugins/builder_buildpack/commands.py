@@ -4,9 +4,10 @@ import click
 
 from minipaas_lib import api
 
-_BUILDPACK = """A buildpack is one of ours (python, node, static, procfile), a name such as heroku/go, or a https git URL, with
-#<branch, tag or commit> if need be. Its newest commit is used at the next build, and from then on that very commit, until
-the buildpack is set again."""
+_BUILDPACK = """\
+A buildpack is one of ours (python, node, static, procfile), a name such as heroku/go, or a https git URL, with
+#<branch, tag or commit> if need be. Its newest commit is used at the next build, and from then on that very commit,
+until the buildpack is set again."""
 
 
 @api.commands.command(

@@ -1,4 +1,7 @@
-"""Fetch buildpacks with git, as this user, bounded in time and size. What comes is somebody's: nothing of it runs here."""
+"""Fetch buildpacks with git, as this user, bounded in time and size.
+
+What comes is somebody's: nothing of it runs here.
+"""
 
 import contextlib
 import fcntl
@@ -54,8 +57,9 @@ class Pack(NamedTuple):
 def get(reference: Reference, pinned: str, downloads: dict[str, str], ca_file: str) -> Pack:
     """The buildpack at its pinned commit, or without one at what its reference says now.
 
-    downloads: variables for downloads, of which git gets the proxies; ca_file: certificates to trust in place of the usual ones, or "".
-    Raises errors.BuildFailed, errors.Denied for a folder of this host that may not be used, errors.Unavailable.
+    downloads: variables for downloads, of which git gets the proxies; ca_file: certificates to trust in place of the
+    usual ones, or "". Raises errors.BuildFailed, errors.Denied for a folder of this host that may not be used,
+    errors.Unavailable.
     """
     if reference.kind == "ours":
         return Pack(reference)
@@ -99,7 +103,10 @@ def files(pack: Pack) -> Iterator:
             for about in tar:
                 count, size = count + 1, size + about.size
                 if count > FILES_LIMIT or size > CONTENT_LIMIT:
-                    said = f"the buildpack {pack.reference.text} has more than {FILES_LIMIT} files or {CONTENT_LIMIT >> 20} MiB"
+                    said = (
+                        f"the buildpack {pack.reference.text} has more than {FILES_LIMIT} files or "
+                        f"{CONTENT_LIMIT >> 20} MiB"
+                    )
                     raise api.errors.BuildFailed(said, "choose another one")
                 if about.isreg() or about.isdir() or about.issym():
                     yield about, tar.extractfile(about) if about.isreg() else None

@@ -39,7 +39,10 @@ def ensure(name: str, app) -> str:
     except api.errors.Unavailable as error:
         raise api.errors.BuildFailed(
             f"the stack image {name} is not on this host and cannot be fetched: {error.message}",
-            f"name one that is: buildpacks:set-property {app.name} stack <image>; or on the host: docker load < image.tar",
+            (
+                f"name one that is: buildpacks:set-property {app.name} stack <image>; or on the host: docker load < "
+                "image.tar"
+            ),
         ) from None
     return name
 

@@ -141,7 +141,7 @@ def read(archive: bytes) -> dict[str, bytes]:
             for about in tar:
                 if about.isreg() and about.size <= _FILE_LIMIT:
                     found[os.path.basename(about.name)] = tar.extractfile(about).read()
-    except Exception:  # noqa: S110 - a container wrote it: whatever the library makes of it, it is no file
+    except Exception:  # a container wrote it: whatever the library makes of it, it is no file
         pass
     return found
 

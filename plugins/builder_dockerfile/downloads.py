@@ -1,7 +1,8 @@
 """What a Dockerfile has docker fetch: the URLs of ADD. docker asks from the host itself, where an app has no place.
 
-Refused is what can be read: an address of this host's own, a name that leads to one now, an inner port of a cluster. What
-docker looks up by itself later (a redirect, a name that changes, a variable of the base image) it looks up unasked.
+Refused is what can be read: an address of this host's own, a name that leads to one now, an inner port of a cluster.
+What docker looks up by itself later (a redirect, a name that changes, a variable of the base image) it looks up
+unasked.
 """
 
 import json
@@ -71,7 +72,8 @@ def added(text: str, arguments: dict[str, str]) -> list[str]:
 class _View:
     """One way to read a Dockerfile. A variable may have any value that a line before gave it.
 
-    Which one counts depends on the stage, on ENV and ARG, and on where a here-document ends, and parsers differ in that.
+    Which one counts depends on the stage, on ENV and ARG, and on where a here-document ends, and parsers differ in
+    that.
     """
 
     def __init__(self, arguments: dict[str, str]) -> None:

@@ -86,10 +86,16 @@ def _check_frontend(syntax: str) -> None:
     """Raises errors.BuildFailed for a program that may not read a Dockerfile here."""
     hint = "write instead, or remove it: # syntax=docker/dockerfile:1"
     if syntax and not frontend.is_dockers(syntax):
-        said = f"the Dockerfile is to be read by {api.names.safe(syntax)}, and only docker/dockerfile or a tag of it may do that"
+        said = (
+            f"the Dockerfile is to be read by {api.names.safe(syntax)}, and only docker/dockerfile or a tag of it may "
+            "do that"
+        )
         raise api.errors.BuildFailed(said, hint)
     if syntax and not frontend.is_recent(syntax):
-        said = f"the Dockerfile is to be read by {api.names.safe(syntax)}, which does not keep the cache mounts of apps apart"
+        said = (
+            f"the Dockerfile is to be read by {api.names.safe(syntax)}, which does not keep the cache mounts of apps "
+            "apart"
+        )
         raise api.errors.BuildFailed(said, hint)
 
 

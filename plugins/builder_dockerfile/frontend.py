@@ -1,9 +1,10 @@
 """Which program reads a Dockerfile, and the text that it is given. Pure.
 
-BuildKit searches the top of a Dockerfile for a line `# syntax=<image>` and lets that image read it. Several parsers have
-their own ideas of such a line (`//`, JSON, `#!`, which blanks), so none of them gets to search: a comment line that is no
-directive goes before the text, and ends the search of all (BuildKit: frontend/dockerfile/parser/directives.go). What may
-be asked for is read here, and handed on as the build argument BUILDKIT_SYNTAX.
+BuildKit searches the top of a Dockerfile for a line `# syntax=<image>` and lets that image read it. Several parsers
+have their own ideas of such a line (`//`, JSON, `#!`, which blanks), so none of them gets to search: a comment line
+that is no directive goes before the text, and ends the search of all (BuildKit:
+frontend/dockerfile/parser/directives.go). What may be asked for is read here, and handed on as the build argument
+BUILDKIT_SYNTAX.
 """
 
 import re
@@ -54,7 +55,7 @@ def _directives(data: bytes) -> dict[bytes, bytes]:
 
 
 def is_dockers(syntax: str) -> bool:
-    """Whether it is docker's own, by a name that docker gives to nothing else: `docker/dockerfile`, perhaps with a tag."""
+    """Whether it is docker's own, by a name that only docker gives: `docker/dockerfile`, perhaps with a tag."""
     return bool(_DOCKERS.fullmatch(syntax))
 
 

@@ -1,8 +1,8 @@
 """The namespace of an app's cache mounts: the document apps/<app>/build-cache.toml.
 
-`RUN --mount=type=cache` names a folder that outlives the build, and docker knows one set of such names for everybody. The
-namespace goes with an app when it is renamed and into the trash with it; a clone, and another app of the same name later,
-have one of their own.
+`RUN --mount=type=cache` names a folder that outlives the build, and docker knows one set of such names for everybody.
+The namespace goes with an app when it is renamed and into the trash with it; a clone, and another app of the same name
+later, have one of their own.
 """
 
 import secrets
@@ -15,7 +15,10 @@ def path(app: str) -> str:
 
 
 def of(app) -> str:
-    """The namespace of the app's cache mounts, which it has from its first build on. The caller holds the app's lock."""
+    """The namespace of the app's cache mounts, which it has from its first build on.
+
+    The caller holds the app's lock.
+    """
     try:
         kept = dict(api.documents.read(api.store(), path(app.name)))
     except api.errors.NotFound:

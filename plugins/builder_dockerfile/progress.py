@@ -149,7 +149,10 @@ _HINTS = (
     (r"parse error|unknown instruction|no build stage|no instructions|cannot be empty", "correct the Dockerfile"),
     (
         r"x509: certificate",
-        "docker does not trust that registry; as root, put its authority's certificate into /etc/docker/certs.d/<registry>/ca.crt",
+        (
+            "docker does not trust that registry; as root, put its authority's certificate into "
+            "/etc/docker/certs.d/<registry>/ca.crt"
+        ),
     ),
     (
         r"failed to do request|pull access denied|manifest|failed to resolve|no such host",

@@ -1,13 +1,16 @@
 """Which images a Dockerfile builds on. Pure.
 
 Parsers of Dockerfiles differ (how lines continue, here-documents, quotes), so a text is read in every way that one of
-them may: what is found too much harms nobody, because it only matters where it is another app's image. Words end at what Go
-takes for a space (unicode.IsSpace); Python's own split() and strip() know more of them.
+them may: what is found too much harms nobody, because it only matters where it is another app's image. Words end at
+what Go takes for a space (unicode.IsSpace); Python's own split() and strip() know more of them.
 """
 
 import re
 
-_SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACES = (
+    "\t\n\v\f\r \x85\xa0\u1680"
+    "\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+)
 VARIABLE = re.compile(r"\$(?:\{(\w+)(?:(:?[-+?])([^}$]*))?\}|(\w+))")
 # The line continues: of docker up to 20.10, and of later ones, where an escaped escape is none.
 _CONTINUES = [
@@ -31,7 +34,7 @@ def views(text: str) -> list[list[str]]:
 
 
 def instruction(line: str) -> tuple[str, str]:
-    """The word of an instruction, in lower case, and what follows it, without quotes and escapes; of ONBUILD what it triggers."""
+    """An instruction's word in lower case, and the rest without quotes and escapes; of ONBUILD what it triggers."""
     word, _, rest = _bare(line).partition(" ")
     while word == "onbuild":
         word, _, rest = rest.partition(" ")

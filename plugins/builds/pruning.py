@@ -48,7 +48,10 @@ def _nameless(app: str, kept: set[str]) -> list[str]:
 
 
 def cache(keep: int) -> str:
-    """Prune the build cache down to `keep` bytes, oldest first; what docker says it gained. A running build keeps its own."""
+    """Prune the build cache down to `keep` bytes, oldest first; what docker says it gained.
+
+    A running build keeps its own.
+    """
     done = docker.run("builder", "prune", "--force", "--all", "--keep-storage", str(keep))
     if done.returncode:
         raise api.errors.Unavailable(f"docker cannot prune the build cache: {done.stderr.strip()[:300]}", "doctor")

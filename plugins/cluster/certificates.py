@@ -38,11 +38,11 @@ authorityKeyIdentifier = keyid:always
 
 
 def make(folder: str) -> dict[str, dict[str, str]]:
-    """New certificates as PEM texts: {"agent": {"ca", "cert", "key"}, "head": {...}}. `folder` is empty, and ours alone.
+    """New certificates as PEM texts: {"agent": {"ca", "cert", "key"}, "head": {...}}.
 
-    The authority's key is removed at once, so that nothing else is ever signed with it. Its name is its own: openssl
-    looks for who signed a certificate by name, and two of them are trusted while one follows the other. Raises
-    errors.Unavailable.
+    `folder` is empty, and ours alone. The authority's key is removed at once, so that nothing else is ever signed with
+    it. Its name is its own: openssl looks for who signed a certificate by name, and two of them are trusted while one
+    follows the other. Raises errors.Unavailable.
     """
     import secrets
 

@@ -126,7 +126,9 @@ def cluster_reach(address, app):
 
 @api.commands.command(
     "cluster:catch-up",
-    help="Have on this host what other heads have changed.\n\n\b\ne.g.: cluster:catch-up\n      cluster:catch-up --keys",
+    help=(
+        "Have on this host what other heads have changed.\n\n\b\ne.g.: cluster:catch-up\n      cluster:catch-up --keys"
+    ),
 )
 @click.option("--keys", is_flag=True, help="Also whom sshd lets in")
 def cluster_catch_up(keys):
@@ -140,7 +142,8 @@ def cluster_catch_up(keys):
 def cluster_leave():
     """Bring the apps of the cluster back to this one host. No request that comes to this host fails meanwhile.
 
-    Where other heads stay, this host only steps out: no app is moved, and its nginx answers for none any more. Else have all domains lead to this host first: an app that has moved is no longer answered for by the nodes. If the
+    Where other heads stay, this host only steps out: no app is moved, and its nginx answers for none any more. Else
+    have all domains lead to this host first: an app that has moved is no longer answered for by the nodes. If the
     command is interrupted, give it again.
 
     \b

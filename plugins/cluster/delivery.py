@@ -104,7 +104,7 @@ def _serve(archive: str, path: str, address: str):
     class Handler(http.server.BaseHTTPRequestHandler):
         timeout = 60
 
-        def do_GET(self) -> None:  # noqa: N802 - http.server names it so
+        def do_GET(self) -> None:  # http.server names it so
             if self.path != path:
                 self.send_error(404)
                 return

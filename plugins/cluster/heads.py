@@ -57,7 +57,10 @@ def machine() -> str:
 
 
 def forget(host: str) -> None:
-    """Take a head that is lost for good from the store. Raises errors.NotFound, errors.UsageError for one that lives."""
+    """Take a head that is lost for good from the store.
+
+    Raises errors.NotFound, errors.UsageError for one that lives.
+    """
     store = api.store()
     with lock(store):
         if host not in known(store):

@@ -1,4 +1,7 @@
-"""The image of minipaas that nodes run: this program, Python, nginx, and busybox for liveness checks. A node itself needs neither."""
+"""The image of minipaas that nodes run: this program, Python, nginx, and busybox for liveness checks.
+
+A node itself needs neither.
+"""
 
 from minipaas_lib import api
 
@@ -19,7 +22,8 @@ RUN {{ command -v python3 && command -v nginx && command -v busybox; }} >/dev/nu
  && rm -rf /var/lib/apt/lists/*; }}
 RUN rm -f /etc/nginx/sites-enabled/default \\
  && echo 'include /var/lib/minipaas/nginx/main.conf;' >/etc/nginx/conf.d/minipaas.conf \\
- && printf 'worker_shutdown_timeout 1h;\\nworker_rlimit_nofile 20000;\\n' >/etc/nginx/modules-enabled/99-minipaas.conf \\
+ && printf 'worker_shutdown_timeout 1h;\\nworker_rlimit_nofile 20000;\\n' \
+>/etc/nginx/modules-enabled/99-minipaas.conf \\
  && sed -i -E 's/(worker_connections[[:space:]]+)[0-9]+;/\\18192;/' /etc/nginx/nginx.conf
 COPY minipaas /usr/local/bin/minipaas
 {_UNPACK}

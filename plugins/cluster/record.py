@@ -1,4 +1,4 @@
-"""What cluster:init notes in this host's own store before it changes anything, for itself and cluster:leave to go on."""
+"""What cluster:init notes in this host's own store before it changes anything, for it and cluster:leave to go on."""
 
 from minipaas_lib import api
 

@@ -21,7 +21,7 @@ LINE = (
     "[ -e /var/lib/minipaas/cluster.toml ] || [ -e /var/lib/minipaas/state ] || rm -rf /var/lib/minipaas; "
     "systemctl reset-failed 'minipaas-*' '*_v*.*.*'; true"
 )
-"""What takes everything of ours from a machine. Images that an app took from elsewhere bear no mark of ours, and stay."""
+"""What takes everything of ours from a machine. Images that an app took from elsewhere bear no mark, and stay."""
 
 
 def remove(text: str) -> str:

@@ -22,7 +22,8 @@ DRAIN = 5  # seconds that a router has for what it is answering; meanwhile it ta
 LINE = f"""\
 want=$(docker image inspect -f '{{{{.Id}}}}' {CURRENT}) || exit 1; \
 runs() {{ [ "$(docker inspect -f '{{{{.Image}}}} {{{{.State.Running}}}}' $1 2>/dev/null)" = "$want true" ]; }}; \
-runs {ROUTER} || {{ docker kill -s QUIT {ROUTER}; timeout {DRAIN} docker wait {ROUTER}; systemctl restart {ROUTER}; }}; \
+runs {ROUTER} || {{ docker kill -s QUIT {ROUTER}; timeout {DRAIN} docker wait {ROUTER}; \
+systemctl restart {ROUTER}; }}; \
 until runs {ROUTER}; do sleep 0.2; done; \
 code=7; until [ $code != 7 ]; do sleep 0.2; code=0; curl -s -o /dev/null -m 5 http://127.0.0.1/ || code=$?; done; \
 runs {AGENT} || systemctl restart {AGENT}; \
@@ -62,7 +63,10 @@ def behind(store, machines: list) -> list:
 
 
 def roll(store, machines) -> None:
-    """Have every node run what it was brought, one after the other. Raises errors.Unavailable with one that does not."""
+    """Have every node run what it was brought, one after the other.
+
+    Raises errors.Unavailable with one that does not.
+    """
     for machine in behind(store, machines.members()):
         api.output.step(f"Having {members.named(machine)} run this minipaas")
         # With a word of its own: fleet tells of a former unit of that name for a while.

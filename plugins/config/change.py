@@ -14,7 +14,8 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
     """Change the config from what it is to `wanted`, as a release of the app, or of every app where `app` is None.
 
     With `plan` it only prints what would be done to the app. Where nothing differs nothing is done. Raises
-    errors.UsageError for what a build or a deploy would refuse later, errors.DeployFailed when an app could not take it.
+    errors.UsageError for what a build or a deploy would refuse later, errors.DeployFailed when an app could not take
+    it.
     """
     before = present(app)
     api.names.whole_config(wanted, before, api.names.CONFIG_LIMIT if app else api.names.GLOBAL_CONFIG_LIMIT)

@@ -6,7 +6,7 @@ from minipaas_lib import api
 
 
 def process_and_command(process: str | None, words: tuple[str, ...]) -> tuple[str | None, tuple[str, ...]]:
-    """What is entered and what is run in it: a -- before the command is none of its words, also where no process is named."""
+    """What to enter and what to run in it: a -- before the command is not part of it, even with no process named."""
     if process == "--":
         return None, words
     return process, words[1:] if words[:1] == ("--",) else words

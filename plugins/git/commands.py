@@ -224,6 +224,9 @@ def git_pre_receive(app):
         raise api.errors.UsageError("git runs this command itself, during a push", f"git push paas@<host>:{app} main")
     listed = sys.stdin.buffer.read(INPUT_LIMIT + 1)  # names of references are bytes, and may be any
     if len(listed) > INPUT_LIMIT:  # none is let through that nobody has looked at
-        said = f"the push is of more references than can be looked at: git's list of them has more than {INPUT_LIMIT >> 20} MiB"
+        said = (
+            "the push is of more references than can be looked at: git's list of them has more than "
+            f"{INPUT_LIMIT >> 20} MiB"
+        )
         raise api.errors.UsageError(said, "git push <remote> main")
     api.receive(app, listed.decode("utf-8", "surrogateescape"), settings.deploy_branches(api.push_destination(app)))

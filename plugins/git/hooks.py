@@ -38,5 +38,8 @@ def global_report():
 
 @api.hookimpl
 def installed():
-    """Give the repositories of all apps this version's hook and config. An app gets its repository at its first push."""
+    """Give the repositories of all apps this version's hook and config.
+
+    An app gets its repository at its first push.
+    """
     settings.renew_repositories()

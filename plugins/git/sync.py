@@ -27,7 +27,8 @@ def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
             api.repository.follow(name, commit, branch)
             api.repository.set_synced(name, commit)
             api.output.step(
-                f"{branch} of {name} is {commit[:8]}; nothing was deployed: git:sync --build {name} {shown} {ref}".rstrip()
+                f"{branch} of {name} is {commit[:8]}; "
+                f"nothing was deployed: git:sync --build {name} {shown} {ref}".rstrip()
             )
             return
         try:

@@ -18,7 +18,7 @@ def _complete(ctx, param, incomplete):
 @api.commands.command("help")
 @api.commands.format_option
 @click.argument("word", required=False, metavar="[<noun>|<command>]", shell_complete=_complete)
-def help(format, word):  # noqa: A001 - the command's name
+def help(format, word):  # the command's name
     """List the commands, or say how one is used.
 
     With a noun such as `apps` only its commands are listed; with a whole command its options are shown.

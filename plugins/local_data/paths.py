@@ -58,7 +58,7 @@ def data_of(path: str) -> str:
 
 
 def data(files: tuple[str, ...], volumes: tuple[str, ...]) -> list[str]:
-    """What of the files that a process wrote, and of its volumes without a name, looks like data; each place once, sorted."""
+    """What of the files that a process wrote, and of its unnamed volumes, looks like data; each place once, sorted."""
     places = {data_of(path) for path in files} | {
         path for path in volumes if not _PASSING & set(path.lower().split("/"))
     }

@@ -35,7 +35,7 @@ def warn(app, previous) -> None:
         api.documents.write(api.store(), document(app.name), {"created": app.created, "warned": whole})
     except api.errors.Cancelled:
         raise
-    except Exception:  # noqa: BLE001 - as in _look; a document may be broken by hand
+    except Exception:  # as in _look; a document may be broken by hand
         return
     for line in lines(app.name, previous.name, fresh):
         api.output.warn(line)
@@ -48,7 +48,10 @@ def lines(app: str, release: str, found: list[tuple[str, str]]) -> list[str]:
     more = f" and {len(one_each) - _SHOWN} more" if len(one_each) > _SHOWN else ""
     said = [
         f"{release} of {app} has written what looks like data into files of its own: {shown}{more}",
-        "each deploy and restart begins with the files of the image: these go when the old processes do. To save them, on the host, soon:",
+        (
+            "each deploy and restart begins with the files of the image: these go when the old processes do. To save "
+            "them, on the host, soon:"
+        ),
     ]
     typable = [pair for pair in one_each[:_SHOWN] if pair[1].isprintable()]
     said += [f"    docker cp {shlex.quote(f'{process}:{place}')} ." for process, place in typable]
@@ -83,5 +86,5 @@ def _look(previous, found: list[tuple[str, str]]) -> None:
         for process in list(first.values())[:_PROCESSES]:
             told = written(process, PATIENCE)
             found += [(process.name, place) for place in paths.data(told.files, told.volumes)]
-    except Exception:  # noqa: BLE001 - a warning is worth no deploy
+    except Exception:  # a warning is worth no deploy
         return

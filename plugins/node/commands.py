@@ -34,7 +34,7 @@ def _work() -> None:
 @api.commands.command("node:router", help="Run nginx on this node, in the foreground.\n\n\b\ne.g.: node:router")
 def node_router():
     api.router().local.install()
-    os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # noqa: S606 - it takes our place
+    os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # it takes our place
 
 
 @api.commands.command(

@@ -14,7 +14,7 @@ HEAD = "minipaas-head"  # ... and of every head
 HANDSHAKE = 10.0  # seconds
 CHUNK = 1 << 16
 SIZE = 4
-"""Bytes before each piece in either direction, its length; 0 is the end of that direction, which TLS itself cannot tell."""
+"""Bytes before each piece in either direction, its length; 0 ends that direction, which TLS itself cannot tell."""
 
 
 def context(server: bool, ca: str, cert: str, key: str) -> ssl.SSLContext:
@@ -49,7 +49,7 @@ def serve(address: str, tls: Callable[[], ssl.SSLContext], socket_path: str, por
 
 
 def listen(address: str, port: int, tls: Callable[[], ssl.SSLContext], attend):
-    """A gevent server that calls `attend` with the connection of everyone who shows a head's certificate; start() it."""
+    """A gevent server that calls `attend` with each connection that shows a head's certificate; start() it."""
     import gevent
     from gevent.server import StreamServer
 

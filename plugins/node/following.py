@@ -16,8 +16,8 @@ class Follower:
     """Keeps `router` in step with the routes in the store, and says there how far it came.
 
     `accepts` tries to connect to a backend. A route that is broken, or that the router refuses, stays as it was and
-    stops no other. `lost` are the backends that are out of reach, as the agent finds from time to time: whatever is told
-    of them, they get no requests while their app has others.
+    stops no other. `lost` are the backends that are out of reach, as the agent finds from time to time: whatever is
+    told of them, they get no requests while their app has others.
     """
 
     def __init__(

@@ -29,7 +29,7 @@ def serve() -> None:
         if _follow(api.cluster.settings()):
             return
     program = api.paths.program()  # it was upgraded: the lock is free, and the new one takes our place
-    os.execv(program, [program, "node:follow", "--serve"])  # noqa: S606
+    os.execv(program, [program, "node:follow", "--serve"])
 
 
 def _version() -> tuple[int, int]:

@@ -25,7 +25,10 @@ class Identity:
         self._looked, self._looking = now(), False
 
     def context(self):
-        """How to shake hands with who comes in now. What has changed counts from the next one on: nobody waits for the store."""
+        """How to shake hands with who comes in now.
+
+        What has changed counts from the next one on: nobody waits for the store.
+        """
         if not self._looking and self._now() - self._looked >= LOOK:
             self._looking = True
             gevent.spawn(self.look)

@@ -13,7 +13,10 @@ class Sweeper:
         self._since: dict[str, float] = {}  # name -> when it was first seen without a unit
 
     def look(self) -> list[str]:
-        """Remove what has been unwanted for GRACE seconds; the names. Raises errors.Unavailable: then nothing is removed."""
+        """Remove what has been unwanted for GRACE seconds; the names.
+
+        Raises errors.Unavailable: then nothing is removed.
+        """
         wanted = self._wanted()
         stray = self._scheduler.names() - wanted
         self._since = {name: self._since.get(name, self._clock()) for name in sorted(stray)}

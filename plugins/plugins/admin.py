@@ -285,7 +285,10 @@ def _run(command: list[str], home: str, limit: float) -> subprocess.CompletedPro
 
 
 def compile_all(folder: str) -> None:
-    """Compile its modules now: paas, who runs them, cannot write beside them. Code that cannot be is seen by inspect."""
+    """Compile its modules now: paas, who runs them, cannot write beside them.
+
+    Code that cannot be is seen by inspect.
+    """
     import compileall
 
     if any(name.endswith(".py") for name in os.listdir(folder)):

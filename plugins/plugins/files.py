@@ -123,7 +123,10 @@ class _Capped:
 
 
 def unpack(stream, target: Target) -> None:
-    """Unpack a tar, compressed or not, from a seekable file. Where all is below one folder, that folder is left away."""
+    """Unpack a tar, compressed or not, from a seekable file.
+
+    Where all is below one folder, that folder is left away.
+    """
     begin = stream.read(6)
     stream.seek(0)
     kind = next((kind for magic, kind in _MAGIC.items() if begin.startswith(magic)), "")

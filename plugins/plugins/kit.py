@@ -1,4 +1,4 @@
-"""The conformance kit: run a plugin against every hook it claims, in a world of its own, each call in a process of its own."""
+"""The conformance kit: run a plugin against every hook it claims, in its own world, each call in its own process."""
 
 import json
 import os

@@ -110,7 +110,10 @@ def files(language: str, values: dict, line: str) -> dict[str, tuple[str, bool]]
             "commands.py": (_COMMANDS.format(**values), False),
         }
     else:
-        command = f'"{dashed}:set" = {{ help = "{line}", arguments = ["<app>", "<greeting>"], example = "{dashed}:set blog hello" }}'
+        command = (
+            f'"{dashed}:set" = {{ help = "{line}", arguments = ["<app>", "<greeting>"], '
+            f'example = "{dashed}:set blog hello" }}'
+        )
         more = "timeout = 20  # seconds for each hook\n"
         made = {
             "hooks/after_deploy": (_SH_AFTER_DEPLOY.format(**values), True),

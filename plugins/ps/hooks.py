@@ -71,9 +71,12 @@ def states(
 
 
 def state(process: "api.Process", end: "api.Diagnosis | None") -> str:
-    """What is to be said of one process, with what came before: a moment says nothing of a process that comes and goes."""
+    """What to say of one process, with what came before: a moment tells little of a process that comes and goes."""
     at = f" at {api.presence.second(process.ended)}" if process.ended else ""
-    often = f"restarted {process.restarts} time{'' if process.restarts == 1 else 's'} since {api.presence.second(process.created)}"
+    often = (
+        f"restarted {process.restarts} time{'' if process.restarts == 1 else 's'} since "
+        f"{api.presence.second(process.created)}"
+    )
     if process.state == "exited" and end:
         return f"exited with {api.exit_reason(end)}{at}" + (f", {often}" if process.restarts else "")
     if end is None:

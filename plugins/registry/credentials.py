@@ -1,6 +1,7 @@
 """The credentials of registries, as docker's own client keeps them: a config.json for all apps, and one for an app.
 
-The files are 0600 in a folder of ours, and not in the store: no listing, release or clone of an app's document has them.
+The files are 0600 in a folder of ours, and not in the store: no listing, release or clone of an app's document has
+them.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The headers in which a request tells an app who asked, for what, and how: what nginx sees, or what a proxy before it says."""
+"""Headers in which a request tells an app who asked, for what, and how: what nginx sees, or a proxy before it says."""
 
 import itertools
 

@@ -106,7 +106,7 @@ def test(host: Host) -> Verdict:
 
 
 def other_sites(host: Host, name: str) -> list[str]:
-    """The files of this host, not ours, that have a server of that name; those that they include elsewhere are not looked at."""
+    """The files of this host, not ours, that have a server of that name; what they include elsewhere is not read."""
     found = []
     for folder, pattern in (("", r"nginx[.]conf"), ("conf.d", r".*[.]conf"), ("sites-enabled", r"[^.].*")):
         place = os.path.join(host.etc, folder)

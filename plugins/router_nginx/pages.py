@@ -7,7 +7,10 @@ PAGES = {
     ),
     404: (
         "There is no app at this address",
-        "No app on this host has this domain. If it is yours, add the domain to your app with <code>domains:add</code>.",
+        (
+            "No app on this host has this domain. If it is yours, add the domain to your app with "
+            "<code>domains:add</code>."
+        ),
     ),
     413: ("This is too large", "What was sent is larger than this app takes."),
     414: (

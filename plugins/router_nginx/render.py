@@ -411,7 +411,7 @@ def _jinja(name: str, values: dict) -> str:
         def load(wanted: str) -> str:
             return api.paths.resource("nginx/" + wanted).decode()
 
-        _environment = jinja2.Environment(  # noqa: S701 - nginx's syntax, not HTML; check_route() lets no other text in
+        _environment = jinja2.Environment(  # nginx's syntax, not HTML; check_route() lets no other text in
             loader=jinja2.FunctionLoader(load),
             undefined=jinja2.StrictUndefined,
             trim_blocks=True,

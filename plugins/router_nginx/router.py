@@ -77,7 +77,7 @@ class NginxRouter:
         self.main_file(self.host.live)
 
     def install(self) -> None:
-        """Write what is not an app's where it differs: main.conf and what it includes, and what answers names of no app.
+        """Write what is not an app's where it differs: main.conf, its includes, and what answers names of no app.
 
         The installer reloads nginx.
         """
@@ -95,7 +95,8 @@ class NginxRouter:
     def follow_platform(self, platform: dict) -> None:
         """Have nginx follow what the platform's document says for all apps, and remember it beside its files.
 
-        A node's nginx starts with what is remembered. Raises errors.BadConfig, errors.Unavailable; all is as before then.
+        A node's nginx starts with what is remembered. Raises errors.BadConfig, errors.Unavailable; all is as before
+        then.
         """
         chosen = settings.chosen_everywhere(platform)
         settings.everywhere(chosen)
@@ -110,7 +111,7 @@ class NginxRouter:
                 self._write(changes)
 
     def replace(self, changes: dict[str, str], former: dict[str, str]) -> list[str]:
-        """Put other texts of files into place, all in one reload, where nginx accepts them; why some stay, in sentences.
+        """Put other texts of files into place, all in one reload, if nginx accepts them; why some stay, in sentences.
 
         Both are by path. A file that is no longer as in `former` was changed by another command, and is left alone.
         """
@@ -132,7 +133,10 @@ class NginxRouter:
         return failed
 
     def own(self, route: "api.Route") -> None:
-        """Note the names of an app that has its file, for requests that none of its servers answers. Raises errors.Unavailable."""
+        """Note the names of an app that has its file, for requests that none of its servers answers.
+
+        Raises errors.Unavailable.
+        """
         with self._lock():
             present = files.generation_of(files.read(files.app_path(self.host, route.app)) or "")
             if present == route.generation:
@@ -160,7 +164,10 @@ class NginxRouter:
             return verdict._replace(complaint=self._named(verdict.complaint))
 
     def reload(self) -> None:
-        """Have nginx read its files again, and wait until they answer. Raises errors.Unavailable with what it has against them."""
+        """Have nginx read its files again, and wait until they answer.
+
+        Raises errors.Unavailable with what it has against them.
+        """
         with self._lock():
             self._check_runs("it cannot reload anything")
             workers, position = nginx.workers(self.host), nginx.error_position(self.host)
@@ -323,7 +330,10 @@ class NginxRouter:
         if said:
             self._put_back(former)
             raise api.errors.Unavailable(
-                f"nginx did not take up {f'the route of {app}' if app else 'what is set for all apps'}: {self._named(said)}",
+                (
+                    f"nginx did not take up {f'the route of {app}' if app else 'what is set for all apps'}: "
+                    f"{self._named(said)}"
+                ),
                 self.advice(said),
             )
 

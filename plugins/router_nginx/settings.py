@@ -111,7 +111,7 @@ def proxies(trusted_proxy: str) -> list[str]:
 
 
 def websocket_timeout(complete: dict[str, str]) -> str:
-    """How long an upgraded connection may be idle: not shorter than the pause of an answer, unless somebody chose so."""
+    """How long an upgraded connection may be idle: no shorter than the pause of an answer, unless somebody chose so."""
     chosen, of_answers = complete["websocket-timeout"], complete["proxy-read-timeout"]
     if chosen == DEFAULTS["websocket-timeout"] and _milliseconds(of_answers) > _milliseconds(chosen):
         return of_answers

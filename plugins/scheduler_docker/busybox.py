@@ -17,7 +17,10 @@ def mounted(spec: "api.ContainerSpec") -> "api.ContainerSpec":
 
 
 def installed() -> str:
-    """The path of our copy, made or renewed when it is not the host's. Raises errors.DeployFailed when there is none."""
+    """The path of our copy, made or renewed when it is not the host's.
+
+    Raises errors.DeployFailed when there is none.
+    """
     source = next((path for path in _SOURCES if os.path.exists(path) and static(path)), None)
     target = api.paths.cache("busybox")
     if source is None:
@@ -73,7 +76,7 @@ def copy(source: str, target: str) -> None:
     try:
         shutil.copyfile(source, new)
         status = os.stat(source)
-        os.chmod(new, 0o755)  # noqa: S103 - programs of any user in a container run it
+        os.chmod(new, 0o755)  # programs of any user in a container run it
         os.utime(new, (status.st_atime, status.st_mtime))
         os.rename(new, target)
     except OSError as error:

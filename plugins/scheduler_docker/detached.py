@@ -16,7 +16,10 @@ _TRIES = 10  # others take numbers too
 
 
 def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> "api.Detached":
-    """Create and start one, with no number below `least`. Raises errors.DeployFailed when docker refuses; nothing of it is left then."""
+    """Create and start one, with no number below `least`.
+
+    Raises errors.DeployFailed when docker refuses; nothing of it is left then.
+    """
     import docker.errors
 
     scheduler.tidy(spec.app)

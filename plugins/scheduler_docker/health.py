@@ -29,7 +29,10 @@ def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
 
 
 def _missing(formation: dict[str, int], mine: list) -> dict[str, int]:
-    """Process type -> how many do not run. Counted by type: indexes have gaps once an app was scaled down and up again."""
+    """Process type -> how many do not run.
+
+    Counted by type: indexes have gaps once an app was scaled down and up again.
+    """
     running = [process.process_type for process in mine if process.state == "running"]
     return {kind: count - running.count(kind) for kind, count in formation.items() if count > running.count(kind)}
 

@@ -54,7 +54,10 @@ def _check_interpreter(docker_api, container: str, path: str, app: str) -> None:
     interpreter = _interpreter(docker_api, container, path)
     if interpreter and not interpreter.startswith(_NO_FILES_OF_IT) and _look(docker_api, container, interpreter) == 0:
         name = api.names.safe(interpreter)
-        said = f"{api.names.safe(path)} in the image of {app} cannot be run: its first line names {name}, which is not there"
+        said = (
+            f"{api.names.safe(path)} in the image of {app} cannot be run: its first line names {name}, which is not "
+            "there"
+        )
         raise _error(
             NOT_FOUND,
             said,

@@ -41,7 +41,7 @@ def _kept(docker_api, process: "api.Process", pieces: int | None):
 
 
 def _history(daemon: client.Daemon, process: "api.Process", lines: int | None) -> tuple[list["api.LogLine"], str]:
-    """The last lines of a process, and the time of the very last, after which new ones come; empty where there is none."""
+    """The last lines of a process, and the time of the last, after which new ones come; empty where there is none."""
     present = last(daemon, process, lines or (None if lines is None else 1))
     return present if lines != 0 else [], present[-1].time if present else ""
 

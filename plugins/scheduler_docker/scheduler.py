@@ -56,7 +56,10 @@ class DockerScheduler:
                     )
 
     def images(self) -> dict[str, str]:
-        """The images here: ID -> the name then of the app that each was built for, "" for none. Raises errors.Unavailable."""
+        """The images here: ID -> the name then of the app that each was built for, "" for none.
+
+        Raises errors.Unavailable.
+        """
         with client.answering():
             found = self.daemon.connect().images()
         return {image["Id"]: (image["Labels"] or {}).get(containers.APP, "") for image in found}
@@ -255,7 +258,7 @@ class DockerScheduler:
             self._end(made, min(spec.stop_timeout, 10))
 
     def check_program(self, container: str, app: str, program: str = "") -> None:
-        """Raise an error with the status 127 or 126 where a container cannot run a program; its own where none is named."""
+        """Raise an error with status 127 or 126 where a container cannot run a program; its own where none is named."""
         import docker.errors
 
         from plugins.scheduler_docker import programs

@@ -15,7 +15,7 @@ _DOCKER_DNS = "127.0.0.11"  # docker's resolver listens in every container of a 
 
 
 def of_container(daemon: client.Daemon, beside: str, pid: int) -> tuple[tuple[str, int], ...]:
-    """As of_process(), for a process of the host of `daemon`; where that is another host, its container `beside` is asked.
+    """As of_process(), for a process of the host of `daemon`; on another host, its container `beside` is asked.
 
     Empty where it cannot say: why a process fails is then said without it.
     """

@@ -33,8 +33,8 @@ def fetch(on, near, image: str, node: str) -> None:
 def bring(local, near, image: str, machines: list[client.Machine]) -> None:
     """Have the image on all of `machines`; the loss of any one of them is then no loss of the image.
 
-    Raises errors.DeployFailed when nobody has it, or when no machine could be given it; a machine that cannot be reached
-    is told of: its agent fetches the image once it is back.
+    Raises errors.DeployFailed when nobody has it, or when no machine could be given it; a machine that cannot be
+    reached is told of: its agent fetches the image once it is back.
     """
     from concurrent.futures import ThreadPoolExecutor
 

@@ -105,7 +105,7 @@ def is_expelled(machine: client.Machine) -> bool:
 
 
 def nodes_among(machines: list[client.Machine]) -> list[client.Machine]:
-    """The machines that are nodes: those that were given our parts, or all of a cluster that is older than that mark."""
+    """The machines that are nodes: those that were given our parts, or all of a cluster older than that mark."""
     joined = [machine for machine in machines if machine.metadata.get(MEMBER) == YES]
     return joined or [machine for machine in machines if not is_expelled(machine)]
 

@@ -71,7 +71,10 @@ class FleetScheduler:
         return dict(self._everywhere(lambda on: (on.node, on.images()), among))
 
     def drop_unused_images(self, app: str, kept: set[str], newest: int) -> list[str]:
-        """Remove old images of an app from the nodes: see images.drop_unused. A node that does not answer keeps them."""
+        """Remove old images of an app from the nodes: see images.drop_unused.
+
+        A node that does not answer keeps them.
+        """
         return images.drop_unused(self._everywhere, app, kept, newest)
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
@@ -101,7 +104,7 @@ class FleetScheduler:
         return "no node yet" if node == nodes.NOWHERE else self._nodes.name(node)
 
     def _tell_of_neighbours(self, process: "api.Process", count: int) -> None:
-        """Say so where processes of a type share a node that are no more than the `count` of nodes: its loss is that of both."""
+        """Warn where processes of a type, no more than the `count` of nodes, share a node: its loss is that of both."""
         if process.index > count:
             return
         view, stem = self._poller.look(), process.name.rpartition(".")[0]
@@ -248,7 +251,10 @@ class FleetScheduler:
         patience = SETTLED if failing and failing[0].sub == "auto-restart" else LINGER
         if failing and view.taken > asked + patience and self._is_on(name, failing[0].machine):
             raise api.errors.DeployFailed(
-                f"{name} cannot be started on node {self._nodes.name(failing[0].machine)}: its unit is {failing[0].sub}",
+                (
+                    f"{name} cannot be started on node {self._nodes.name(failing[0].machine)}: its unit is "
+                    f"{failing[0].sub}"
+                ),
                 f"logs:failed {spec.app}",
             )
         return None
@@ -354,7 +360,7 @@ class FleetScheduler:
         """A scheduler on a node that may run a one-off of the app, its image brought there."""
         import random
 
-        machine = random.choice(self._fitting(spec.app))  # noqa: S311 - to spread them, not to hide them
+        machine = random.choice(self._fitting(spec.app))  # to spread them, not to hide them
         self._bring(spec.image, [machine])
         return self._nodes.on(machine)
 

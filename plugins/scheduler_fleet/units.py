@@ -16,8 +16,8 @@ FLEET_SOCKET = "/run/fleet.sock"
 MACHINE_ID = "/etc/machine-id"
 START_TIMEOUT = 600  # seconds, for the image to come over the network too
 STOP_GRACE = 15  # seconds that systemd waits longer than docker, which waits for the app
-# Seconds that a process which is moved may stay until it runs elsewhere; with a stop timeout of 30 less than the 90 after
-# which systemd ends any stop of a unit whose file fleet has removed.
+# Seconds that a process which is moved may stay until it runs elsewhere; with a stop timeout of 30 less than the 90
+# after which systemd ends any stop of a unit whose file fleet has removed.
 HAND_OVER = 45
 AGENT = "minipaas-agent"  # the container on every node that sees all processes there
 RESTART_AFTER = 2  # seconds
@@ -45,9 +45,9 @@ def process_unit(
     """The options of the unit that runs `spec`; its name is unit_name(spec.name).
 
     `node_image` is the minipaas image by which the container is made; `tags` are the machine metadata that it needs;
-    `nodes` is how many machines could take it, see apart_from. `only` are the ids of the machines that it may go to, which are marked with
-    them; none for all. Raises errors.UsageError for tags that fleet could not ask for, errors.BadConfig for an unknown
-    restart policy.
+    `nodes` is how many machines could take it, see apart_from. `only` are the ids of the machines that it may go to,
+    which are marked with them; none for all. Raises errors.UsageError for tags that fleet could not ask for,
+    errors.BadConfig for an unknown restart policy.
     """
     if process_of(unit_name(spec.name)) != (spec.app, spec.release, spec.process_type, spec.index):
         raise api.errors.UsageError(f"{api.names.safe(spec.name)} is not the name of a process")

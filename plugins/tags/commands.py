@@ -17,7 +17,9 @@ tags_report = api.commands.report_command(
 @api.commands.app_argument
 @click.argument("pairs", nargs=-1, required=True, metavar="<key>=<value>...")
 def tags_set(app, pairs):
-    """Have an app run only on nodes that have all of its tags, and move it there. On a host without a cluster they wait.
+    """Have an app run only on nodes that have all of its tags, and move it there.
+
+    On a host without a cluster they wait.
 
     \b
     e.g.: tags:set blog disk=ssd

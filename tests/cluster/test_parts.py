@@ -284,7 +284,7 @@ def test_a_node_is_cut_off_from_etcd_and_comes_back(cluster, started):
 
 
 def test_a_node_out_of_reach_slows_no_request_down_for_long(cluster, started):
-    """Its processes are still told of, as those of a node that has just been lost; a try to connect takes two seconds."""
+    """Its processes are still told of, as those of a node that was just lost; a try to connect takes two seconds."""
     process = started[0]
     node = cluster.node(process.node)
     others = [one for one in cluster.nodes if one is not node]

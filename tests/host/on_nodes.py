@@ -1,4 +1,4 @@
-"""--scheduler=fleet: this host joins three nodes for the run, so that the apps of its tests run there; see tests/cluster."""
+"""--scheduler=fleet: this host joins three nodes for the run, so that its tests' apps run there; see tests/cluster."""
 
 import contextlib
 import json
@@ -112,7 +112,7 @@ def pid(container: str) -> int:
 
 
 def docker(words: tuple[str, ...], input: bytes | None) -> subprocess.CompletedProcess:
-    """A command about containers, asked of every docker: what all of them list, or the answer of the one that has it."""
+    """A command about containers, asked of every docker: what all of them list, or the answer of the one with it."""
     dockers = [[DOCKER], *([DOCKER, "exec", "-i", node, "docker"] for node in nodes())]
     asked = []
     for where in dockers if words[0] in OF_CONTAINERS else dockers[:1]:

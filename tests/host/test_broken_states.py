@@ -235,7 +235,7 @@ def test_the_walk(site, safe):
         begun = time.monotonic()
         try:
             step(site, state, command)
-        except Exception as error:  # noqa: BLE001 - the walk goes on, and tells of all at its end
+        except Exception as error:  # the walk goes on, and tells of all at its end
             failures.append(f"== {state}, {command} (seed {SEED}): {type(error).__name__}: {error}")
             print(failures[-1], flush=True)
             repair(site)

@@ -240,7 +240,10 @@ def test_a_dockerignore_of_the_dockerfile_counts_and_copies_of_it_are_the_reposi
 
 
 def test_no_app_reads_or_poisons_the_cache_mount_of_another(context, capsys):
-    step = 'RUN --mount=type=cache,id=pip,target=/cache ["/bin/busybox", "sh", "-c", "/bin/busybox cat /cache/*; /bin/busybox echo {0} >/cache/{0}"]\n'
+    step = (
+        'RUN --mount=type=cache,id=pip,target=/cache ["/bin/busybox", "sh", "-c", "/bin/busybox cat /cache/*; '
+        '/bin/busybox echo {0} >/cache/{0}"]\n'
+    )
     for number, (name, word) in enumerate([("cache-a", "of-a"), ("cache-b", "of-b"), ("cache-a", "again")], 1):
         app = api.App(name, {"created": name})
         run_build(context, HEAD + step.format(word) + 'CMD ["/bin/busybox"]\n', number, app)

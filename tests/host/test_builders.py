@@ -77,9 +77,9 @@ def everything_of(image):
 def test_a_stage_is_built_with_a_secret_that_stays_nowhere(host, app, tmp_path):
     secret = "geheim-" + "".join(random.choices("abcdefgh", k=20))
     dockerfile = (
-        BASE
-        + f"RUN mkdir -p /www && echo first > /www/index.html && echo {time.time_ns()}\n"  # docker's cache outlives a test
-        "RUN --mount=type=secret,id=TOKEN,required=true cat /run/secrets/TOKEN; echo; test -s /run/secrets/TOKEN && echo had-it > /www/secret\n"
+        BASE + f"RUN mkdir -p /www && echo first > /www/index.html && echo {time.time_ns()}\n"  # docker's cache stays
+        "RUN --mount=type=secret,id=TOKEN,required=true cat /run/secrets/TOKEN; echo; "
+        "test -s /run/secrets/TOKEN && echo had-it > /www/secret\n"
         + f"FROM {BUSYBOX_IMAGE} AS last\nRUN mkdir -p /www && echo last > /www/index.html\n"
         + SERVE
     ).replace(BASE, f"FROM {BUSYBOX_IMAGE} AS first\n", 1)

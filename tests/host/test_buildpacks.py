@@ -202,12 +202,18 @@ def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, push, packs):
     one = packs(
         "one",
         compile='mkdir -p "$1/.profile.d" "$2"\necho "export ONE=1" >"$1/.profile.d/one.sh"\n'
-        'echo x >>"$2/builds"\necho "-----> Build $(wc -l <"$2/builds") of one"\necho "export EXPORTED=yes" >"$(dirname "$0")/../export"',
+        'echo x >>"$2/builds"\n'
+        'echo "-----> Build $(wc -l <"$2/builds") of one"\n'
+        'echo "export EXPORTED=yes" >"$(dirname "$0")/../export"',
         release="printf -- '---\\nconfig_vars:\\n  GIVEN: $HOME\\ndefault_process_types:\\n  web: false\\n'",
     )
     two = packs(
         "two",
-        compile='mkdir -p "$1/.profile.d"\necho "export TWO=$ONE-$EXPORTED-$STACK" >"$1/.profile.d/two.sh"\necho "config is $(cat "$3/COLOUR")" >"$1/page"',
+        compile=(
+            'mkdir -p "$1/.profile.d"\n'
+            'echo "export TWO=$ONE-$EXPORTED-$STACK" >"$1/.profile.d/two.sh"\n'
+            'echo "config is $(cat "$3/COLOUR")" >"$1/page"'
+        ),
         release="echo 'default_process_types:'; echo \"  web: 'exec python3 serve.py'\"",
     )
     app = on_stack
@@ -315,7 +321,8 @@ def test_python_says_which_python_the_stack_has_not(on_stack, push):
 def test_node_with_a_package_of_the_registry(host, on_stack, push, downloads):
     server = (
         "const ms = require('ms');\n"
-        "require('http').createServer((q, a) => a.end(ms('2 days') + ' ' + require('fs').readFileSync('built'))).listen(process.env.PORT)\n"
+        "require('http').createServer((q, a) => a.end(ms('2 days') + ' ' + "
+        "require('fs').readFileSync('built'))).listen(process.env.PORT)\n"
     )
     package = {
         "name": "t",
@@ -342,13 +349,14 @@ def test_a_repository_without_a_start_command_is_told_what_to_write(on_stack, pu
 
 
 def test_config_reaches_buildpacks_and_no_layer(host, on_stack, push, packs):
-    """Neither the values of config nor those of builder:set are in a layer, the image's settings, or what is printed."""
+    """Neither values of config nor those of builder:set are in a layer, the image's settings, or what is printed."""
     secret, token = "s3cret-" + word(), "tok3n-" + word()
     host.ssh("config:set", on_stack, "SECRET=" + secret)
     host.ssh("builder:set", on_stack, "pip-index-url", f"https://user:{token}@example.org/simple")
     seen = packs(
         "seen",
-        compile='wc -c <"$3/SECRET" >"$1/size"; echo ${#PIP_INDEX_URL} >>"$1/size"; env >/tmp/env; cp -r "$3" /tmp/copied',
+        compile='wc -c <"$3/SECRET" >"$1/size"; echo ${#PIP_INDEX_URL} >>"$1/size"; '
+        'env >/tmp/env; cp -r "$3" /tmp/copied',
     )
     host.ssh("buildpacks:set", on_stack, seen)
     _, said = push(Procfile="web: exec python3 serve.py\n", serve__py=SERVE)

@@ -209,7 +209,9 @@ def test_a_websocket_is_kept_until_wait_to_retire(host, app, repo):
     host.ssh("apps:create", app)
     host.ssh("checks:set", app, "wait-to-retire", "8")
     server = {
-        "Dockerfile": f'FROM {BUSYBOX_IMAGE}\nCOPY handle /handle\nCMD ["sh", "-c", "exec nc -ll -p $PORT -e /handle"]\n',
+        "Dockerfile": (
+            f'FROM {BUSYBOX_IMAGE}\nCOPY handle /handle\nCMD ["sh", "-c", "exec nc -ll -p $PORT -e /handle"]\n'
+        ),
         "handle": HANDLER,
     }
     repo.commit(**server)
@@ -256,7 +258,9 @@ def test_a_crash_while_the_old_drains_brings_it_back_unnoticed(host, app, repo):
     repo.push()
     name = host.url_host(app)
     repo.commit(
-        Procfile="web: httpd -p $PORT -h /www; echo about to fall; sleep 6; exit 7\nworker: while true; do sleep 1; done\n",
+        Procfile=(
+            "web: httpd -p $PORT -h /www; echo about to fall; sleep 6; exit 7\nworker: while true; do sleep 1; done\n"
+        ),
         www___index__html="new",
     )
     repo.push()

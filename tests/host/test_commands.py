@@ -27,7 +27,8 @@ def live(host, tmp_path_factory):
         name,
         **web("live"),
         Procfile=(
-            "web: echo web-speaks; exec httpd -f -p $PORT -h /www\nworker: echo worker-speaks; while true; do sleep 1; done\n"
+            "web: echo web-speaks; exec httpd -f -p $PORT -h /www\n"
+            "worker: echo worker-speaks; while true; do sleep 1; done\n"
         ),
     )
     made.push()

@@ -191,7 +191,9 @@ def test_a_large_pack_arrives(host, app, repo):
 
 def test_a_procfile_gives_the_process_types_and_git_rev_is_known(host, app, repo):
     repo.commit(
-        Procfile='web: echo "rev $GIT_REV" >/www/rev; exec httpd -f -p $PORT -h /www\nworker: while true; do sleep 1; done\n'
+        Procfile=(
+            'web: echo "rev $GIT_REV" >/www/rev; exec httpd -f -p $PORT -h /www\nworker: while true; do sleep 1; done\n'
+        )
     )
     repo.push()
     assert host.containers(app) == [f"{app}_v1.web.1"]
@@ -222,7 +224,9 @@ def test_app_json_gives_formation_and_config_at_the_first_deploy(host, app, repo
 
 def test_an_exposed_port_is_routed_where_port_is_not_used(host, app, repo):
     repo.commit(
-        Dockerfile=f'FROM {BUSYBOX_IMAGE}\nEXPOSE 8081\nCOPY www /www\nCMD ["httpd", "-f", "-p", "8081", "-h", "/www"]\n'
+        Dockerfile=(
+            f'FROM {BUSYBOX_IMAGE}\nEXPOSE 8081\nCOPY www /www\nCMD ["httpd", "-f", "-p", "8081", "-h", "/www"]\n'
+        )
     )
     repo.push()
     assert host.get(host.url_host(app))[0] == 200

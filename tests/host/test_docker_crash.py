@@ -1,4 +1,4 @@
-"""dockerd is killed, restarted or upgraded: sites go on or come back by themselves, and what was stopped stays stopped."""
+"""dockerd is killed, restarted or upgraded: sites go on or come back by themselves, and what was stopped stays so."""
 
 import os
 import signal

@@ -35,7 +35,9 @@ def registry(tmp_path_factory):
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     (folder / "config.yml").write_text(
-        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
+        "version: 0.1\n"
+        "log: {level: error}\n"
+        f"storage: {{filesystem: {{rootdirectory: {folder}/data}}, delete: {{enabled: true}}}}\n"
         f"http: {{addr: '127.0.0.1:{port}'}}\nauth: {{htpasswd: {{realm: test, path: {folder}/htpasswd}}}}\n"
     )
     process = subprocess.Popen(
@@ -125,7 +127,11 @@ def test_a_procfile_beside_the_image_and_a_push_of_a_source_tree_after_it(host, 
     assert 'id = "sha256:' in (repo.folder / ".minipaas-image.toml").read_text() and (repo.folder / "Procfile").exists()
     repo.git("rm", "-q", ".minipaas-image.toml", "Procfile")
     repo.commit(
-        Dockerfile=f'FROM {BUSYBOX_IMAGE}\nRUN ["sh", "-c", "echo -n built > /www/index.html"]\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+        Dockerfile=(
+            f"FROM {BUSYBOX_IMAGE}\n"
+            'RUN ["sh", "-c", "echo -n built > /www/index.html"]\n'
+            'CMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+        )
     )
     repo.push()
     assert host.get(host.url_host(app)) == (200, "built")

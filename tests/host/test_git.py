@@ -1,4 +1,4 @@
-"""What else comes with a push: submodules, hostile trees, clients that hang up, and others who push at the same time."""
+"""What else comes with a push: submodules, hostile trees, clients that hang up, and others who push at that time."""
 
 import contextlib
 import copy
@@ -20,7 +20,12 @@ from test_from_archive import own_address
 
 REPOSITORIES = Path("/var/lib/minipaas/repos")
 WORK = Path("/var/lib/minipaas/work")
-SLOW = f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nRUN ["sleep", "SECONDS"]\nCMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+SLOW = (
+    f"FROM {BUSYBOX_IMAGE}\n"
+    "COPY www /www\n"
+    'RUN ["sleep", "SECONDS"]\n'
+    'CMD ["sh", "-c", "exec httpd -f -p $PORT -h /www"]\n'
+)
 
 
 def slow_files(seconds: float, body: str) -> dict[str, str]:
@@ -202,7 +207,12 @@ def test_links_wherever_they_lead_and_odd_names_arrive_in_the_image_as_they_are(
     for name in ("a\nb", "esc\x1b[2J", "caf\udce9"):
         (repo.folder / name).write_text(f"content of {len(name)}")
     repo.commit(
-        Dockerfile=f'FROM {BUSYBOX_IMAGE}\nCOPY . /ctx\nCOPY www /www\nCMD ["sh", "-c", "exec httpd -f -p 0.0.0.0:$PORT -h /www"]\n'
+        Dockerfile=(
+            f"FROM {BUSYBOX_IMAGE}\n"
+            "COPY . /ctx\n"
+            "COPY www /www\n"
+            'CMD ["sh", "-c", "exec httpd -f -p 0.0.0.0:$PORT -h /www"]\n'
+        )
     )
     pushed = repo.push()
     assert "\x1b[2J" not in pushed.stderr
@@ -316,7 +326,7 @@ def server_side(app) -> list[int]:
 
 
 def retires(pid: int) -> bool:
-    """Whether the process is what a deploy leaves behind to stop the old processes in time: it leads its own session."""
+    """Whether the process is what a deploy leaves behind to stop the old ones in time: it leads its own session."""
     with contextlib.suppress(ProcessLookupError):
         return os.getsid(pid) == pid
     return True

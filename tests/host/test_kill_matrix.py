@@ -428,7 +428,8 @@ def test_killed_at_any_moment(host, site, say):
         site.do("deploy", "0 never")
         assert host.get(site.address) == (200, f"turn {site.turn}")
     say(
-        f"{killed} of {MOMENTS} random moments hit something, seed {SEED}; {load.done} requests were served, none failed"
+        f"{killed} of {MOMENTS} random moments hit something, seed {SEED}; {load.done} requests were served, none "
+        "failed"
     )
 
 

@@ -8,11 +8,22 @@ from conftest import BUSYBOX_IMAGE
 
 pytestmark = pytest.mark.host
 
-WRITES = "echo row > /app/db.sqlite3; mkdir -p /app/uploads /app/tmp /store/deep; echo cat > '/app/uploads/a cat.jpg'; echo x > /app/tmp/x.db; echo y > /store/deep/y; exec httpd -f -p $PORT -h /www"
+WRITES = (
+    "echo row > /app/db.sqlite3; mkdir -p /app/uploads /app/tmp /store/deep; echo cat > '/app/uploads/a cat.jpg'; "
+    "echo x > /app/tmp/x.db; echo y > /store/deep/y; exec httpd -f -p $PORT -h /www"
+)
 
 
 def test_a_push_names_what_the_old_processes_have_written_and_how_to_save_it(host, app, repo, tmp_path):
-    dockerfile = f'FROM {BUSYBOX_IMAGE}\nCOPY www /www\nCOPY www /store\nVOLUME /store\nVOLUME /unused\nRUN ["mkdir", "-p", "/app"]\nCMD ["sh", "-c", "{WRITES}"]\n'
+    dockerfile = (
+        f"FROM {BUSYBOX_IMAGE}\n"
+        "COPY www /www\n"
+        "COPY www /store\n"
+        "VOLUME /store\n"
+        "VOLUME /unused\n"
+        'RUN ["mkdir", "-p", "/app"]\n'
+        f'CMD ["sh", "-c", "{WRITES}"]\n'
+    )
     repo.commit(Dockerfile=dockerfile)
     assert "looks like data" not in repo.push().stderr
     repo.commit(www___index__html="second")

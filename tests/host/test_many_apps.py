@@ -20,7 +20,14 @@ def make_world(root, count: int) -> dict:
     environment = os.environ | {"MINIPAAS_ROOT": str(root)}
     subprocess.run([MINIPAAS, "apps:create", "app-0"], env=environment, check=True, capture_output=True)
     first = root / "state/apps/app-0"
-    release = 'app = "app-0"\nnumber = 1\nimage = "sha256:00"\ncreated = "2026-01-01T00:00:00Z"\nstatus = "released"\nprocesses = 1\n'
+    release = (
+        'app = "app-0"\n'
+        "number = 1\n"
+        'image = "sha256:00"\n'
+        'created = "2026-01-01T00:00:00Z"\n'
+        'status = "released"\n'
+        "processes = 1\n"
+    )
     (first / "releases").mkdir(exist_ok=True)
     (first / "releases/1.toml").write_text(release)
     for number in range(1, count):

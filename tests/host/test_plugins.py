@@ -213,7 +213,14 @@ def test_a_plugins_code_runs_as_paas_and_its_files_are_roots(host, root, app, tm
         ["report", "installed"],
         __init___py="",
         hooks__installed='#!/bin/sh\nid -un >"$MINIPAAS_PLUGIN_DATA/who"\n',
-        hooks_py="import os\nfrom minipaas_lib import api\nWHO = os.getresuid()\n\n@api.hookimpl\ndef report(app):\n    return {'who': ' '.join(map(str, WHO))}\n",
+        hooks_py=(
+            "import os\n"
+            "from minipaas_lib import api\n"
+            "WHO = os.getresuid()\n\n"
+            "@api.hookimpl\n"
+            "def report(app):\n"
+            "    return {'who': ' '.join(map(str, WHO))}\n"
+        ),
     )
     root("plugin:install", str(folder))
     assert Path(f"/var/lib/minipaas/plugin-data/{folder.name}/who").read_text() == "paas\n"
@@ -235,7 +242,13 @@ def test_requirements_go_to_the_plugins_own_folder(host, root, app, tmp_path):
         ["report"],
         requirements_txt="iniconfig==2.0.0\n",
         __init___py="",
-        hooks_py="import iniconfig\nfrom minipaas_lib import api\n\n@api.hookimpl\ndef report(app):\n    return {'library': iniconfig.__file__}\n",
+        hooks_py=(
+            "import iniconfig\n"
+            "from minipaas_lib import api\n\n"
+            "@api.hookimpl\n"
+            "def report(app):\n"
+            "    return {'library': iniconfig.__file__}\n"
+        ),
     )
     root("plugin:install", str(folder))
     host.ssh("apps:create", app)

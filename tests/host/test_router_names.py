@@ -227,7 +227,8 @@ def test_the_default_app_answers_names_of_nobody(host):
 
 def test_a_template_of_its_own_answers_for_all_names_too(host):
     template = """upstream minipaas_blog_x { server {{ upstreams[0].servers[0] }}; }
-        {% for listener in listeners %}server { {% for address in listener.addresses %}listen {{ address }}; {% endfor %}
+        {% for listener in listeners %}server {
+        {% for address in listener.addresses %}listen {{ address }}; {% endfor %}
         server_name {{ domains[0] }}; location / { proxy_pass http://minipaas_blog_x; }
         location /old { return 410; } }{% endfor %}"""
     host.router.apply(host.route(template=template, settings={"custom-template": "on"}, default=True))
@@ -259,7 +260,11 @@ def test_a_site_of_the_person_s_own_that_has_taken_a_name_is_told_of(host, where
     path = f"{host.host.etc}/{where}"
     host.write(
         path,
-        f"# server_name shop.example.org;\nserver {{ listen {host.port}; server_name x.example.org\n  blog.example.org; return 204; }}\n",
+        (
+            "# server_name shop.example.org;\n"
+            f"server {{ listen {host.port}; server_name x.example.org\n"
+            "  blog.example.org; return 204; }\n"
+        ),
     )
     finding = doctor._valid(host.host)
     assert (

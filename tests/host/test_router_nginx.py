@@ -584,7 +584,8 @@ def test_what_one_template_defines_is_not_what_others_use(app):
         "rewrite (?P<http_upgrade>x) /;",
         "set $http_upgrade '';",
     ):
-        template = f"""server {{ listen {{{{ listeners[0].addresses[0] }}}}; server_name {{{{ domains[0] }}}}; {definition} }}"""
+        names = "listen {{ listeners[0].addresses[0] }}; server_name {{ domains[0] }};"
+        template = f"server {{ {names} {definition} }}"
         with pytest.raises(api.errors.BadConfig, match="nginx.conf.j2 is refused"):
             app.router.apply(app.route(settings={"custom-template": "on"}, template=template))
     got = sent(app, "Host: shop.example.org", "Upgrade: websocket")

@@ -11,7 +11,10 @@ from conftest import docker, wait_for
 
 def test_logs_of_all_processes_are_merged_and_failed_ones_kept(host, app, repo):
     repo.commit(
-        Procfile="web: echo web-here; exec httpd -f -p $PORT -h /www\nworker: echo worker-here; while true; do sleep 1; done\n"
+        Procfile=(
+            "web: echo web-here; exec httpd -f -p $PORT -h /www\n"
+            "worker: echo worker-here; while true; do sleep 1; done\n"
+        )
     )
     repo.push()
     host.ssh("ps:scale", app, "worker=1")

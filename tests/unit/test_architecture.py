@@ -1,4 +1,4 @@
-"""The rules of the house (DESIGN 3): imports go down only, plugins have no private door, no kernel file names a feature."""
+"""Rules of the house (DESIGN 3): imports go down only, plugins have no private door, no kernel file names a feature."""
 
 import ast
 import os

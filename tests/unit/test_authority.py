@@ -42,8 +42,11 @@ TOML = """
 "stranger:plain" = "Say something"
 "stranger:marked" = "Say which apps"
 "stranger:raw" = "A program that reads its own words"
-"stranger:all" = { help = "A program for one app or all", arguments = ["[<app>]"], options = { "--beside=<app>" = "Another" } }
 "stranger:told" = { help = "A program with an app", arguments = ["<app>"], options = { "--beside=<app>" = "Another" } }
+[commands."stranger:all"]
+help = "A program for one app or all"
+arguments = ["[<app>]"]
+options = { "--beside=<app>" = "Another" }
 """
 ECHO = '#!/bin/sh\necho "ran: $*"\n'
 SAMPLES = {
@@ -99,7 +102,7 @@ def acts_on_victim(world, fake, words: tuple[str, ...]):
 
 
 def lines(name: str, command: click.Command):
-    """Command lines that have the victim in each place, one after the other, and the limited key's own app elsewhere."""
+    """Command lines that have the victim in each place in turn, and the limited key's own app elsewhere."""
     arguments = [p for p in command.params if isinstance(p, click.Argument)]
     own = ["mine" if isinstance(p.type, api.commands.AppName) else SAMPLES.get(p.name, "x") for p in arguments]
     for place in range(len(own)):

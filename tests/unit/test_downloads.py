@@ -8,9 +8,10 @@ from minipaas_lib import downloads
 from minipaas_lib.downloads import CERTIFICATE, NAME, WAY
 
 PIP = (
-    "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection broken by "
-    "'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: unable to get local issuer "
-    "certificate (_ssl.c:992)'))': /simple/flask/\nERROR: No matching distribution found for flask"
+    "WARNING: Retrying (Retry(total=0, connect=None, read=None, redirect=None, status=None)) after connection "
+    "broken by 'SSLError(SSLCertVerificationError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: "
+    "unable to get local issuer certificate (_ssl.c:992)'))': /simple/flask/\n"
+    "ERROR: No matching distribution found for flask"
 )
 
 
@@ -33,7 +34,10 @@ PIP = (
         ("javax.net.ssl.SSLHandshakeException: PKIX path building failed", CERTIFICATE),
         ("fatal: unable to access 'https://x.invalid/': Could not resolve host: x.invalid", NAME),
         (
-            "ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.",
+            (
+                "ssh: Could not resolve hostname x.invalid: Name or service not known\n"
+                "fatal: Could not read from remote repository."
+            ),
             NAME,
         ),
         ("Err:1 http://deb.debian.org/debian bookworm InRelease\n  Temporary failure resolving 'deb.debian.org'", NAME),

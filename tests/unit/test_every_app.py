@@ -1,4 +1,4 @@
-"""What is done to every app goes on past one that fails, names it, and tells in the end: nothing of one app stops the others."""
+"""What is done to every app goes on past one that fails, names it, and tells in the end: no app stops the others."""
 
 import pytest
 

@@ -20,7 +20,9 @@ DOCKER = """#!/bin/sh
 echo "$@" >> "$0.log"
 case $1 in
     build) [ -e "$5/index.html" ] || { echo "no index.html" >&2; exit 1; }; echo sha256:1 ;;
-    images) printf 'sha256:1 example/sample:v1\\nsha256:2 example/sample:v2\\nsha256:3 example/sample:v3\\nsha256:4 other:v1\\n' ;;
+    images)
+        printf 'sha256:%s\\n' '1 example/sample:v1' '2 example/sample:v2' '3 example/sample:v3' '4 other:v1'
+        ;;
     rmi) [ "$2" != example/sample:v3 ] ;;
 esac
 """

@@ -195,7 +195,10 @@ warn() { echo "$1"; }
 have_systemd() { return 1; }
 . ./minipaas_lib/install/preconditions.sh
 """
-SOCKET = "   {number}: {address}:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {inode} 1 0 100 0 0 10 0\n"
+SOCKET = (
+    "   {number}: {address}:{port:04X} 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 "
+    "{inode} 1 0 100 0 0 10 0\n"
+)
 
 
 def test_who_listens_is_read_from_the_kernels_table(tmp_path):
@@ -255,7 +258,8 @@ def test_how_a_container_or_a_service_gives_its_port_back(tmp_path):
         unit_of() { [ "$1" != 8 ] || echo apache2.service; }
         socket_unit() { echo cockpit.socket; }
         published() { echo shop-web; }
-        how_to_end 6 docker-proxy 80; how_to_end 7 nginx 80; how_to_end 8 apache2 80; how_to_end 1 systemd 80; how_to_end 9 x 80
+        how_to_end 6 docker-proxy 80; how_to_end 7 nginx 80; how_to_end 8 apache2 80
+        how_to_end 1 systemd 80; how_to_end 9 x 80
         """
     )
     assert sh(script, str(tmp_path)).stdout.splitlines() == [
@@ -355,7 +359,10 @@ def test_ready_is_said_where_somebody_can_push(tmp_path, keys, closed, ready):
 
 def test_no_pasted_line_is_an_answer(tmp_path):
     master, slave = os.openpty()
-    script = '. ./minipaas_lib/install/settings.sh; nothing_pasted && echo asks || echo "goes on"; read -r line; echo "shell: $line"'
+    script = (
+        '. ./minipaas_lib/install/settings.sh; nothing_pasted && echo asks || echo "goes on"; '
+        'read -r line; echo "shell: $line"'
+    )
     for typed, expected in ((b"git push\n", "goes on\nshell: git push\n"), (b"", "asks\nshell: later\n")):
         os.write(master, typed)
         child = subprocess.Popen(
@@ -410,7 +417,10 @@ def test_one_line_of_nginx_conf_has_more_connections_and_is_taken_back(line, rai
         assert back == whole + "\n", "byte for byte, as dpkg knows it"
 
 
-PUT = 'eval "$(sed -n \'/^put() {/,/^}/p; /^make_scratch() {/p\' install.sh)"; uninstall=no; scratch=$1; die() { echo "$1"; exit 1; }\n'
+PUT = """\
+eval "$(sed -n '/^put() {/,/^}/p; /^make_scratch() {/p' install.sh)"
+uninstall=no; scratch=$1; die() { echo "$1"; exit 1; }
+"""
 
 
 def changed_nginx_conf(folder, command, before=""):
@@ -464,7 +474,8 @@ def test_a_run_after_one_that_was_killed_reloads_nginx_and_starts_the_apps(tmp_p
     script = (
         f"{FUNCTION % 'begin'}{FUNCTION % 'restore_apps'}. ./minipaas_lib/install/nginx.sh; {CONNECTIONS}"
         + """
-        lib=$1/lib unfinished=$1/lib/unfinished root=$1 scratch=$1 nginx_conf=$1/nginx.conf main_include=$1/no include=$1/no
+        lib=$1/lib unfinished=$1/lib/unfinished root=$1 scratch=$1
+        nginx_conf=$1/nginx.conf main_include=$1/no include=$1/no
         shared_changed=no link=echo
         step() { :; }; info() { :; }; warn() { :; }; nginx() { :; }; enable_at_boot() { :; }; nginx_runs() { :; }
         put() { cat >/dev/null; return 1; }; is_stock_default() { return 1; }; reload_nginx() { echo reloaded; }
@@ -524,7 +535,12 @@ def test_the_numbers_of_install_are_those_that_doctor_and_nodes_have():
 
 def test_what_another_file_of_nginx_says_is_not_said_again(tmp_path):
     ours = "/etc/nginx/modules-enabled/99-minipaas.conf"
-    shown = f"# configuration file {ours}:\nworker_shutdown_timeout 1h;\n# configuration file /etc/nginx/x.conf:\nworker_rlimit_nofile 9;\n"
+    shown = (
+        f"# configuration file {ours}:\n"
+        "worker_shutdown_timeout 1h;\n"
+        "# configuration file /etc/nginx/x.conf:\n"
+        "worker_rlimit_nofile 9;\n"
+    )
     (tmp_path / "nginx").write_text(shown)
     done = sh(CONNECTIONS + f"main_include={ours}; scratch={tmp_path}; main_lines")
     assert done.stdout == "worker_shutdown_timeout 1h;\n"
@@ -534,7 +550,10 @@ def test_who_comes_after_an_uninstall_is_told(tmp_path):
     """git-shell(1) runs this file of the user that stays, with the words of the forced command."""
     (tmp_path / "git-shell-commands").mkdir()
     put = 'put() { cat >"$1"; chmod "$2" "$1"; }; '
-    script = f". ./minipaas_lib/install/remove.sh; {put} home=$1; leave_a_sentence; leave_a_sentence; home=$1/none; leave_a_sentence"
+    script = (
+        f". ./minipaas_lib/install/remove.sh; {put} home=$1; leave_a_sentence; leave_a_sentence; home=$1/none; "
+        "leave_a_sentence"
+    )
     done = sh(script, str(tmp_path))
     assert done.returncode == 0, done.stderr
     said = subprocess.run([tmp_path / "git-shell-commands/minipaas", "--key", "ann"], capture_output=True, text=True)

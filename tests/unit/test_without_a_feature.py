@@ -30,7 +30,9 @@ for command, entry in index.load().commands.items():
 store = api.store()
 api.check_store(store)
 api.create_app("blog")
-live = api.Release("blog", 1, image="sha256:1", commands={"web": "serve"}, formation={"web": 1}, processes=1, status="released")
+live = api.Release(
+    "blog", 1, image="sha256:1", commands={"web": "serve"}, formation={"web": 1}, processes=1, status="released"
+)
 api.documents.write(store, "apps/blog/releases/1.toml", live.to_document())
 store.write("apps/blog/live", "1\\n")
 store.write("counters/blog", "1\\n")

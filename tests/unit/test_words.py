@@ -120,7 +120,10 @@ def test_the_table_is_not_read_for_commands_that_exist(world):
     import subprocess
     import sys
 
-    code = "import sys; from minipaas_lib import main; main.run(['apps:list']); print('minipaas_lib.well_known' in sys.modules)"
+    code = (
+        "import sys; from minipaas_lib import main; main.run(['apps:list']); "
+        "print('minipaas_lib.well_known' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("False\n")
 
 
@@ -183,7 +186,7 @@ def test_no_command_takes_a_word_too_many(blog):
             assert blog(name, *["blog"] * (len(arguments) + 1)).status == 2, name
 
 
-# -a ---------------------------------------------------------------------------------------------------------------------
+# -a -------------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -303,7 +306,7 @@ def test_the_command_comes_first_and_no_word_is_lost(line):
     assert not first or first == line or not words.is_before(first[0])
 
 
-# no app -----------------------------------------------------------------------------------------------------------------
+# no app ---------------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

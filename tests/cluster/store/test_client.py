@@ -40,7 +40,7 @@ class Canned(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_PUT = do_DELETE = _answer  # noqa: N815
+    do_GET = do_PUT = do_DELETE = _answer
 
     def log_message(self, *arguments) -> None:
         pass

@@ -35,7 +35,7 @@ def world(cluster, tmp_path, monkeypatch, capsys):
 @pytest.mark.sample("another head goes on", 10)
 @pytest.mark.parametrize("name", ["config", "up", "deploy"])
 @pytest.mark.parametrize("number", range(1, 14))
-def test_another_head_goes_on(blog, mortal, cluster, tmp_path, monkeypatch, name, number):  # noqa: F811
+def test_another_head_goes_on(blog, mortal, cluster, tmp_path, monkeypatch, name, number):
     """The head died with its disk: the other one has nothing but the address of etcd."""
     before = open_store().read("apps/blog/app.toml").text
     killed = mortal(lambda: crash.OPERATIONS[name](blog), f"{number} after")

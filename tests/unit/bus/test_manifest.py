@@ -32,7 +32,8 @@ def test_what_is_good(folder):
     about = read(
         folder,
         GOOD + 'timeout = { default = 5, report = 2.5 }\ntryfirst = ["report"]\n[commands]\n'
-        '"one:x" = { help = "X", arguments = ["<app>", "[<a-b>]"], options = { "--force" = "F", "--as=<name>" = "A" } }\n',
+        '"one:x" = { help = "X", arguments = ["<app>", "[<a-b>]"], '
+        'options = { "--force" = "F", "--as=<name>" = "A" } }\n',
     )
     assert about["executables"] == {"hooks": ["report"], "commands": ["one:x"]} and about["order"]["tryfirst"] == [
         "report"

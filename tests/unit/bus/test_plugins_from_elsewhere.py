@@ -98,7 +98,12 @@ def test_a_refusal_in_python_is_as_worded(plugs):
     plugs.add(
         "one",
         ["before_release"],
-        hooks_py="from minipaas_lib import api\n@api.hookimpl\ndef before_release(app):\n    raise api.errors.UsageError('not on a Friday', 'wait')\n",
+        hooks_py=(
+            "from minipaas_lib import api\n"
+            "@api.hookimpl\n"
+            "def before_release(app):\n"
+            "    raise api.errors.UsageError('not on a Friday', 'wait')\n"
+        ),
     )
     with pytest.raises(errors.UsageError) as refused:
         manager.call("before_release", app=APP, release=None)
@@ -109,7 +114,9 @@ def test_values_in_python_are_checked_too(plugs):
     plugs.add(
         "one",
         ["container_options"],
-        hooks_py="from minipaas_lib import api\n@api.hookimpl\ndef container_options(app):\n    return {'memory': '1g'}\n",
+        hooks_py=(
+            "from minipaas_lib import api\n@api.hookimpl\ndef container_options(app):\n    return {'memory': '1g'}\n"
+        ),
     )
     with pytest.raises(errors.PluginFailed, match="plugin one failed in container_options"):
         manager.call("container_options", app=APP, process_type="web")
@@ -122,8 +129,13 @@ def test_its_own_modules_and_vendored_ones(plugs):
         "__init__.py": "",
         "words.py": "WORD = 'own'\n",
         "vendor/one_library.py": "WORD = 'vendored'\n",
-        "hooks.py": "from minipaas_lib import api\nfrom minipaas_plugins.one import words\nfrom . import words as same\nimport one_library\n\n"
-        "@api.hookimpl\ndef report(app):\n    return {'own': words.WORD, 'same': same.WORD, 'vendored': one_library.WORD}\n",
+        "hooks.py": "from minipaas_lib import api\n"
+        "from minipaas_plugins.one import words\n"
+        "from . import words as same\n"
+        "import one_library\n\n"
+        "@api.hookimpl\n"
+        "def report(app):\n"
+        "    return {'own': words.WORD, 'same': same.WORD, 'vendored': one_library.WORD}\n",
     }.items():
         os.makedirs(os.path.dirname(os.path.join(folder, path)), exist_ok=True)
         with open(os.path.join(folder, path), "w") as file:

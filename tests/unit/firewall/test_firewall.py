@@ -1,4 +1,4 @@
-"""Who gets in, by the rules that real tools made: recorded on Debian 12 with docker, ufw, firewalld, nft and iptables."""
+"""Who gets in, by the rules that real tools made: recorded on Debian 12: docker, ufw, firewalld, nft and iptables."""
 
 import json
 from pathlib import Path
@@ -214,7 +214,10 @@ def test_any_line_of_iptables_is_taken(words, text):
 
 def test_interfaces_of_the_default_routes():
     table = "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\n"
-    table += "ens3\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\ndocker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    table += (
+        "ens3\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "docker0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+    )
     six = f"{'0' * 32} 00 {'0' * 32} 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     ens4\n"
     six += f"{'0' * 32} 00 {'0' * 32} 00 {'0' * 32} ffffffff 00000001 00000000 00200200       lo\n"
     assert firewall.outside(table, six) == {"ens3", "ens4"}

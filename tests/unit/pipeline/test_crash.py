@@ -1,4 +1,4 @@
-"""Every command that changes an app, killed before and after each step that it records: what the next one makes of it."""
+"""Every command that changes an app, killed before and after each step it records: what the next one makes of it."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""A push to a name that no app has, from the gate on: real git through the forced command, and a deploy that builds nothing."""
+"""A push to a name that no app has, from the gate on: real git, the forced command, a deploy that builds nothing."""
 
 import hashlib
 import os
@@ -169,7 +169,10 @@ def test_what_deploys_nothing_makes_no_app(laptop, words):
 
 
 def test_what_to_type_works_where_there_is_no_app(laptop):
-    said = "git push <remote> dev:main, or: ssh paas@[^ ]+ apps:create flsk, then: ssh paas@[^ ]+ git:set flsk deploy-branch dev"
+    said = (
+        "git push <remote> dev:main, or: ssh paas@[^ ]+ apps:create flsk, then: ssh paas@[^ ]+ git:set flsk "
+        "deploy-branch dev"
+    )
     assert re.search(said, laptop.push("main:dev").stderr)
 
 

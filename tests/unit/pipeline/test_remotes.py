@@ -168,7 +168,10 @@ def test_what_is_no_host(text):
         (b"fatal: write error: File too large", "max-size"),
         (b"fatal: https://u:s3cret@h/x not found", "://***@h/x"),
         (
-            b"ssh: Could not resolve hostname x.invalid: Name or service not known\nfatal: Could not read from remote repository.",
+            (
+                b"ssh: Could not resolve hostname x.invalid: Name or service not known\n"
+                b"fatal: Could not read from remote repository."
+            ),
             "DNS",
         ),
         (b"fatal: unable to access 'https://u:s3cret@x.invalid/': Could not resolve host: x.invalid", "getent hosts"),

@@ -1,4 +1,4 @@
-"""An app gets another name while it serves; killed before and after each step, it has one name or the other, and all."""
+"""An app gets another name while it serves; killed before and after each step, it has one name or the other, whole."""
 
 import os
 import subprocess
@@ -173,7 +173,12 @@ def test_what_cannot_start_leaves_the_old_name(blog, world):
 
 def test_a_refusal_of_a_plugin_leaves_the_old_name(blog, world, plugs):
     before = documents("blog")
-    code = "from minipaas_lib import api\n\n\n@api.hookimpl\ndef before_release(app):\n    raise api.errors.Denied('not on a Friday')\n"
+    code = (
+        "from minipaas_lib import api\n\n\n"
+        "@api.hookimpl\n"
+        "def before_release(app):\n"
+        "    raise api.errors.Denied('not on a Friday')\n"
+    )
     plugs.add("friday", ["before_release"], hooks_py=code)
     assert "not on a Friday" in world("apps:rename", "blog", "journal").err
     is_blog(blog, before)

@@ -22,7 +22,15 @@ def test_a_document_looks_as_a_person_writes_it():
         "mounts": [{"from": "a"}, {"from": "b", "to": {"x": 1}}],
     }
     assert toml.dumps(data) == (
-        'a = 1\n\n[[mounts]]\nfrom = "a"\n\n[[mounts]]\nfrom = "b"\nto = {x = 1}\n\n[config]\n"B C" = "x\\ny"\n\n[config.empty]\n\n'
+        "a = 1\n\n"
+        "[[mounts]]\n"
+        'from = "a"\n\n'
+        "[[mounts]]\n"
+        'from = "b"\n'
+        "to = {x = 1}\n\n"
+        "[config]\n"
+        '"B C" = "x\\ny"\n\n'
+        "[config.empty]\n\n"
         "[deep.er]\nx = [1, 2.5, true]\n"
     )
     assert toml.dumps({}) == "" and toml.dumps({"a": {}}) == "[a]\n"

@@ -165,7 +165,13 @@ def found(app="blog", context="/"):
     return manager.first("detect_builder", app=apps.load(app), context=str(context))
 
 
-STRANGER = "from minipaas_lib import api\n@api.hookimpl{mark}\ndef detect_builder(app, context): return '{name}: there'\n@api.hookimpl\ndef builder_names(): return ['{name}']\n"
+STRANGER = (
+    "from minipaas_lib import api\n"
+    "@api.hookimpl{mark}\n"
+    "def detect_builder(app, context): return '{name}: there'\n"
+    "@api.hookimpl\n"
+    "def builder_names(): return ['{name}']\n"
+)
 
 
 def test_a_strangers_builder_takes_its_place_by_the_order_of_plugins(plugs, world, tmp_path):
@@ -221,7 +227,9 @@ def test_settings_of_several_plugins_are_merged(plugs, world):
     plugs.add(
         "z_more",
         ["build_settings"],
-        hooks__build_settings='#!/bin/sh\necho \'{"environment": {"HTTP_PROXY": "http://two:2", "GOPROXY": "x"}, "memory": 4096}\'\n',
+        hooks__build_settings=(
+            '#!/bin/sh\necho \'{"environment": {"HTTP_PROXY": "http://two:2", "GOPROXY": "x"}, "memory": 4096}\'\n'
+        ),
     )
     merged = api.build_settings(apps.load("blog"))
     assert merged["ca"] == CERTIFICATE and merged["memory"] == 4096

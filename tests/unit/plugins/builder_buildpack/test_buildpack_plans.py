@@ -134,7 +134,14 @@ def test_any_release_is_read_or_refused(data):
 
 
 def test_what_buildpacks_print_is_understood():
-    said = b"---\naddons: []\nconfig_vars: {}\ndefault_process_types:\n  web: bin/rails server -p $PORT # all\n  rake: 'bundle exec rake'\n"
+    said = (
+        b"---\n"
+        b"addons: []\n"
+        b"config_vars: {}\n"
+        b"default_process_types:\n"
+        b"  web: bin/rails server -p $PORT # all\n"
+        b"  rake: 'bundle exec rake'\n"
+    )
     assert release_yaml.parse(said) == {
         "addons": [],
         "config_vars": {},
@@ -156,7 +163,16 @@ def test_other_yaml_is_refused_with_its_line(said):
 
 def test_what_releases_say_is_put_together_and_what_is_ours_stays_ours():
     out = {
-        "release.01": b"config_vars:\n  PATH: evil\n  A: 1\ndefault_process_types:\n  web: one\n  worker: w\n  release: r\n  BAD NAME: x",
+        "release.01": (
+            b"config_vars:\n"
+            b"  PATH: evil\n"
+            b"  A: 1\n"
+            b"default_process_types:\n"
+            b"  web: one\n"
+            b"  worker: w\n"
+            b"  release: r\n"
+            b"  BAD NAME: x"
+        ),
         "release.02": b"config_vars:\n  A: 2\ndefault_process_types:\n  web: two\n",
         "release.3": b"not ours",
     }

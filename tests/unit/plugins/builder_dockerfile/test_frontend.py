@@ -136,8 +136,14 @@ def test_only_dockers_own_and_none_that_shares_cache_mounts(reference, dockers, 
     ("line", "shown"),
     [
         (
-            "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 3: unknown instruction: FORM",
-            "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: unknown instruction: FORM",
+            (
+                "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error "
+                "line 3: unknown instruction: FORM"
+            ),
+            (
+                "failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error "
+                "line 2: unknown instruction: FORM"
+            ),
         ),
         (
             "ERROR: failed to solve: dockerfile parse error on line 3: unknown instruction: FORM",

@@ -228,7 +228,10 @@ def test_a_plugin_may_let_it_and_only_for_whom_it_names(apps, plugs):
         "roles",
         ["may_use_image"],
         hooks_py=(
-            "from minipaas_lib import api\n@api.hookimpl\ndef may_use_image(app, owner):\n    return True if (app.name, owner) == ('blog', 'victim') else None\n"
+            "from minipaas_lib import api\n"
+            "@api.hookimpl\n"
+            "def may_use_image(app, owner):\n"
+            "    return True if (app.name, owner) == ('blog', 'victim') else None\n"
         ),
     )
     apps.images["minipaas/victim:v1"] = apps.images["innocent"]

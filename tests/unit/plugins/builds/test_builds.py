@@ -134,7 +134,8 @@ with locks.app_lock("blog"), interrupt.cancellable():
             time.sleep(6 if how == "final" else 60)
         except errors.Cancelled as error:
             from minipaas_lib.model.release import Release
-            releases.write(Release("blog", number, status="failed", failure=error.message, commit="c" * 40, build_seconds=0.1))
+            failed = {"status": "failed", "failure": error.message, "commit": "c" * 40, "build_seconds": 0.1}
+            releases.write(Release("blog", number, **failed))
     journal.end("blog")
 """
 

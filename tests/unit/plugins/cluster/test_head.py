@@ -46,7 +46,7 @@ class Router:
 
 
 class Scheduler:
-    class local:  # noqa: N801
+    class local:
         @staticmethod
         def processes(app):
             return [HERE] if app == "blog" else []

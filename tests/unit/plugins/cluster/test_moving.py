@@ -139,7 +139,7 @@ def test_a_node_is_named_by_its_name_or_its_id(monkeypatch):
     there = [Machine("1" * 32, "", {"node": "node1"}), Machine("12" + "0" * 30, "", {"node": "node2"})]
 
     class Scheduler:
-        class machines:  # noqa: N801
+        class machines:
             all = staticmethod(lambda: there)
 
     monkeypatch.setattr(api, "scheduler", Scheduler, raising=False)

@@ -26,7 +26,10 @@ store = api.open_directory()
 identity.LOOK = float(fresh)
 commands.api.paths.cache = lambda *parts: os.path.join(folder, *parts)
 known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), commands.files_of)
-server = door.serve(address, known.context, docker, int(port)) if docker else lending.serve(address, known.context, int(port))
+if docker:
+    server = door.serve(address, known.context, docker, int(port))
+else:
+    server = lending.serve(address, known.context, int(port))
 server.start()
 print("ready", flush=True)
 server.serve_forever()

@@ -69,8 +69,11 @@ def test_all_commands_but_hidden_ones_and_over_ssh_those_for_root(blog):
 
 def test_commands_of_plugins_from_elsewhere(blog, plugs):
     toml = """
-[commands]
-"paint:set" = { help = "Paint", arguments = ["<app>", "<colour>"], options = { "--mode=<mode>" = "How", "--of=<app>" = "Whose" }, values = { colour = ["red", "green"], mode = ["thick", "thin"] } }
+[commands."paint:set"]
+help = "Paint"
+arguments = ["<app>", "<colour>"]
+options = { "--mode=<mode>" = "How", "--of=<app>" = "Whose" }
+values = { colour = ["red", "green"], mode = ["thick", "thin"] }
 """
     plugs.add("paint", [], toml, commands__paint__set="")
     os.rename(
@@ -81,7 +84,10 @@ def test_commands_of_plugins_from_elsewhere(blog, plugs):
     os.chmod(os.path.join(plugs.folder, "paint/commands/paint:set"), 0o755)
     plugs.use()
     code = (
-        "import click\nfrom minipaas_lib import api\n\n\n@api.commands.command('brush:set')\n@api.commands.app_argument\n"
+        "import click\n"
+        "from minipaas_lib import api\n\n\n"
+        "@api.commands.command('brush:set')\n"
+        "@api.commands.app_argument\n"
         "@click.argument('size', type=click.Choice(['small', 'large']))\ndef brush_set(app, size):\n    pass\n"
     )
     plugs.add("brush", [], '[commands]\n"brush:set" = "Choose a brush"\n', commands_py=code)

@@ -10,7 +10,15 @@ import pytest
 
 from minipaas_lib import paths
 
-TOML = 'api = 1\nname = "greeter"\nversion = "{version}"\nsummary = "Greet"\nhooks = ["report"]\n\n[commands]\n"greeter:say" = "Say it"\n'
+TOML = (
+    "api = 1\n"
+    'name = "greeter"\n'
+    'version = "{version}"\n'
+    'summary = "Greet"\n'
+    'hooks = ["report"]\n\n'
+    "[commands]\n"
+    '"greeter:say" = "Say it"\n'
+)
 REPORT = '#!/bin/sh\necho \'{"greeter-version": "%s"}\'\n'
 GIT = {
     "GIT_AUTHOR_NAME": "t",
@@ -244,9 +252,9 @@ def test_a_python_plugin_with_a_wrong_argument_is_refused_when_it_is_installed(w
     )
     said = world.refused("plugin:install", str(folder))
     assert (
-        "plugin p: after_deploy(app, releas) wants releas, which there is not; the hook is after_deploy(app, release, previous)"
-        in said
-    )
+        "plugin p: after_deploy(app, releas) wants releas, which there is not; "
+        "the hook is after_deploy(app, release, previous)"
+    ) in said
 
 
 def test_disable_needs_nothing_of_the_plugin(world, plugs, tmp_path, greeter):

@@ -230,7 +230,8 @@ def test_report(world, blog, monkeypatch):
     monkeypatch.setattr(blog.scheduler, "diagnose", lambda process, lines: Diagnosis("running", 137, True, (), ()))
     report = json.loads(world.ok("ps:report", "blog", "--format", "json"))
     assert report["status-web-1"] == (
-        "running, restarted 4 times since 2026-01-01T00:00:00Z, the last time after exit code 137: out of memory at 2026-01-02T00:00:00Z "
+        "running, restarted 4 times since 2026-01-01T00:00:00Z, the last time after exit code 137: out of memory at "
+        "2026-01-02T00:00:00Z "
         "(blog_v1.web.1)"
     )
     assert (report["restarts-web-1"], report["last-exit-code-web-1"], report["last-exit-out-of-memory-web-1"]) == (

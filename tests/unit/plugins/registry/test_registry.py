@@ -162,7 +162,12 @@ def test_a_login_that_fails_says_what_to_look_at(blog, monkeypatch, said, hint):
     assert hint in refused and ("user and password" in refused) == ("unauthorized" in said)
 
 
-DOCKERS = r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(?::[0-9]+)?/)?[a-z0-9]+(?:(?:\.|_|__|-*)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-*)[a-z0-9]+)*)*:[\w][\w.-]{0,127}"
+DOCKERS = (
+    r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])"
+    r"(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*(?::[0-9]+)?/)?"
+    r"[a-z0-9]+(?:(?:\.|_|__|-*)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-*)[a-z0-9]+)*)*"
+    r":[\w][\w.-]{0,127}"
+)
 
 
 @given(st.text("aB.:-_/09", max_size=20), st.text("a.:-_/09", max_size=20))

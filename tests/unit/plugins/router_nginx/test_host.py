@@ -47,7 +47,10 @@ def test_nginx_may_open_more_files_than_we_and_we_no_more_than_before(tmp_path, 
             "768 worker_connections are not enough",
         ),
         (
-            "2026/11/30 10:20:30 [alert] 12#12: *7 8192 worker_connections are not enough while connecting to upstream, client: x",
+            (
+                "2026/11/30 10:20:30 [alert] 12#12: *7 8192 worker_connections are not enough while connecting to "
+                "upstream, client: x"
+            ),
             "8192 worker_connections are not enough",
         ),
         (

@@ -81,7 +81,7 @@ def test_what_differs_is_written_anew_at_once_and_nothing_else(router):
 
 
 def test_a_port_that_one_app_has_for_itself_stays_that_app_s(router):
-    """An upgrade gave a bare address with such a port the page of a name that no app has, until the app's next release."""
+    """An upgrade gave a bare address with such a port the page of a name that no app has, until its next release."""
     route = dataclasses.replace(ROUTE, backends=(api.Backend("10.0.0.2"),))
     _, text = put(router, route)
     port, made = files.port_path(router.host, 8080), render.catch_all("blog", text, 8080, router.host.place)

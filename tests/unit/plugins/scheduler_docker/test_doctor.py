@@ -57,7 +57,10 @@ def test_a_paused_process_does_not_run(world, blog):
 def test_a_loop_is_named_whatever_the_moment_shows(world, blog, monkeypatch, state):
     blog.scheduler.set("blog_v1.web.1", state=state, restarts=7, created=CREATED, ended=NOW)
     monkeypatch.setattr(blog.scheduler, "diagnose", lambda process, lines: Diagnosis(state, 137, True, (), ()))
-    told = f"web.1 was restarted 7 times since 2026-01-01T00:00:00Z, the last time at {NOW[:19]}Z after exit code 137: out of memory"
+    told = (
+        f"web.1 was restarted 7 times since 2026-01-01T00:00:00Z, the last time at {NOW[:19]}Z after exit code 137: "
+        "out of memory"
+    )
     assert not said().ok and said().said.endswith(told) and said().fix == "logs blog, then: ps:restart blog"
 
 

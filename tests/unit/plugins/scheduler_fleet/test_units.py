@@ -34,7 +34,8 @@ def test_the_text_of_a_process_unit():
         " --volume /etc/minipaas:/etc/minipaas:ro"
         ' --volume /etc/machine-id:/etc/machine-id:ro 10.0.0.1:5000/minipaas:1.0 node:create blog_v3.web.1"\n'
         "ExecStart=/usr/bin/docker start --attach blog_v3.web.1\n"
-        'ExecStop=/bin/sh -c "/usr/bin/docker exec minipaas-agent minipaas node:hand-over blog_v3.web.1 >/dev/null 2>&1;'
+        'ExecStop=/bin/sh -c "/usr/bin/docker exec minipaas-agent minipaas node:hand-over blog_v3.web.1 '
+        ">/dev/null 2>&1;"
         ' exec /usr/bin/docker stop --time 30 blog_v3.web.1"\n'
         "Restart=always\n"
         "RestartSec=2\n"

@@ -53,7 +53,7 @@ def test_machines_that_fit():
 
 
 class Scheduler:
-    class machines:  # noqa: N801
+    class machines:
         @staticmethod
         def all():
             return MACHINES
