@@ -15,11 +15,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.pipeline import apps, locks
 from minipaas_lib.store import documents, merge, open_store
 
-FAULTS = "faults"
-"""A file of paths.root() by which tests have us killed: see _die_here. Whoever can write there could do worse."""
-
-_one_at_a_time = threading.Lock()  # the steps of processes that start side by side are numbered too
-_count = 0
+_one_at_a_time = threading.Lock()  # processes that start side by side have a step each
 
 
 def path(app: str) -> str:
@@ -33,8 +29,6 @@ def step_path(app: str) -> str:
 
 def begin(app: str, operation: str, **about) -> None:
     """A command begins to change the app; `operation` is one that recover knows, `about` what it needs to know."""
-    global _count
-    _count = 0
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
     forget_steps(app)
     record = {"operation": operation, "key": caller.key(), "began": apps.now(), **about}
@@ -64,15 +58,10 @@ def note_failure(app: str, error: BaseException) -> None:
 @contextlib.contextmanager
 def step(app: str, what: str):
     """Note that `what` is about to be done; the body of the context does it. Does not return without our locks."""
-    global _count
     _still_alone()
     with _one_at_a_time:
-        _count += 1
-        number = _count
         _note(app, what)
-    _die_here(app, number, "before", what)
     yield
-    _die_here(app, number, "after", what)
 
 
 def _note(app: str, what: str) -> None:
@@ -161,25 +150,6 @@ def forget_steps(app: str) -> None:
         return
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_steps(app))
-
-
-def _die_here(app: str, number: int, when: str, what: str) -> None:
-    """Where the file of FAULTS is there: note the step beside it, and be killed if its first line names this one.
-
-    A line is an app, the number of a step in its command, and "before" or "after". It is taken away before we go, so
-    that the next line is for the command that recovers.
-    """
-    faults = os.path.join(paths.root(), FAULTS)
-    if not os.path.exists(faults):
-        return
-    with open(faults, encoding="utf-8") as file:
-        first, _, rest = file.read().partition("\n")
-    with open(faults + ".seen", "a", encoding="utf-8") as file:
-        file.write(f"{app} {number} {when} {what}\n")
-    if first == f"{app} {number} {when}":
-        with open(faults, "w", encoding="utf-8") as file:
-            file.write(rest)
-        die()
 
 
 def die() -> None:

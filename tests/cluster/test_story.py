@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import kill_points
 from tests.cluster import node_image, nodes, second_head
 from tests.cluster.conftest import REAL
 from tests.sampling import SEED
@@ -359,11 +360,12 @@ def test_what_runs_in_an_app_reaches_the_web_but_not_what_rules_the_nodes(laptop
 def test_a_killed_change_is_put_right_by_the_next_command(laptop, cluster):
     step, when = random.Random(SEED).randint(1, STEPS), random.Random(SEED).choice(["before", "after"])
     print(f"MINIPAAS_SEED={SEED}: killed {when} step {step}")
-    faults = Path("/var/lib/minipaas/faults")
+    faults = Path("/var/lib/minipaas", kill_points.FAULTS)
     faults.write_text(f"{APP} {step} {when}\n")
     shutil.chown(faults, "paas", "paas")
     try:
-        laptop.ssh("config:set", APP, "TURN=1")
+        with kill_points.program():
+            laptop.ssh("config:set", APP, "TURN=1")
         assert faults.read_text() == "", "it was killed there"
     finally:
         faults.unlink()

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 from conftest import Load, Repo, docker, wait_for, web
 
+from tests import kill_points
 from tests.sampling import ALL, SEED, sample
 
 pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it kills whatever runs as paas
@@ -27,7 +28,7 @@ pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it kills whatever run
 SAMPLE, MOMENTS = 6, 200 if ALL else 8
 LIMIT = 14400 if ALL else 900  # seconds; the sample takes one or two minutes
 ROOT = Path("/var/lib/minipaas")
-FAULTS, SEEN = ROOT / "faults", ROOT / "faults.seen"
+FAULTS, SEEN = ROOT / kill_points.FAULTS, ROOT / f"{kill_points.FAULTS}.seen"
 LIVE = ROOT / "nginx" / "live"
 PROCFILE = "release: true\nweb: exec httpd -f -p $PORT -h /www\nworker: while true; do sleep 1; done\n"
 
@@ -248,7 +249,8 @@ class Site:
 @pytest.fixture
 def site(host, app, tmp_path):
     made = Site(host, app, tmp_path)
-    yield made
+    with kill_points.program():
+        yield made
     for path in (FAULTS, SEEN):
         path.unlink(missing_ok=True)
 

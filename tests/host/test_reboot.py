@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from conftest import Repo, docker, wait_for, web
 
+from tests import kill_points
+
 pytestmark = [pytest.mark.serial, pytest.mark.one_host]  # it stops docker and nginx
 
 
@@ -116,11 +118,12 @@ def test_the_unit_of_the_boot_is_enabled_and_puts_right_what_was_interrupted(hos
     host.ssh("checks:set", app, "wait-to-retire", "3")
     repo.push()
     name = host.url_host(app)
-    faults = Path("/var/lib/minipaas/faults")
+    faults = Path("/var/lib/minipaas", kill_points.FAULTS)
     faults.write_text(f"{app} 5 before\n")
     shutil.chown(faults, "paas", "paas")
     repo.commit(www___index__html="killed")
-    assert repo.push(ok=False).returncode != 0
+    with kill_points.program():
+        assert repo.push(ok=False).returncode != 0
     faults.unlink()
     assert "a command was killed" in host.ssh("doctor", ok=False).stdout
     docker("rm", "-f", f"{app}_v1.web.1")

@@ -11,6 +11,7 @@ from minipaas_lib import cluster_settings, paths
 from minipaas_lib.cluster_settings import ClusterSettings
 from minipaas_lib.pipeline import journal
 from minipaas_lib.store import open_store
+from tests import kill_points
 from tests.unit.conftest import fake, make_world  # noqa: F401
 from tests.unit.pipeline import test_crash as crash
 from tests.unit.pipeline.test_crash import *  # noqa: F403
@@ -39,7 +40,7 @@ def test_another_head_goes_on(blog, mortal, cluster, tmp_path, monkeypatch, name
     """The head died with its disk: the other one has nothing but the address of etcd."""
     before = open_store().read("apps/blog/app.toml").text
     killed = mortal(lambda: crash.OPERATIONS[name](blog), f"{number} after")
-    with open(os.path.join(paths.root(), journal.FAULTS + ".seen")) as file:
+    with open(os.path.join(paths.root(), kill_points.FAULTS + ".seen")) as file:
         seen = file.read()
     use_head(tmp_path / "other", cluster.urls, monkeypatch)
     assert not killed or (journal.last_step("blog") and journal.last_step("blog") in seen)

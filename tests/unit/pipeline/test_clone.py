@@ -6,6 +6,7 @@ import pytest
 
 from minipaas_lib import errors, paths, store
 from minipaas_lib.pipeline import apps, clone, git, journal, leftovers, locks, releases, repository
+from tests import kill_points
 from tests.unit.pipeline.test_crash import Mortal
 from tests.unit.pipeline.test_rename import blog, documents  # noqa: F401 - a fixture
 
@@ -91,12 +92,12 @@ def test_a_clone_killed(blog, monkeypatch, number, when):  # noqa: F811
     mortal = Mortal(blog, monkeypatch)
     target: list = [(number, when)]
 
-    def die_here(app, number, when, what):
+    def pass_point(journal, app, number, when, what):
         if (number, when) in target and app == "staging":
             target.clear()
             mortal.die()
 
-    monkeypatch.setattr(journal, "_die_here", die_here)
+    monkeypatch.setattr(kill_points, "pass_point", pass_point)
     store.open_store().write("apps/blog/build-ca.toml", "pem = 'x'\n")
     before = documents("blog")
     killed = mortal(lambda: clone.clone("blog", "staging"))

@@ -20,6 +20,7 @@ from minipaas_lib.pipeline import (
     retire,
     trash,
 )
+from tests import kill_points
 
 
 class Killed(BaseException):
@@ -32,6 +33,7 @@ class Mortal:
     def __init__(self, blog, monkeypatch) -> None:
         self.blog, self.dead = blog, False
         monkeypatch.setattr(journal, "die", self.die)
+        kill_points.wrap(journal, monkeypatch.setattr)
         for target, methods in (
             (blog.scheduler, ["_call"]),
             (blog.router, ["_call"]),
@@ -63,7 +65,7 @@ class Mortal:
         return dead
 
     def faults(self, *points: str) -> None:
-        with open(os.path.join(paths.root(), journal.FAULTS), "w") as file:
+        with open(os.path.join(paths.root(), kill_points.FAULTS), "w") as file:
             file.writelines(f"blog {point}\n" for point in points)
 
 
@@ -104,7 +106,7 @@ OPERATIONS = {
 def points(mortal, action):
     """All points of an action, found by doing it once with a point that never comes."""
     mortal(action, "0 never")
-    with open(os.path.join(paths.root(), journal.FAULTS + ".seen")) as file:
+    with open(os.path.join(paths.root(), kill_points.FAULTS + ".seen")) as file:
         return [" ".join(line.split()[1:3]) for line in file]
 
 
@@ -140,6 +142,14 @@ def test_a_rollout_killed(blog, mortal, name, number, when):
     next_command()
     check(blog, before)
     assert killed or releases.live("blog").number == 2, "what was not killed succeeds"
+
+
+def test_a_file_named_faults_kills_nobody_but_in_a_test(blog, monkeypatch):
+    monkeypatch.setattr(journal, "die", lambda: pytest.fail("it dies"))
+    with open(os.path.join(paths.root(), kill_points.FAULTS), "w") as file:
+        file.write("blog 1 before\n")
+    OPERATIONS["config"](blog)
+    assert releases.live("blog").number == 2 and not os.path.exists(os.path.join(paths.root(), "faults.seen"))
 
 
 def test_the_steps_above_are_enough(blog, mortal):

@@ -20,6 +20,7 @@ from minipaas_lib.pipeline import (
     retire,
     trash,
 )
+from tests import kill_points
 from tests.unit.pipeline.test_crash import Mortal
 
 GIT = {
@@ -135,12 +136,12 @@ def test_a_renaming_killed(blog, monkeypatch, number, when, recovered_by):
     mortal = Mortal(blog, monkeypatch)
     target: list = [(number, when)]
 
-    def die_here(app, number, when, what):
+    def pass_point(journal, app, number, when, what):
         if (number, when) in target:
             target.clear()
             mortal.die()
 
-    monkeypatch.setattr(journal, "_die_here", die_here)
+    monkeypatch.setattr(kill_points, "pass_point", pass_point)
     before = documents("blog")
     killed = mortal(lambda: rename.rename("blog", "journal"))
     assert killed == (not target), "every point below the last is one"
