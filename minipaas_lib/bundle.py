@@ -1,10 +1,10 @@
 """Make the zipapp: one file that holds minipaas, its plugins and every library, for the interpreter that runs this.
 
 Run as `/usr/bin/python3 minipaas_lib/bundle.py --out FILE`, from a checkout or from the folder that a zipapp unpacked
-itself to. What start-up speed asks for is done here: .pyc where zipimport looks for them (not in `__pycache__`),
-unchecked hashes (zipimport compares timestamps in local time, cpython#141431), nothing deflated, few entries. The heavy
-libraries are one entry, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host; the sources, and what only an
-installation needs, are another, `source.zip`: see minipaas_lib/sources.py.
+itself to. What start-up speed asks for is done here: nothing deflated, and few entries, as the zip's directory is read
+at every start. The code of all modules is one entry, `modules`: see minipaas_lib/modules.py. The heavy libraries are
+one, `vendor.zip`, that minipaas_lib/vendor.py unpacks once per host; the sources, and what only an installation needs,
+are another, `source.zip`: see minipaas_lib/sources.py.
 """
 
 import argparse
@@ -31,23 +31,23 @@ SETUP = re.compile(
 )
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
-MOST_ENTRIES = 450  # fifty cost a hundredth of a bare start of Python, at every start: the zip's directory is read
-# The zip is opened anew for each module. Through the symlink in PATH, an upgrade in the middle of a run would mix two
-# versions, so the real file is used from here on; its directory has been read already and is handed on, not read twice.
+MODULES, MODULES_INDEX = "modules", "modules.index"
+MOST_ENTRIES = 64  # fifty cost a hundredth of a bare start of Python, at every start: the zip's directory is read
+# The file is opened anew for each module. Through the symlink in PATH, an upgrade in the middle of a run would mix two
+# versions, so the real file is used from here on.
 MAIN = b"""import os
 import sys
-import zipimport
 
-given, real = sys.path[0], os.path.realpath(sys.path[0])
-known = getattr(zipimport, "_zip_directory_cache", {})
-if given != real and given in known:
-    known[real] = {name: (real + entry[0][len(given) :], *entry[1:]) for name, entry in known[given].items()}
-sys.path[0] = real
+path = os.path.realpath(sys.path[0])
+if sys.implementation.cache_tag == "@PYTHON@":
+    import minipaas_modules
 
-if sys.implementation.cache_tag != "@PYTHON@":
+    minipaas_modules.activate(path)
+else:
     import minipaas_sources
 
-    minipaas_sources.activate(real)
+    minipaas_sources.activate(path)
+del sys.path[0]
 
 from minipaas_lib.main import program
 
@@ -113,11 +113,18 @@ def requirements(pyproject: bytes) -> list[str]:
     return sorted(tomllib.loads(pyproject.decode())["project"]["dependencies"])
 
 
-def compiled(name: str, source: bytes, optimize: int = 0) -> bytes:
-    """The unchecked-hash .pyc of a module (PEP 552) for the running interpreter. Raises SyntaxError."""
-    code = compile(source, name, "exec", dont_inherit=True, optimize=optimize)
+def compiled(name: str, source: bytes) -> bytes:
+    """The unchecked-hash .pyc of a module (PEP 552) for the running interpreter. Raises SyntaxError.
+
+    Unchecked, since zipimport compares timestamps in local time (cpython#141431).
+    """
     head = importlib.util.MAGIC_NUMBER + (0b01).to_bytes(4, "little") + importlib.util.source_hash(source)
-    return head + marshal.dumps(code)
+    return head + _code(name, source)
+
+
+def _code(name: str, source: bytes, optimize: int = 0) -> bytes:
+    """A module's code, marshalled, for the running interpreter."""
+    return marshal.dumps(compile(source, name, "exec", dont_inherit=True, optimize=optimize))
 
 
 def pack(tree: Tree, compression: int = zipfile.ZIP_STORED, prefix: bytes = b"") -> bytes:
@@ -125,7 +132,7 @@ def pack(tree: Tree, compression: int = zipfile.ZIP_STORED, prefix: bytes = b"")
     buffer = io.BytesIO()
     buffer.write(prefix)
     with zipfile.ZipFile(buffer, "w") as archive:
-        for name in sorted(tree):
+        for name in sorted(tree, key=lambda name: (name != MODULES, name)):  # whose place is known before: see _modules
             content, mode = tree[name]
             entry = zipfile.ZipInfo(name, _EPOCH)
             entry.external_attr = (0o100000 | mode) << 16
@@ -141,7 +148,7 @@ def unpack(archive: bytes | str) -> Tree:
 
 
 def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
-    """All entries of the zipapp: compiled modules, other files, and the two inner archives.
+    """All entries of the zipapp: the code of the modules, other files, and the two inner archives.
 
     Raises ValueError when there would be so many entries that start-up suffers.
     """
@@ -149,24 +156,32 @@ def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
     vendor = digest(heavy)
     main = MAIN.replace(b"@PYTHON@", sys.implementation.cache_tag.encode())
     source["minipaas_build.py"] = (_build_module(ours, vendor, digest({**source, "main": (main, 0)})), 0o644)
+    used = {name: entry for name, entry in source.items() if not SETUP.fullmatch(name)}
     tree = {
+        **{name: entry for name, entry in used.items() if not name.endswith(".py")},
+        **_modules({name: content for name, (content, _) in used.items() if name.endswith(".py")}),
         "__main__.py": (main, 0o644),
         "__main__.pyc": (compiled("__main__.py", main), 0o644),
+        "minipaas_modules.pyc": (compiled("minipaas_modules.py", ours["minipaas_lib/modules.py"][0]), 0o644),
         "minipaas_sources.py": ours["minipaas_lib/sources.py"],
         "source.zip": (pack(source, zipfile.ZIP_DEFLATED), 0o644),
         "vendor.zip": (pack(heavy, zipfile.ZIP_DEFLATED), 0o644),
     }
-    for name, (content, mode) in source.items():
-        if SETUP.fullmatch(name):
-            continue
-        if name.endswith(".py"):
-            optimize = 2 if name.split("/")[0] in LIGHT else 0
-            tree[name + "c"] = (compiled(name, content, optimize), 0o644)
-        else:
-            tree[name] = (content, mode)
     if len(tree) >= MOST_ENTRIES:
         raise ValueError(f"the zipapp would have {len(tree)} entries; start-up allows {MOST_ENTRIES - 1}")
     return tree
+
+
+def _modules(sources: dict[str, bytes]) -> Tree:
+    """The entries that minipaas_lib/modules.py reads: the code of all modules, and where in the zipapp each lies."""
+    code, index = bytearray(), {}
+    begin = len(SHEBANG) + zipfile.sizeFileHeader + len(MODULES)  # of the first entry's content
+    for name in sorted(sources):
+        part = _code(name, sources[name], optimize=2 if name.split("/")[0] in LIGHT else 0)
+        module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        index[module] = (name.endswith("/__init__.py"), begin + len(code), len(part))
+        code += part
+    return {MODULES: (bytes(code), 0o644), MODULES_INDEX: (marshal.dumps(index), 0o644)}
 
 
 def _build_module(ours: Tree, vendor: str, content: str) -> bytes:

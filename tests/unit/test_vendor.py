@@ -32,7 +32,7 @@ def program():
 @pytest.fixture
 def zipapp(tmp_path):
     def make(modules=20):
-        ours = [f"minipaas_lib/{name}.py" for name in ("errors", "folders", "paths", "vendor", "sources")]
+        ours = [f"minipaas_lib/{name}.py" for name in ("errors", "folders", "paths", "vendor", "modules", "sources")]
         folder = os.path.dirname(os.path.dirname(bundle.__file__))
         tree = {name: bundle._read(os.path.join(folder, name)) for name in ours}
         tree["minipaas_lib/__init__.py"] = (b'__version__ = "1"\n', 0o644)
