@@ -153,11 +153,26 @@ class Command(click.Command):
     def __init__(self, *arguments, every: bool = False, **settings) -> None:
         super().__init__(*arguments, **settings)
         self.every = every
+        self.help_parameter: click.Option | None = None
         self.app_argument = next((p for p in self.params if isinstance(p, AppArgument)), None)
         taken = {spelling for parameter in self.params for spelling in parameter.opts}
         free = [spelling for spelling in ("-a", "--app") if spelling not in taken]
         if self.app_argument and free:
             self.params.append(click.Option([*free, _APP_OPTION], multiple=True, hidden=True, expose_value=False))
+
+    def get_help_option(self, ctx):
+        """As click's, which looks for a translation of the option's help at every start, and loads locale for that."""
+        names = self.get_help_option_names(ctx)
+        if self.help_parameter is None and names:
+            self.help_parameter = click.Option(
+                [*names, "help_option"],
+                is_flag=True,
+                is_eager=True,
+                expose_value=False,
+                callback=print_help,
+                help="Show this message and exit.",
+            )
+        return self.help_parameter
 
     def parse_args(self, ctx, args):
         if any("--wait" in parameter.opts for parameter in self.params):
@@ -200,6 +215,13 @@ class Command(click.Command):
         )
         if many and argument.nargs == 1 and found.get(argument.name) == named:
             raise errors.UsageError(f"the app {names.safe(named)} is named twice", "leave one of them out")
+
+
+def print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
+    """What the option --help does."""
+    if value and not ctx.resilient_parsing:
+        output.data(ctx.get_help())
+        ctx.exit()
 
 
 def app_in_its_place(ctx: click.Context, args: list[str]) -> list[str]:
@@ -289,9 +311,10 @@ def format_option(function):
 
 def wait_option(function):
     """The option --wait[=SECONDS]: wait for the app's lock. Sets what locks.app_lock reads."""
-    from minipaas_lib.pipeline import locks
 
     def remember(ctx, param, value):
+        from minipaas_lib.pipeline import locks
+
         if value is not None:
             locks.patience = value
 

@@ -11,9 +11,10 @@ import sys
 
 from minipaas_lib import errors
 
+# Compiled by re when first used: most commands print nothing that needs it.
 # C0 and C1 but the tab, what changes the direction of text or ends a line (UAX 9, UAX 14), and halves of characters.
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
-_STYLE = re.compile("(\x1b\\[[0-9;:]*m)")  # SGR of ECMA-48: colours and weights
+_CONTROL = "[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+_STYLE = "(\x1b\\[[0-9;:]*m)"  # SGR of ECMA-48: colours and weights
 _kept: list = []
 _deaf = False
 
@@ -54,8 +55,8 @@ def tame(text: str, styles: bool = False) -> str:
     if text.isprintable():
         return text
     if styles:
-        return "".join(part if _STYLE.fullmatch(part) else tame(part) for part in _STYLE.split(text))
-    return _CONTROL.sub(_escaped, text)
+        return "".join(part if re.fullmatch(_STYLE, part) else tame(part) for part in re.split(_STYLE, text))
+    return re.sub(_CONTROL, _escaped, text)
 
 
 def _escaped(found: re.Match) -> str:
@@ -79,7 +80,7 @@ def to_json(value, indent: int | None = 2) -> str:
     import json
 
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return "\n".join(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
+    return "\n".join(re.sub(_CONTROL, lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
 
 
 def colours() -> bool:

@@ -95,6 +95,12 @@ def test_a_state_command_imports_nothing_heavy(host, by_click, words):
     assert imported(host, *words) & HEAVY - (by_click & CLICK_OWN) == set()
 
 
+def test_a_command_that_reads_no_app_imports_neither_translations_nor_what_changes_apps(host):
+    found = imported(host, "apps:list", LANG="de_DE.UTF-8")
+    assert not found & {"locale", "signal", "select", "json", "minipaas_lib.pipeline.locks"}, found
+    assert len(found) < 112, sorted(found)  # 106 with click 8.5: each costs a two-hundredth of a bare start of Python
+
+
 def test_a_command_that_writes_state_imports_no_docker(host):
     assert not imported(host, "config:set", "--no-restart", "blog", "B=2") & {
         "docker",
