@@ -6,6 +6,7 @@ in a terminal of its own; only the typing is imitated. What the terminal showed,
 """
 
 import argparse
+import codecs
 import json
 import os
 import pty
@@ -50,12 +51,9 @@ class Recording:
         ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         process = subprocess.Popen(["sh", "-c", line], cwd=folder, stdin=follower, stdout=follower, stderr=follower)
         os.close(follower)
-        output = b""
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while chunk := read(leader):
-            output += chunk
-            text = output.decode(errors="ignore")  # the rest of a character that was cut comes with the next chunk
-            output = output[len(text.encode()) :]
-            self.show(text)
+            self.show(decoder.decode(chunk))
         os.close(leader)
         if process.wait() != 0:
             raise subprocess.CalledProcessError(process.returncode, line)

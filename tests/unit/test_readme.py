@@ -77,8 +77,18 @@ def test_every_command_in_code_exists(page):
             assert word in there, f"{page} shows the command {word}"
 
 
+def test_the_first_push_is_in_the_first_25_lines_of_the_readme():
+    lines = text("README.md").splitlines()
+    assert SET_UP[0] in lines[:25] and "git push paas main" in lines[:25]
+
+
+def test_every_page_is_in_the_order_to_read_in():
+    listed = set(LINK.findall(text("README.md").partition("## Read on")[2]))
+    assert listed >= {page for page in PAGES if page.startswith("docs/") or page == "bench/README.md"}
+
+
 def test_every_noun_is_in_the_overview():
-    overview = set(re.findall(r"docs/commands\.md#([a-z-]+)", text("README.md")))
+    overview = set(re.findall(r"\(commands\.md#([a-z-]+)\)", text("docs/tour.md")))
     shown = {name.partition(":")[0] for name, entry in index.load().commands.items() if not entry.hidden}
     assert shown == overview
 
