@@ -82,12 +82,14 @@ def _write_program(original: str, made: str) -> None:
     if not os.path.exists(made):
         atexit.register(os.unlink, made)
     tree = bundle.unpack(original)
-    source = bundle.unpack(tree["source.zip"][0])[JOURNAL][0] + WRAPPING
+    sources = {name: content for name, (content, _) in bundle.unpack(tree["source.zip"][0]).items()}
+    sources[JOURNAL] += WRAPPING
     with open(__file__, "rb") as file:
-        ours = file.read()
-    tree[JOURNAL + "c"] = bundle.compiled(JOURNAL, source), 0o644
-    tree["kill_points.pyc"] = bundle.compiled("kill_points.py", ours), 0o644
-    bundle.write(made, tree)
+        sources["kill_points.py"] = file.read()
+    modules = {
+        name: source for name, source in sources.items() if name.endswith(".py") and not bundle.SETUP.fullmatch(name)
+    }
+    bundle.write(made, tree | bundle._modules(modules))
 
 
 def _switch(link: str, target: str) -> None:

@@ -4,6 +4,7 @@ import importlib.machinery
 import importlib.util
 import marshal
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -11,6 +12,7 @@ import zipfile
 import pytest
 
 from minipaas_lib import bundle
+from tests import kill_points
 
 NATIVE_FILE = "gevent/core" + importlib.machinery.EXTENSION_SUFFIXES[0]
 PYPROJECT = b'[project]\ndependencies = ["b>=2", "a>=1"]\n'
@@ -141,6 +143,48 @@ def test_it_runs_isolated_and_through_a_symlink(site, tmp_path):
     for path in (out, tmp_path / "link"):
         done = subprocess.run([sys.executable, "-IS", path], capture_output=True, text=True)
         assert (done.returncode, done.stdout) == (3, "9.9 click\n"), done.stderr
+
+
+TAKES_A_STEP = """
+def main():
+    from minipaas_lib.pipeline import journal
+    journal.begin("blog", "an operation")
+    with journal.step("blog", "a step"):
+        print("in the step")
+    return 0
+"""
+JOURNAL = b"""
+import contextlib, os, signal
+def begin(app, operation): pass
+def step(app, what): return contextlib.nullcontext()
+def die(): os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_only_a_program_with_kill_points_dies_where_a_file_says(site, tmp_path, monkeypatch):
+    journal = {
+        os.path.dirname(kill_points.JOURNAL) + "/__init__.py": (b"", 0o644),
+        kill_points.JOURNAL: (JOURNAL, 0o644),
+    }
+    out, link = str(tmp_path / "m.pyz"), str(tmp_path / "link")
+    bundle.write(out, assembled(site, ours={**ours(TAKES_A_STEP), **journal}))
+    os.symlink(out, link)
+    faults = tmp_path / kill_points.FAULTS
+    monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path))
+
+    def run(fault):
+        faults.write_text(fault)
+        done = subprocess.run([sys.executable, "-IS", "-u", link], capture_output=True, text=True)
+        return done.returncode, done.stdout, faults.read_text()
+
+    assert run("blog 1 before\n") == (0, "in the step\n", "blog 1 before\n")
+    with kill_points.program(link):
+        assert run("blog 1 before\nblog 1 after\n") == (-signal.SIGKILL, "", "blog 1 after\n")
+        assert run("blog 1 after\n") == (-signal.SIGKILL, "in the step\n", "")
+        assert run("blog 0 never\n") == (0, "in the step\n", "blog 0 never\n")
+        assert bundle.marks(link) == bundle.marks(out)
+    assert run("blog 1 before\n") == (0, "in the step\n", "blog 1 before\n")
+    assert "blog 1 before a step\nblog 1 after a step\n" in (tmp_path / "faults.seen").read_text()
 
 
 def test_an_upgrade_in_the_middle_of_a_run_does_not_mix_versions(site, tmp_path):
