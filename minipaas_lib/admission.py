@@ -33,7 +33,9 @@ def denied(key: str):
     """The errors.Denied for a key that was removed."""
     from minipaas_lib import errors
 
-    return errors.Denied(f"the key {key} may not use this host any more", "ask who looks after it for: ssh-keys:add")
+    return errors.Denied(
+        f"the key {key} is no longer allowed on this host", "ask an admin of this host to add it again"
+    )
 
 
 def end_with_key() -> None:

@@ -81,7 +81,7 @@ def dispatch(name: str, arguments: list[str]) -> int:
         raise unknown(name)
     if entry.host and caller.key() != "root":
         raise errors.Denied(
-            f"{name} is typed on the host itself, not over ssh", f"on the host, as root: minipaas {name}"
+            f"{name} works only on the host itself, not over ssh", f"on the host, as root: minipaas {name}"
         )
     if not entry.stateless:
         from minipaas_lib.store import open_store, schema
@@ -143,7 +143,7 @@ def unknown(name: str) -> errors.UsageError:
     from minipaas_lib import well_known
 
     if is_app(name):  # ssh itself takes a -a before the command
-        return errors.UsageError(f"{name} is an app and no command, which comes first", f"report {name}")
+        return errors.UsageError(f"{name} is an app, not a command; the command comes first", f"report {name}")
     return well_known.error(name, [command for command, entry in index.load().commands.items() if not entry.hidden])
 
 
@@ -193,10 +193,14 @@ def guard_click(error: Exception) -> int:
     if traced():
         raise error
     if isinstance(error, OSError):
-        return fail(f"{error.strerror or error}: {error.filename or 'the system'}", "doctor")
+        return fail(
+            f"{error.strerror or error}: {error.filename or 'the system'}",
+            "look for a full disk or a wrong owner: doctor",
+        )
     notes = "".join(f" {note}" for note in getattr(error, "__notes__", ()))
     return fail(
-        f"minipaas itself failed: {type(error).__name__}: {error}{notes}", "run it again with --trace, and report it"
+        f"minipaas itself failed: {type(error).__name__}: {error}{notes}",
+        "repeat the command with --trace, and report what it prints",
     )
 
 

@@ -196,7 +196,7 @@ class Command(click.Command):
         named = list(dict.fromkeys(found.get(_APP_OPTION) or ()))
         if len(named) > 1:
             raise errors.UsageError(
-                f"two apps are named: {names.safe(named[0])} and {names.safe(named[1])}", "name one of them"
+                f"two apps are named: {names.safe(named[0])} and {names.safe(named[1])}", "name only one of them"
             )
         if named:
             self._refuse_twice(argument, found, named[0])
@@ -206,9 +206,7 @@ class Command(click.Command):
 
     def _refuse_twice(self, argument: AppArgument, found: dict, named: str) -> None:
         if found.get("everyone"):
-            raise errors.UsageError(
-                f"-a {names.safe(named)} and --global exclude each other", "name the app, or say --global"
-            )
+            raise errors.UsageError(f"-a {names.safe(named)} and --global exclude each other", "use one of them")
         # A last argument of many words would take the app for one of its own.
         many = any(
             isinstance(p, click.Argument) and p.nargs == -1 and p.type is not click.UNPROCESSED for p in self.params
@@ -273,7 +271,7 @@ def target_argument(help: str):  # as click calls it
 
     def needed(ctx, param, value):
         if value is None and not ctx.meta.get(_GLOBAL) and not ctx.resilient_parsing:
-            raise errors.UsageError("no app is given", f"{ctx.info_name} <app>, or --global: {ctx.info_name} --help")
+            raise errors.UsageError("neither an app nor --global is given", f"{ctx.info_name} --help")
         return value
 
     def note(ctx, param, value):
@@ -304,7 +302,7 @@ _GLOBAL = __name__ + ".global"  # in a context's meta: whether --global was said
 def format_option(function):
     """The option --format stdout|json."""
     choice = click.Choice(["stdout", "json"])
-    return click.option("--format", "format", type=choice, default="stdout", help="How to print: stdout or json")(
+    return click.option("--format", "format", type=choice, default="stdout", help="Output format: stdout or json")(
         function
     )
 
@@ -324,13 +322,15 @@ def wait_option(function):
         expose_value=False,
         callback=remember,
         metavar="[=SECONDS]",
-        help="Wait for another command on the app to end, 600 seconds at most unless said otherwise",
+        help="Wait for another command on the app to finish (at most 600 seconds by default)",
     )(function)
 
 
 def plan_option(function):
     """The option --plan: print what would be done (see print_plan), and do nothing."""
-    return click.option("--plan", is_flag=True, help="Print step by step what would be done, and do nothing")(function)
+    return click.option("--plan", is_flag=True, help="Print step by step what would be done, without doing it")(
+        function
+    )
 
 
 def print_plan(preview, format: str = "stdout") -> None:
@@ -460,9 +460,9 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
         app, flag = chosen_report(words)
         failed: list[str] = []
         if everyone and not everywhere:
-            raise errors.UsageError(f"{noun} has no settings for all apps", f"{noun}:report <app>")
+            raise errors.UsageError(f"{noun} has no global settings", f"{noun}:report <app>")
         if everyone and app:
-            raise errors.UsageError("a report is of one app or of --global", f"{noun}:report {app}")
+            raise errors.UsageError("a report takes an app or --global, not both", f"{noun}:report {app}")
         if everyone:
             app, found = "--global" if flag else "", {"--global": everywhere()}
         elif app:
@@ -479,7 +479,7 @@ def confirm(name: str, force: bool) -> None:
     """Ask for the app's name before something that cannot be undone. Raises errors.UsageError when it is not given."""
     if force:
         return
-    output.warn(f"this removes {name} and all that belongs to it. Type its name to go on:")
+    output.warn(f"this destroys {name} and everything that belongs to it. Type its name to continue:")
     if sys.stdin.buffer.readline(1000).decode("utf-8", "replace").strip() != name:
         raise errors.UsageError(
             "the name typed does not match, nothing was removed", f"{caller_command()} {name} --force"
@@ -497,7 +497,9 @@ def read_input(path: str, limit: int) -> str:
     if path == "-":
         data = sys.stdin.buffer.read(limit + 1)
     elif caller.key() != "root":
-        raise errors.UsageError("a file cannot be named over ssh", f"ssh paas@<host> {caller.command()} ... - < {path}")
+        raise errors.UsageError(
+            "over ssh a file cannot be given by its name", f"give - in its place, and the file on stdin: < {path}"
+        )
     else:
         try:
             with paths.open_as_caller(path) as file:
@@ -509,7 +511,7 @@ def read_input(path: str, limit: int) -> str:
             ) from None
     where = "stdin" if path == "-" else names.safe(path)
     if len(data) > limit:
-        raise errors.UsageError(f"{where} holds more than {limit // 1024} KiB", "send less")
+        raise errors.UsageError(f"{where} is larger than {limit // 1024} KiB", "shorten it")
     try:
         return data.decode("utf-8-sig")  # some editors of Windows put a mark of three bytes before the text
     except UnicodeDecodeError:
@@ -518,7 +520,7 @@ def read_input(path: str, limit: int) -> str:
         raise errors.UsageError(
             f"{where} is UTF-16 text, as PowerShell writes it with >", "save it as UTF-8 and send it again"
         )
-    raise errors.UsageError(f"{where} is not UTF-8 text", "send plain text") from None
+    raise errors.UsageError(f"{where} is not UTF-8 text", "save it as UTF-8 and send it again") from None
 
 
 def caller_command() -> str:

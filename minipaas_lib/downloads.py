@@ -45,28 +45,28 @@ def in_build(text: str, app: str) -> str:
             f"between: ssh paas@<host> builder:set {app} ca-file - < ca.pem"
         )
     if kind == NAME:
-        return f"the build finds no address for that name: {_LOOK}; behind a proxy: builder:set {app} http-proxy <url>"
+        return f"the build cannot resolve that name: {_LOOK}; behind a proxy: builder:set {app} http-proxy <url>"
     return ""
 
 
 def by_host(text: str) -> str:
     """The same for what this host itself fetches."""
     return {
-        NAME: f"no address is found for that name: {_LOOK}",
+        NAME: f"this host cannot resolve that name: {_LOOK}",
         CERTIFICATE: "this host does not trust that server's certificate; as root, put its authority's into "
         "/usr/local/share/ca-certificates/<name>.crt and type: update-ca-certificates",
-        WAY: "nothing answers there, or nothing lets this host through",
+        WAY: "nothing answers there, or a firewall is in between",
     }.get(fault(text), "")
 
 
 def by_docker(text: str, server: str) -> str:
     """The same for what docker fetches from, or sends to, a registry."""
     return {
-        NAME: f"no address is found for {server}: {_LOOK}",
+        NAME: f"this host cannot resolve {server}: {_LOOK}",
         CERTIFICATE: f"docker does not trust {server}'s certificate; as root, put its authority's into "
         f"/etc/docker/certs.d/{server}/ca.crt",
-        WAY: f"nothing answers at {server}, or nothing lets this host through",
+        WAY: f"nothing answers at {server}, or a firewall is in between",
     }.get(fault(text), "")
 
 
-_LOOK = "is it right, and does this host's DNS answer? (on the host: getent hosts <name>)"
+_LOOK = "check it and this host's DNS; on the host: getent hosts <name>"

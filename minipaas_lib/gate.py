@@ -107,7 +107,10 @@ def command(key: str, asked: str) -> int:
     try:
         words = shlex.split(asked)
     except ValueError:
-        return cli.fail("the quotes in this command do not match", "quote for your shell and for ours: 'NAME=\"a b\"'")
+        return cli.fail(
+            "the quotes in this command do not match",
+            "quote twice, for your shell and for the command line here: 'NAME=\"a b\"'",
+        )
     if not words:
         return cli.fail("there is no shell here, only commands", "ssh paas@<host> help")
     if words[0] in LFS_VERBS:
@@ -128,7 +131,7 @@ def lfs(key: str, words: list[str]) -> int:
     name = names.app_name(app_of(path))
     if operation not in (lfs_server.UPLOAD, lfs_server.DOWNLOAD):
         raise errors.UsageError(
-            f"{names.safe(operation)} is nothing that Git LFS can do here", "git lfs push --all <remote>"
+            f"{names.safe(operation)} is not a Git LFS operation of this host", "git lfs push --all <remote>"
         )
     right = "git-upload-pack" if operation == lfs_server.DOWNLOAD else "git-receive-pack"
     manager.call("authorize", key=key, command=right, app=name)
@@ -138,7 +141,7 @@ def lfs(key: str, words: list[str]) -> int:
         apps.load(name)
     if verb == "git-lfs-authenticate":
         raise errors.UsageError(
-            "Git LFS is served over ssh alone, which git-lfs can do from version 3.0 on, and not over HTTP",
+            "Git LFS is served over ssh only, not over HTTP, and that needs git-lfs 3.0 or later",
             "upgrade git-lfs, or push without it: GIT_LFS_SKIP_PUSH=1 git push",
         )
     admission.end_with_key()

@@ -61,7 +61,7 @@ def app_name(text: str) -> str:
     usable = re.fullmatch(APP_NAME, near) and near not in RESERVED_APP_NAMES
     hint = f"try: {near}" if usable else "give a name such as: blog"
     if len(text) > 63:
-        raise errors.UsageError(f"the app name {safe(text)} has {len(text)} characters, and 63 is the most", hint)
+        raise errors.UsageError(f"the app name {safe(text)} has {len(text)} characters; the limit is 63", hint)
     raise errors.UsageError(
         f"{safe(text)} cannot be an app's name: use a-z, 0-9 and -, with a letter or digit first and last", hint
     )
@@ -78,7 +78,7 @@ def process_type(text: str) -> str:
     near = re.sub("[^A-Za-z0-9_-]+", "-", text[:1000]).strip("-")[:31].strip("-")
     hint = f"try: {near}" if near else "give a type such as: web"
     if len(text) > 31:
-        raise errors.UsageError(f"the process type {safe(text)} has {len(text)} characters, and 31 is the most", hint)
+        raise errors.UsageError(f"the process type {safe(text)} has {len(text)} characters; the limit is 31", hint)
     raise errors.UsageError(f"{safe(text)} cannot be a process type: use letters, digits, - and _", hint)
 
 
@@ -86,7 +86,7 @@ def config_name(text: str) -> str:
     """The name of a config variable, unchanged. Raises errors.UsageError."""
     if len(text) > CONFIG_NAME_LIMIT:
         raise errors.UsageError(
-            f"the config name {safe(text)} has {len(text)} characters, and {CONFIG_NAME_LIMIT} is the most",
+            f"the config name {safe(text)} has {len(text)} characters; the limit is {CONFIG_NAME_LIMIT}",
             "give a shorter name",
         )
     if re.fullmatch(CONFIG_NAME, text):
@@ -117,7 +117,7 @@ def settable_config_name(text: str) -> str:
 def config_value(name: str, value: str) -> str:
     """The value of the config variable `name`, unchanged. Raises errors.UsageError, which never shows the value."""
     if "\0" in value:
-        raise errors.UsageError(f"the value of {name} holds a NUL byte, which no process can be given", _ENCODE)
+        raise errors.UsageError(f"the value of {name} contains a NUL byte, which no environment variable can", _ENCODE)
     try:
         size = len(value.encode("utf-8"))
     except UnicodeEncodeError:
@@ -142,12 +142,12 @@ def whole_config(config: dict[str, str], before: dict[str, str], limit: int = CO
     """
     if len(config) > CONFIG_COUNT_LIMIT and len(config) > len(before):
         raise errors.UsageError(
-            f"that makes {len(config):,} config variables, and {CONFIG_COUNT_LIMIT:,} is the most", _SHORTEN
+            f"that makes {len(config):,} config variables; the limit is {CONFIG_COUNT_LIMIT:,}", _SHORTEN
         )
     size = config_size(config)
     if size > limit and size > config_size(before):
         raise errors.UsageError(
-            f"that makes {size // 1024} KiB of config, and {limit // 1024} KiB is the most of all variables together",
+            f"that makes {size // 1024} KiB of config; the limit is {limit // 1024} KiB for all variables together",
             _SHORTEN,
         )
     return config
@@ -166,7 +166,7 @@ def key_name(text: str) -> str:
     near = re.sub("[^A-Za-z0-9._@-]+", "-", text[:1000]).strip("._@-")[:63]
     hint = f"try: {near}" if near else "give a name such as: anna-laptop"
     if len(text) > 63:
-        raise errors.UsageError(f"the key name {safe(text)} has {len(text)} characters, and 63 is the most", hint)
+        raise errors.UsageError(f"the key name {safe(text)} has {len(text)} characters; the limit is 63", hint)
     raise errors.UsageError(
         f"{safe(text)} cannot be a key's name: use letters, digits and . _ @ -, with a letter or digit first", hint
     )

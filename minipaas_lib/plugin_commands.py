@@ -14,7 +14,7 @@ def load(name: str, plugin: str, about: dict):
     try:
         found = getattr(strangers.importlib_module(plugin, "commands"), name.replace(":", "_").replace("-", "_"))
         if not isinstance(found, click.Command):
-            raise TypeError(f"{found!r} is no click command")
+            raise TypeError(f"{found!r} is not a click command")
     except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}"
         raise errors.PluginFailed(
@@ -51,7 +51,7 @@ def _named(name: str, plugin: str, function):
             raise
         except Exception as error:
             said = f"plugin {plugin}: {name} failed: {type(error).__name__}: {error}"
-            raise errors.PluginFailed(said, "tell its author (--trace shows where)") from error
+            raise errors.PluginFailed(said, "report it to its author (--trace shows where)") from error
 
     return run
 

@@ -79,7 +79,7 @@ def run_hook(plugin: str, about: dict, hook: str, arguments: dict):
         answer = json.loads(child.answer)
     except (ValueError, RecursionError):
         shown = names.safe(child.answer.decode("utf-8", "replace"))
-        raise errors.PluginFailed(f"it must answer JSON on stdout, not {shown}") from None
+        raise errors.PluginFailed(f"it must print JSON on stdout, not {shown}") from None
     return values.from_json(hook, answer)
 
 
@@ -102,7 +102,9 @@ def environment(plugin: str) -> dict[str, str]:
     try:
         os.makedirs(data, mode=0o700, exist_ok=True)
     except OSError as error:
-        raise errors.Unavailable(f"{data} cannot be made: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"{data} cannot be made: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+        ) from None
     kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
     kept |= {name: os.environ[name] for name in ("MINIPAAS_ROOT", "MINIPAAS_KEY") if name in os.environ}
     kept.setdefault("PATH", "/usr/local/bin:/usr/bin:/bin")
@@ -160,7 +162,7 @@ class _Child:
             _end_group(process)
         if status < 0:
             self._say()
-            raise errors.PluginFailed(f"it was ended by signal {signal.Signals(-status).name.removeprefix('SIG')}")
+            raise errors.PluginFailed(f"it was killed by signal {signal.Signals(-status).name.removeprefix('SIG')}")
         if status == 0 or self._held is None:
             self._say()
         return status

@@ -45,7 +45,7 @@ def enabled() -> dict[str, dict]:
         try:
             about = manifest.read(folder(name))
         except errors.MinipaasError as error:
-            output.warn(f"plugin {name} is not used: {error.message}")
+            output.warn(f"plugin {name} is skipped: {error.message}")
             continue
         if about["name"] == name:
             found[name] = about

@@ -53,7 +53,7 @@ def read(folder: str) -> dict:
         raise _bad(f"the name {name} is taken by minipaas itself", "give it another, with --name too")
     for key in about:
         if key not in KEYS:
-            raise _bad(f"it has {names.safe(key)}, which means nothing" + _near(key, KEYS))
+            raise _bad(f"the key {names.safe(key)} is unknown" + _near(key, KEYS))
     for key in ("version", "summary"):
         text = about.get(key)
         if not isinstance(text, str) or not text or len(text) > 200 or not text.isprintable():
@@ -67,7 +67,7 @@ def read(folder: str) -> dict:
         for hook in chosen:
             if hook not in executables["hooks"]:
                 raise _bad(
-                    f"{key} names {names.safe(str(hook))}, which is no program in hooks/ (in Python: "
+                    f"{key} names {names.safe(str(hook))}, which is not a program in hooks/ (in Python: "
                     f"@api.hookimpl({key}=True))"
                 )
     kept = {key: about[key] for key in KEYS if key in about and key not in order}
@@ -89,7 +89,7 @@ def hook_arguments(hook: str) -> tuple[str, ...]:
     return code.co_varnames[: code.co_argcount]
 
 
-def _bad(what: str, hint: str = "mend plugin.toml (see docs/plugins.md)") -> errors.InvalidFile:
+def _bad(what: str, hint: str = "correct plugin.toml (see docs/plugins.md)") -> errors.InvalidFile:
     return errors.InvalidFile(f"plugin.toml: {what}", hint)
 
 
@@ -105,7 +105,7 @@ def _parse(folder: str) -> dict:
             data = file.read(SIZE_LIMIT + 1)
     except OSError as error:
         raise errors.InvalidFile(
-            f"there is no plugin.toml: {error.strerror}", "see docs/plugins.md, or: plugin:new <name>"
+            f"there is no plugin.toml: {error.strerror}", "see docs/plugins.md, or start from: plugin:new <name>"
         ) from None
     if len(data) > SIZE_LIMIT:
         raise _bad(f"it holds more than {SIZE_LIMIT // 1024} KiB")
@@ -122,7 +122,7 @@ def _check_api(about: dict) -> None:
     if wanted > index.API:
         raise _bad(
             f"it is for plugin API {wanted}, and this minipaas has {index.API}",
-            "upgrade minipaas, or take an older version of the plugin",
+            "upgrade minipaas, or use an older version of the plugin",
         )
 
 
@@ -132,13 +132,13 @@ def _check_hooks(folder: str, about: dict) -> list[str]:
     if not isinstance(hooks, list) or not all(isinstance(hook, str) for hook in hooks):
         raise _bad('hooks must be a list of names, as ["after_deploy"]')
     if len(set(hooks)) != len(hooks):
-        raise _bad("hooks names one of them twice")
+        raise _bad("hooks lists one of them twice")
     for hook in hooks:
         if hook not in known:
             raise _bad(f"there is no hook {names.safe(hook)}" + _near(hook, known), "see docs/hooks.md")
         if _program(folder, "hooks", hook):
             if hook in values.ENGINES:
-                raise _bad(f"the hook {hook} answers an object, and a program cannot: write it in Python")
+                raise _bad(f"the hook {hook} returns an object, which a program cannot do: write it in Python")
             programs.append(hook)
         elif not os.path.isfile(os.path.join(folder, "hooks.py")):
             raise _bad(
@@ -161,7 +161,7 @@ def _check_commands(folder: str, about: dict, ours: index.Index) -> list[str]:
         if not re.fullmatch(COMMAND, command):
             raise _bad(f"{names.safe(command)} cannot be a command; write it as noun:verb")
         if command in ours.commands or command in RESERVED_COMMANDS or command in nouns:
-            raise _bad(f"the command {command} is minipaas's own", "give it another name")
+            raise _bad(f"the command {command} belongs to minipaas", "give it another name")
         program = _program(folder, "commands", command)
         if not program and not os.path.isfile(os.path.join(folder, "commands.py")):
             raise _bad(f"it has the command {command}, but there is neither commands/{command} nor commands.py")
@@ -176,7 +176,7 @@ def _check_entry(command: str, entry, program: bool) -> None:
         raise _bad(f"{command} must be a line of help or a table")
     for key in entry:
         if key not in COMMAND_KEYS:
-            raise _bad(f"{command} has {names.safe(key)}, which a plugin cannot say" + _near(key, COMMAND_KEYS))
+            raise _bad(f"{command} has the unknown key {names.safe(key)}" + _near(key, COMMAND_KEYS))
     line = entry.get("help")
     if not isinstance(line, str) or not line or len(line) > 200 or not line.isprintable():
         raise _bad(f"the help of {command} must be one line of text")
@@ -208,7 +208,7 @@ def _check_values(command: str, values, spelled: str) -> None:
         raise _bad(f'the values of {command} must be as {{ colour = ["red", "blue"] }}')
     for name in values:
         if f"<{name}>" not in spelled:
-            raise _bad(f"the values of {command} name {names.safe(name)}, which is none of its arguments or options")
+            raise _bad(f"the values of {command} name {names.safe(name)}, which is not one of its arguments or options")
 
 
 def _check_timeout(about: dict) -> None:

@@ -77,11 +77,11 @@ def signature_problem(function, hook: str, argnames: tuple[str, ...]) -> str:
     right = f"the hook is {hook}({', '.join(argnames)})"
     for parameter in signature.parameters.values():
         if parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty:
-            return f"{hook}{signature} wants {parameter.name} by keyword only, which is never given; {right}"
+            return f"{hook}{signature} wants {parameter.name} by keyword only, which no hook is given; {right}"
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
         if parameter.name not in argnames and parameter.default is parameter.empty:
-            return f"{hook}{signature} wants {parameter.name}, which there is not; {right}"
+            return f"{hook}{signature} wants {parameter.name}, which this hook does not have; {right}"
     return ""
 
 
@@ -117,10 +117,10 @@ def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") 
     if isinstance(error, errors.MinipaasError) and not isinstance(error, errors.PluginFailed) and verb == "failed in":
         error.plugin = name
         if not error.hint:
-            error.hint = f"said by plugin {name}"
+            error.hint = f"from plugin {name}"
         return error
     said = error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
     return errors.PluginFailed(
         f"plugin {name} {verb} {hook}: {said}",
-        f"tell its author (--trace shows where), or: minipaas plugin:disable {name}",
+        f"report it to its author (--trace shows where), or: minipaas plugin:disable {name}",
     )

@@ -60,19 +60,19 @@ def to_json(value):
 
 
 def _wrong(want: str, answer) -> errors.PluginFailed:
-    return errors.PluginFailed(f"it must answer {want}, not {names.safe(repr(answer))}")
+    return errors.PluginFailed(f"it must return {want}, not {names.safe(repr(answer))}")
 
 
 def _record(kind, answer: dict):
     known = {field.name for field in fields(kind)}
     unknown = sorted(set(answer) - known)
     if unknown:
-        raise errors.PluginFailed(f"its answer has {names.safe(unknown[0])}, which a {kind.__name__} has not")
+        raise errors.PluginFailed(f"its answer has {names.safe(unknown[0])}, which {kind.__name__} does not have")
     try:
         return kind(**answer)
     except TypeError as error:
         raise errors.PluginFailed(
-            f"its answer is no {kind.__name__}: {str(error).partition(') ')[2] or error}"
+            f"its answer is not a {kind.__name__}: {str(error).partition(') ')[2] or error}"
         ) from None
 
 
@@ -138,11 +138,11 @@ def _settings(answer) -> dict:
     answer = _keys(answer, {"environment": dict, "ca": str, "memory": int}, "settings of builds")
     ca = answer.get("ca", "")
     if "\0" in ca or "PRIVATE KEY-----" in ca or (ca and "-----BEGIN CERTIFICATE-----" not in ca):
-        raise errors.PluginFailed("the certificates it answers are not PEM certificates alone")
+        raise errors.PluginFailed("it may only return certificates in PEM format")
     ca = ca if not ca or ca.endswith("\n") else ca + "\n"
     memory = answer.get("memory", 0)
     if not 0 <= memory < 2**63:
-        raise _wrong("settings of builds with a memory that can be", memory)
+        raise _wrong("settings of builds with a valid memory", memory)
     checked = {"environment": _environment(answer.get("environment", {})), "ca": ca}
     return checked | {"memory": memory} if memory else checked
 
@@ -161,7 +161,9 @@ def _keys(answer, known: dict, want: str) -> dict:
         raise _wrong(want, answer)
     for key, value in answer.items():
         if key not in known:
-            raise errors.PluginFailed(f"its answer has {names.safe(str(key))}; there are only: {' '.join(known)}")
+            raise errors.PluginFailed(
+                f"its answer has the unknown key {names.safe(str(key))}; known are: {' '.join(known)}"
+            )
         kind = (list, tuple) if known[key] is list else known[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and known[key] is not bool):
             raise _wrong(f"{want}, and {key} is of another kind", value)
@@ -172,7 +174,7 @@ def _options(answer) -> dict:
     answer = _keys(answer, OPTIONS, "a table of container options")
     for key, value in answer.items():
         if key not in ("mounts", "restart") and not 0 <= value < 2**63:
-            raise _wrong(f"a {key} that can be", value)
+            raise _wrong(f"a valid {key}", value)
     for mount in answer.get("mounts", ()):
         parts = isinstance(mount, (list, tuple)) and len(mount) == 3 and all(isinstance(part, str) for part in mount)
         if not parts or not mount[0] or not mount[1].startswith("/") or mount[2] not in ("rw", "ro"):
@@ -233,7 +235,7 @@ def _engine(contract: str):
         ]
         missing = [name for name in wanted if not callable(getattr(answer, name, None))]
         if missing:
-            raise errors.PluginFailed(f"the object it answers lacks {', '.join(missing)} (see bus/engines.py)")
+            raise errors.PluginFailed(f"the object it returns lacks {', '.join(missing)} (see bus/engines.py)")
         return answer
 
     return check

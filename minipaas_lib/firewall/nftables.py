@@ -25,7 +25,7 @@ def bases(text: str, packet: Packet, elsewhere: set[tuple[str, str]]) -> list[Ba
     try:
         return _bases(_listed(text), packet, elsewhere)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Unreadable(f"nft prints what is not understood: {type(error).__name__} {error}") from None
+        raise Unreadable(f"the output of nft cannot be parsed: {type(error).__name__} {error}") from None
 
 
 @functools.lru_cache(maxsize=1)

@@ -55,8 +55,8 @@ def parse(text: bytes) -> AppJson:
     )
 
 
-def first_deploy_config(app_json: AppJson, present: Collection[str]) -> dict[str, str]:
-    """The config that the first deploy adds: defaults and generated secrets for the names not in `present`.
+def first_deploy_config(app: str, app_json: AppJson, present: Collection[str]) -> dict[str, str]:
+    """The config that the first deploy of an app adds: defaults and generated secrets for the names not in `present`.
 
     Raises errors.InvalidFile with all required names that have neither a value, a generator nor a place in `present`.
     """
@@ -77,7 +77,7 @@ def first_deploy_config(app_json: AppJson, present: Collection[str]) -> dict[str
         pairs = " ".join(f"{name}=..." for name in missing)
         raise errors.InvalidFile(
             f"app.json: required config is not set yet: {', '.join(missing)}",
-            f"ssh paas@<host> config:set <app> {pairs} then push again",
+            f"ssh paas@<host> config:set {app} {pairs}, then: push again",
         )
     return added
 
@@ -86,7 +86,7 @@ def _load(text: bytes) -> Any:
     import json
 
     if len(text) > SIZE_LIMIT:
-        raise _invalid(f"the file is {len(text) // 1000} KB, and 1 MiB is the most", "remove what is not needed")
+        raise _invalid(f"the file is {len(text) // 1000} KB; the limit is 1 MiB", "remove what is not needed")
     try:
         return json.loads(text.decode("utf-8-sig"), object_pairs_hook=_no_duplicates)
     except UnicodeDecodeError:
@@ -105,7 +105,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _invalid(f"the key {names.safe(key)} is twice in one object", "keep one of them")
+            raise _invalid(f"the key {names.safe(key)} appears twice in one object", "keep one of them")
         found[key] = value
     return found
 
@@ -174,7 +174,7 @@ def _command(path: str, value: Any) -> str | None:
     if not isinstance(value, str):
         raise _invalid(f"{path} must be text", "write the command in double quotes")
     if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
-        raise _invalid(f"{path} holds a character that no command can hold", "remove it")
+        raise _invalid(f"{path} contains a character that a command cannot contain", "remove it")
     if len(value.encode("utf-8")) > 32 * 1024:
         raise _invalid(f"{path} is longer than 32 KiB", "put it in a script and name the script here")
     return value.strip() or None

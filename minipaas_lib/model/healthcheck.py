@@ -64,7 +64,7 @@ def parse(section: dict[str, list[dict]]) -> dict[str, list[Check]]:
     for kind, entries in section.items():
         if len(entries) > MOST_CHECKS:
             raise _invalid(
-                f"healthchecks.{kind} has {len(entries)} checks, and {MOST_CHECKS} is the most", "join some of them"
+                f"healthchecks.{kind} has {len(entries)} checks; the limit is {MOST_CHECKS}", "join some of them"
             )
         found[kind] = [_check(f"healthchecks.{kind}[{index}]", entry) for index, entry in enumerate(entries)]
     return {kind: checks for kind, checks in found.items() if checks}
@@ -129,10 +129,10 @@ def _alive_can_do(where: str, check: Check) -> None:
         )
     if check.scheme == "https":
         raise _invalid(
-            f"{where} is a liveness check over https, which is not offered", 'use "scheme": "http", or a command'
+            f"{where} is a liveness check over https, which is not supported", 'use "scheme": "http", or a command'
         )
     if check.warn:
-        raise _invalid(f"{where} is a liveness check that only warns, and nobody would hear it", "remove warn")
+        raise _invalid(f"{where} is a liveness check that only warns, which nobody would see", "remove warn")
 
 
 def _command(where: str, value: Any) -> tuple[str, ...]:
@@ -147,7 +147,9 @@ def _command(where: str, value: Any) -> tuple[str, ...]:
 def _path(where: str, value: Any) -> str:
     text = _text(where, value, 2000)
     if not re.fullmatch(r"/[!-~]*", text):
-        raise _invalid(f"{where} must start with / and hold no blank", 'write it as: "/health", with %20 for a blank')
+        raise _invalid(
+            f"{where} must start with / and contain no space", 'write it as: "/health", with %20 for a space'
+        )
     return text
 
 
@@ -162,7 +164,9 @@ def _headers(where: str, value: Any) -> tuple[tuple[str, str], ...]:
         if not isinstance(name, str) or not re.fullmatch(_TOKEN, name):
             raise _invalid(f"{where}: {names.safe(str(name))} is not the name of a header", "correct it")
         if not re.fullmatch(r"[\t -~]*", text):
-            raise _invalid(f"{where}: the value of {name} holds a character that no header can hold", "use plain ASCII")
+            raise _invalid(
+                f"{where}: the value of {name} contains a character that a header cannot contain", "use plain ASCII"
+            )
         pairs.append((name, text.strip()))
     return tuple(pairs)
 
@@ -173,7 +177,7 @@ def _text(where: str, value: Any, limit: int) -> str:
     if not isinstance(value, str):
         raise _invalid(f"{where} must be text", "put it in double quotes")
     if any(character < " " and character not in "\t\n" or "\ud800" <= character <= "\udfff" for character in value):
-        raise _invalid(f"{where} holds a character that is not text", "remove it")
+        raise _invalid(f"{where} contains a character that is not text", "remove it")
     if len(value) > limit:
         raise _invalid(f"{where} is longer than {limit} characters", "shorten it")
     return value

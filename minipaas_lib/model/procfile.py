@@ -32,7 +32,7 @@ def parse(text: bytes) -> dict[str, str]:
 def _lines(text: bytes) -> list[str]:
     if len(text) > SIZE_LIMIT:
         raise errors.InvalidFile(
-            f"Procfile is {_size(len(text))}, and 64 KiB is the most", "keep one short line for each process type"
+            f"Procfile is {_size(len(text))}; the limit is 64 KiB", "keep one short line for each process type"
         )
     try:
         decoded = text.decode("utf-8-sig")
@@ -47,7 +47,7 @@ def _entry(line: str, number: int) -> tuple[str, str]:
     """The type and command of one line without blanks around it."""
     bad = re.search("[\x00-\x08\x0b-\x1f\x7f]", line)
     if bad:
-        raise _invalid(number, f"holds the control character {names.safe(bad[0])}", "remove it")
+        raise _invalid(number, f"contains the control character {names.safe(bad[0])}", "remove it")
     kind, colon, command = line.partition(":")
     kind, command = kind.strip(" \t"), command.strip(" \t")
     if not colon:

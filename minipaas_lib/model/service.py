@@ -65,7 +65,7 @@ def from_document(name: str, document: dict) -> Process:
             ports=ports,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise errors.InvalidFile(f"{FOLDER}/{found['app']}/{name} is not what a node writes: {error}") from None
+        raise errors.InvalidFile(f"{FOLDER}/{found['app']}/{name} is not what nodes write: {error}") from None
 
 
 def _text(value: object, pattern: str) -> str:
@@ -82,12 +82,12 @@ def _address(value: object) -> str:
 
 def _number(value: object) -> int:
     if type(value) is not int:
-        raise ValueError(f"{names.safe(str(value)[:80])} is no number")
+        raise ValueError(f"{names.safe(str(value)[:80])} is not a number")
     return value
 
 
 def _port(value: object, least: int = 1) -> int:
     port = _number(value)
     if not least <= port < 65536:
-        raise ValueError(f"{port} is no port")
+        raise ValueError(f"{port} is not a port")
     return port

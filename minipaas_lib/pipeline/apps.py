@@ -52,7 +52,10 @@ def of_each(work: Callable[[str], object], failed: list[str] | None = None) -> d
     if failed is not None:
         failed += bad
     elif bad:
-        raise errors.MinipaasError(f"{len(bad)} of {len(bad) + len(found)} apps failed: {', '.join(bad)}", "doctor")
+        raise errors.MinipaasError(
+            f"{len(bad)} of {len(bad) + len(found)} apps failed: {', '.join(bad)}",
+            "look for what is wrong with them: doctor",
+        )
     return found
 
 
@@ -88,7 +91,7 @@ def missing(name: str) -> errors.NotFound:
     if now_called and authority.allows(typed or "git-upload-pack", now_called):
         git = not typed or typed.startswith("git:pre-")
         hint = f"git remote set-url paas paas@<host>:{now_called}" if git else f"{typed} {now_called}"
-        return errors.NotFound(f"app {name} is called {now_called} now", hint)
+        return errors.NotFound(f"app {name} was renamed to {now_called}", hint)
     near = difflib.get_close_matches(name, names(), 1)
     shown = near and authority.allows(
         typed or "git-upload-pack", near[0]
@@ -113,7 +116,7 @@ def write(name: str, wishes: dict | None = None) -> App:
     try:
         documents.write(open_store(), document_path(name), app.document, if_revision=ABSENT)
     except errors.Conflict:
-        raise errors.UsageError(f"app {name} exists already", f"apps:report {name}") from None
+        raise errors.UsageError(f"app {name} already exists", f"apps:report {name}") from None
     forget_renamed(name)
     return app
 
@@ -171,7 +174,7 @@ def check_fits(name: str, document: dict, former: dict) -> None:
     """
     size = len(toml.dumps(document).encode("utf-8", "surrogateescape"))
     if size > DOCUMENT_LIMIT and size > len(toml.dumps(former).encode("utf-8", "surrogateescape")):
-        said = f"all that is set of {name} would take {size:,} bytes, and {DOCUMENT_LIMIT:,} is the most"
+        said = f"the settings of {name} would take {size:,} bytes; the limit is {DOCUMENT_LIMIT:,}"
         raise errors.UsageError(said, "keep large values in a file or a datastore")
 
 

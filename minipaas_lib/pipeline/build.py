@@ -24,7 +24,7 @@ def build_image(app: App, context: str, commit: str, number: int) -> Build:
     with postmortem.phase("while building"):
         build = manager.first("build_image", app=app, builder=builder, context=context, commit=commit, release=number)
     if build is None:
-        raise errors.BuildFailed(f"no plugin builds with {builder}", "plugin:list")
+        raise errors.BuildFailed(f"no plugin provides the builder {builder}", "plugin:list")
     with postmortem.phase(AFTER):
         manager.call("after_build", app=app, build=build, commit=commit)
     for note in build.notes:
@@ -40,7 +40,7 @@ def unbuildable(app: App) -> errors.BuildFailed:
     place = f"the folder {names.safe(where)[1:-1]}" if where else "the top folder"
     if not wanted:
         return errors.BuildFailed(f"nothing here can build {app.name}: no builder is installed", "plugin:list")
-    said = f"nothing here that {app.name} could be built from; looked in {place} for: {wanted}"
+    said = f"{app.name} cannot be built: {place} has none of {wanted}"
     return errors.BuildFailed(said, "add one of them and commit it")
 
 
@@ -55,7 +55,7 @@ def narrow(app: App, context: str) -> None:
         return
     shown = names.safe(wanted)[1:-1]
     if not trees.is_folder(context, wanted):
-        said = f"{shown} is no folder of this commit, and {app.name} is to be built from there"
+        said = f"build-dir {shown} does not exist in this commit"
         raise errors.BuildFailed(said, f"commit it (a symbolic link will not do), or: builder:set {app.name} build-dir")
     whole = context.rstrip("/") + ".whole"
     os.rename(context, whole)
@@ -86,8 +86,8 @@ def check_image_owner(app: App, owner: str) -> None:
     """
     if app.name in (owner, apps.renamed_to(owner)) or manager.first("may_use_image", app=app, owner=owner):
         return
-    said = f"{app.name} cannot be built on an image of the app {names.safe(owner)[1:-1]}: it holds that app's files"
-    raise errors.BuildFailed(said, "build on an image of your own or of a registry")
+    said = f"{app.name} cannot be based on an image of the app {names.safe(owner)[1:-1]}: it holds that app's files"
+    raise errors.BuildFailed(said, "name an image of your own, or of a registry, in FROM")
 
 
 def builders() -> list[str]:

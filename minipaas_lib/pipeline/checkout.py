@@ -21,15 +21,20 @@ def checkout(app: str, commit: str, target: str) -> None:
         os.mkdir(target)
         os.chmod(target, 0o755)
     except OSError as error:
-        raise errors.Unavailable(f"the build folder cannot be made: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"the build folder cannot be made: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+        ) from None
     try:
         attributes = unpack(repository, commit, target, index_of(target))
     except git.GitFailed as error:
         if is_full(target):  # git does not say why a file cannot be written
-            make_room = f"make room on the disk of {paths.work()} (see: df -h {paths.work()}) and push again"
+            make_room = f"make room on its disk, then push again: df -h {paths.work()}"
             said = f"commit {commit[:10]} cannot be unpacked: no space left on device"
             raise errors.Unavailable(said, make_room) from None
-        raise errors.MinipaasError(f"commit {commit[:10]} cannot be unpacked: {error.message}", "git fsck") from None
+        raise errors.MinipaasError(
+            f"commit {commit[:10]} cannot be unpacked: {error.message}",
+            "check the repository on your machine: git fsck",
+        ) from None
     if os.path.lexists(os.path.join(target, ".gitmodules")):
         from minipaas_lib.pipeline import limits, remotes, submodules, tree
 

@@ -35,7 +35,7 @@ def clone(source: str, name: str, deploy: bool = True) -> App:
     original = apps.load(source)
     with locks.name_lock(name), interrupt.cancellable():
         if name in apps.names():
-            raise errors.UsageError(f"there is an app {name} already", "give another name, or --ignore-existing")
+            raise errors.UsageError(f"app {name} already exists", "give another name, or --ignore-existing")
         wishes = wishes_of(original, name)
         journal.begin(name, CLONE, original=source)
         try:

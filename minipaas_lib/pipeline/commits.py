@@ -85,7 +85,7 @@ def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[s
             shown = names.safe(ref) if ref else "it"
             raise errors.MinipaasError(
                 f"{shown} cannot be fetched from {names.safe(remotes.without_password(url))}: {error.message}",
-                "look at the URL and the ref",
+                "check the URL and the ref",
             ) from None
         finally:
             with contextlib.suppress(FileNotFoundError):
@@ -180,7 +180,9 @@ def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry
                 process.wait(git.TIMEOUT)
             if process.wait(git.TIMEOUT):
                 said.seek(0)
-                raise errors.Unavailable(f"git cannot keep the files: {git.said(said.read(4096))}", "doctor")
+                raise errors.Unavailable(
+                    f"git cannot store the files: {git.said(said.read(4096))}", "look for a full disk: doctor"
+                )
         finally:
             if process.poll() is None:
                 process.kill()
@@ -201,7 +203,7 @@ def _write(stream, entry: Entry) -> None:
     while left:
         piece = entry.read(min(left, _PIECE)) if entry.read else b""
         if not piece:
-            raise errors.InvalidFile(f"the file {names.safe(entry.path)} ends too early", "send it again")
+            raise errors.InvalidFile(f"the file {names.safe(entry.path)} is cut off", "send it again")
         stream.write(piece)
         left -= len(piece)
     stream.write(b"\n")

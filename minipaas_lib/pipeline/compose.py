@@ -93,7 +93,7 @@ def told_port(config: dict[str, str], app: str = "--global") -> int:
     if text and not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
         whose = "all apps" if app == "--global" else app
         raise errors.UsageError(
-            f"PORT of {whose} is {names.safe(text)}, which is no port", f"config:set {app} PORT=5000"
+            f"PORT of {whose} is {names.safe(text)}, which is not a port", f"config:set {app} PORT=5000"
         )
     return int(text or 0)
 

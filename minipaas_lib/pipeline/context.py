@@ -23,7 +23,7 @@ def read_file(context: str, name: str, limit: int) -> bytes | None:
     with open(handle, "rb") as file:
         if status.st_size > limit:
             raise errors.InvalidFile(
-                f"{_shown(name)} has {status.st_size:,} bytes, and {limit:,} is the most", "make it smaller"
+                f"{_shown(name)} has {status.st_size:,} bytes; the limit is {limit:,}", "make it smaller"
             )
         return file.read(limit)
 

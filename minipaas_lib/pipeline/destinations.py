@@ -52,31 +52,33 @@ def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) 
 
     whole = host.rstrip(".").lower()
     if not trusted and (whole == "localhost" or whole.endswith(".localhost")):
-        raise _refused(f"{names.safe(host)} is an address of this host's own")
+        raise _refused(f"{names.safe(host)} is an address of this host itself")
     cluster = None if trusted else cluster_settings.settings()
     if cluster and port in cluster_settings.inner_ports(cluster):
-        raise _refused(f"{names.safe(host)}:{port} has a port at which the cluster's machines speak to each other")
+        raise _refused(f"{names.safe(host)}:{port} is a port that the cluster uses internally")
     try:
         flags = socket.AI_NUMERICHOST if proxied else 0
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=flags)
     except (OSError, UnicodeError, OverflowError):
         if proxied:
             return []
-        raise errors.Unavailable(f"there is no host {names.safe(host)}", "look at the name") from None
+        raise errors.Unavailable(f"the host {names.safe(host)} cannot be found", "check its name") from None
     addresses = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
     for address in [] if trusted else addresses:
         if refused(address):
             which = "" if host == address else f"{address}, "
-            raise _refused(f"{names.safe(host)} is {which}an address of this host's own")
+            raise _refused(f"{names.safe(host)} is {which}an address of this host itself")
     return addresses
 
 
 def _refused(said: str) -> Refused:
     command = caller.command()
     hint = (
-        f"on the host, as root: minipaas {command} ..." if command else "name it by an address that others reach it by"
+        f"on the host, as root: minipaas {command} ..."
+        if command
+        else "use an address that can be reached from elsewhere"
     )
-    return Refused(f"{said}, which is not asked for a key or a push", hint)
+    return Refused(f"{said}; minipaas does not fetch from there", hint)
 
 
 def for_git(
@@ -91,7 +93,7 @@ def for_git(
         options = ["-c", "http.followRedirects=false"]
         host, port = _place(url)
         if not host and re.match("(?:https?|git|ssh)://", url):
-            raise _refused(f"{_shown(url)} leads to no host that can be read")
+            raise _refused(f"{_shown(url)} does not name a host")
         if host:
             proxied = url.startswith("http") and proxy(url, env or {})
             addresses = resolve(host, port, trusted, proxied)
@@ -103,7 +105,9 @@ def for_git(
             if not (url.startswith("http") and _REDIRECTED.search(error.message)):
                 raise
         url = _redirect(url, trusted, env or {})
-    raise errors.Unavailable(f"{_shown(url)} redirects more than {REDIRECTS} times", "name the place it leads to")
+    raise errors.Unavailable(
+        f"{_shown(url)} redirects more than {REDIRECTS} times", "give the URL that it redirects to"
+    )
 
 
 def proxy(url: str, env: dict[str, str]) -> bool:
@@ -129,14 +133,14 @@ def _redirect(url: str, trusted: bool, env: dict[str, str]) -> str:
     connection.close()
     target = urljoin(asked, answer.getheader("Location") or "")
     if url.startswith("https:") and not target.startswith("https:"):
-        raise errors.Unavailable(f"{_shown(url)} redirects away from https", "name the place it leads to")
+        raise errors.Unavailable(f"{_shown(url)} redirects away from https", "give the URL that it redirects to")
     if (
         answer.status not in (301, 302, 303, 307, 308)
         or not target.endswith(_INFO)
         or "@" in target
         or not _place(target)[0]
     ):
-        raise errors.Unavailable(f"{_shown(url)} redirects to what is no repository", "look at the URL")
+        raise errors.Unavailable(f"{_shown(url)} redirects to something that is not a repository", "check the URL")
     output.info(f"it has moved to {_shown(target.removesuffix(_INFO))}")
     return target.removesuffix(_INFO)
 

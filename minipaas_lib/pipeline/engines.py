@@ -72,7 +72,7 @@ def _engine(kind: str):
         if kind not in _engines:
             engine = manager.first(kind)
             if engine is None:
-                raise errors.BadConfig(f"no plugin offers a {kind}", "plugin:list")
+                raise errors.BadConfig(f"no plugin provides a {kind}", "plugin:list")
             _engines[kind] = engine
         return _engines[kind]
 

@@ -30,7 +30,10 @@ def prepare(name: str) -> str:
         folder = _locked_folder()
         made = repository.create_at(os.path.join(folder, name + ".git"))
     except OSError as error:
-        raise errors.Unavailable(f"a repository for {name} cannot be written: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"a repository for {name} cannot be written: {error.strerror}",
+            "look for a full disk or a wrong owner: doctor",
+        ) from None
     from minipaas_lib.pipeline import background
 
     background.spawn(lambda: _remove_afterwards(folder))
@@ -97,7 +100,9 @@ def accept(name: str, commit: str, branch: str) -> bool:
             if new:
                 remove(name)
             if isinstance(error, OSError):
-                raise errors.Unavailable(f"what was pushed cannot be kept: {error.strerror}", "doctor") from None
+                raise errors.Unavailable(
+                    f"the push cannot be stored: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+                ) from None
             raise
         if new:
             journal.end(name)
@@ -112,9 +117,9 @@ def take_back(name: str) -> None:
         with locks.name_lock(name):
             if releases.live(name) is None:
                 remove(name)
-                output.step(f"{name} is removed again: nothing of it was deployed")
+                output.step(f"{name} is removed again: nothing was deployed")
     except errors.MinipaasError as error:
-        output.warn(f"{name} stays: {error.message}")
+        output.warn(f"{name} could not be removed: {error.message}")
         output.info(f"apps:destroy {name}")
 
 
@@ -143,7 +148,7 @@ def _refuse_second(name: str, commit: str, branch: str) -> None:
         raise errors.Locked(f"{name} is locked: {app.frozen}", f"apps:unlock {name}")
     if repository.head_commit(name, [branch]) not in (None, commit):
         raise errors.Conflict(
-            f"{name} was created by another push meanwhile, and its {branch} is another commit", "git push again"
+            f"{name} was created by another push in the meantime, with another commit on {branch}", "push again"
         )
 
 
@@ -151,7 +156,7 @@ def _announce(name: str) -> None:
     """Tell whoever pushed, and the plugins, that there is a new app."""
     import difflib
 
-    output.step(f"Created {name}, there was no such app")
+    output.step(f"Created {name}, which did not exist yet")
     near = difflib.get_close_matches(name, [known for known in apps.names() if known != name], 1)
     question = (
         f"did you mean {near[0]}?" if near and authority.allows("git-receive-pack", near[0]) else "was that a typo?"

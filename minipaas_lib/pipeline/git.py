@@ -45,9 +45,11 @@ def run(
             umask=umask,
         )
     except FileNotFoundError:
-        raise errors.Unavailable("git is not installed on this host", "apt-get install git") from None
+        raise errors.Unavailable("git is not installed on this host", "on the host: sudo apt-get install git") from None
     except subprocess.TimeoutExpired:
-        raise errors.Unavailable(f"git did not end within {timeout:.0f} seconds", "look at: doctor") from None
+        raise errors.Unavailable(
+            f"git did not finish within {timeout:.0f} seconds", "look for a full disk: doctor"
+        ) from None
     if done.returncode:
         raise GitFailed(f"git {_verb(arguments)} failed: {said(done.stderr)}")
     return done.stdout

@@ -54,7 +54,7 @@ def take(app: str, repository: str, context: str) -> None:
         whole += pointer.size
         if whole > limit:
             raise errors.InvalidFile(
-                f"the Git LFS objects of the commit have more than {limit:,} bytes",
+                f"the Git LFS objects of the commit are larger than {limit:,} bytes",
                 "keep large files elsewhere, or: git:set --global max-size <size>",
             )
         if not _put(
@@ -147,7 +147,8 @@ def _put(source: str, target: str, pointer: Pointer, fresh: str) -> bool:
         return True
     except OSError as error:
         raise errors.Unavailable(
-            f"the Git LFS object of {names.safe(pointer.path)} cannot be copied: {error.strerror}", "doctor"
+            f"the Git LFS object of {names.safe(pointer.path)} cannot be copied: {error.strerror}",
+            "look for a full disk or a wrong owner: doctor",
         ) from None
     finally:
         with contextlib.suppress(FileNotFoundError):
@@ -159,7 +160,7 @@ def _name(app: str, missing: list[Pointer]) -> None:
         ", ..." if len(missing) > _NAMED else ""
     )
     verb = "is a Git LFS pointer" if len(missing) == 1 else "are Git LFS pointers"
-    output.warn(f"{_files(len(missing))} {verb} and not the content, which is not here: {shown}")
+    output.warn(f"{_files(len(missing))} {verb} without their content on this host: {shown}")
     output.hint(f"git lfs push --all <remote>, then: ssh paas@<host> ps:rebuild {app}")
 
 

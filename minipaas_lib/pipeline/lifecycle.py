@@ -63,14 +63,14 @@ def start_again(app: App, live: Release) -> None:
     """Start what does not run of an app that was not stopped. The caller holds its lock."""
     total = sum(live.formation.values())
     if not total:
-        output.warn(f"{app.name} is started already, and its formation has no process to run")
+        output.warn(f"{app.name} is already started, but its formation has no process to run")
         output.info(f"ps:scale {app.name} web=1")
     elif presence.missing(live):
         recover.bring_up(app, live)
-        output.step(f"{app.name} {live.name} runs again")
+        output.step(f"{app.name} {live.name} is running again")
     else:
         presence.check(app.name)
-        output.info(f"{app.name} is started already, {total} of {total} processes run")
+        output.info(f"{app.name} is already started: {total} of {total} processes are running")
 
 
 def restore_app(text: str) -> App:
@@ -93,9 +93,7 @@ def interrupted(name: str) -> str:
         return ""
     at = journal.last_step(name)
     if failed := record.get("failed"):
-        return "a command failed, and not all that it began is undone yet" + (
-            f" ({at}: {failed})" if at else f" ({failed})"
-        )
+        return "a command failed and is not completely undone yet" + (f" ({at}: {failed})" if at else f" ({failed})")
     return "a command was killed" + (f" ({at})" if at else "")
 
 
@@ -112,13 +110,13 @@ def recover_all(failed: list[str] | None = None) -> list[str]:
         try:
             if interrupted(name):
                 with locks.name_lock(name):
-                    done.append(f"{name}: what was interrupted is put right")
+                    done.append(f"{name}: cleaned up after an interrupted command")
             elif retire.waiting(name):
                 retire.spawn(name)  # of a renamed app nobody else would
         except Exception as error:
             if apps.has_failed(name, error) and failed is not None:
                 failed.append(name)
-    return done + [f"{identity} is removed from the trash" for identity in trash.purge_expired()]
+    return done + [f"removed {identity} from the trash" for identity in trash.purge_expired()]
 
 
 def reroute(name: str) -> None:

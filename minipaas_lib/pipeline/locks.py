@@ -59,7 +59,7 @@ def bare_lock(name: str, wait: float):
     _names.add(name)
     try:
         if not is_current():
-            raise errors.Locked("this host has just joined a cluster or left one", "give the command again")
+            raise errors.Locked("this host has just joined a cluster or left one", "repeat the command")
         yield
     finally:
         _names.discard(name)
@@ -100,7 +100,7 @@ def lock_app(name: str, reason: str) -> None:
 
     def edit(document) -> None:
         if document.get("locked"):
-            raise errors.UsageError(f"{name} is locked already: {document['locked']}", f"apps:unlock {name}")
+            raise errors.UsageError(f"{name} is already locked: {document['locked']}", f"apps:unlock {name}")
         document["locked"] = reason
 
     apps.edit(name, edit)

@@ -6,12 +6,12 @@ from minipaas_lib import errors, output
 from minipaas_lib.model.process import Diagnosis, Process
 
 EXIT_CODES = {
-    126: "the command was found but may not be executed",
+    126: "the command was found but is not executable",
     127: "the command was not found in the image",
     134: "it aborted itself (SIGABRT)",
-    137: "it was killed (SIGKILL), which on a small host is mostly for want of memory",
+    137: "it was killed (SIGKILL), on a small host usually for lack of memory",
     139: "it crashed (segmentation fault)",
-    143: "it ended on SIGTERM",
+    143: "it was terminated (SIGTERM)",
 }
 
 
@@ -28,7 +28,7 @@ def exit_reason(seen: Diagnosis) -> str:
 
 
 def _code(seen: Diagnosis) -> str:
-    return "an exit code that nobody knows any more" if seen.exit_code is None else f"exit code {seen.exit_code}"
+    return "an unknown exit code" if seen.exit_code is None else f"exit code {seen.exit_code}"
 
 
 def cause(process: Process, seen: Diagnosis) -> str:
@@ -45,8 +45,8 @@ def cause(process: Process, seen: Diagnosis) -> str:
     ports = {port for _, port in seen.listening}
     if process.port in ports and all(loopback(address) for address, port in seen.listening if port == process.port):
         return (
-            f"{process.process_type} listens on 127.0.0.1:{process.port} only, where nobody outside its container "
-            "reaches it"
+            f"{process.process_type} listens on 127.0.0.1:{process.port} only, which cannot be reached from outside "
+            "its container"
         )
     if ports - {process.port}:
         found = ", ".join(str(port) for port in sorted(ports))
@@ -63,14 +63,13 @@ def advice(process: Process, seen: Diagnosis) -> str:
     """What to type or change next. Pure."""
     ports = sorted({port for _, port in seen.listening} - {process.port})
     if seen.state == "running" and process.port in {port for _, port in seen.listening}:
-        return "let the app listen on 0.0.0.0"
+        return "make the app listen on 0.0.0.0"
     if seen.state == "running" and ports:
-        return f"let the app listen on $PORT, or: config:set {process.app} PORT={ports[0]}"
+        return f"make the app listen on $PORT, or: config:set {process.app} PORT={ports[0]}"
     if seen.state == "running" and process.port and not seen.error:
         return (
-            f"does it serve no requests? Then call its type worker in the Procfile (and: ps:scale {process.app} "
-            "worker=1), or: "
-            f"checks:skip {process.app} {process.process_type}; what it printed: logs:failed {process.app}"
+            f"if it serves no requests, call its type worker in the Procfile and scale it: ps:scale {process.app} "
+            f"worker=1, or: checks:skip {process.app} {process.process_type}; its output: logs:failed {process.app}"
         )
     return f"logs:failed {process.app}"
 

@@ -26,7 +26,7 @@ def words(live: Release) -> str:
     if not gone:
         return f"{live.name} is still live"
     total = sum(live.formation.values())
-    none = "none of its processes runs" if gone == total else f"{gone} of its {total} processes do not run"
+    none = "none of its processes is running" if gone == total else f"{gone} of its {total} processes are not running"
     return f"{live.name} is still the live release, but {none}"
 
 
@@ -66,7 +66,7 @@ def second(text: str) -> str:
 def check(app: str) -> None:
     """Raise errors.DeployFailed where a process of the live release keeps ending."""
     for process in unsteady(app):
-        raise errors.DeployFailed(f"{app} does not run steadily: {restarts(process)}", advice(app))
+        raise errors.DeployFailed(f"{app} keeps restarting: {restarts(process)}", advice(app))
 
 
 def advice(app: str) -> str:

@@ -51,8 +51,7 @@ class Preview:
         down = self._stopped_first(release)
         for kind, names in down.items():
             found.append(
-                f"stop {', '.join(names)} first: checks:disable asks for it, so {kind} is down until what starts "
-                "now is up"
+                f"stop {', '.join(names)} first (checks:disable): {kind} is down until its new processes are up"
             )
         found += [f"start {spec.name} from {image}" for spec in self.plan.start]
         waited = [spec for spec in self.plan.start if rollout.checks_of(release, spec.process_type) != rollout.SKIPPED]
@@ -97,15 +96,17 @@ def preview(
     base, live = apps.load(name), releases.live(name)
     app = change.edited(base, edit)
     if live is None:
-        return Preview(name, None, later=f"{name} is not deployed: this counts from its first deploy on")
+        return Preview(name, None, later=f"{name} is not deployed: this takes effect with its first deploy")
     if not restart or app.stopped:
-        why = "is stopped: this counts once it is started"
+        why = "is stopped: this takes effect once it is started"
         if not app.stopped:
-            why = "keeps running as it is: this counts from the next release on"
+            why = "keeps running as it is: this takes effect with the next release"
         return Preview(name, live, later=f"{name} {why}")
     release = compose.release_like(app, 0, live, reason, force or bool(builds), build_of)
     if not force and not builds and not compose.differs(release, live):
-        return Preview(name, live, later=f"nothing that runs would change, so there is no release after {live.name}")
+        return Preview(
+            name, live, later=f"nothing that runs would change, so there is no new release after {live.name}"
+        )
     release = change.with_number(release, releases.coming_number(name))
     plan = make_plan(release, engines.scheduler().processes(name), retire.waiting(name))
     return Preview(name, live, release, plan, difference(live, release), builds)

@@ -20,7 +20,7 @@ def attempt(scheduler: Scheduler, process: Process, check: Check, port: int, hos
     if check.kind == "command":
         return command(scheduler, process, check)
     if check.kind == "listening":
-        return "" if accepts(process.backend, port) else f"nothing accepts on port {port}"
+        return "" if accepts(process.backend, port) else f"nothing accepts connections on port {port}"
     return request(process, check, port, host)
 
 

@@ -80,15 +80,15 @@ def _look_at_branch(name: str, update: updates.Update) -> None:
     known = "" if not update.old.strip("0") else update.old
     if tip not in ("", known, update.new) and not repository.is_behind(name, tip, update.new):
         raise errors.Conflict(
-            f"{update.branch} of {name} has become {tip[:10]} since this push began, which this push does not have",
-            f"git pull --rebase <remote> {update.branch}, then push again",
+            f"{update.branch} of {name} has moved to {tip[:10]} since this push began",
+            f"git pull --rebase <remote> {update.branch}, then: git push <remote> {update.branch}",
         )
 
 
 def _only_keep(name: str) -> None:
     """A push of tags of the live commit, or that removes what is not deployed: nothing to do but to be allowed to."""
     with locks.app_lock(name):
-        output.step(f"Nothing of this push is to be deployed to {name}")
+        output.step(f"Nothing in this push is deployed to {name}")
 
 
 def _tell(push: updates.Push) -> None:
@@ -97,15 +97,15 @@ def _tell(push: updates.Push) -> None:
     if tags:
         more = f" and {len(tags) - _NAMED} more" if len(tags) > _NAMED else ""
         output.info(
-            f"kept, and not deployed: {'the tag' if len(tags) == 1 else 'the tags'} {', '.join(tags[:_NAMED])}{more}"
+            f"stored, not deployed: {'the tag' if len(tags) == 1 else 'the tags'} {', '.join(tags[:_NAMED])}{more}"
         )
     for refusal in push.refused[:_NAMED]:
         output.warn(refusal.message)
         output.hint(refusal.hint)
     if len(push.refused) > _NAMED:
-        output.warn(f"and {len(push.refused) - _NAMED} more references are refused, as git says below")
+        output.warn(f"and {len(push.refused) - _NAMED} more references are refused, as git reports below")
     if push.refused and push.deploy:
-        output.warn(f"{push.deploy.branch} is deployed all the same")
+        output.warn(f"{push.deploy.branch} is deployed anyway")
 
 
 def _looks_live(name: str, folder: str):

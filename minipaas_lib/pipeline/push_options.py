@@ -31,8 +31,8 @@ def obey(options: list[str]) -> None:
             strange.append(names.safe(text[:100]))
     if strange:
         more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
-        output.warn(f"{', '.join(strange[:_SHOWN])}{more}: there is no such push option here, so that is ignored")
-        output.info("what there is: git push -o wait, or git push -o wait=<seconds>")
+        output.warn(f"{', '.join(strange[:_SHOWN])}{more}: ignored, there is no such push option")
+        output.info("the one there is: git push -o wait, or: git push -o wait=60")
 
 
 def _seconds(text: str) -> float:

@@ -35,7 +35,9 @@ class Quarantine:
         try:
             link_objects(os.path.join(self.folder, "objects"), self.objects)
         except OSError as error:
-            raise errors.Unavailable(f"the commit cannot be kept: {error.strerror}", "doctor") from None
+            raise errors.Unavailable(
+                f"the commit cannot be stored: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+            ) from None
 
 
 @contextlib.contextmanager
@@ -46,7 +48,9 @@ def quarantine(repository: str):
     try:
         os.makedirs(os.path.join(place.folder, "objects", "pack"), mode=0o700)
     except OSError as error:
-        raise errors.Unavailable(f"the repository cannot be written: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"the repository cannot be written: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+        ) from None
     try:
         yield place
     finally:

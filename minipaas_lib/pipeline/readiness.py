@@ -105,7 +105,7 @@ class Attempts:
                     output.info(f"{self.about}, attempt {number} of {self.check.attempts}: {said}")
                 self.pause(self.check.wait, until_heard=self.unheard(said))
         if self.check.warn:
-            output.warn(f"{self.about} was not passed: {said}")
+            output.warn(f"{self.about} did not pass: {said}")
             return
         times = "once" if self.check.attempts == 1 else f"{self.check.attempts} times"
         raise postmortem.failure(

@@ -56,10 +56,12 @@ def deploy_commit(
     present, live = apps.load(name), releases.live(name)
     if live and live.commit == commit and not force and not present.stopped:
         if presence.missing(live):
-            output.step(f"{live.name} of {name} is this very commit: starting what does not run of it")
+            output.step(f"{live.name} of {name} is this commit already: starting the processes that are not running")
             recover.bring_up(present, live)
         else:
-            output.step(f"{live.name} of {name} is this very commit, nothing to do (ps:rebuild {name} builds it again)")
+            output.step(
+                f"{live.name} of {name} is this commit already, nothing to do (ps:rebuild {name} builds it again)"
+            )
         repository.follow(name, commit, branch)
         return live
     if live is None or live.routing.get("enabled", True):
@@ -134,7 +136,7 @@ def parse(context: str, name: str, parser, absent):
 def adopt_app_json(app: App, about: app_json.AppJson) -> App:
     """At the first deploy app.json says the config and formation nobody has said otherwise."""
     config = names.whole_config(
-        app_json.first_deploy_config(about, compose.merged_config(app)) | app.config, app.config
+        app_json.first_deploy_config(app.name, about, compose.merged_config(app)) | app.config, app.config
     )
     formation = about.formation | app.formation
     changed = {name: table for name, table in (("config", config), ("formation", formation)) if table}

@@ -140,7 +140,9 @@ def start_again(name: str, number: int, live: Release | None) -> None:
         try:
             rollout.bring_back(app, live)
         except errors.DeployFailed as error:
-            output.warn(f"not all processes of {live.name} are back: {error.message}; ps:restore {name} tries again")
+            output.warn(
+                f"some processes of {live.name} could not be started: {error.message}; to try again: ps:restore {name}"
+            )
 
 
 def put_right(name: str, live: Release | None) -> list[Process]:

@@ -50,7 +50,7 @@ def _counted(app: str) -> tuple[int, str]:
         return 1, ABSENT
     except ValueError:
         raise errors.BadConfig(
-            f"{path} in the store holds no number", f"write the last release number of {app} there"
+            f"{path} in the store does not hold a number", f"write the last release number of {app} there"
         ) from None
 
 
@@ -122,7 +122,8 @@ def live(app: str) -> Release | None:
         return None
     if not re.fullmatch("[0-9]{1,9}", text.strip()):
         raise errors.BadConfig(
-            f"apps/{app}/live in the store holds no release number", "write the number of the release that serves there"
+            f"apps/{app}/live in the store does not hold a release number",
+            "write the number of the release that serves there",
         )
     return load(app, int(text))
 
@@ -143,7 +144,7 @@ def set_live(release: Release) -> None:
     except errors.Unavailable as error:
         if _serving(release.app) not in (release.number, None):
             raise
-        output.warn(f"{release.name} of {release.app} is live, but a power cut now might forget that: {error.message}")
+        output.warn(f"{release.name} of {release.app} is live, but a power cut now might undo that: {error.message}")
 
 
 def _serving(app: str) -> int | None:

@@ -105,7 +105,9 @@ def _fetch(repository: str, url: str, refs: list[str], env: dict[str, str], sett
         try:
             status = process.wait(FETCH_LIMIT)
         except subprocess.TimeoutExpired:
-            raise errors.Unavailable(f"git did not get it within {FETCH_LIMIT / 60:.0f} minutes", "try again") from None
+            raise errors.Unavailable(
+                f"git did not fetch it within {FETCH_LIMIT / 60:.0f} minutes", "try again"
+            ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
@@ -120,12 +122,12 @@ def explained(said: str, words: bytes, url: str = "") -> str:
     """What git said of a failed fetch, and where it does not say why, the reason."""
     text = words.decode("utf-8", "replace")
     if "Host key verification failed" in text:
-        return "nobody has said that its host key can be trusted: git:allow-host"
+        return "its host key is not trusted yet: git:allow-host"
     if reason := downloads.by_host(text):  # before what git makes of it: that it needs a password
         line = next(line.strip() for line in text.split("\n") if downloads.fault(line))
         return re.sub("://[^/ ]*@", "://***@", f"{git.printable(line.removeprefix('fatal: '))[:300]} ({reason})")
     if "terminal prompts disabled" in text and url.startswith("http:"):
-        return f"{said} (the passwords of git:auth go over https only: give its https URL)"
+        return f"{said} (passwords of git:auth are sent over https only: use its https URL)"
     if "terminal prompts disabled" in text or "Authentication failed" in text or "Permission denied" in text:
         return f"{said} (for https: git:auth; for ssh: git:generate-deploy-key)"
     if "File too large" in text or "died of signal 25" in text:  # SIGXFSZ
@@ -188,7 +190,8 @@ def generate_key(app: str = "") -> str:
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
         if done.returncode:
             raise errors.Unavailable(
-                "ssh-keygen cannot make a key: " + git.said(done.stderr), "apt-get install openssh-client"
+                "ssh-keygen cannot make a key: " + git.said(done.stderr),
+                "on the host: sudo apt-get install openssh-client",
             )
         os.rename(f"{fresh}.pub", f"{path}.pub")
         os.rename(fresh, path)
@@ -230,7 +233,7 @@ def check_url(url: str) -> str:
         )
     if re.match("https?://[^/]*@", url):
         raise errors.UsageError(
-            f"{names.safe(without_password(url))} holds a password, and URLs are seen in process lists",
-            f"git:auth {host_of(url)[0]} <user> --password-stdin, then the URL without it",
+            f"{names.safe(without_password(url))} contains a password, which process lists would show",
+            f"git:auth {host_of(url)[0]} <user> --password-stdin, then: use the URL without it",
         )
     return url

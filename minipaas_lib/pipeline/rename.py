@@ -80,12 +80,12 @@ def both(old: str, new: str):
 def refuse(old: str, new: str) -> None:
     """Raise errors.UsageError where the app cannot be renamed so."""
     if new in apps.names():
-        raise errors.UsageError(f"there is an app {new} already", "give another name")
+        raise errors.UsageError(f"app {new} already exists", "give another name")
     if releases.live(old):
         running = [one.process.name for one in engines.scheduler().detached(old) if not one.ended]
         if running:  # a container keeps its name and labels: nobody would find it under the new name
             raise errors.UsageError(
-                f"{old} has one-off processes that run: {' '.join(running)}", f"wait for them, or: run:stop {old} --all"
+                f"{old} has running one-off processes: {' '.join(running)}", f"wait for them, or: run:stop {old} --all"
             )
 
 
@@ -135,8 +135,10 @@ def take_back(old: str, new: str, error: BaseException) -> None:
         undo(old, new, journal.read(new))
         still = f"{old} is as it was"
     except Exception as another:
-        still = f"not all could be undone yet ({errors.words(another)}); the next command on {old} will"
-    postmortem.report(f"the renaming of {old}", error, still)
+        still = (
+            f"not everything could be undone yet ({errors.words(another)}); the next command on {old} undoes the rest"
+        )
+    postmortem.report(f"the rename of {old}", error, still)
 
 
 def finish(old: str, new: str) -> None:
@@ -161,7 +163,7 @@ def finish(old: str, new: str) -> None:
     if retire.waiting(old):
         retire.spawn(old)
     output.step(
-        f"{old} is called {new} now"
+        f"{old} is now called {new}"
         + (f", {release.name}" if release else "")
         + (", and stopped" if app.stopped and release else "")
     )
@@ -230,7 +232,7 @@ def start_again(old: str, routed: bool) -> None:
     try:
         rollout.bring_back(app, live)
     except errors.DeployFailed as error:
-        output.warn(f"not all processes of {old} are back: {error.message}; ps:restore {old} tries again")
+        output.warn(f"some processes of {old} could not be started: {error.message}; to try again: ps:restore {old}")
 
 
 # -- after a kill ---------------------------------------------------------------------------------------------------
@@ -257,7 +259,7 @@ def resume_there(old: str, record: dict) -> None:
 def _resume(old: str, new: str, record: dict) -> None:
     at = journal.last_step(old)
     verb = "Finishing" if record.get("moved") else "Undoing"
-    output.step(f"{verb} the renaming of {old} to {new}, which was interrupted" + (f" ({at})" if at else ""))
+    output.step(f"{verb} the rename of {old} to {new}, which was interrupted" + (f" ({at})" if at else ""))
     if record.get("moved"):
         finish(old, new)
     else:

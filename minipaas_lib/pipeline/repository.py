@@ -102,7 +102,10 @@ def create(app: str) -> str:
     try:
         return create_at(paths.repository(app))
     except OSError as error:
-        raise errors.Unavailable(f"the repository of {app} cannot be written: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"the repository of {app} cannot be written: {error.strerror}",
+            "look for a full disk or a wrong owner: doctor",
+        ) from None
 
 
 def create_at(folder: str) -> str:
@@ -141,7 +144,9 @@ def keep_commit(app: str, commit: str, number: int) -> None:
         if quarantine and os.path.dirname(os.path.realpath(quarantine)) == objects:
             link_objects(os.path.realpath(quarantine), objects)
     except OSError as error:
-        raise errors.Unavailable(f"the pushed commit cannot be kept: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"the pushed commit cannot be stored: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+        ) from None
     git.run([f"--git-dir={folder}", "update-ref", _release_ref(number), commit])
 
 
@@ -411,8 +416,8 @@ def _check_history(folder: str, commit: str) -> None:
         git.run([f"--git-dir={folder}", "rev-list", "--quiet", commit, "--not", "--all"], _in_quarantine())
     except git.GitFailed:
         raise errors.MinipaasError(
-            "this clone is a shallow one, and the history that it lacks is not here either",
-            "git fetch --unshallow, then push again (in CI: clone with the whole history)",
+            "this clone is shallow, and the history that it lacks is not on this host either",
+            "git fetch --unshallow, then push again; in CI, clone with the whole history",
         ) from None
 
 

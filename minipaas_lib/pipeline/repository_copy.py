@@ -33,7 +33,10 @@ def copy(app: str, new: str, with_releases: bool = True) -> None:
         os.rename(half, target)
     except OSError as error:
         folders.remove(half)
-        raise errors.Unavailable(f"the repository of {app} cannot be copied: {error.strerror}", "doctor") from None
+        raise errors.Unavailable(
+            f"the repository of {app} cannot be copied: {error.strerror}",
+            "look for a full disk or a wrong owner: doctor",
+        ) from None
 
 
 def _copy_parts(source: str, half: str, with_releases: bool) -> None:

@@ -25,7 +25,7 @@ def roll_back(name: str, number: int | None = None, only: str = "", everything: 
         if build_of.image != live.image and must_build(build_of):
             from minipaas_lib.pipeline import receive
 
-            output.step(f"The image of {target.name} is not here any more, so its commit is built again")
+            output.step(f"The image of {target.name} is gone, so its commit is built again")
             return receive.deploy_commit(name, build_of.commit, reason, force=True, edit=edit)
         warn_of_others(name, target, edit, only)
         release = change.change_locked(name, reason, edit, True, False, build_of)
@@ -54,10 +54,10 @@ def chosen(name: str, number: int | None) -> tuple[Release, Release]:
     if target is None:
         raise errors.UsageError(f"nothing was live before {live.name} of {name}", f"releases {name}")
     if target.number == live.number:
-        raise errors.UsageError(f"{target.name} of {name} is live already", f"releases {name}")
+        raise errors.UsageError(f"{target.name} of {name} is already live", f"releases {name}")
     if target.status != RELEASED:
-        what = "has failed" if target.status == FAILED else "has not been live"
-        said = f"{target.name} of {name} {what}, so there is nothing to go back to"
+        what = "failed" if target.status == FAILED else "was never live"
+        said = f"{target.name} of {name} {what}, so it cannot be rolled back to"
         raise errors.UsageError(said, f"releases {name}")
     return live, target
 
@@ -94,8 +94,8 @@ def must_build(target: Release) -> bool:
     if not repository.has_commit(target.app, target.commit):
         which = f" {target.commit[:8]}" if target.commit else ""
         raise errors.NotFound(
-            f"neither the image nor the commit of {target.name} of {target.app} is here any more",
-            f"git push the commit{which} again, or choose another of: releases {target.app}",
+            f"both the image and the commit of {target.name} of {target.app} are gone",
+            f"push the commit{which} again, or choose another release: releases {target.app}",
         )
     return True
 
@@ -111,14 +111,14 @@ def warn_of_others(name: str, target: Release, edit: Callable, only: str) -> Non
     now = compose.environment(app, target.build, target.commit)
     found = difference.names(target.config, now)
     if found:
-        output.info(f"from outside the app's own config, and as it is now: {found.words()}")
+        output.info(f"not from the app's own config, so they stay as they are now: {found.words()}")
 
 
 def nothing_differs(target: Release, live: Release, everything: bool) -> errors.UsageError:
     """The error for a rollback that would change nothing."""
     if everything:
-        return errors.UsageError(f"{live.name} runs just what {target.name} ran", f"releases {live.app}")
+        return errors.UsageError(f"{live.name} runs exactly what {target.name} ran", f"releases {live.app}")
     return errors.UsageError(
         f"image and config of {target.name} are those of {live.name}, so nothing would change",
-        f"formation and domains go back too with: releases:rollback {live.app} {target.name} --all",
+        f"to take formation and domains back too: releases:rollback {live.app} {target.name} --all",
     )

@@ -104,7 +104,7 @@ def start_all(
             ready = readiness.check_process(scheduler, release, process, given_up.is_set) if waits else process
             manager.call("check_process", app=app, release=release, process=ready)
         started.append(ready)
-        output.info(f"{label} is up" if waits else f"{label} is started, and not waited for as checks:skip asks")
+        output.info(f"{label} is up" if waits else f"{label} is started, and not waited for (checks:skip)")
 
     if specs:
         output.step("Starting " + ", ".join(f"{spec.process_type}.{spec.index}" for spec in specs))
@@ -135,10 +135,7 @@ def stop_first(
         mine = [process for process in old if process.process_type == kind]
         if not mine:
             continue
-        output.warn(
-            f"{kind} of {app.name} is down from now until its new processes are up: checks:disable asks to stop "
-            "the old first"
-        )
+        output.warn(f"{kind} of {app.name} is down until its new processes are up (checks:disable)")
         if kind == "web":
             switch(app, previous, [])
         for process in mine:
@@ -242,8 +239,8 @@ def undo(
         journal.undo(app.name)
     except Exception as another:  # whatever a plugin raises: the first error is the one to tell
         output.warn(
-            f"not all of {release.name} could be removed yet ({errors.words(another)}); the next command on "
-            f"{app.name} will"
+            f"some of {release.name} could not be removed yet ({errors.words(another)}); the next command on "
+            f"{app.name} removes it"
         )
     postmortem.report(release.name, error, still(app, previous, back))
     manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)

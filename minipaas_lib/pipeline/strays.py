@@ -36,7 +36,7 @@ def remove() -> list[str]:
         return done
     for name in found():
         if not re.fullmatch(names.APP_NAME, name):
-            output.warn(f"the app {names.safe(name)} cannot be one of ours, so its processes stay")
+            output.warn(f"{names.safe(name)} cannot be the name of an app, so its processes stay")
             continue
         try:
             with locks.name_lock(name):
@@ -46,7 +46,7 @@ def remove() -> list[str]:
                 processes = engines.scheduler().processes(name)
                 for process in processes:
                     engines.scheduler().stop(process)
-                done.append(f"{name}: {words(processes)} of no app removed")
+                done.append(f"{name}: {words(processes)} without an app removed")
         except Exception as error:
             apps.has_failed(name, error)
     return done

@@ -74,8 +74,8 @@ def name_empty(paths: list[str]) -> None:
     """Say which folders stay empty, because git was told of a repository in them and not where to fetch it from."""
     for path in paths[:NAMED]:
         output.warn(
-            f"the folder {names.safe(path)} stays empty: it is a git repository of its own, and no url in "
-            ".gitmodules tells where that is"
+            f"the folder {names.safe(path)} stays empty: it is a separate git repository, and .gitmodules has no url "
+            "for it"
         )
         quoted = shlex.quote(path) if path.isprintable() else "<folder>"
         output.hint(
@@ -90,7 +90,7 @@ def check_url(path: str, url: str) -> str:
     """The url of the submodule at `path`, unchanged, if it may be fetched. Raises errors.InvalidFile."""
     if url.startswith(("./", "../")):
         raise errors.InvalidFile(
-            f"the submodule {names.safe(path)} has the relative url {names.safe(url)}, which means nothing here",
+            f"the submodule {names.safe(path)} has the relative url {names.safe(url)}, which cannot be resolved here",
             f"git submodule set-url {_shown(path)} https://...",
         )
     if not (re.fullmatch(remotes.URL, url) or re.fullmatch(remotes.SCP_LIKE, url)):
@@ -123,7 +123,9 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
         except git.GitFailed:
             _fetch(clone, module.url, ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], env)
     except destinations.Refused as error:
-        raise _failure(module, error.message, "name it in .gitmodules by an address that others reach it by") from None
+        raise _failure(
+            module, error.message, "in .gitmodules, use an address that can be reached from elsewhere"
+        ) from None
     except (git.GitFailed, errors.Unavailable) as error:
         raise _failure(module, error.message) from None
     if not _has(clone, module.commit):

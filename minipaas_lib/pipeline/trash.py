@@ -148,9 +148,7 @@ def restore(text: str) -> App:
     identity = find(text)
     name = identity.partition(".")[0]
     if name in apps.names():
-        raise errors.UsageError(
-            f"there is an app {name} again", f"apps:destroy {name} first, which is kept in the trash too"
-        )
+        raise errors.UsageError(f"app {name} exists again", f"to move that one to the trash first: apps:destroy {name}")
     with locks.name_lock(name):
         manager.call("before_restore", app=_app_of(identity))
         engines.check_route()

@@ -26,12 +26,12 @@ class Budget:
         self.size += size
         if self.entries > self.limits.entries:
             raise errors.InvalidFile(
-                f"the commit holds more than {self.limits.entries:,} files and folders",
+                f"the commit contains more than {self.limits.entries:,} files and folders",
                 "keep generated files out of it (.gitignore), or: git:set --global max-entries <number>",
             )
         if self.size > self.limits.size:
             raise errors.InvalidFile(
-                f"the files of the commit have more than {self.limits.size:,} bytes",
+                f"the files of the commit are larger than {self.limits.size:,} bytes",
                 "keep large files elsewhere, or: git:set --global max-size <size>",
             )
 
@@ -61,7 +61,7 @@ def check(
             gitlinks.append(path)
         modules = modules or path == ".gitmodules"
         if path in links and path in folders:
-            fault = "is there twice, as a link and as a folder"
+            fault = "appears twice, as a link and as a folder"
         if fault:
             raise _refused(whole, fault)
     if (
@@ -71,7 +71,7 @@ def check(
             git.run([f"--git-dir={repository}", "read-tree", "--dry-run", commit], env)
         except git.GitFailed as error:
             raise errors.InvalidFile(
-                f"git does not unpack this commit: {names.safe(error.message)}", "rename the file and push again"
+                f"git cannot unpack this commit: {names.safe(error.message)}", "rename the file and push again"
             ) from None
     return [] if modules else gitlinks
 
@@ -95,7 +95,7 @@ def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> 
         while piece := os.read(process.stdout.fileno(), 1 << 16):
             *lines, pending = (pending + piece).split(b"\0")
             if len(pending) > _LINE_LIMIT:
-                raise errors.InvalidFile("the commit holds a name that is too long", "rename the file")
+                raise errors.InvalidFile("the commit contains a name that is too long", "rename the file")
             for line in lines:
                 about, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
                 mode, _, _, size = about.split()

@@ -66,7 +66,7 @@ def look(name: str) -> None:
 
 def resume(name: str, record: dict) -> None:
     """Finish a return that a dead process began. The caller holds the app's lock."""
-    output.step(f"Finishing the return of {name} to v{record['previous']}, which was interrupted")
+    output.step(f"Finishing the rollback of {name} to v{record['previous']}, which was interrupted")
     give_back(name, record)
 
 
@@ -142,7 +142,8 @@ def start_missing(app: App, previous: Release) -> None:
         rollout.bring_back(app, previous)
     except errors.MinipaasError as error:
         output.warn(
-            f"not all processes of {previous.name} are back: {error.message}; ps:restore {app.name} tries again"
+            f"some processes of {previous.name} could not be started: {error.message}; "
+            f"to try again: ps:restore {app.name}"
         )
 
 

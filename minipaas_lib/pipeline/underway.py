@@ -50,29 +50,31 @@ def cancel(found: Underway, patience: float = 60.0) -> None:
     """
     holder, what = found.holder, f"v{found.number} of {found.app}"
     if holder.host != caller.host():
-        raise errors.Unavailable(f"{what} is made on the host {holder.host}", f"there: builds:cancel {found.app}")
+        raise errors.Unavailable(
+            f"{what} is being deployed by the host {holder.host}", f"on that host: minipaas builds:cancel {found.app}"
+        )
     with contextlib.suppress(ProcessLookupError), _handle(holder.pid) as process:
         # The lock is asked again: who has held it since before we got hold of the process is that process, and no
         # other that was given its number since.
         again = find(found.app)
         if again is None or (again.holder, again.number) != (holder, found.number):
-            raise _over(what)
+            raise _over(found)
         if not _stoppable(holder.pid):
             raise errors.UsageError(
-                f"it is too late to cancel {what}: requests are moving to it, or it ends already",
+                f"it is too late to cancel {what}: it is going live, or already ending",
                 f"releases {found.app}",
             )
         signal.pidfd_send_signal(process, signal.SIGHUP)
         if not _ended(found, process, patience):
             raise errors.Unavailable(
-                f"{what} was told to stop and has not ended within {patience:g} seconds", f"apps:report {found.app}"
+                f"{what} was told to stop and has not ended after {patience:g} seconds", f"apps:report {found.app}"
             )
         return
-    raise _over(what)
+    raise _over(found)
 
 
-def _over(what: str) -> errors.UsageError:
-    return errors.UsageError(f"{what} is not in the making any more", "releases <app>")
+def _over(found: Underway) -> errors.UsageError:
+    return errors.UsageError(f"v{found.number} of {found.app} is no longer being deployed", f"releases {found.app}")
 
 
 @contextlib.contextmanager
@@ -84,7 +86,7 @@ def _handle(pid: int):
     process = os.pidfd_open(pid)
     try:
         if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
-            raise errors.Denied("the process that makes the release is another user's", "doctor")
+            raise errors.Denied("the deploy belongs to a process of another user", "repeat the command as root")
         yield process
     except FileNotFoundError:
         raise ProcessLookupError from None

@@ -63,7 +63,7 @@ def parse_updates(text: str) -> list[Update]:
             )
         if not found:
             raise errors.UsageError(
-                f"this is not what git tells a pre-receive hook: {names.safe(line)}", "use: git push"
+                f"this is not what git sends to a pre-receive hook: {names.safe(line)}", "use: git push"
             )
         updates.append(Update(*found.groups()))
     return updates
@@ -97,10 +97,8 @@ def sort_updates(
         _refuse_as_a_whole(kept, refused, branches, app, is_live)
     elif len(refused) > _REFUSED_LIMIT:
         raise errors.MinipaasError(
-            (
-                f"{len(refused):,} references were pushed that {app} does not deploy, and {_REFUSED_LIMIT:,} is the "
-                "most that are refused one by one"
-            ),
+            f"{len(refused):,} references were pushed that {app} does not deploy; at most {_REFUSED_LIMIT:,} are "
+            "refused one by one",
             f"git push <remote> {deploy.branch}",
         )
     return Push(deploy, tuple(kept), tuple(refused))
@@ -145,7 +143,7 @@ def _refusal(
         return None
     return Refusal(
         update,
-        f"'{shown}' is not deployed beside '{deploy.branch}': {app} deploys one branch at a time",
+        f"'{shown}' is not deployed together with '{deploy.branch}': {app} deploys one branch at a time",
         f"git push <remote> {shown}",
     )
 

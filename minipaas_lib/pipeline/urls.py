@@ -40,9 +40,9 @@ def idle_words(release: Release) -> str:
     if not any(counts.values()):
         kind = "web" if "web" in counts else next(iter(sorted(counts)), "web")
         kinds = ", ".join(f"{kind}=0" for kind in sorted(counts))
-        return f"nothing of {app} runs ({kinds}); start something: ps:scale {app} {kind}=1"
+        return f"no process of {app} is running ({kinds}); to start one: ps:scale {app} {kind}=1"
     if not urls(release):
         return ""
     if "web" in counts and not counts["web"]:
-        return f"no web process of {app} runs, so its domains answer 503: ps:scale {app} web=1"
+        return f"no web process of {app} is running, so its domains answer 503; to start one: ps:scale {app} web=1"
     return "" if "web" in counts else f"{app} has no process type web, so its domains answer 503"

@@ -35,5 +35,6 @@ def announce(name: str) -> None:
                 raise
             except errors.MinipaasError as error:
                 output.warn(
-                    f"{name} cannot be told of at its domains yet ({error.message}); ps:restore {name} tries again"
+                    f"the domains of {name} do not say yet that it is not deployed ({error.message}); "
+                    f"to try again: ps:restore {name}"
                 )

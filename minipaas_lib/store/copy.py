@@ -44,7 +44,7 @@ def copy(source: Store, target: Store, skip: tuple[str, ...] = (), origin: str =
     if not replace and (there if begun is None else begun != origin):
         some = ", ".join(sorted(there)[:3])
         raise errors.UsageError(
-            f"there is other state already ({len(there)} documents: {some}, ...)", "look at it first"
+            f"there is already other state ({len(there)} documents: {some}, ...)", "look at it first"
         )
     _begin(target, origin)
     for _ in range(_ROUNDS):
@@ -59,9 +59,7 @@ def copy(source: Store, target: Store, skip: tuple[str, ...] = (), origin: str =
         for path in changed:
             target.write(path, wanted[path].text, there[path].revision if path in there else ABSENT)
         written, removed = written + len(changed), removed + len(surplus)
-    raise errors.Conflict(
-        "the state was changed by other commands all the time while it was copied", "repeat the command"
-    )
+    raise errors.Conflict("other commands kept changing the state while it was copied", "repeat the command")
 
 
 def unfinished(store: Store) -> str | None:

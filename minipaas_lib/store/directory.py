@@ -191,7 +191,7 @@ class DirectoryStore:
         except errors.NotFound:
             present = ABSENT
         if present != if_revision:
-            raise errors.Conflict(f"{path} was changed by another command meanwhile", "repeat the command")
+            raise errors.Conflict(f"{path} was changed by another command in the meantime", "repeat the command")
 
     @contextlib.contextmanager
     def _writing(self, verb: str, path: str):
@@ -245,12 +245,12 @@ class DirectoryStore:
 
     def _advice(self, error: OSError) -> str:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return f"make room on the disk of {self.root_folder} (see: df -h {self.root_folder}) and repeat the command"
+            return f"make room on its disk, then repeat the command: df -h {self.root_folder}"
         if error.errno in (errno.EACCES, errno.EPERM):
             return f"all of {self.root_folder} and {self.locks_folder} must belong to the user that minipaas runs as"
         if error.errno == errno.EROFS:
-            return f"the disk of {self.root_folder} is mounted read-only: see dmesg, then mount it for writing again"
-        return "repeat the command; if that does not help: minipaas doctor"
+            return f"the disk of {self.root_folder} is mounted read-only; find out why, as root: dmesg"
+        return "repeat the command; if that does not help: doctor"
 
 
 def _revision(data: bytes) -> str:

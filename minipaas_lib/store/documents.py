@@ -47,7 +47,7 @@ def edit(store: Store, path: str, change: Callable[[dict], object], create: bool
             return data
         except errors.Conflict:
             time.sleep((os.getpid() * 7 + attempt) % 13 * 0.002)  # step out of the others' rhythm
-    raise errors.Conflict(f"{path} is being changed by other commands all the time", "repeat the command")
+    raise errors.Conflict(f"other commands keep changing {path}", "repeat the command")
 
 
 def preview(store: Store, path: str, change: Callable) -> dict:
@@ -158,7 +158,7 @@ def _check(path: str, data: object, name: str = "") -> None:
     elif isinstance(data, int) and not -(2**63) <= data < 2**63:
         raise errors.UsageError(f"{path}: {printable(name)} is too large a number (64 bits)")
     elif not isinstance(data, (int, float)) and not hasattr(data, "isoformat"):
-        raise errors.UsageError(f"{path}: {printable(name)} is of a kind that TOML has not ({type(data).__name__})")
+        raise errors.UsageError(f"{path}: {printable(name)} has a type that TOML does not have ({type(data).__name__})")
 
 
 def _check_text(path: str, text: str, name: str) -> None:

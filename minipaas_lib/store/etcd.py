@@ -274,7 +274,7 @@ def _wanted(path: str, revision: str) -> int:
 
 
 def _conflict(path: str) -> errors.Conflict:
-    return errors.Conflict(f"{path} was changed by another command meanwhile", "repeat the command")
+    return errors.Conflict(f"{path} was changed by another command in the meantime", "repeat the command")
 
 
 def _wrong_kind(path: str) -> errors.UsageError:

@@ -183,7 +183,7 @@ def _refusal(error: etcd.EtcdException) -> str:
     if "404 page not found" in cause:
         return "it serves no v2 API: start it with --enable-v2"
     if payload.get("status") in (401, 403) or payload.get("errorCode") == 110:
-        return "it does not let us in"
+        return "it refuses access"
     return cause.strip()[:80] or str(error)[:80]
 
 

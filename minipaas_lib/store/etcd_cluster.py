@@ -369,7 +369,7 @@ class Cluster:
         after = f"; whether {unknown} shows when it answers again" if unknown else ""
         return errors.Unavailable(
             f"etcd {what} at {where}: sites keep serving{after}",
-            "start etcd again on most of its machines, then repeat the command",
+            "start etcd on a majority of its machines, then repeat the command",
         )
 
 

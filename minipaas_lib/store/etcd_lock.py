@@ -35,8 +35,8 @@ class EtcdLock:
         if self._lost or (time.monotonic() > self._until - self._ttl / 3 and not self._heard()):
             what = self._name.rpartition("/")[2]
             raise errors.Unavailable(
-                f"the lock on {what} was lost: etcd did not hear of this command for {self._ttl:g} s",
-                "repeat the command: it begins with what this one left unfinished",
+                f"the lock on {what} was lost: etcd did not hear from this command for {self._ttl:g} s",
+                "repeat the command: it first finishes what this one has left",
             )
 
     def release(self) -> None:

@@ -54,7 +54,7 @@ def migrate(store: Store, migrations: Migrations | None = None, to: int | None =
         missing = [step for step in range(version, to) if step not in migrations]
         if missing:
             raise errors.BadConfig(
-                f"this store is of schema {version}, which this minipaas cannot migrate to {to}",
+                f"this minipaas cannot migrate the store from schema {version} to {to}",
                 "install a minipaas between the two versions first",
             )
         store.export(f"{paths.state()}.schema-{version}-{time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())}")

@@ -112,5 +112,5 @@ def locked(name: str, holder: LockHolder | None) -> errors.Locked:
 
 
 def mending(location: str, line: int) -> str:
-    """What to type to mend a document by hand; etcd's keys are no files, and people have their own tools for it."""
-    return f"as root: editor +{line} {location}" if location.startswith("/") else f"mend it: edit {location}"
+    """What to type to correct a document by hand; etcd's keys are no files, and people have their own tools for it."""
+    return f"as root: editor +{line} {location}" if location.startswith("/") else f"correct it: edit {location}"

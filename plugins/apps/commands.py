@@ -36,7 +36,7 @@ def apps_list(format):
     found = api.app_names()
     api.commands.print_list(found, format)
     if not found and format == "stdout":
-        api.output.info("there are no apps yet: apps:create blog")
+        api.output.info("there are no apps yet; to create one: apps:create blog")
 
 
 @api.commands.command("apps:destroy")
@@ -66,7 +66,7 @@ def apps_destroy(app, force, now):
     api.output.step(f"Destroyed {app}")
     if not now:
         again = app if api.trash.entries_of(app)[-1:] == [identity] else identity
-        api.output.info(f"for seven days this brings it back: apps:restore {again}")
+        api.output.info(f"to bring it back, within seven days: apps:restore {again}")
 
 
 @api.commands.command("apps:rename")
@@ -87,7 +87,7 @@ def apps_rename(old, new, skip_deploy):
     renamed = api.rename_app(old, new, deploy=not skip_deploy)
     api.output.hint(f"git remote set-url paas paas@<host>:{new}")
     if renamed.stopped:
-        api.output.info(f"start it: ps:start {new}")
+        api.output.info(f"to start it: ps:start {new}")
 
 
 @api.commands.command("apps:clone")
@@ -108,11 +108,11 @@ def apps_clone(old, new, skip_deploy, ignore_existing):
     """
     api.app(old)
     if ignore_existing and new in api.app_names():
-        api.output.info(f"there is an app {new} already, nothing to do")
+        api.output.info(f"app {new} already exists, nothing to do")
         return
     api.clone_app(old, new, deploy=not skip_deploy)
     if api.live_release(new) is None:
-        api.output.hint(f"deploy it: ps:rebuild {new}, or push to it: git push paas@<host>:{new} main")
+        api.output.hint(f"to deploy it: ps:rebuild {new}, or: git push paas@<host>:{new} main")
 
 
 @api.commands.command("apps:trash")
@@ -203,8 +203,8 @@ def apps_lock(app, message):
     api.output.step(f"Locked {app}: {reason}")
     busy = api.lock_holder(app)
     if busy:
-        api.output.warn(f"{app} is being changed now, and that goes on: {_who(busy)}")
-    api.output.info(f"apps:unlock {app} lets changes in again")
+        api.output.warn(f"{app} is being changed right now, and that continues: {_who(busy)}")
+    api.output.info(f"apps:unlock {app} allows changes again")
 
 
 def _who(busy) -> str:
@@ -218,7 +218,7 @@ def _reason(message: str) -> str:
     if len(message) > _MESSAGE_LIMIT or not (message or "a").isprintable():
         raise api.errors.UsageError(
             f"the message must be one line of at most {_MESSAGE_LIMIT} characters",
-            'give one such as: "moving the database"',
+            'give a reason such as: "moving the database"',
         )
     who = f"by {api.caller.key()} since {api.holder().since}"
     return f"{message} ({who})" if message else who
@@ -277,7 +277,7 @@ def apps_set(everyone, key, value):
     """
     if not everyone:
         raise api.errors.UsageError(
-            "apps have no settings of their own here, only --global ones", "apps:set --global create-on-push false"
+            "apps:set has no settings of single apps, only --global ones", "apps:set --global create-on-push false"
         )
     if key not in _SETTINGS:
         raise api.errors.UsageError(f"there is no setting {api.names.safe(key)}", "one of: " + ", ".join(_SETTINGS))

@@ -31,7 +31,7 @@ def guard_set(app, key, text):
     """
     value = settings.parse(key, text) if text or key not in settings.PROPERTIES else None
     if app and key in settings.EVERYWHERE:
-        raise api.errors.UsageError(f"{key} is one for all apps", f"guard:set --global {key} {text}".rstrip())
+        raise api.errors.UsageError(f"{key} can only be set for all apps", f"guard:set --global {key} {text}".rstrip())
 
     def change(document):
         table = document.setdefault(settings.TABLE, {})

@@ -16,9 +16,9 @@ def before_build(app):
     limit = room.build_memory()
     problem = cap.begin(engine.driver, limit)
     if problem and limit:
-        api.output.warn(f"this build runs without a memory cap: {problem}")
+        api.output.warn(f"this build has no memory limit: {problem}")
     elif limit:
-        api.output.info(f"memory of builds is capped at {room.size(limit)} here (guard:report)")
+        api.output.info(f"builds may use {room.size(limit)} of memory here (guard:report)")
     _watches[app.name] = host.Watch(engine.folder)
 
 

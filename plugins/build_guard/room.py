@@ -30,11 +30,11 @@ def make(app, folder: str) -> None:
 def prune(folder: str, before: needs.Free, keep: int) -> needs.Free:
     """Remove docker's build cache down to `keep` bytes and our images without a name; what is free then."""
     what = "the build cache" + (f" down to {size(keep)}" if keep else "")
-    api.output.info(f"little room is left: pruning {what} and images that nothing names")
+    api.output.info(f"space is low: pruning {what} and untagged images")
     host.docker("image", "prune", "--force", "--filter", "label=minipaas.app")
     host.docker("builder", "prune", "--force", "--all", "--keep-storage", str(keep))
     after = host.free(folder)
-    api.output.info(f"pruning freed {size(after.disk - before.disk)}; {size(after.disk)} are free now")
+    api.output.info(f"pruning freed {size(after.disk - before.disk)}; {size(after.disk)} are now free")
     return after
 
 

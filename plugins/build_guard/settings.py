@@ -31,7 +31,7 @@ def parse(key: str, text: str) -> int | str:
         raise api.errors.UsageError(f"{key} is {kind}, not {api.names.safe(text)}", f"guard:set --global {key} 500m")
     value = int(found[1]) * _UNITS[found[2]]
     if key == "build-memory" and value < 16 << 20:
-        raise api.errors.UsageError("no build gets by with less than 16m of memory", f"guard:set --global {key} 256m")
+        raise api.errors.UsageError("a build needs at least 16m of memory", f"guard:set --global {key} 256m")
     return value
 
 

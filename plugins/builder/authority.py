@@ -47,7 +47,7 @@ def parse(text: str) -> str:
     """
     if "PRIVATE KEY-----" in text:
         raise api.errors.UsageError(
-            "this file holds a private key, which no build may see", "give the certificates alone"
+            "this file contains a private key, which builds must not see", "give only the certificates"
         )
     blocks = [re.sub(r"\s+", "", block) for block in _BLOCK.findall(text)]
     hint = "give a file with -----BEGIN CERTIFICATE----- blocks"

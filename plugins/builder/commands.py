@@ -8,7 +8,7 @@ from plugins.builder import authority, settings
 
 @api.commands.command("builder:set")
 @api.commands.wait_option
-@api.commands.target_argument("Set it for all apps that say nothing else")
+@api.commands.target_argument("Set it for all apps that have no value of their own")
 @click.argument("property", metavar="<property>")
 @click.argument("text", metavar="[<value>]", default="")
 def builder_set(app, property, text):

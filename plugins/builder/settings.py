@@ -45,7 +45,7 @@ def parse(key: str, text: str, builders: list[str]) -> str:
     if key == "no-proxy":
         hosts = [host.strip() for host in text.split(",")]
         if len(text) > _LIMIT or not all(re.fullmatch(_EXCEPTION, host) for host in hosts):
-            said = f"{api.names.safe(text)} is no list of hosts"
+            said = f"{api.names.safe(text)} is not a list of hosts"
             raise api.errors.UsageError(said, "builder:set --global no-proxy localhost,.internal,10.0.0.0/8")
         return ",".join(hosts)
     if len(text) > _LIMIT or not re.fullmatch(_URL, text):

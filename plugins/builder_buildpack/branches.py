@@ -28,6 +28,6 @@ def choice(app, branch: str | None) -> choose.Choice:
     finally:
         api.folders.remove(folder)
     if found is None:
-        said = f"no buildpack is for commit {commit[:8]} of {app.name}: there is none of {', '.join(choose.LOOKED_FOR)}"
+        said = f"no buildpack fits commit {commit[:8]} of {app.name}: it has none of {', '.join(choose.LOOKED_FOR)}"
         raise api.errors.NotFound(said, f"buildpacks:set {app.name} <buildpack>")
     return found

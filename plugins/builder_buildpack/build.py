@@ -29,7 +29,7 @@ def build(app, context: str, commit: str, number: int) -> "api.Build":
     if choice is None:
         files = ", ".join(choose.LOOKED_FOR)
         raise api.errors.BuildFailed(
-            f"no buildpack is for {app.name}: there is none of {files}", f"buildpacks:set {app.name} <buildpack>"
+            f"no buildpack fits {app.name}: it has none of {files}", f"buildpacks:set {app.name} <buildpack>"
         )
     downloads = api.build_settings(app)
     image = stack.ensure(settings.stack(app, choice.packs), app)
@@ -107,7 +107,7 @@ class Show:
         self._left -= len(text) + 8
         say(text)
         if self._left <= 0:
-            api.output.warn("the build prints too much: no more of it is shown")
+            api.output.warn("the build prints too much: the rest is not shown")
 
 
 def say(text: str) -> None:
@@ -140,10 +140,10 @@ def released(out: dict[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
 
 def _failure(name: str, status: int, out: dict[str, bytes], download: str = "") -> Exception:
     reason = out.get("reason", b"").decode("utf-8", "replace").strip()[:500] or f"it ended with exit code {status}"
-    hint = download or "the lines above say more; the same again: ps:rebuild, or push again"
+    hint = download or "see the lines above, then push again"
     killed = client.run(["container", "inspect", "--format", "{{json .State}}", name])
     if re.search(r"exit code (9|137)\b", reason) or json.loads(killed).get("OOMKilled"):
-        hint = "it was killed, most likely for lack of memory; what builds may use: guard:report"
+        hint = "it was killed, most likely for lack of memory; to see what builds may use: guard:report"
     return api.errors.BuildFailed(f"the build failed: {api.output.tame(reason)}", hint)
 
 
@@ -151,5 +151,5 @@ def _check_start(app: str, cargo: upload.Cargo, commands: dict[str, str]) -> Non
     if commands or api.repository.read_file(cargo.context, "Procfile", 1 << 20) is not None:
         return
     names = ", ".join(pack.reference.text for pack in cargo.packs)
-    said = f"nothing says how {app} starts: there is no Procfile, and {names} names no process"
+    said = f"nothing says how {app} starts: it has no Procfile, and {names} declares no process"
     raise api.errors.BuildFailed(said, "commit a file Procfile with a line such as: web: gunicorn app:app")

@@ -52,4 +52,6 @@ def app_gone(name: str) -> None:
     """Remove all that is kept of an app by that name. Raises errors.Unavailable."""
     remove_dead_build(name)
     if not purge_cache(name):
-        raise api.errors.Unavailable(f"the build cache of {name} is in use", f"docker volume rm {plan.cache_of(name)}")
+        raise api.errors.Unavailable(
+            f"a build is using the build cache of {name}", f"docker volume rm {plan.cache_of(name)}"
+        )

@@ -25,7 +25,9 @@ def path() -> str:
 
     found = _CLIENT if os.access(_CLIENT, os.X_OK) else shutil.which("docker")
     if not found:
-        raise api.errors.Unavailable("there is no docker client on this host", "apt-get install docker.io")
+        raise api.errors.Unavailable(
+            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
+        )
     return found
 
 
@@ -89,7 +91,7 @@ def stream(words: list[str], say: Callable[[str], None], timeout: float, limit: 
             while True:
                 left = deadline - time.monotonic()
                 if left <= 0 or not selector.select(left):
-                    raise api.errors.BuildFailed(limit, "look for the step that hangs or waits for input")
+                    raise api.errors.BuildFailed(limit, "look for a step that hangs or waits for input")
                 piece = os.read(process.stdout.fileno(), 65536)
                 *lines, pending = (pending + piece).split(b"\n")
                 if len(pending) > _PENDING_LIMIT or (pending and not piece):

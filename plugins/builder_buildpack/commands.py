@@ -34,7 +34,7 @@ def buildpacks_add(index, app, buildpack):
 
     def change(packs):
         if text in packs:
-            raise api.errors.UsageError(f"{text} is one of the buildpacks of {app} already", f"buildpacks:list {app}")
+            raise api.errors.UsageError(f"{text} is already one of the buildpacks of {app}", f"buildpacks:list {app}")
         packs.insert(len(packs) if index is None else index - 1, text)
 
     _edit(app, change, [text])
@@ -68,9 +68,9 @@ def buildpacks_set(index, replace, app, buildpacks):
             "only one buildpack is set at a time", f"buildpacks:set --replace {app} {' '.join(texts)}"
         )
     if replace and index is not None:
-        raise api.errors.UsageError("--index and --replace exclude each other", "buildpacks:set --help")
+        raise api.errors.UsageError("--index and --replace cannot be combined", "buildpacks:set --help")
     if len(set(texts)) < len(texts):
-        raise api.errors.UsageError("a buildpack is named twice", "name each once")
+        raise api.errors.UsageError("a buildpack is given twice", "give each once")
 
     def change(packs):
         if replace:
@@ -80,7 +80,7 @@ def buildpacks_set(index, replace, app, buildpacks):
         packs[place : place + 1] = texts
         if packs.count(texts[0]) > 1:
             raise api.errors.UsageError(
-                f"{texts[0]} is one of the buildpacks of {app} already", f"buildpacks:list {app}"
+                f"{texts[0]} is already one of the buildpacks of {app}", f"buildpacks:list {app}"
             )
 
     _edit(app, change, texts)
@@ -102,7 +102,7 @@ def buildpacks_remove(app, buildpack):
 
     def change(packs):
         if text not in packs:
-            raise api.errors.NotFound(f"{text} is none of the buildpacks of {app}", f"buildpacks:list {app}")
+            raise api.errors.NotFound(f"{text} is not one of the buildpacks of {app}", f"buildpacks:list {app}")
         packs.remove(text)
 
     _edit(app, change, [text])
@@ -135,7 +135,7 @@ def buildpacks_list(format, app):
     """
     rows = _rows(api.app(app))
     if format == "stdout" and not rows:
-        api.output.info(f"no buildpacks are set for {app}: what it is built with depends on its repository")
+        api.output.info(f"no buildpacks are set for {app}: its repository decides")
     api.commands.print_table(rows, format)
 
 
@@ -225,7 +225,9 @@ def _edit(app, change, texts):
         packs = [str(text) for text in document.get(settings.TABLE, {}).get("list", [])]
         change(packs)
         if len(packs) > references.MOST:
-            raise api.errors.UsageError(f"an app has {references.MOST} buildpacks at most", f"buildpacks:list {app}")
+            raise api.errors.UsageError(
+                f"an app can have at most {references.MOST} buildpacks", f"buildpacks:list {app}"
+            )
         table = document.setdefault(settings.TABLE, {})
         table.pop("list", None)
         if packs:
@@ -235,7 +237,7 @@ def _edit(app, change, texts):
     api.edit_app(app, alter)
     pins.forget(app, texts)
     api.output.step(f"buildpacks of {app}: {' '.join(result) or 'none are set'}")
-    api.output.info(f"the next build uses them: git push, or ps:rebuild {app}")
+    api.output.info(f"the next build uses them; to build now: ps:rebuild {app}")
 
 
 def _rows(app):

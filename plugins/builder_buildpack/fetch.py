@@ -222,7 +222,9 @@ def _git(arguments: list[str], env: dict[str, str]) -> bytes:
             start_new_session=True,
         )
     except FileNotFoundError:
-        raise api.errors.Unavailable("git is not installed on this host", "apt-get install git") from None
+        raise api.errors.Unavailable(
+            "git is not installed on this host", "on the host: sudo apt-get install git"
+        ) from None
     try:
         out, err = process.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:

@@ -44,7 +44,7 @@ def parse(text: str) -> Reference:
         owner, _, name = place.partition("/")
         return Reference("git", f"https://github.com/{owner}/heroku-buildpack-{name}.git", ref)
     if re.match(r"https?://[^/]*@", place):
-        raise api.errors.UsageError("a buildpack's URL cannot hold a password: everybody could read it", _HINT)
+        raise api.errors.UsageError("a buildpack's URL must not contain a password: everybody could read it", _HINT)
     if re.fullmatch(_HTTPS, place):
         return Reference("git", place, ref)
     raise _wrong(text, "names no buildpack: only https is fetched" if "://" in text else "names no buildpack")
@@ -69,7 +69,7 @@ def parse_file(data: bytes) -> list[Reference]:
             said = f".buildpacks line {number}: {error.message}"
             raise api.errors.InvalidFile(said, f"{error.hint}; then commit and push again") from None
         if len(found) > MOST:
-            raise api.errors.InvalidFile(f".buildpacks names more than {MOST} buildpacks", "remove some")
+            raise api.errors.InvalidFile(f".buildpacks lists more than {MOST} buildpacks", "remove some of them")
     return found
 
 

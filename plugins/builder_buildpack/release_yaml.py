@@ -34,7 +34,7 @@ def parse(data: bytes) -> dict[str, dict[str, str] | list[str]]:
             top, inner = _top(found, text, number), None
             continue
         if not top or (inner is not None and indent != inner) or text.startswith("\t"):
-            raise _wrong(number, "the indentation is not that of a list or map of text")
+            raise _wrong(number, "the indentation is wrong for a list or map of text")
         inner = indent
         _item(found, top, text, number)
     return found
@@ -51,7 +51,7 @@ def section(document: dict, name: str) -> dict[str, str]:
 def _top(found: dict, text: str, number: int) -> str:
     key, value = _pair(text, number)
     if key in found:
-        raise _wrong(number, f"{api.names.safe(key)} is there twice")
+        raise _wrong(number, f"{api.names.safe(key)} appears twice")
     if value == "[]":
         found[key] = []
     elif value in ("", "{}", "null", "~"):
@@ -72,14 +72,14 @@ def _item(found: dict, top: str, text: str, number: int) -> None:
         raise _wrong(number, "a map entry in a list")
     key, value = _pair(text, number)
     if key in here:
-        raise _wrong(number, f"{api.names.safe(key)} is there twice")
+        raise _wrong(number, f"{api.names.safe(key)} appears twice")
     here[key] = _scalar(value, number)
 
 
 def _pair(text: str, number: int) -> tuple[str, str]:
     found = re.fullmatch(_KEY, text)
     if not found:
-        raise _wrong(number, "it is no `key: value`")
+        raise _wrong(number, "it is not a `key: value` line")
     return _scalar(found["key"], number), _without_comment((found["value"] or "").strip(" \t"))
 
 

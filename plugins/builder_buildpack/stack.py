@@ -32,7 +32,7 @@ def ensure(name: str, app) -> str:
         raise api.errors.BuildFailed(
             f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>"
         )
-    api.output.info(f"fetching the stack image {name}, which is done once and may take minutes")
+    api.output.info(f"fetching the stack image {name}; this happens once and may take minutes")
     credentials = api.call("docker_config", app=app)
     try:
         client.run([*(["--config", credentials] if credentials else []), "pull", "--quiet", name], timeout=PULL_TIMEOUT)
@@ -64,7 +64,8 @@ def busybox() -> bytes:
             if _is_static(data):
                 return data
     raise api.errors.BuildFailed(
-        "this host has no static busybox, which serves static pages", "sudo apt-get install busybox-static"
+        "this host has no static busybox, which is needed to serve static pages",
+        "on the host: sudo apt-get install busybox-static",
     )
 
 

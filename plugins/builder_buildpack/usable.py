@@ -21,7 +21,8 @@ def parse(text: str) -> Reference:
         host, port = api.remotes.host_of(reference.place)
         if not host:
             raise api.errors.UsageError(
-                f"{api.names.safe(text)} names no buildpack: its port is none", "give a port from 1 to 65535, or none"
+                f"{api.names.safe(text)} is not a buildpack: its port is not valid",
+                "give a port from 1 to 65535, or none",
             )
         api.destinations.resolve(host, port, proxied=True)  # names are looked up by each build
     return reference
@@ -45,7 +46,8 @@ def folder(reference: Reference) -> None:
         )
     if not os.path.exists(os.path.join(here, ".git")) and not os.path.exists(os.path.join(here, "objects")):
         raise api.errors.UsageError(
-            f"{reference.place} is no git repository", "in it: git init && git add -A && git commit -m first"
+            f"{reference.place} is not a git repository",
+            "in that folder: git init && git add -A && git commit -m first",
         )
 
 
@@ -61,7 +63,7 @@ def stack(app: str | None, image: str) -> str:
         return image
     if app is None:
         raise api.errors.UsageError(
-            f"{image} is an image of the app {owner}, which no other app is built on",
+            f"{image} belongs to the app {owner}, and no other app may use it",
             "give an image of a registry, such as: debian:12",
         )
     try:

@@ -37,7 +37,9 @@ def build(job: Job) -> "api.Build":
         image_id = _run(client, job, scratch, watch)
         config = (foreign.inspect(client, image_id) or {}).get("Config")
         if config is None:
-            raise api.errors.Unavailable("docker does not know the image that it just built", "doctor")
+            raise api.errors.Unavailable(
+                "docker does not know the image that it just built", "if another command pruned images, repeat this one"
+            )
     except BaseException:
         discard(client, job.tag, scratch)
         raise
@@ -115,7 +117,7 @@ def stream(
                 left = deadline - time.monotonic()
                 if left <= 0 or not selector.select(left):
                     said = f"the build took more than {settings.span(timeout)} and was stopped"
-                    hint = "look for the step that hangs, or: builder-dockerfile:set <app> timeout <more>"
+                    hint = "look for the step that hangs, or allow more time: builder-dockerfile:set <app> timeout 45m"
                     raise api.errors.BuildFailed(said, hint)
                 piece = os.read(process.stdout.fileno(), 65536)
                 *lines, pending = (pending + piece).split(b"\n")

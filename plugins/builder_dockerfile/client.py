@@ -29,7 +29,9 @@ def find() -> Client:
     """The first docker client that can use BuildKit, else the first there is. Raises errors.Unavailable for none."""
     found = [Client(path, _can_buildkit(path)) for path in candidates(os.environ.get("PATH", ""))]
     if not found:
-        raise api.errors.Unavailable("there is no docker client on this host", "apt-get install docker.io")
+        raise api.errors.Unavailable(
+            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
+        )
     return next((client for client in found if client.buildkit), found[0])
 
 

@@ -8,7 +8,7 @@ from plugins.builder_dockerfile import settings
 
 @api.commands.command("builder-dockerfile:set")
 @api.commands.wait_option
-@api.commands.target_argument("Set it for all apps that say nothing else")
+@api.commands.target_argument("Set it for all apps that have no value of their own")
 @click.argument("property", metavar="<property>")
 @click.argument("value", metavar="[<value>]", default="")
 def builder_dockerfile_set(app, property, value):
@@ -38,7 +38,7 @@ def builder_dockerfile_set(app, property, value):
         settings.parse(property, value)
     wanted = settings.parse(property, value) if value else None
     if app is None and property not in settings.FOR_ALL:
-        said = f"{property} is set for one app: it names what is in its own Dockerfile and config"
+        said = f"{property} can only be set for a single app: it is about its own Dockerfile and config"
         raise api.errors.UsageError(said, f"builder-dockerfile:set <app> {property} <value>")
     if app and property == "secrets" and wanted:
         config = api.merged_config(api.app(app))

@@ -1,6 +1,6 @@
 """What a Dockerfile has docker fetch: the URLs of ADD. docker asks from the host itself, where an app has no place.
 
-Refused is what can be read: an address of this host's own, a name that leads to one now, an inner port of a cluster.
+Refused is what can be read: an address of this host itself, a name that leads to one now, an inner port of a cluster.
 What docker looks up by itself later (a redirect, a name that changes, a variable of the base image) it looks up
 unasked.
 """
@@ -29,7 +29,7 @@ def check(text: str, arguments: dict[str, str]) -> None:
     hosts = sorted({place for word in added(text, arguments) if (place := place_of(word))[0]})
     if len(hosts) > _MOST:
         raise api.errors.BuildFailed(
-            f"the Dockerfile fetches from {len(hosts)} hosts, and {_MOST} is the most", "name fewer"
+            f"the Dockerfile fetches from {len(hosts)} hosts; the limit is {_MOST}", "name fewer"
         )
     refusals: dict[tuple[str, int], str] = {}
     threads = [threading.Thread(target=_look, args=(place, refusals), daemon=True) for place in hosts]
@@ -105,7 +105,7 @@ class _View:
             self._count += 1
             if self._count > _FILLED:
                 raise api.errors.BuildFailed(
-                    "the variables of the Dockerfile have too many values to tell what ADD fetches",
+                    "the variables of the Dockerfile have too many values to find out what ADD fetches",
                     "write the URL itself",
                 )
             current = waiting.pop()

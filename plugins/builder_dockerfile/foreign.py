@@ -31,7 +31,7 @@ class Watch:
         named = sources.references(self._job.text, self._job.args)
         if len(named) > _MOST:
             raise api.errors.BuildFailed(
-                f"the Dockerfile names {len(named)} images, and {_MOST} is the most", "name fewer"
+                f"the Dockerfile names {len(named)} images; the limit is {_MOST}", "name fewer"
             )
         for reference in named:
             self._look("$" not in reference and reference, reference)
@@ -44,7 +44,7 @@ class Watch:
     def _look(self, reference: str | bool, shown: str) -> None:
         if not reference:
             if not self._client.buildkit:  # BuildKit tells later what it has found the name to be
-                said = f"it cannot be told which image {api.names.safe(shown)} is"
+                said = f"it is not clear which image {api.names.safe(shown)} is"
                 raise api.errors.BuildFailed(said, "give the variable a default: ARG NAME=value before the first FROM")
             return
         if reference in self._seen or reference == "scratch":
@@ -61,7 +61,7 @@ class Watch:
         if inspect(self._client, reference):
             return
         app = self._app.name
-        renamed = f"{owner} is called {app} now, and so are its images: FROM minipaas/{app}:..."
+        renamed = f"{owner} was renamed to {app}, and so were its images: FROM minipaas/{app}:..."
         hint = renamed if api.renamed_to(owner) == app else f"builds:list {owner}, or build on an image of a registry"
         raise api.errors.BuildFailed(f"the image {api.names.safe(reference)[1:-1]} is not on this host", hint)
 
@@ -72,8 +72,8 @@ class Watch:
         if owner := api.image.owner(reference, config):
             api.check_image_owner(self._app, owner)
         elif image and sources.is_id(reference) and reference.removeprefix("sha256:") in image.get("Id", ""):
-            said = f"{api.names.safe(reference)} is the ID of an image, which may be anybody's"
-            raise api.errors.BuildFailed(said, "give the name of an image in FROM")
+            said = f"{api.names.safe(reference)} is the ID of an image, which may belong to another app"
+            raise api.errors.BuildFailed(said, "name an image in FROM")
         for trigger in sources.triggers(config.get("OnBuild") or []):
             self._look(trigger, trigger)
 
@@ -87,14 +87,14 @@ def _check_frontend(syntax: str) -> None:
     hint = "write instead, or remove it: # syntax=docker/dockerfile:1"
     if syntax and not frontend.is_dockers(syntax):
         said = (
-            f"the Dockerfile is to be read by {api.names.safe(syntax)}, and only docker/dockerfile or a tag of it may "
-            "do that"
+            f"the syntax line of the Dockerfile names {api.names.safe(syntax)}; only docker/dockerfile and its tags "
+            "are allowed"
         )
         raise api.errors.BuildFailed(said, hint)
     if syntax and not frontend.is_recent(syntax):
         said = (
-            f"the Dockerfile is to be read by {api.names.safe(syntax)}, which does not keep the cache mounts of apps "
-            "apart"
+            f"the syntax line of the Dockerfile names {api.names.safe(syntax)}, which does not keep the cache mounts "
+            "of apps apart"
         )
         raise api.errors.BuildFailed(said, hint)
 

@@ -27,8 +27,10 @@ def before_config(app, names, config):
         if name in names and name not in config and name not in api.platform().get("config", {})
     ]
     if gone:
-        said = f"builds of {app.name} are given {gone[0]} as a secret, and fail without it"
-        raise api.errors.UsageError(said, f"first: builder-dockerfile:set {app.name} secrets <the others>")
+        said = f"builds of {app.name} use {gone[0]} as a secret and fail without it"
+        raise api.errors.UsageError(
+            said, f"take it out of the secrets first: builder-dockerfile:set {app.name} secrets <the others>"
+        )
 
 
 @api.hookimpl

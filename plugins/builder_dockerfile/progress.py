@@ -142,11 +142,14 @@ def reason_of(line: str) -> str:
 
 _TRY_LOCALLY = "try the same on your machine: docker build ."
 _HINTS = (
-    (r"no space left on device", "free disk space, then push again: doctor"),
-    (r"exit code 137", "the step was killed, most likely for lack of memory; what builds may use: guard:report"),
+    (r"no space left on device", "look for a full disk, then push again: doctor"),
+    (r"exit code 137", "the step was killed, most likely for lack of memory; to see what builds may use: guard:report"),
     (r"exit code", _TRY_LOCALLY),
     (r"target stage|build target", "name a stage of the Dockerfile: builder-dockerfile:set <app> target <stage>"),
-    (r"parse error|unknown instruction|no build stage|no instructions|cannot be empty", "correct the Dockerfile"),
+    (
+        r"parse error|unknown instruction|no build stage|no instructions|cannot be empty",
+        "correct that line of the Dockerfile",
+    ),
     (
         r"x509: certificate",
         (
@@ -156,9 +159,9 @@ _HINTS = (
     ),
     (
         r"failed to do request|pull access denied|manifest|failed to resolve|no such host",
-        "check the image that FROM names, and that this host reaches its registry",
+        "check the image that FROM names, and whether this host reaches its registry",
     ),
-    (r"not found|no such file|forbidden path", "commit the file, and see that .dockerignore does not hide it"),
+    (r"not found|no such file|forbidden path", "commit the file, and make sure that .dockerignore does not hide it"),
 )
 
 

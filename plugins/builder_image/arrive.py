@@ -21,7 +21,7 @@ def load_image(name: str, image: str, author: str, file) -> "api.Release":
     mark.reference(image)
     if "@" in image:
         raise api.errors.UsageError(
-            "an image from stdin has a name and a tag, no digest", f"git:load-image {name} blog:1.2"
+            "an image from stdin takes a name and a tag, not a digest", f"git:load-image {name} blog:1.2"
         )
     images.refuse_ours(name, image)
     with api.incoming(name), _spooled(file) as archive:
@@ -31,7 +31,10 @@ def load_image(name: str, image: str, author: str, file) -> "api.Release":
             docker.feed(["load", "--quiet"], lambda pipe: saved.write(archive, saved_image, own, pipe))
             found = docker.inspect(own)
             if found is None:
-                raise api.errors.Unavailable("docker does not know the image that it has just loaded", "doctor")
+                raise api.errors.Unavailable(
+                    "docker does not know the image that it has just loaded",
+                    "if another command pruned images, send it again",
+                )
             return _deploy(name, mark.Mark(image, found["Id"]), author, "git:load-image")
 
 
@@ -62,12 +65,14 @@ def _spooled(file):
                     if size > LOAD_LIMIT:
                         raise api.errors.InvalidFile(
                             f"the image has more than {LOAD_LIMIT >> 30} GB",
-                            "push it to a registry, and: git:from-image",
+                            "push it to a registry, then: git:from-image <app> <image>",
                         )
                     kept.write(piece)
                 kept.flush()
             except OSError as error:
-                raise api.errors.Unavailable(f"the image cannot be kept: {error.strerror}", "doctor") from None
+                raise api.errors.Unavailable(
+                    f"the image cannot be stored: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+                ) from None
             kept.seek(0)
             yield kept
 

@@ -19,7 +19,9 @@ def client() -> str:
     """The docker client. Raises errors.Unavailable."""
     found = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else shutil.which("docker")
     if not found:
-        raise api.errors.Unavailable("there is no docker client on this host", "apt-get install docker.io")
+        raise api.errors.Unavailable(
+            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
+        )
     return found
 
 
@@ -34,7 +36,7 @@ def run(*words: str, config: str = "", timeout: float = _QUICK, stdin=subprocess
         done = subprocess.run(command, stdin=stdin, capture_output=True, timeout=timeout)
     except subprocess.TimeoutExpired:
         raise api.errors.Unavailable(
-            f"docker {words[0]} did not end within {timeout / 60:.0f} minutes", "doctor"
+            f"docker {words[0]} did not finish within {timeout / 60:.0f} minutes", "doctor"
         ) from None
     said = done.stderr.decode("utf-8", "replace")
     if done.returncode and "Cannot connect to the Docker daemon" in said:
@@ -64,7 +66,9 @@ def feed(words: list[str], write) -> None:
     if "Cannot connect to the Docker daemon" in words_said:
         raise api.errors.Unavailable("docker does not answer", "doctor")
     if status:
-        raise api.errors.BuildFailed(f"docker cannot load the image: {last_line(words_said)}", "docker save it anew")
+        raise api.errors.BuildFailed(
+            f"docker cannot load the image: {last_line(words_said)}", "save it again with docker save"
+        )
 
 
 def inspect(name: str) -> dict | None:
@@ -83,7 +87,7 @@ def tag(image_id: str, name: str) -> None:
     """Give an image a name. Raises errors.Unavailable."""
     status, _, said = run("tag", image_id, name)
     if status:
-        raise api.errors.Unavailable(f"the image could not be named: {last_line(said)}", "doctor")
+        raise api.errors.Unavailable(f"docker cannot tag the image: {last_line(said)}", "check the name")
 
 
 def untag(name: str) -> None:

@@ -20,8 +20,10 @@ def own_name(app: str) -> str:
 def refuse_ours(app: str, name: str) -> None:
     """Refuse to bring an image under a name that builds of this host give. Raises errors.UsageError."""
     if api.image.named_app(name):
-        said = f"{name} cannot come from elsewhere: minipaas/ begins the names of what is built here"
-        raise api.errors.UsageError(said, f"docker tag it as {app}:1, and: git:load-image {app} {app}:1")
+        said = f"{name} cannot come from elsewhere: names with minipaas/ are reserved for images built here"
+        raise api.errors.UsageError(
+            said, f"give it another name such as {app}:1 with docker tag, then: git:load-image {app} {app}:1"
+        )
 
 
 @contextlib.contextmanager
@@ -46,15 +48,18 @@ def obtained(app: "api.App", name: str):
     if why and before is None:
         server = name.partition("/")[0]
         server = server if {".", ":"} & {*server} and "/" in name else "docker.io"
-        login = f"look at the name, or: registry:login {app.name} <server> <user>"
+        login = f"check the name, or: registry:login {app.name} <server> <user>"
         hint = f"builds:list {ours}" if ours else api.downloads.by_docker(why, server) or login
         raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", hint)
     if why and not ours:
-        api.output.warn(f"{name} cannot be pulled ({why}): taking the image of that name that this host has")
+        api.output.warn(f"{name} cannot be pulled ({why}): using the image of that name on this host")
     try:
         found = before if why else docker.inspect(name)
         if found is None:
-            raise api.errors.Unavailable(f"docker does not know the image {name} that it has just got", "doctor")
+            raise api.errors.Unavailable(
+                f"docker does not know the image {name} that it has just pulled",
+                "if another command pruned images, repeat this one",
+            )
         if why:  # what a registry gives is the app's to have, whoever built it
             check_owner(app, name, found)
         with named(own_name(app.name)):
@@ -93,7 +98,7 @@ def build(app: "api.App", mark: Mark, number: int, has_procfile: bool) -> "api.B
         if not commands and not has_procfile:
             raise api.errors.BuildFailed(
                 f"the image {mark.image} has no command of its own, and there is no Procfile",
-                "give it a CMD, or clone the app and commit a Procfile with: web: <command>",
+                "give it a CMD, or clone the app and commit a Procfile such as web: ./server",
             )
         docker.tag(found["Id"], f"minipaas/{app.name}:v{number}")
     port = api.image.port_of(config, "")
@@ -127,7 +132,7 @@ def _again(app: "api.App", mark: Mark):
     with obtained(app, mark.digest or mark.image) as found:
         if mark.id and found.id != mark.id:
             raise api.errors.BuildFailed(
-                f"the image {mark.image} is another one by now, and {mark.id[:19]} is not on this host any more",
-                f"to deploy what it is now: git:from-image {app.name} {mark.image}",
+                f"the image {mark.image} has changed since, and {mark.id[:19]} is gone from this host",
+                f"to deploy the current one: git:from-image {app.name} {mark.image}",
             )
         yield found

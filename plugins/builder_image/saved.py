@@ -44,11 +44,11 @@ def read(archive, image: str) -> Saved:
         named = [tag for tag in tags if isinstance(tag, str)]
         files = [_normal(name) for name in (config, *layers)]
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
-        raise _wrong("the manifest.json of the image cannot be read, or it is of several images", image) from None
+        raise _wrong("the manifest.json of the image cannot be read, or it lists several images", image) from None
     others = [tag for tag in named if _full(tag) != _full(image)]
     if others or not named:
         said = f"names {api.names.safe(others[0])}, not {image}" if others else "names no image"
-        raise _wrong(f"what came on stdin {said}", image)
+        raise _wrong(f"the image on stdin {said}", image)
     parts = [_part(members, name, image) for name in files]
     return Saved(parts[0], parts[1:])
 
@@ -80,7 +80,7 @@ def _members(archive) -> dict[str, Part | str]:
         end = archive.seek(0, 2)
         archive.seek(0)
         if archive.read(2) == b"\x1f\x8b":
-            raise api.errors.InvalidFile("the image is zipped", "send it as docker save writes it: a tar")
+            raise api.errors.InvalidFile("the image is compressed", "send it as docker save writes it, uncompressed")
         archive.seek(0)
         with tarfile.open(fileobj=_Modest(archive), mode="r:") as tar:
             for count, member in enumerate(tar):
@@ -90,14 +90,14 @@ def _members(archive) -> dict[str, Part | str]:
                 name = _normal(member.name)
                 if member.type in _PLAIN and not member.issparse():
                     if member.offset_data + member.size > end:
-                        raise api.errors.InvalidFile("what came on stdin ends too early", hint)
+                        raise api.errors.InvalidFile("the image on stdin is cut off", hint)
                     found[name] = Part(member.offset_data, member.size)
                 elif member.issym():
                     found[name] = _normal(f"{name.rpartition('/')[0]}/{member.linkname}")
     except api.errors.MinipaasError:
         raise
     except Exception:  # whatever the library makes of it: it recurses for each header in front of a member, and more
-        raise api.errors.InvalidFile("what came on stdin is no image: it is not a tar archive", hint) from None
+        raise api.errors.InvalidFile("stdin is not an image: it is not a tar archive", hint) from None
     return found
 
 
@@ -108,7 +108,7 @@ def _part(members: dict[str, Part | str], name: str, image: str) -> Part:
         if isinstance(found, Part):
             return found
         name = found or ""
-    raise _wrong("what came on stdin is not whole: a file that its manifest.json names is missing", image)
+    raise _wrong("the image on stdin is incomplete: a file that its manifest.json names is missing", image)
 
 
 def _content(archive, part: Part, image: str) -> bytes:

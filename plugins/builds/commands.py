@@ -92,7 +92,7 @@ def builds_output(app, number, follow):
     except FileNotFoundError:
         if not follow:
             api.release(app, number)  # else there is none of that number
-        raise api.errors.NotFound(f"no output of v{number} of {app} is kept", f"builds:list {app}") from None
+        raise api.errors.NotFound(f"the output of v{number} of {app} is not kept", f"builds:list {app}") from None
 
 
 @api.commands.command("builds:cancel")
@@ -108,12 +108,12 @@ def builds_cancel(app):
     api.app(app)
     now = api.underway(app)
     if now is None:
-        raise api.errors.UsageError(f"nothing of {app} is being built or deployed", f"builds:list {app}")
+        raise api.errors.UsageError(f"{app} is not being built or deployed", f"builds:list {app}")
     api.cancel(now)
     live = api.live_release(app)
     if live and live.number == now.number:
         raise api.errors.UsageError(
-            f"it was too late to cancel v{now.number} of {app}: it is live", f"releases:rollback {app}"
+            f"it was too late to cancel v{now.number} of {app}: it is live", f"to go back: releases:rollback {app}"
         )
     serves = f"{live.name} serves as before" if live else "nothing was live before"
     api.output.step(f"v{now.number} of {app} is cancelled; {serves}")
@@ -137,7 +137,7 @@ def builds_prune(app, everything, keep):
     from plugins.builds import pruning
 
     if bool(app) == everything or (keep and not everything):
-        raise api.errors.UsageError("say which app, or --all", "builds:prune --help")
+        raise api.errors.UsageError("neither an app nor --all is given", "builds:prune --help")
     budget = pruning.parse_size(keep) if keep else pruning.BUDGET
     total, failed = 0, 0
     for name in [app] if app else api.app_names():
@@ -148,7 +148,7 @@ def builds_prune(app, everything, keep):
             if app:
                 raise
             if isinstance(error, api.errors.Locked):
-                api.output.warn(f"{name} is left alone: {error.message}")
+                api.output.warn(f"{name} is skipped: {error.message}")
             else:
                 failed += api.app_has_failed(name, error)
             continue

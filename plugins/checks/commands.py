@@ -141,5 +141,5 @@ def named(processes: list, word: str, app: str) -> list:
     if not found:
         there = " ".join(f"{p.process_type}.{p.index}" for p in processes) or "none"
         what = f"no process {api.names.safe(word)}" if word else "no processes"
-        raise api.errors.UsageError(f"{app} runs {what}; there is: {there}", f"ps:report {app}")
+        raise api.errors.UsageError(f"{app} runs {what}; running: {there}", f"ps:report {app}")
     return found

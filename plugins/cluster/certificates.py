@@ -127,8 +127,8 @@ def fault(pem: str) -> str:
     except (OSError, subprocess.TimeoutExpired):
         return ""  # what cannot be looked at is no fault of it
     if "Certificate Sign" not in done.stdout:
-        return "the cluster's certificates are of a kind that newer programs refuse"
-    return "" if done.returncode == 0 else f"the cluster's certificates end within {LATE // 86400} days"
+        return "newer programs refuse the cluster's certificates"
+    return "" if done.returncode == 0 else f"the cluster's certificates expire within {LATE // 86400} days"
 
 
 def _read(path: str) -> str:
@@ -142,8 +142,11 @@ def _openssl(*words: str) -> None:
     try:
         done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
     except FileNotFoundError:
-        raise api.errors.Unavailable("openssl is not installed", "sudo apt-get install openssl") from None
+        raise api.errors.Unavailable("openssl is not installed", "on the host: sudo apt-get install openssl") from None
     except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable("openssl did not end within 60 seconds", "try again") from None
+        raise api.errors.Unavailable("openssl did not finish within 60 seconds", "try again") from None
     if done.returncode:
-        raise api.errors.Unavailable(f"openssl refuses to make certificates: {done.stderr.strip()[-300:]}", "doctor")
+        raise api.errors.Unavailable(
+            f"openssl cannot make certificates: {done.stderr.strip()[-300:]}",
+            "check the version, at least 1.1.1: openssl version",
+        )

@@ -33,7 +33,7 @@ def _etcd(facts: Facts) -> list["api.Finding"]:
             hint = (
                 "ETCD_ENABLE_V2=true in its settings, then restart it"
                 if member.version
-                else "systemctl status etcd (there)"
+                else "on that machine: systemctl status etcd"
             )
             found.append(api.Finding(f"etcd {member.url}", False, member.reason or "does not answer", hint))
     serving = sum(member.serves for member in facts.members)
@@ -45,7 +45,9 @@ def _etcd(facts: Facts) -> list["api.Finding"]:
         found.append(api.Finding("etcd quorum", True, said))
     if facts.owner:
         found.append(
-            api.Finding("etcd state", False, f"it holds the state of another head, {facts.owner}", "use another etcd")
+            api.Finding(
+                "etcd state", False, f"it contains the state of another head, {facts.owner}", "use another etcd"
+            )
         )
     return found
 
@@ -56,7 +58,7 @@ def _clocks(facts: Facts) -> list["api.Finding"]:
         if ahead is not None and abs(ahead) > clock.LIMIT:
             way = "ahead of" if ahead > 0 else "behind"
             said = f"{abs(ahead):.0f} seconds {way} this host's"
-            found.append(api.Finding(f"clock of {url}", False, said, "timedatectl set-ntp true (on both)"))
+            found.append(api.Finding(f"clock of {url}", False, said, "on both machines: sudo timedatectl set-ntp true"))
     if not found and any(ahead is not None for ahead in facts.clocks.values()):
         found.append(api.Finding("clocks", True, f"agree within {clock.LIMIT:.0f} seconds"))
     return found
@@ -64,14 +66,14 @@ def _clocks(facts: Facts) -> list["api.Finding"]:
 
 def _fleet(facts: Facts) -> list["api.Finding"]:
     if facts.fleet:
-        return [api.Finding("fleet", False, facts.fleet, "systemctl status fleet.socket fleet (on a node)")]
+        return [api.Finding("fleet", False, facts.fleet, "on a node: systemctl status fleet.socket fleet")]
     if not facts.machines:
-        return [api.Finding("fleet", False, "it hears of no machine", "systemctl status fleet (on each node)")]
+        return [api.Finding("fleet", False, "it knows no machine", "on each node: systemctl status fleet")]
     found = []
     for machine in facts.machines:
         name = machine.metadata.get("node", machine.id[:8])
         if not machine.address:
-            hint = "set FLEET_PUBLIC_IP there, then: systemctl restart fleet"
+            hint = "set FLEET_PUBLIC_IP there, then on that node: systemctl restart fleet"
             found.append(api.Finding(f"node {name}", False, "fleet does not know its address", hint))
         else:
             found.append(api.Finding(f"node {name}", True, machine.address))

@@ -44,7 +44,7 @@ def known_members() -> dict[str, str]:
     found = api.cluster.settings()
     if found is None:
         raise api.errors.UsageError(
-            "this host belongs to no cluster, so say who keeps etcd",
+            "this host does not belong to a cluster, so the members of etcd must be given",
             "--members node1=10.0.0.1,node2=10.0.0.2,node3=10.0.0.3",
         )
     return members_in(_ask(found))
@@ -57,9 +57,9 @@ def members_in(answer: object) -> dict[str, str]:
     except (KeyError, IndexError, TypeError):
         found = {}
     if not found or not all(re.fullmatch("[A-Za-z0-9._-]{1,64}", name) for name in found):
-        raise api.errors.Unavailable("etcd does not tell who its members are", "cluster:status")
+        raise api.errors.Unavailable("etcd does not list its members", "cluster:status")
     if not all(api.cluster.is_etcd_url(url) for url in found.values()):
-        raise api.errors.Unavailable("etcd tells of a member without an address", "cluster:status")
+        raise api.errors.Unavailable("etcd lists a member without an address", "cluster:status")
     return found
 
 

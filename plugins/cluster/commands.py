@@ -19,7 +19,7 @@ FLEET = "unix:///var/run/fleet.sock"
 @click.option("--key", default="", metavar="FILE", help="Its key, below /etc/minipaas")
 @click.option("--address", default="", metavar="IP", help="The address at which nodes reach this host")
 @click.option("--base", default="", metavar="IMAGE", help="What the image of nodes is built from (debian:12-slim)")
-@click.option("--check", is_flag=True, help="Only look whether all is as it must be")
+@click.option("--check", is_flag=True, help="Only check whether everything is ready")
 def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
     """Bring this host and its apps into a cluster. No request fails meanwhile.
 
@@ -49,14 +49,14 @@ def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
 
 def _show(findings) -> None:
     """Print what was found. Raises errors.Unavailable where something is wrong."""
-    api.output.step("Looking at all parts")
+    api.output.step("Checking all parts")
     wrong = [finding for finding in findings if not finding.ok]
     for finding in findings:
         (api.output.info if finding.ok else api.output.warn)(f"{finding.part}: {finding.said}")
         if finding.fix:
             api.output.info(f"    {finding.fix}")
     if wrong:
-        raise api.errors.Unavailable(f"{len(wrong)} of {len(findings)} parts are not as they must be", wrong[0].fix)
+        raise api.errors.Unavailable(f"{len(wrong)} of {len(findings)} checks failed", wrong[0].fix)
 
 
 @api.commands.command("cluster:join-head")
@@ -68,7 +68,7 @@ def _show(findings) -> None:
 @click.option("--cert", default="", metavar="FILE", help="The certificate that etcd asks of us, below /etc/minipaas")
 @click.option("--key", default="", metavar="FILE", help="Its key, below /etc/minipaas")
 @click.option("--address", default="", metavar="IP", help="The address at which other heads reach this host")
-@click.option("--check", is_flag=True, help="Only look whether all is as it must be")
+@click.option("--check", is_flag=True, help="Only check whether everything is ready")
 def cluster_join_head(etcd, fleet, ca, cert, key, address, check):
     """Make this host, which has no apps of its own, another head of a cluster.
 
@@ -109,7 +109,7 @@ def cluster_renew_certificates():
     if api.cluster.settings().moving:
         raise api.errors.Conflict("apps are being moved between this host and the cluster", "cluster:status")
     renewing.renew(api.store(), api.scheduler().machines)
-    api.output.step("All nodes and heads know each other by new certificates")
+    api.output.step("All nodes and heads use new certificates")
 
 
 @api.commands.command(
@@ -152,7 +152,7 @@ def cluster_leave():
     from plugins.cluster import leaving
 
     if api.cluster.settings() is None and not leaving.is_begun():
-        raise api.errors.UsageError("this host belongs to no cluster", "cluster:init --etcd URL[,URL...]")
+        raise api.errors.UsageError("this host does not belong to a cluster", "cluster:init --etcd URL[,URL...]")
     leaving.leave()
     api.output.step("This host is on its own again")
 
@@ -185,7 +185,9 @@ def cluster_drain(node):
     _member()
     machine = draining.find(node)
     draining.drain(machine)
-    api.output.step(f"Nothing runs on {machine.metadata.get('node', machine.id[:8])} any more; it may be shut down")
+    api.output.step(
+        f"Nothing is running on {machine.metadata.get('node', machine.id[:8])} any more; it can be shut down"
+    )
 
 
 @api.commands.command("cluster:undrain")
@@ -205,7 +207,7 @@ def cluster_undrain(node):
     if machine in api.scheduler().machines.expelled():
         removing.bring_back(machine)
     draining.undrain(machine)
-    api.output.step(f"Processes may be started on {machine.metadata.get('node', machine.id[:8])} again")
+    api.output.step(f"{machine.metadata.get('node', machine.id[:8])} accepts processes again")
 
 
 @api.commands.command("cluster:remove")
@@ -225,15 +227,15 @@ def cluster_remove(node):
     _member()
     if node in heads.others(api.store()):
         heads.forget(node)
-        api.output.step(f"{node} is no head of this cluster any more")
+        api.output.step(f"{node} is no longer a head of this cluster")
         return
-    api.output.step(f"{removing.remove(node)} is no node of this cluster any more")
+    api.output.step(f"{removing.remove(node)} is no longer a node of this cluster")
 
 
 def _member() -> None:
     """Raise errors.UsageError on a host without a cluster."""
     if api.cluster.settings() is None:
-        raise api.errors.UsageError("this host belongs to no cluster", "cluster:init --etcd URL[,URL...]")
+        raise api.errors.UsageError("this host does not belong to a cluster", "cluster:init --etcd URL[,URL...]")
 
 
 @api.commands.command("cluster:cloud-config")

@@ -24,7 +24,9 @@ def make(found: "api.cluster.ClusterSettings", base: str, fleet: str) -> str:
 
     program = api.paths.source()
     if not os.path.isfile(program):
-        raise api.errors.Unavailable("nodes run the bundled program, and this is a checkout", "./install.sh")
+        raise api.errors.Unavailable(
+            "nodes run the bundled program, but this is a checkout", "bundle it: sudo ./install.sh"
+        )
     texts = {"Dockerfile": image.dockerfile(base), "cluster.toml": image.cluster_file(found, fleet)}
     name = f"{image.REPOSITORY}:{_version()}-{_digest(program, texts)}"
     if docker("images", "--quiet", name).strip():
@@ -62,7 +64,7 @@ def bring(machines, name: str, address: str) -> None:
 def line(name: str, url: str, sha256: str) -> str:
     """What a node runs to have the image. Nothing in it means anything to a shell but what is meant to. Pure."""
     if not re.fullmatch("[A-Za-z0-9._:/-]+", name + url + sha256):
-        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be brought to nodes")
+        raise api.errors.UsageError(f"{api.names.safe(name)} cannot be sent to nodes")
     file = f"/var/tmp/{UNIT}-{sha256[:12]}.tar"
     return (
         f"{DOCKER} image inspect {name} >/dev/null 2>&1 || {{ "
@@ -81,15 +83,15 @@ def _wait(machines) -> None:
         outcomes = machines.outcomes(UNIT)
         if failed := [names[one] for one, outcome in outcomes.items() if outcome == "failed" and one in names]:
             raise api.errors.Unavailable(
-                f"{failed[0]} could not take the image of minipaas: docker must run there and this host be reachable",
-                f"on {failed[0]}: journalctl -u {UNIT}",
+                f"{failed[0]} could not load the image of minipaas: docker must run there and reach this host",
+                f"on that node: journalctl -u {UNIT}",
             )
         missing = [names[one] for one in names if outcomes.get(one) != "done"]
         if names and not missing:
             return
         if time.monotonic() > end:
             raise api.errors.Unavailable(
-                f"{', '.join(missing) or 'no node'} did not take the image within {LOAD_TIMEOUT} seconds",
+                f"{', '.join(missing) or 'no node'} did not load the image within {LOAD_TIMEOUT} seconds",
                 "cluster:status",
             )
         time.sleep(1)
@@ -170,9 +172,13 @@ def docker(*words: str, timeout: float = 60) -> str:
             timeout=timeout,
         )
     except FileNotFoundError:
-        raise api.errors.Unavailable("there is no docker client on this host", "apt-get install docker.io") from None
+        raise api.errors.Unavailable(
+            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
+        ) from None
     except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(f"docker {words[0]} did not end within {timeout:.0f} seconds", "doctor") from None
+        raise api.errors.Unavailable(
+            f"docker {words[0]} did not finish within {timeout:.0f} seconds", "doctor"
+        ) from None
     if done.returncode:
         said = " ".join((done.stderr.strip() or done.stdout.strip()).split())[-500:]
         raise api.errors.Unavailable(f"docker {words[0]} failed: {said}", "doctor")

@@ -24,7 +24,7 @@ def find(text: str):
     names = " ".join(machine.metadata.get("node", machine.id[:8]) for machine in there) or "none"
     if found:
         raise api.errors.UsageError(f"{api.names.safe(text)} can mean {len(found)} nodes", f"one of: {names}")
-    raise api.errors.NotFound(f"fleet hears of no node {api.names.safe(text)}", f"there are: {names}")
+    raise api.errors.NotFound(f"fleet knows no node {api.names.safe(text)}", f"there are: {names}")
 
 
 def drain(machine) -> None:
@@ -32,7 +32,9 @@ def drain(machine) -> None:
     machines, name = api.scheduler().machines, machine.metadata.get("node", machine.id[:8])
     there = machines.members()
     if not {one.id for one in there} - drained() - {machine.id}:
-        raise api.errors.UsageError(f"{name} is the last node that is not drained", "cluster:undrain <another>")
+        raise api.errors.UsageError(
+            f"{name} is the last node that is not drained", "bring another one back first: cluster:undrain <node>"
+        )
     for one in there:
         if one.metadata.get(MARK) != one.id:
             machines.mark(one.id, MARK, one.id)

@@ -68,7 +68,7 @@ class HeadRouter:
         try:
             self._every.remove(app)
         except api.errors.Unavailable as error:
-            api.output.warn(f"nodes may still have the route of {app}: {error.message}")
+            api.output.warn(f"nodes may still route {app}: {error.message}")
 
 
 def ensure_follower() -> None:

@@ -66,5 +66,5 @@ def forget(host: str) -> None:
         if host not in known(store):
             raise api.errors.NotFound(f"there is no head {api.names.safe(host)}", "cluster:status")
         if host == api.caller.host() or host in alive(store):
-            raise api.errors.UsageError(f"the head {host} is alive", "cluster:leave (there)")
+            raise api.errors.UsageError(f"the head {host} is alive", "on that host: minipaas cluster:leave")
         unregister(store, host)

@@ -29,7 +29,7 @@ def settings(etcd: str, fleet: str, ca: str, cert: str, key: str) -> "api.cluste
     if not etcd:
         if present is None and not begun:
             raise api.errors.UsageError(
-                "no etcd is named", "cluster:init --etcd http://10.0.0.1:2379,http://10.0.0.2:2379,..."
+                "no etcd is given", "cluster:init --etcd http://10.0.0.1:2379,http://10.0.0.2:2379,..."
             )
         return (present or record.settings(begun))._replace(moving="", node={})
     files = {"ca": ca, "cert": cert, "key": key}
@@ -105,7 +105,7 @@ def machines_of(found: "api.cluster.ClusterSettings"):
         api.cluster.assume(None)
         forget()
     if machines is None:
-        raise api.errors.BadConfig("no plugin runs processes on machines", "plugin:list")
+        raise api.errors.BadConfig("no enabled plugin runs processes on nodes", "plugin:list")
     return machines
 
 
@@ -143,7 +143,7 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     api.output.step("Making the image of minipaas for the nodes")
     name = delivery.make(found, base, NODE_FLEET)
     api.output.info(name)
-    api.output.step("Bringing it to " + _named(machines.members()))
+    api.output.step("Sending it to " + _named(machines.members()))
     delivery.bring(machines, name, address)
     upgrade.note(store, name, base)
     api.output.step("Starting a router and an agent on every node")
@@ -162,7 +162,7 @@ def wait_for_head() -> None:
     end = time.monotonic() + HEAD
     while f"head-{api.caller.host()}" not in api.store().children("routers"):
         if time.monotonic() > end:
-            api.output.warn("this host's nginx does not follow the routes yet; look at cluster:status")
+            api.output.warn("this host's nginx does not follow the routes yet; to check: cluster:status")
             return
         time.sleep(0.2)
 
@@ -192,8 +192,8 @@ def wait_for_routers(store, machines) -> None:
             return
         if time.monotonic() > end:
             raise api.errors.Unavailable(
-                f"waited {AGENTS:.0f} seconds in vain for the agent of {_named(late)}",
-                f"there: journalctl -u {AGENT}; docker logs {AGENT}",
+                f"the agent of {_named(late)} did not start within {AGENTS:.0f} seconds",
+                f"on that node: journalctl -u {AGENT}; docker logs {AGENT}",
             )
         time.sleep(0.5)
 
@@ -223,7 +223,7 @@ def move(found: "api.cluster.ClusterSettings") -> None:
         record.remove(record.LEAVING)
     api.of_each_app(lambda name: moving.move(name, "moved to the cluster", lambda process: not process.node))
     moving.wait_until_gone(lambda process: not process.node, "the processes on this host")
-    api.output.step("Bringing the images of former releases to the nodes")
+    api.output.step("Copying the images of earlier releases to the nodes")
     api.scheduler().bring_images()
     api.cluster.write(found)
     forget()

@@ -33,11 +33,11 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
     end = time.monotonic() + FOLLOWER
     while head.is_followed():  # it would take this host's routes to be the nodes' again
         if time.monotonic() > end:
-            raise api.errors.Unavailable("the process that follows the routes does not end", "pgrep -af node:follow")
+            raise api.errors.Unavailable("the process that follows the routes does not stop", "pgrep -af node:follow")
         time.sleep(0.2)
     api.of_each_app(lambda name: moving.move(name, "moved back to one host", lambda process: bool(process.node)))
     moving.wait_until_gone(lambda process: bool(process.node), "the processes on the nodes")
-    api.output.step("Bringing the images of former releases to this host")
+    api.output.step("Copying the images of earlier releases to this host")
     api.scheduler().bring_images()
 
 
@@ -60,7 +60,7 @@ def _clean_up() -> None:
     if about.get("out"):
         second.finish(found)
         return
-    api.output.step("Ending what runs of minipaas on the nodes")
+    api.output.step("Stopping minipaas on the nodes")
     machines = joining.machines_of(found)
     for unit in (delivery.UNIT, upgrade.UNIT, *(name for name, _ in joining.UNITS)):
         machines.remove(unit)

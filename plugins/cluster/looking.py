@@ -9,13 +9,13 @@ def status() -> dict:
     found = api.cluster.settings()
     if found is None:
         begun = record.read(record.JOINING) or record.read(record.LEAVING)
-        wrong = ["a move was interrupted: cluster:init or cluster:leave goes on"] if begun else []
+        wrong = ["a move was interrupted; to continue: cluster:init, or: cluster:leave"] if begun else []
         return {"cluster": False, "wrong": wrong}
     wrong: list[str] = []
     etcd = [member._asdict() for member in api.store().cluster.states()]
     wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
     if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
-        wrong.append("etcd has no quorum: sites go on with their last routes, and nothing can be changed")
+        wrong.append("etcd has no quorum: sites keep their last routes, and nothing can be changed")
         return {
             "cluster": True,
             "moving": found.moving,
@@ -32,7 +32,8 @@ def status() -> dict:
         if not found.moving:
             late = upgrade.behind(api.store(), api.scheduler().machines.members())
             wrong += [
-                f"{members.named(one)} may run another minipaas than this cluster is to: cluster:init" for one in late
+                f"{members.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
+                for one in late
             ]
         if len(images) == len(nodes) and not found.moving:
             wrong += gone(_live_images(), set().union(*images.values()))
@@ -42,13 +43,12 @@ def status() -> dict:
     wrong += _certificates()
     if found.moving:
         back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
-        wrong.append(f"apps are being moved, or that was interrupted: {back} goes on")
+        wrong.append(f"apps are being moved, or a move was interrupted; to continue: {back}")
     elif not head.is_followed():
-        wrong.append("this host's nginx does not follow the routes: the next command that changes one mends it")
+        wrong.append("this host's nginx does not follow the routes; the next command that changes one fixes that")
     wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
     wrong += [
-        f"{one['name']}: fleet does not hear of it; if it is gone for good: cluster:remove {one['name']}"
-        for one in lost
+        f"{one['name']}: fleet does not know it; if it is gone for good: cluster:remove {one['name']}" for one in lost
     ]
     return {
         "cluster": True,
@@ -67,11 +67,13 @@ def _certificates() -> list[str]:
     store = api.store()
     try:
         if renewing.begun(store):
-            return ["the certificates are being renewed, or that was interrupted: cluster:renew-certificates goes on"]
+            return [
+                "the certificates are being renewed, or that was interrupted; to continue: cluster:renew-certificates"
+            ]
         why = certificates.fault(str(api.documents.read(store, "cluster/head.toml").get("ca", "")))
     except api.errors.MinipaasError as error:
         return [error.message]
-    return [f"{why}: cluster:renew-certificates"] if why else []
+    return [f"{why}; to renew them: cluster:renew-certificates"] if why else []
 
 
 def _lost() -> list[dict]:
@@ -100,7 +102,7 @@ def _live_images() -> dict[str, str]:
 def gone(live: dict[str, str], there: set[str]) -> list[str]:
     """The complaints about live releases whose image is not `there`, on any node. Pure."""
     return [
-        f"{app}: no node has the image that it runs: ps:rebuild {app}"
+        f"{app}: no node has the image that it runs; to build it again: ps:rebuild {app}"
         for app, image in sorted(live.items())
         if image not in there
     ]
@@ -158,10 +160,10 @@ def _complaints(one: dict) -> list[str]:
         if one.get(part, "running") != "running"
     ]
     if one["applied"] is None:
-        found.append(f"{one['name']}: nothing is heard of its router")
+        found.append(f"{one['name']}: its router is not responding")
     found += [f"{one['name']}: refuses the route of {app}: {why}" for app, why in sorted(one["refused"].items())]
     found += [
-        f"{one['name']}: has not taken up the route of {app}" for app in one["behind"] if app not in one["refused"]
+        f"{one['name']}: has not applied the route of {app}" for app in one["behind"] if app not in one["refused"]
     ]
     return found
 
@@ -171,7 +173,7 @@ def findings(found: dict) -> list["api.Finding"]:
     if found["wrong"]:
         return [api.Finding("cluster", False, said, "cluster:status") for said in found["wrong"]]
     names = ", ".join(node["name"] for node in found["nodes"])
-    return [api.Finding("cluster", True, f"etcd, the nodes {names} and all routers are well")]
+    return [api.Finding("cluster", True, f"etcd, the nodes {names} and all routers are fine")]
 
 
 def show(found: dict) -> None:
@@ -205,9 +207,9 @@ def show(found: dict) -> None:
         ]
         api.commands.print_table(rows)
         if found["removed"]:
-            data("       removed, cluster:undrain brings it back: " + ", ".join(found["removed"]))
+            data("       removed (to bring one back: cluster:undrain <node>): " + ", ".join(found["removed"]))
         for one in found["heads"]:
-            routes = "nothing is heard of it" if one["applied"] is None else f"{one['applied']} routes"
+            routes = "not responding" if one["applied"] is None else f"{one['applied']} routes"
             data(f"=====> Head {one['name']}: {routes}")
     for said in found["wrong"]:
         api.output.warn(said)

@@ -45,11 +45,11 @@ def wait_until_gone(is_old, what: str) -> None:
     said = False
     while old := _going(is_old):
         if not said:
-            api.output.step(f"Waiting until {what} have finished their requests")
+            api.output.step(f"Waiting for {what} to finish their requests")
             said = True
         if time.monotonic() > end:
             raise api.errors.Unavailable(
-                f"{', '.join(old[:3])} did not go within {DRAINED:.0f} seconds", "give the command again"
+                f"{', '.join(old[:3])} did not stop within {DRAINED:.0f} seconds", "repeat the command"
             )
         time.sleep(1)
 

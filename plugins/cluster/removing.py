@@ -44,7 +44,7 @@ def remove(text: str) -> str:
         _forget(machines, machine.id)
         return named(machine)
     _check_others(machines, gone[0].id)
-    _wait(lambda: gone[0].id not in _placed(), EMPTY, f"fleet to move what ran on {gone[0].name}")
+    _wait(lambda: gone[0].id not in _placed(), EMPTY, f"fleet to move the processes of {gone[0].name}")
     machines.expel(gone[0].id)
     _forget(machines, gone[0].id)
     return gone[0].name
@@ -62,16 +62,16 @@ def _placed() -> set[str]:
 def _expel(machines, machine) -> None:
     """End our units on a machine that fleet hears of, and clean it."""
     machines.expel(machine.id)
-    api.output.step(f"Ending the router and the agent of {named(machine)}")
+    api.output.step(f"Stopping the router and the agent of {named(machine)}")
     units = [name for name, _ in joining.UNITS]
     _wait(lambda: all(machine.id not in machines.outcomes(unit) for unit in units), EMPTY, "them to end")
-    api.output.step(f"Removing our containers and images from {named(machine)}")
+    api.output.step(f"Removing the containers and images of minipaas from {named(machine)}")
     machines.once(CLEAN, LINE, only=machine.id)
     try:
         _wait(
             lambda: machines.outcomes(CLEAN).get(machine.id) in ("done", "failed"),
             CLEANED,
-            f"that; look there with: journalctl -u {CLEAN}",
+            f"that node to clean up (see there: journalctl -u {CLEAN})",
         )
     finally:
         machines.remove(CLEAN)
@@ -98,7 +98,7 @@ def bring_back(machine) -> None:
     """Make a machine that was removed a node again, with what the others have. Raises errors.Unavailable."""
     found, machines = api.cluster.settings(), api.scheduler().machines
     name = upgrade.wanted(api.store())
-    api.output.step(f"Bringing the image of minipaas to {named(machine)}")
+    api.output.step(f"Sending the image of minipaas to {named(machine)}")
     api.scheduler().have_image(name)
     machines.join(machine.id)
     delivery.bring(machines, name, delivery.own_address(found.etcd))
@@ -112,5 +112,5 @@ def _wait(done, limit: float, what: str) -> None:
     end = time.monotonic() + limit
     while not done():
         if time.monotonic() > end:
-            raise api.errors.Unavailable(f"waited {limit:.0f} seconds in vain for {what}", "give the command again")
+            raise api.errors.Unavailable(f"waited {limit:.0f} seconds for {what}", "repeat the command")
         time.sleep(1)

@@ -20,9 +20,9 @@ LIMIT = 60.0  # seconds that a node may take for a step
 AGAIN = 0.5  # seconds between two looks
 TIMEOUT = 5.0  # seconds for a handshake
 WORDS = {
-    TRUST: "Having all nodes trust a new authority too",
-    SHOW: "Having all nodes show certificates of the new one",
-    DROP: "Having no node trust the former one any more",
+    TRUST: "Making all nodes trust a new authority as well",
+    SHOW: "Giving all nodes certificates of the new authority",
+    DROP: "Making all nodes distrust the previous authority",
 }
 
 
@@ -108,12 +108,12 @@ def _late(name: str, is_silent: bool) -> Exception:
     """The error for a node that does not come along."""
     if is_silent:
         return api.errors.Unavailable(
-            f"nothing answers at {name}, so the certificates are not renewed further",
-            "cluster:status; then cluster:renew-certificates again",
+            f"{name} does not answer, so renewing the certificates stopped",
+            "cluster:status, then again: cluster:renew-certificates",
         )
     return api.errors.Unavailable(
-        f"{name} has not taken up the new certificates within {LIMIT:.0f} seconds; the former ones go on",
-        "if it runs an older minipaas: cluster:init; then cluster:renew-certificates again",
+        f"{name} did not switch to the new certificates within {LIMIT:.0f} seconds; the previous ones stay valid",
+        "if it runs an older minipaas: cluster:init, then again: cluster:renew-certificates",
     )
 
 

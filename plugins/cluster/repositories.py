@@ -32,7 +32,7 @@ def catch_up(name: str) -> None:
                 break
             said.append(host)
         else:
-            where = f"it cannot be had from {', '.join(said)}" if said else "there is no other head"
+            where = f"it cannot be fetched from {', '.join(said)}" if said else "there is no other head"
             api.output.warn(f"the commit of {live.name} of {name} is not on this head, and {where}")
             return
         repository.follow(name, live.commit, branch)
@@ -86,7 +86,7 @@ def _git(folder: str, *words: str) -> str:
         )
     except subprocess.TimeoutExpired:
         raise api.errors.Unavailable(
-            f"another head did not give its commits within {FETCH_LIMIT:.0f} seconds"
+            f"another head did not send its commits within {FETCH_LIMIT:.0f} seconds"
         ) from None
     return "" if done.returncode else done.stdout
 

@@ -22,11 +22,11 @@ def findings(found: "api.cluster.ClusterSettings") -> list["api.Finding"]:
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         said.append(api.Finding("apps", False, f"this host has apps of its own: {some}", f"apps:destroy {names[0]}"))
     if not present or not store.exists("cluster/head.toml"):
-        why = "no cluster has its state in this etcd, or it is just joining or leaving"
-        said.append(api.Finding("heads", False, why, "cluster:init (on the host that has the apps)"))
+        why = "this etcd does not hold the state of a cluster, or a host is just joining or leaving"
+        said.append(api.Finding("heads", False, why, "on the host that has the apps: minipaas cluster:init"))
     elif present.get(api.caller.host(), {}).get("machine", heads.machine()) != heads.machine():
         why = f"another head is called {api.caller.host()} too"
-        said.append(api.Finding("heads", False, why, "hostnamectl set-hostname <another>"))
+        said.append(api.Finding("heads", False, why, "rename this host: sudo hostnamectl set-hostname <name>"))
     else:
         said.append(api.Finding("heads", True, ", ".join(sorted(present))))
     return said
@@ -37,7 +37,7 @@ def join(found: "api.cluster.ClusterSettings", address: str) -> None:
     store = api.open_cluster(found)
     with heads.lock(store):
         if any(not finding.ok for finding in findings(found)):  # the last head has begun to leave meanwhile
-            raise api.errors.Conflict("the heads have changed meanwhile", "cluster:join-head")
+            raise api.errors.Conflict("the heads have changed in the meantime", "cluster:join-head")
         heads.register(store, address)
         api.cluster.write(found)
     joining.forget()
@@ -46,7 +46,7 @@ def join(found: "api.cluster.ClusterSettings", address: str) -> None:
     head.ensure_follower()
     joining.wait_for_head()
     for name in _strangers():
-        api.output.warn(f"the key {name} of this host is none of the cluster's: ssh-keys:add {name}")
+        api.output.warn(f"the cluster does not know the key {name} of this host; to add it: ssh-keys:add {name}")
 
 
 def _strangers() -> list[str]:
@@ -81,8 +81,8 @@ def may_step_out() -> bool:
         if not others & heads.alive(store):
             one = sorted(others)[0]
             raise api.errors.Unavailable(
-                f"nothing is heard of the other heads: {', '.join(sorted(others))}",
-                f"start {one} again, or, if it is gone for good: cluster:remove {one}",
+                f"the other heads are not responding: {', '.join(sorted(others))}",
+                f"start {one} again, or if it is gone for good: cluster:remove {one}",
             )
     return True
 
@@ -119,7 +119,7 @@ def _wait_for_follower() -> None:
     end = time.monotonic() + 90
     while head.is_followed():
         if time.monotonic() > end:
-            raise api.errors.Unavailable("the process that follows the routes does not end", "pgrep -af node:follow")
+            raise api.errors.Unavailable("the process that follows the routes does not stop", "pgrep -af node:follow")
         time.sleep(0.2)
 
 

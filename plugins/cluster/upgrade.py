@@ -68,7 +68,7 @@ def roll(store, machines) -> None:
     Raises errors.Unavailable with one that does not.
     """
     for machine in behind(store, machines.members()):
-        api.output.step(f"Having {members.named(machine)} run this minipaas")
+        api.output.step(f"Upgrading {members.named(machine)} to this minipaas")
         # With a word of its own: fleet tells of a former unit of that name for a while.
         machines.once(UNIT, f": {secrets.token_hex(4)}; {LINE}", only=machine.id)
         try:
@@ -84,8 +84,8 @@ def _wait(machines, machine) -> None:
         if outcome == "failed" or time.monotonic() > end:
             name = members.named(machine)
             raise api.errors.Unavailable(
-                f"{name} does not run this minipaas; the nodes after it run the one before",
-                f"there: journalctl -u {UNIT} -u {ROUTER} -u {AGENT}; then cluster:init again",
+                f"{name} does not run this minipaas; the nodes after it still run the previous one",
+                f"on that node: journalctl -u {UNIT} -u {ROUTER} -u {AGENT}, then again: cluster:init",
             )
         time.sleep(0.5)
 

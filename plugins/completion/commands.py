@@ -25,9 +25,9 @@ def completion(shell, to, name):
 
     here = api.caller.key() == "root" and not to
     if not here and not to:
-        raise api.errors.UsageError("say where your ssh leads to", f"completion {shell} --to paas@<host>")
+        raise api.errors.UsageError("the host for ssh is missing", f"completion {shell} --to paas@<host>")
     if to and not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.@:%\[\]-]{0,300}", to):
-        raise api.errors.UsageError(f"{api.names.safe(to)} is no host for ssh", "write it as: --to paas@example.org")
+        raise api.errors.UsageError(f"{api.names.safe(to)} is not a host for ssh", "write it as: --to paas@example.org")
     name = name or ("minipaas" if here else "paas")
     if not re.fullmatch("[A-Za-z_][A-Za-z0-9_-]{0,60}", name):
         raise api.errors.UsageError(

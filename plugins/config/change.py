@@ -23,7 +23,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
     gone = [name for name in before if name not in wanted]
     target = app or "global"
     if not new and not gone:
-        api.output.info(f"{target} config is so already, nothing changed")
+        api.output.info(f"config of {target} is unchanged")
         return
     changed = sorted([*new, *gone])
     if "PORT" in new:
@@ -46,7 +46,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
     elif api.change(app, reason, edit, restart=restart) is None:
         api.output.step(f"{app} {reason}")
         if not restart and api.live_release(app):
-            api.output.info(f"what runs keeps its config until the next release: ps:restart {app}")
+            api.output.info(f"what runs keeps its config until the next release; to use it now: ps:restart {app}")
     api.notify("config_changed", app=api.app(app) if app else None, names=changed)
 
 
@@ -77,5 +77,5 @@ def _everywhere(edit, reason: str, restart: bool) -> None:
         raise api.errors.DeployFailed(
             f"{failed} of {len(api.app_names())} apps could not take the new global config; they keep what they had"
             " until their next release",
-            "ps:restart <app>, for each that is named above",
+            "for each app named above: ps:restart <app>",
         )

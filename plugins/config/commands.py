@@ -23,15 +23,15 @@ _names = click.argument("words", nargs=-1, required=True, metavar="NAME ...", sh
 
 def _plans_one(app: str | None, plan: bool) -> None:
     if plan and app is None:
-        raise api.errors.UsageError("--plan shows one app, not --global", f"{api.caller.command()} <app> ... --plan")
+        raise api.errors.UsageError(
+            "--plan works for one app, not for --global", f"{api.caller.command()} <app> ... --plan"
+        )
 
 
 def _found(app: str | None, merged: bool) -> dict[str, str]:
     """The config to show, sorted by name. Raises errors.NotFound."""
     if merged and not app:
-        raise api.errors.UsageError(
-            "the global config alone cannot be --merged", f"{api.caller.command()} <app> --merged"
-        )
+        raise api.errors.UsageError("--merged needs an app", f"{api.caller.command()} <app> --merged")
     config = api.merged_config(api.app(app)) if app and merged else change.present(app)
     return dict(sorted(config.items()))
 
@@ -159,7 +159,7 @@ def config_set(app, encoded, no_restart, plan, words):
     if words == ("-",):
         pairs = formats.parse_env(api.commands.read_input("-", formats.TEXT_LIMIT))
         if not pairs:
-            raise api.errors.UsageError("stdin holds no NAME=value lines", "write each line as NAME=value")
+            raise api.errors.UsageError("stdin has no NAME=value lines", "write each line as NAME=value")
     else:
         pairs = formats.parse_pairs(list(words), app or "--global")
     if encoded:
@@ -205,7 +205,7 @@ def config_import(app, file, replace, no_restart):
     pairs = formats.parse_env(api.commands.read_input(file, formats.TEXT_LIMIT))
     if not pairs:
         raise api.errors.UsageError(
-            "the input holds no NAME=value lines", f"config:clear {app or '--global'} removes all"
+            "the input has no NAME=value lines", f"to remove all variables: config:clear {app or '--global'}"
         )
     change.apply(app, pairs if replace else change.present(app) | pairs, restart=not no_restart)
 

@@ -192,7 +192,7 @@ def decode(config: Mapping[str, str]) -> dict[str, str]:
             text = base64.b64decode(value.encode("ascii"), validate=True).decode("utf-8")
         except ValueError:  # binascii.Error and both UnicodeErrors are ValueErrors
             raise api.errors.UsageError(
-                f"the value of {api.names.safe(name)} is not base64 of UTF-8 text", "make it with: base64 -w0"
+                f"the value of {api.names.safe(name)} is not base64 of UTF-8 text", "encode it with: base64 -w0"
             ) from None
         decoded[name] = api.names.config_value(name, text)
     return decoded

@@ -24,7 +24,9 @@ ORDER = (
 
 @api.commands.command("doctor", every=True)
 @click.option(
-    "--fix", is_flag=True, help="First put right what killed commands left half done, and remove what runs for no app"
+    "--fix",
+    is_flag=True,
+    help="First finish or undo what interrupted commands left, and remove processes without an app",
 )
 @api.commands.format_option
 def doctor(format, fix):
@@ -54,8 +56,8 @@ def put_right() -> list[str]:
     try:
         done += api.strays.remove()
     except api.errors.MinipaasError as error:  # docker's own finding says more
-        api.output.warn(f"what runs for no app stays: {error.message}")
-    for said in done or ["nothing was left half done"]:
+        api.output.warn(f"processes without an app stay: {error.message}")
+    for said in done or ["nothing was left unfinished"]:
         api.output.step(said)
     return failed
 
@@ -83,7 +85,7 @@ def collect(app: "api.App | None") -> list:
         said = error.message if isinstance(error, api.errors.MinipaasError) else f"{type(error).__name__}: {error}"
         findings.append(
             api.Finding(
-                "host" if app is None else f"app {app.name}", False, f"it cannot be looked at: {said}", "doctor --trace"
+                "host" if app is None else f"app {app.name}", False, f"it cannot be checked: {said}", "doctor --trace"
             )
         )
     return findings
@@ -106,9 +108,9 @@ def of_no_app() -> list:
     except api.errors.MinipaasError:
         return []  # docker's or the store's own finding says why
     fix = (
-        "doctor --fix removes it"
+        "to remove it: doctor --fix"
         if any_app
-        else f"put the lost state back to {api.paths.state()}, or remove it: docker rm -f <name>"
+        else f"restore the lost state to {api.paths.state()}, or remove it: docker rm -f <name>"
     )
     return [
         api.Finding(
@@ -138,7 +140,7 @@ def of_apps() -> list:
                     api.Finding(
                         f"app {name}",
                         False,
-                        f"it cannot be looked at: {type(error).__name__}: {error}",
+                        f"it cannot be checked: {type(error).__name__}: {error}",
                         "doctor --trace",
                     )
                 )

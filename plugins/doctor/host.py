@@ -71,7 +71,7 @@ def firewall() -> "api.Finding":
     try:
         barriers = api.firewall.barriers(ports)
     except api.firewall.Unreadable as error:
-        return api.Finding("firewall", True, f"not looked at: {error}; to look as root type: sudo minipaas doctor")
+        return api.Finding("firewall", True, f"not checked: {error}; to check as root: sudo minipaas doctor")
     closed = [barrier for barrier in barriers if barrier.nobody]
     if closed:
         return api.Finding(
@@ -82,7 +82,7 @@ def firewall() -> "api.Finding":
         )
     if barriers:
         return api.Finding("firewall", True, "; ".join(barrier.said for barrier in barriers))
-    return api.Finding("firewall", True, f"this host's own lets everybody in on port {', '.join(map(str, ports))}")
+    return api.Finding("firewall", True, f"this host's own firewall is open on port {', '.join(map(str, ports))}")
 
 
 def listening_ports(*tables: str) -> set[int]:
@@ -112,7 +112,7 @@ def authorized_keys(home: str, owner: int) -> "api.Finding":
             )
     count = sum("--key" in line for line in _text(keys).splitlines())
     if not count:
-        return api.Finding(part, True, "there is no key yet; to let one in: minipaas ssh-keys:add <name> <file>")
+        return api.Finding(part, True, "there is no key yet; to add one: minipaas ssh-keys:add <name> <file>")
     return api.Finding(part, True, f"{count} {'key' if count == 1 else 'keys'} in {keys}")
 
 
@@ -121,7 +121,7 @@ def git_shell(shell: str) -> "api.Finding":
     if shell != GIT_SHELL:
         return api.Finding("git-shell", False, f"the shell of paas is {shell}", f"sudo usermod -s {GIT_SHELL} paas")
     if not os.access(GIT_SHELL, os.X_OK):
-        return api.Finding("git-shell", False, f"{GIT_SHELL} is missing", "sudo apt-get install git")
+        return api.Finding("git-shell", False, f"{GIT_SHELL} is missing", "on the host: sudo apt-get install git")
     return api.Finding("git-shell", True, "is the shell of paas")
 
 
@@ -129,7 +129,7 @@ def program() -> "api.Finding":
     """Is the command there that sshd and the repositories' hooks run?"""
     path = api.paths.program()
     if not os.path.exists(path):
-        return api.Finding("program", False, f"{path} leads nowhere, so every push fails", "sudo minipaas install")
+        return api.Finding("program", False, f"{path} is a broken link, so every push fails", "sudo minipaas install")
     if not os.access(path, os.X_OK):
         return api.Finding("program", False, f"{path} cannot be run", f"sudo chmod 755 {path}")
     found = shutil.which("minipaas") or path

@@ -27,7 +27,7 @@ def parse_global(words: tuple[str, ...]) -> list[str]:
             )
         if len(name) > _GLOBAL_LIMIT:
             raise api.errors.UsageError(
-                f"{name} has {len(name)} characters, and {_GLOBAL_LIMIT} is the most for a global domain",
+                f"{name} has {len(name)} characters; a global domain has at most {_GLOBAL_LIMIT}",
                 "give a shorter one",
             )
     return found
@@ -56,10 +56,10 @@ def apply(app: str, change, plan: bool = False) -> None:
         given, use_global = change(*before, everywhere)
         after = sorted(set(given)), use_global
         if len(after[0]) > LIMIT and len(after[0]) > len(before[0]):
-            said = f"that makes {len(after[0]):,} domains of {app}, and {LIMIT:,} is the most"
-            raise api.errors.UsageError(said, f"domains:add {app} '*.example.org' takes all names below one")
+            said = f"that makes {len(after[0]):,} domains of {app}; the limit is {LIMIT:,}"
+            raise api.errors.UsageError(said, f"domains:add {app} '*.example.org' adds all names below example.org")
         if after == (sorted(before[0]), before[1]):
-            api.output.info(f"{app} has these domains already, nothing changed")
+            api.output.info(f"{app} already has these domains, nothing changed")
             return
         old = owners.wanted(present, everywhere)
         new = owners.wanted(with_domains(present, *after), everywhere)
@@ -73,7 +73,7 @@ def apply(app: str, change, plan: bool = False) -> None:
         changed = api.app(app)
         found = owners.domains_of(changed, everywhere)
     if not found:
-        api.output.info(f"{app} has no domain of its own now (domains:reset {app} gives it the default ones)")
+        api.output.info(f"{app} has no domain of its own any more; for the default ones: domains:reset {app}")
     api.notify("domains_changed", app=changed, domains=found)
 
 
@@ -81,7 +81,7 @@ def set_default(app: str) -> None:
     """Have the app answer for names that no app has. Raises errors.UsageError where another one does."""
     with lock():
         if owners.is_default(api.app(app)):
-            api.output.info(f"{app} is the default app already, nothing changed")
+            api.output.info(f"{app} is already the default app, nothing changed")
             return
         refuse_second_default(app)
         _write_default(app, True, f"domains: {app} is the default app of this host")
@@ -95,7 +95,7 @@ def unset_default(app: str) -> None:
             named = others and api.authority.allows(api.caller.command(), others[0])
             hint = f"domains:unset-default {others[0]}" if named else f"domains:set-default {app}"
             raise api.errors.UsageError(f"{app} is not the default app of this host", hint)
-        _write_default(app, False, f"domains: {app} is the default app no more")
+        _write_default(app, False, f"domains: {app} is no longer the default app")
 
 
 def refuse_second_default(app: str) -> None:
@@ -105,7 +105,7 @@ def refuse_second_default(app: str) -> None:
             continue
         if not api.authority.allows(api.caller.command(), other):
             raise api.errors.UsageError(
-                "the default app of this host is one that this key may not touch", f"domains:report {app}"
+                "the default app of this host is an app that this key may not change", f"domains:report {app}"
             )
         raise api.errors.UsageError(f"{other} is the default app of this host", f"domains:unset-default {other}")
 
@@ -131,7 +131,7 @@ def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
         name, other = taken
         if not api.authority.allows(api.caller.command(), other):
             raise api.errors.UsageError(
-                f"{shown([name])} belongs to an app that this key may not touch", f"domains:report {app}"
+                f"{shown([name])} belongs to an app that this key may not change", f"domains:report {app}"
             )
         raise api.errors.UsageError(f"{shown([name])} belongs to app {other}", f"domains:remove {other} {name}")
 
@@ -176,10 +176,10 @@ def apply_global(change) -> None:
         after = sorted(set(change(before)))
         if len(after) > GLOBAL_LIMIT and len(after) > len(before):
             raise api.errors.UsageError(
-                f"that makes {len(after)} global domains, and {GLOBAL_LIMIT} is the most", "domains:report --global"
+                f"that makes {len(after)} global domains; the limit is {GLOBAL_LIMIT}", "domains:report --global"
             )
         if after == before:
-            api.output.info("the global domains are so already, nothing changed")
+            api.output.info("the global domains are unchanged")
             return
         api.edit_platform(lambda document: write_global(document, after))
     reason = f"global domains: {shown(after) or 'none'}"
@@ -188,9 +188,9 @@ def apply_global(change) -> None:
     tell_all(before, after)
     if failed:
         raise api.errors.DeployFailed(
-            f"{failed} of {len(api.app_names())} apps could not be routed anew; they answer where they did until their"
-            " next release",
-            "ps:restart <app>, for each that is named above",
+            f"{failed} of {len(api.app_names())} apps could not be routed again; they keep their old domains until "
+            "their next release",
+            "for each app named above: ps:restart <app>",
         )
 
 

@@ -8,7 +8,7 @@ from plugins.domains import owners
 def app_created(app):
     everywhere = owners.global_domains()
     for name in sorted({*owners.wanted(app, everywhere)} - {*owners.domains_of(app, everywhere)}):
-        api.output.warn(f"{name} was given to another app before, so {app.name} does not answer there")
+        api.output.warn(f"{name} already belongs to another app, so {app.name} does not answer there")
 
 
 @api.hookimpl
@@ -20,8 +20,8 @@ def app_renamed(app, former):
         gone = [name for name in owners.defaults(former, everywhere) if name not in found]
         now = [name for name in owners.defaults(app.name, everywhere) if name in found]
         if gone:
-            said = f"{' '.join(now)} is its default domain now" if now else "it has no default domain now"
-            api.output.warn(f"{app.name} answers at {' '.join(gone)} no more: {said}")
+            said = f"{' '.join(now)} is now its default domain" if now else "it has no default domain any more"
+            api.output.warn(f"{app.name} no longer answers at {' '.join(gone)}: {said}")
             api.output.info(f"to keep the old one too: domains:add {app.name} {' '.join(gone)}")
     app_created(app)
     api.notify("domains_changed", app=app, domains=found)

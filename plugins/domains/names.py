@@ -21,7 +21,7 @@ def domain(text: str) -> str:
     name = name[:-1] if name.endswith(".") else name
     if len(name) > NAME_LIMIT:
         raise api.errors.UsageError(
-            f"the domain {api.names.safe(text)} has {len(name)} characters, and {NAME_LIMIT} is the most", _EXAMPLE
+            f"the domain {api.names.safe(text)} has {len(name)} characters; the limit is {NAME_LIMIT}", _EXAMPLE
         )
     host = name[2:] if name.startswith("*.") else name
     if "*" in host:
@@ -65,7 +65,7 @@ def _refuse_other_things(text: str) -> None:
         host = text.partition(":")[0]
         raise api.errors.UsageError(f"{shown} has a port; domains are given without one", _suggest(host))
     if re.search(r"\s", text):
-        raise api.errors.UsageError(f"the domain {shown} has a blank in it", _EXAMPLE)
+        raise api.errors.UsageError(f"the domain {shown} contains a space", _EXAMPLE)
     if "/" in text:
         host = text.partition("/")[0]
         raise api.errors.UsageError(f"{shown} has a path; domains are given without one", _suggest(host))
@@ -81,7 +81,7 @@ def _check_label(text: str, label: str) -> None:
         raise api.errors.UsageError(f"the domain {api.names.safe(text)} has an empty part between dots", _EXAMPLE)
     if len(label) > LABEL_LIMIT:
         raise api.errors.UsageError(
-            f"the domain {api.names.safe(text)} has a part of {len(label)} characters, and {LABEL_LIMIT} is the most",
+            f"the domain {api.names.safe(text)} has a part of {len(label)} characters; the limit is {LABEL_LIMIT}",
             _EXAMPLE,
         )
     if not re.fullmatch(_LABEL, label):
@@ -96,7 +96,7 @@ def _to_ascii(text: str) -> str:
     """Punycode by IDNA 2008 with UTS 46; Python's own codec is IDNA 2003, for which straße.de is strasse.de."""
     if len(text) > NAME_LIMIT:  # before idna, whose time grows with the square of the length
         raise api.errors.UsageError(
-            f"the domain {api.names.safe(text)} has {len(text)} characters, and {NAME_LIMIT} is the most", _EXAMPLE
+            f"the domain {api.names.safe(text)} has {len(text)} characters; the limit is {NAME_LIMIT}", _EXAMPLE
         )
     star, host = ("*.", text[2:]) if text.startswith("*.") else ("", text)
     api.activate()

@@ -22,7 +22,7 @@ def choose(text: str | None, processes: list["api.Process"], app: str) -> "api.P
         key=lambda process: (process.process_type != "web", process.process_type, process.index, -process.release),
     )
     if not running:
-        raise api.errors.NotFound(f"no process of {app} runs", f"ps:start {app}")
+        raise api.errors.NotFound(f"no process of {app} is running", f"ps:start {app}")
     if text is None:
         return running[0]
     found = re.fullmatch(rf"({api.names.PROCESS_TYPE})(?:\.([0-9]{{1,4}}))?", text)

@@ -24,7 +24,7 @@ e.g.: ssh -t paas@<host> enter blog
 def enter(app, process, words):
     api.app(app)
     if api.live_release(app) is None:
-        raise api.errors.NotFound(f"{app} is not deployed, so nothing of it runs", "git push paas main")
+        raise api.errors.NotFound(f"{app} is not deployed, so it has no running process", "git push paas main")
     api.end_with_key()
     process, words = choice.process_and_command(process, words)
     found = choice.choose(process, api.scheduler().processes(app), app)

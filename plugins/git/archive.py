@@ -41,7 +41,7 @@ class _Walk:
             self._add_file(path, raw)
             yield self._entry(path, raw)
         if not self.files:
-            raise api.errors.InvalidFile("the archive holds no files", "put the app's files into it")
+            raise api.errors.InvalidFile("the archive contains no files", "put the app's files into it")
         if top := self._top():
             yield api.Entry("", "", 0, same_as=top)
 
@@ -51,13 +51,13 @@ class _Walk:
         if self.count > self.limits.entries:
             raise refused(
                 raw.name,
-                f"is one too many: the archive holds more than {self.limits.entries:,} entries",
+                f"is one too many: the archive contains more than {self.limits.entries:,} entries",
                 "max-entries <number>",
             )
         if self.size > self.limits.size:
             raise refused(
                 raw.name,
-                f"is too much: the files of the archive have more than {self.limits.size:,} bytes",
+                f"is too much: the files of the archive are larger than {self.limits.size:,} bytes",
                 "max-size <size>",
             )
 
@@ -73,7 +73,7 @@ class _Walk:
         if not fault and raw.kind not in (FILE, FOLDER, LINK, HARD):
             fault = f"is {raw.kind}"
         if not fault and raw.kind == FILE and raw.mode & 0o6000:
-            fault = "is to run with the rights of another user (setuid or setgid)"
+            fault = "has the setuid or setgid bit"
         if fault:
             raise refused(raw.name, fault)
         return path
@@ -83,14 +83,14 @@ class _Walk:
         for length in range(len(parts), 0, -1):
             folder = "/".join(parts[:length])
             if folder in self.files:
-                raise refused(raw.name, "is in the archive twice, as a folder and not as one")
+                raise refused(raw.name, "appears twice in the archive, as a folder and as a file")
             if folder in self.folders:
                 return
             self.folders.add(folder)
 
     def _add_file(self, path: str, raw: Raw) -> None:
         if path in self.files or path in self.folders:
-            raise refused(raw.name, "is in the archive twice")
+            raise refused(raw.name, "appears twice in the archive")
         if "/" in path:
             self._add_folder(path.rpartition("/")[0], raw)
         mode = "120000" if raw.kind == LINK else "100755" if raw.mode & 0o100 else "100644"
@@ -98,7 +98,7 @@ class _Walk:
             source = raw.target.removeprefix("./")
             mode = self.files.get(source, "")
             if mode in ("", "120000"):
-                raise refused(raw.name, "is a hard link to what is no file before it in the archive")
+                raise refused(raw.name, "is a hard link to something that is not an earlier file of the archive")
         self.files[path] = mode
 
     def _entry(self, path: str, raw: Raw) -> "api.Entry":

@@ -165,7 +165,7 @@ def git_auth(password_stdin, host, username, password):
     if not username and server not in api.remotes.credentials():
         raise api.errors.NotFound(f"there are no credentials for {server}", "git:auth --password-stdin <host> <user>")
     api.remotes.set_credentials(server, username, password)
-    api.output.step(f"git asks {server} as {username}" if username else f"the credentials for {server} are forgotten")
+    api.output.step(f"git logs in to {server} as {username}" if username else f"removed the credentials for {server}")
 
 
 @api.commands.command("git:allow-host")
@@ -221,12 +221,9 @@ def git_public_key(app):
 def git_pre_receive(app):
     """Deploy a push. The hook of the app's repository runs this; git's list of updates comes on stdin."""
     if "GIT_DIR" not in os.environ:
-        raise api.errors.UsageError("git runs this command itself, during a push", f"git push paas@<host>:{app} main")
+        raise api.errors.UsageError("git itself runs this command during a push", f"git push paas@<host>:{app} main")
     listed = sys.stdin.buffer.read(INPUT_LIMIT + 1)  # names of references are bytes, and may be any
     if len(listed) > INPUT_LIMIT:  # none is let through that nobody has looked at
-        said = (
-            "the push is of more references than can be looked at: git's list of them has more than "
-            f"{INPUT_LIMIT >> 20} MiB"
-        )
+        said = f"the push has too many references: git's list of them is larger than {INPUT_LIMIT >> 20} MiB"
         raise api.errors.UsageError(said, "git push <remote> main")
     api.receive(app, listed.decode("utf-8", "surrogateescape"), settings.deploy_branches(api.push_destination(app)))

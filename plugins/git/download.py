@@ -24,7 +24,7 @@ def check_url(url: str) -> str:
         )
     if parts.username is not None:
         raise api.errors.UsageError(
-            f"{shown(url)} holds a password, and URLs are shown and kept",
+            f"{shown(url)} contains a password, but URLs are shown and stored",
             f"git:auth {parts.hostname} <user>, then the URL without it",
         )
     return url

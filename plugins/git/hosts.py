@@ -31,7 +31,7 @@ def allow(text: str) -> list[str]:
         line for line in lines if re.fullmatch(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}", line)
     ]
     if not keys:
-        raise api.errors.Unavailable(f"{text} gave no host key", "look at the name, and whether ssh answers there")
+        raise api.errors.Unavailable(f"{text} did not send a host key", "check the name, and whether ssh answers there")
     others = [line for line in api.remotes.trusted_hosts().split("\n") if line and line.split(" ")[0] != name]
     api.remotes.write(api.remotes.folder("known_hosts"), "\n".join([*others, *sorted(keys), ""]))
     shown = subprocess.run(["ssh-keygen", "-lf", "-"], input="\n".join(keys).encode(), capture_output=True, timeout=60)

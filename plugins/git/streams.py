@@ -47,7 +47,7 @@ class Bounded:
         self._left -= len(piece)
         if self._left < 0:
             raise api.errors.InvalidFile(
-                f"{self._what} has more than {self._limit:,} bytes", "git:set --global max-size <size>"
+                f"{self._what} is larger than {self._limit:,} bytes", "to allow more: git:set --global max-size <size>"
             )
         return piece
 
@@ -65,7 +65,7 @@ def stdin(what: str):
     def read(limit: int) -> bytes:
         if not select.select([number], [], [], IDLE_LIMIT)[0]:
             raise api.errors.Unavailable(
-                f"nothing of {what} came for {IDLE_LIMIT:.0f} seconds", "send it on stdin: ... - < file"
+                f"{what} sent nothing for {IDLE_LIMIT:.0f} seconds", "give - and send it on stdin"
             )
         return os.read(number, limit)
 
@@ -84,7 +84,9 @@ def spool(stream):
                 file.write(piece)
             file.seek(0)
         except OSError as error:
-            raise api.errors.Unavailable(f"the archive cannot be kept: {error.strerror}", "doctor") from None
+            raise api.errors.Unavailable(
+                f"the archive cannot be stored: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+            ) from None
         yield file
 
 

@@ -21,14 +21,14 @@ def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
         chosen = fetched if ref and fetched and not keep_branch and fetched not in settings.deploy_branches(app) else ""
         branch = fetched if fetched in settings.deploy_branches(app) else chosen or settings.branch_of(app)
         if build == IF_CHANGES and not moved:
-            api.output.step(f"{commit[:8]} was synced before, nothing to do")
+            api.output.step(f"{commit[:8]} is already synced, nothing to do")
             return
         if not build:
             api.repository.follow(name, commit, branch)
             api.repository.set_synced(name, commit)
             api.output.step(
                 f"{branch} of {name} is {commit[:8]}; "
-                f"nothing was deployed: git:sync --build {name} {shown} {ref}".rstrip()
+                f"nothing was deployed; to deploy it: git:sync --build {name} {shown} {ref}".rstrip()
             )
             return
         try:

@@ -30,7 +30,7 @@ class Raw(NamedTuple):
 
 
 def broken(why: str) -> "api.errors.InvalidFile":
-    return api.errors.InvalidFile(f"the archive cannot be read: {why}", "make it again, and look at: --archive-type")
+    return api.errors.InvalidFile(f"the archive cannot be read: {why}", "make it again, or check --archive-type")
 
 
 class _Body:
@@ -86,10 +86,10 @@ def _block(stream, seen: bool) -> bytes | None:
             return None
         raise broken("it is empty" if not header else "it is cut off")
     if len(header) < BLOCK:
-        raise broken("it is cut off" if seen else "it is no tar archive")
+        raise broken("it is cut off" if seen else "it is not a tar archive")
     plain = header[:148] + b" " * 8 + header[156:]
     if _number(header[148:156]) not in (sum(plain), sum(struct.unpack("512b", plain))):
-        raise broken("a header in it is damaged" if seen else "it is no tar archive")
+        raise broken("a header in it is damaged" if seen else "it is not a tar archive")
     return header
 
 
@@ -99,7 +99,7 @@ def _number(field: bytes) -> int:
         return int.from_bytes(field[1:], "big")
     text = field.split(b"\0")[0].strip()
     if any(digit not in b"01234567" for digit in text):
-        raise broken("a header in it holds no number where one must be")
+        raise broken("a header in it lacks a number")
     return int(text or b"0", 8)
 
 
@@ -142,7 +142,7 @@ def _entry(header: bytes, kind: str, size: int, said: dict[str, str]) -> Raw:
         if not (said["size"].isascii() and said["size"].isdigit() and len(said["size"]) < 20):
             raise broken("a pax header in it is damaged")
         size = int(said["size"])
-    meant = _KINDS.get(kind) or _OTHERS.get(kind, "of a kind that no tar archive of files has")
+    meant = _KINDS.get(kind) or _OTHERS.get(kind, "of an unknown kind")
     if any(key.startswith("GNU.sparse") for key in said):
         meant = _OTHERS["S"]
     if meant == FILE and name.endswith("/"):

@@ -27,7 +27,7 @@ class _Careful:
     def read(self, size: int = -1) -> bytes:
         most = self._entries * _PER_ENTRY + (1 << 17)
         if size > most:
-            raise broken(f"it says of itself that it holds more than {self._entries:,} entries")
+            raise broken(f"it declares more than {self._entries:,} entries")
         data = self._file.read(most if size < 0 else size)
         if data.count(b"PK\x01\x02") > self._entries + 1:
             raise broken(f"it holds more than {self._entries:,} entries")

@@ -33,7 +33,7 @@ class EveryRouter:
     def remove(self, app: str) -> None:
         if self._text(routing.path(app)) is not None:
             self._store.delete(routing.path(app))
-        self._until(lambda said: app not in said.get("applied", {}), f"to take the route of {app} away")
+        self._until(lambda said: app not in said.get("applied", {}), f"remove the route of {app}")
 
     def applied(self, app: str) -> str:
         """The generation that all routers have; empty where they differ."""
@@ -49,7 +49,9 @@ class EveryRouter:
 
     def check(self, route: "api.Route | None" = None) -> None:
         if not self.routers():
-            raise api.errors.Unavailable("no router of the cluster is alive, so nothing was changed", "cluster:status")
+            raise api.errors.Unavailable(
+                "no router of the cluster is running, so nothing was changed", "cluster:status"
+            )
 
     def placed(self, app: str) -> str:
         text = self._text(routing.path(app))
@@ -65,7 +67,7 @@ class EveryRouter:
             try:
                 found[path.rpartition("/")[2]] = tomllib.loads(text)
             except ValueError:
-                api.output.warn(f"{path} is passed over: it is no document of a router")
+                api.output.warn(f"{path} is skipped: it is not the document of a router")
         return found
 
     def behind(self) -> dict[str, list[str]]:
@@ -92,7 +94,7 @@ class EveryRouter:
                 raise api.errors.BadConfig(f"the route of {app} is refused: {reason}", f"nginx:report {app}")
             return said.get("applied", {}).get(app) == wanted
 
-        self._until(taken_up, f"to take up the route of {app}")
+        self._until(taken_up, f"apply the route of {app}")
 
     def _until(self, done, what: str) -> None:
         end = time.monotonic() + PATIENCE
@@ -102,12 +104,12 @@ class EveryRouter:
             if routers and not late:
                 return
             if time.monotonic() > end:
-                who = (
-                    f"waited {PATIENCE:.0f} s in vain for the router of {', '.join(late)}"
+                message = (
+                    f"{', '.join(late)} did not {what} within {PATIENCE:.0f} s"
                     if late
-                    else "no router of the cluster is alive"
+                    else "no router of the cluster is running"
                 )
-                raise api.errors.Unavailable(f"{who} {what}" if late else who, "cluster:status")
+                raise api.errors.Unavailable(message, "cluster:status")
             self._sleep(STEP)
 
     def _put_back(self, path: str, former: str | None) -> None:

@@ -69,7 +69,7 @@ class Follower:
         except (api.errors.NotFound, api.errors.InvalidFile):
             pass  # nothing is set, or nobody can tell what
         except (api.errors.BadConfig, api.errors.Unavailable) as error:
-            api.output.warn(f"what is set for all apps stays as it was: {error.message}")
+            api.output.warn(f"the settings for all apps stay unchanged: {error.message}")
 
     def _follow(self, path: str, text: str, running: dict[str, "api.Process"]) -> list[str]:
         """The processes that the route names; none where it cannot be read."""
@@ -92,7 +92,7 @@ class Follower:
                 error.message if isinstance(error, api.errors.MinipaasError) else f"its route cannot be read: {error}"
             )
             if self._refused.get(app) != f"{routing.digest(text)} {said}":
-                api.output.warn(f"{app} is routed as before: {said}")
+                api.output.warn(f"{app} keeps its previous route: {said}")
             self._refused[app] = f"{routing.digest(text)} {said}"
         return names
 
@@ -152,7 +152,7 @@ def processes(store, parsed: Parsed | None = None) -> dict[str, "api.Process"]:
             process = parsed.of(path, text)
             found[process.name] = process
         except (api.errors.InvalidFile, ValueError) as error:
-            api.output.warn(f"{path} is passed over: {error}")
+            api.output.warn(f"{path} is skipped: {error}")
     return found
 
 
@@ -176,5 +176,5 @@ def texts(store, folder: str) -> dict[str, str]:
         try:
             found[path] = store.read(path).text
         except (api.errors.BadConfig, api.errors.NotFound) as error:
-            api.output.warn(f"{path} is passed over: {error}")
+            api.output.warn(f"{path} is skipped: {error}")
     return found

@@ -88,7 +88,7 @@ def _catch_up(store, folder: str, *words: str) -> None:
             )
             if done.returncode:
                 said = done.stderr.decode(errors="replace").strip()[-300:]
-                raise api.errors.Unavailable(f"what other heads have changed is not here yet: {said}")
+                raise api.errors.Unavailable(f"changes of other heads have not arrived yet: {said}")
         newer = None
         while newer is None:
             newer = store.watch(folder, token)

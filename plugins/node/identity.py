@@ -41,7 +41,7 @@ class Identity:
             if texts != self._texts:
                 self._context, self._texts = self._made(texts), texts
         except (api.errors.MinipaasError, OSError, ValueError, KeyError) as error:  # ssl.SSLError is an OSError
-            api.output.warn(f"the certificates of the cluster cannot be taken up: {error}")
+            api.output.warn(f"the certificates of the cluster cannot be loaded: {error}")
         finally:
             self._looked, self._looking = self._now(), False
 

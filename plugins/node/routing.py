@@ -46,7 +46,7 @@ def from_document(app: str, document: dict) -> "api.Route":
             withheld=_text(document.get("withheld", "")),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise api.errors.InvalidFile(f"the route of {app} is not what a head writes: {error}") from None
+        raise api.errors.InvalidFile(f"the route of {app} is not what heads write: {error}") from None
 
 
 def digest(text: str) -> str:
@@ -77,7 +77,7 @@ def _backend(entry: dict) -> "api.Backend":
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise TypeError(f"{api.names.safe(str(value)[:80])} is no text")
+        raise TypeError(f"{api.names.safe(str(value)[:80])} is not text")
     return value
 
 

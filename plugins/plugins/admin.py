@@ -21,7 +21,7 @@ def install(source: str, committish: str, name: str) -> dict:
         about, folder = prepare(scratch, source, committish, name)
         name = about["name"]
         if os.path.lexists(api.installed.folder(name)):
-            raise api.errors.UsageError(f"plugin {name} is installed already", f"plugin:update {name}")
+            raise api.errors.UsageError(f"plugin {name} is already installed", f"plugin:update {name}")
         refuse_taken(about)
         api.folders.remove(former(name))
         os.rename(folder, api.installed.folder(name))
@@ -108,7 +108,7 @@ def missing(name: str) -> Exception:
     import difflib
 
     if name in api.index.load().plugins and name not in api.index.load().installed:
-        return api.errors.UsageError(f"{name} is a part of minipaas itself", "plugin:list")
+        return api.errors.UsageError(f"{name} is part of minipaas itself", "plugin:list")
     near = difflib.get_close_matches(name, api.installed.names(), 1)
     return api.errors.NotFound(
         f"no plugin {api.names.safe(name)} is installed", f"did you mean {near[0]}?" if near else "plugin:list"
@@ -179,7 +179,8 @@ def fetch(source: str, committish: str, scratch: str, target: str) -> tuple[str,
             files.unpack(file, files.Target(target))
     else:
         raise api.errors.NotFound(
-            f"{api.names.safe(source)} is neither a folder, nor a tar, nor a URL of git", "plugin:install --help"
+            f"{api.names.safe(source)} is neither a folder, nor a tar archive, nor the URL of a git repository",
+            "plugin:install --help",
         )
     return path, ""
 
@@ -206,7 +207,7 @@ def refuse_taken(about: dict) -> None:
         shared = sorted(set(about.get("commands", {})) & set(other.get("commands", {})))
         if shared and other["name"] != about["name"]:
             raise api.errors.UsageError(
-                f"the command {shared[0]} is plugin {other['name']}'s", f"plugin:disable {other['name']}"
+                f"the command {shared[0]} belongs to plugin {other['name']}", f"plugin:disable {other['name']}"
             )
 
 
@@ -241,12 +242,13 @@ def vendor(folder: str, scratch: str) -> None:
             for line in said[-10:]:
                 api.output.info(line)
             raise api.errors.InvalidFile(
-                "requirements.txt cannot be installed, for the reason above", "mend it, or the host's way to PyPI"
+                "requirements.txt cannot be installed, for the reason above",
+                "correct it, or check whether this host reaches PyPI",
             )
         if os.path.isdir(target):
             place = os.path.join(folder, "vendor")
             if os.path.lexists(place):
-                raise api.errors.InvalidFile("there are both requirements.txt and vendor/", "leave one of them out")
+                raise api.errors.InvalidFile("there are both requirements.txt and vendor/", "remove one of them")
             files.copy(target, files.Target(place, files.VENDOR_COUNT_LIMIT, files.VENDOR_SIZE_LIMIT))
     finally:
         api.folders.remove(site)
@@ -306,7 +308,7 @@ def inspect(folder: str, about: dict) -> None:
     """
     for problem in problems(folder, about):
         raise api.errors.InvalidFile(
-            f"plugin {about['name']}: {problem}", "mend the plugin; try it with: plugin:test <folder>"
+            f"plugin {about['name']}: {problem}", "correct the plugin, then: plugin:test <folder>"
         )
 
 
@@ -336,7 +338,7 @@ def finish(revert) -> None:
     except OSError as error:
         revert()
         raise api.errors.Unavailable(
-            f"the index of plugins cannot be written: {error.strerror}", "make room on the disk"
+            f"the index of plugins cannot be written: {error.strerror}", "look for a full disk or a wrong owner: doctor"
         ) from None
 
 

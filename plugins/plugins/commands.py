@@ -96,7 +96,7 @@ def plugin_install(source, committish, name):
     about = admin.install(source, committish, name)
     told(about, "is installed")
     set_up(about)
-    api.output.info(f"to take it back: minipaas plugin:undo {about['name']}")
+    api.output.info(f"to undo this: minipaas plugin:undo {about['name']}")
 
 
 def told(about: dict, verb: str) -> None:
@@ -133,7 +133,7 @@ def plugin_update(name, committish):
     host.require_root()
     about, changed = admin.update(name, committish)
     if not changed:
-        api.output.step(f"plugin {name} is up to date, nothing changed")
+        api.output.step(f"plugin {name} is already up to date")
         return
     told(about, "is in place")
     if api.installed.is_enabled(name):
@@ -153,7 +153,7 @@ def plugin_uninstall(name):
     host.require_root()
     data = admin.uninstall(name)
     api.output.step(f"plugin {name} is uninstalled")
-    api.output.info(f"its own files stay in {data}; to take it back: minipaas plugin:undo {name}")
+    api.output.info(f"its own files stay in {data}; to undo this: minipaas plugin:undo {name}")
 
 
 @api.commands.command("plugin:undo")
@@ -215,8 +215,8 @@ def plugin_new(name, lang):
     from plugins.plugins import skeleton
 
     folder = skeleton.make(name, lang)
-    api.output.step(f"{folder} is begun")
-    api.output.info(f"try it: minipaas plugin:test {folder}")
+    api.output.step(f"Created {folder}")
+    api.output.info(f"to test it: minipaas plugin:test {folder}")
 
 
 @api.commands.command("plugin:test")

@@ -77,9 +77,9 @@ class Target:
         if name.startswith("/") or ".." in parts:
             raise refuse(f"{api.names.safe(name)} leads out of the folder")
         if not name.isprintable() or "\\" in name or any(len(part.encode()) > 200 for part in parts):
-            raise refuse(f"{api.names.safe(name)} is no name for a file")
+            raise refuse(f"{api.names.safe(name)} is not a valid file name")
         if len(parts) > DEPTH_LIMIT:
-            raise refuse(f"{api.names.safe(name)} lies too deep")
+            raise refuse(f"{api.names.safe(name)} is nested too deeply")
         return "/".join(parts)
 
 
@@ -104,7 +104,7 @@ def copy(source: str, target: Target, under: str = "") -> None:
             with open(descriptor, "rb") as file:
                 target.add_file(name, about.st_size, bool(about.st_mode & 0o100), file)
         else:
-            kind = "a symbolic link" if stat.S_ISLNK(about.st_mode) else "no plain file"
+            kind = "a symbolic link" if stat.S_ISLNK(about.st_mode) else "not a plain file"
             raise refuse(f"{api.names.safe(name)} is {kind}")
 
 
@@ -161,7 +161,7 @@ def _members(stream, target: Target | None, top: str = ""):
                 if name in ("", "."):
                     continue
                 if not (member.isreg() or member.isdir()) or member.issparse():
-                    kind = "a link" if member.issym() or member.islnk() else "no plain file"
+                    kind = "a link" if member.issym() or member.islnk() else "not a plain file"
                     raise refuse(f"{api.names.safe(name)} is {kind}")
                 if member.size > SIZE_LIMIT:
                     raise refuse(f"it holds more than {SIZE_LIMIT >> 20} MiB")
@@ -176,7 +176,7 @@ def _members(stream, target: Target | None, top: str = ""):
     except api.errors.MinipaasError:
         raise
     except Exception as error:  # whatever the libraries make of damage: lzma, zlib and tarfile have no common error
-        raise refuse(f"it is no tar that can be read: {error}") from None
+        raise refuse(f"it is not a readable tar archive: {error}") from None
 
 
 def clone(url: str, committish: str, scratch: str, target: Target) -> str:
@@ -233,7 +233,7 @@ def _git(config: str, *words: str) -> bytes:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
         line = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
         raise api.errors.NotFound(
-            f"git {verb} failed: {api.output.tame(line.removeprefix('fatal: '))}", "give the URL that git clone takes"
+            f"git {verb} failed: {api.output.tame(line.removeprefix('fatal: '))}", "give a URL that git clone accepts"
         )
     return done.stdout
 

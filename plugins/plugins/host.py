@@ -16,7 +16,7 @@ def require_root() -> None:
     if os.geteuid() != 0 and "MINIPAAS_ROOT" not in os.environ:
         command = api.caller.command()
         raise api.errors.Denied(
-            f"{command} is for root: plugins are code that every command runs", f"sudo minipaas {command}"
+            f"{command} needs root: plugins are code that every command runs", f"sudo minipaas {command}"
         )
 
 
@@ -116,7 +116,7 @@ def folder():
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise api.errors.Locked("another command is changing the plugins", "wait for it to end") from None
+            raise api.errors.Locked("another command is changing the plugins", "wait for it to finish") from None
         yield path
     finally:
         os.close(descriptor)

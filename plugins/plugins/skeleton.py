@@ -77,7 +77,7 @@ def make(name: str, language: str) -> str:
     if not re.fullmatch(api.manifest.NAME, name) or name in api.manifest.RESERVED or name in api.index.own():
         raise api.errors.UsageError(
             f"{api.names.safe(name)} cannot be a plugin's name",
-            "use a-z, 0-9 and _, a letter first; not one of plugin:list",
+            "use a-z, 0-9 and _, a letter first, and no name that is taken; those are: plugin:list",
         )
     folder = os.path.abspath(name)
     values = {"name": name, "dashed": name.replace("_", "-"), "function": name}
@@ -94,7 +94,8 @@ def make(name: str, language: str) -> str:
             os.chmod(place, 0o755 if executable else 0o644)
     except OSError as error:
         raise api.errors.UsageError(
-            f"{folder} cannot be made: {error.strerror}", "go to a folder of yours, or give another name"
+            f"{folder} cannot be made: {error.strerror}",
+            "change to a folder that you can write to, or give another name",
         ) from None
     return folder
 

@@ -19,7 +19,7 @@ def run(hook: str, plugin: str, app: str | None, words: tuple[str, ...]) -> None
     arguments = dict.fromkeys(wanted) | known(app, wanted) | given(words, wanted, hook)
     if lacks(arguments, hook):
         raise api.errors.UsageError(
-            f"{hook} is about a release that is live" if app else f"{hook} is about an app",
+            f"{hook} needs an app with a live release" if app else f"{hook} needs an app",
             f"plugin:trigger {hook} --app <app>",
         )
     plugins = [plugin] if plugin else api.index.load().hooks.get(hook, [])
@@ -79,7 +79,7 @@ def state(action: str, key: str | None, app: str | None) -> int | None:
     """What `plugin:state` does; 1 where there is no such key."""
     plugin = os.environ.get("MINIPAAS_PLUGIN", "")
     if not plugin or not os.environ.get("MINIPAAS_PLUGIN_DATA"):
-        raise api.errors.Denied("plugin:state is for the programs of a plugin", "see docs/plugins.md")
+        raise api.errors.Denied("plugin:state is only for the programs of a plugin", "see docs/plugins.md")
     table = api.plugin_table(plugin, app)
     if key is None:
         if action != "get":

@@ -96,4 +96,4 @@ def _tell(app: str) -> None:
     api.output.step(f"ports of {app}: " + " ".join(map(str, mappings)))
     for barrier in hooks.barriers([one.host_port for one in mappings]):
         api.output.warn(barrier.said)
-        api.output.info(f"to let them in, as root: {barrier.fix}")
+        api.output.info(f"to open it, as root: {barrier.fix}")

@@ -14,7 +14,7 @@ def proxy_enable(app):
     e.g.: proxy:enable blog
     """
     if state.enabled(api.app(app)):
-        api.output.step(f"the proxy of {app} is enabled already")
+        api.output.step(f"the proxy of {app} is already enabled")
         return
     api.change(app, "proxy:enable", lambda document: state.set_enabled(document, True))
     api.output.step(f"{app} is served at its domains")
@@ -30,10 +30,10 @@ def proxy_disable(app):
     e.g.: proxy:disable blog
     """
     if not state.enabled(api.app(app)):
-        api.output.step(f"the proxy of {app} is disabled already")
+        api.output.step(f"the proxy of {app} is already disabled")
         return
     api.change(app, "proxy:disable", lambda document: state.set_enabled(document, False))
-    api.output.step(f"{app} is not served any more; undo it with: proxy:enable {app}")
+    api.output.step(f"{app} is no longer served; to undo this: proxy:enable {app}")
 
 
 proxy_report = api.commands.report_command("proxy", state.rows, "Show whether an app is served at its domains.")

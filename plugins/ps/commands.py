@@ -58,7 +58,7 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
         return
     release = api.change(app, reason, edit, restart=not skip_deploy)
     for kind in left:
-        api.output.info(f"{kind} is not in the Procfile of {app} {live.name}; its count is forgotten")
+        api.output.info(f"{kind} is not in the Procfile of {app} {live.name}; its count is removed")
     if release is None:
         if live and not skip_deploy and not present.stopped and api.presence.missing(live):
             api.restore_processes(app)
@@ -169,7 +169,7 @@ def ps_restore(app):
 
     def restore(name):
         api.restore_processes(name)
-        api.output.step(f"{name} is as it should be")
+        api.output.step(f"{name}: all processes are running")
 
     if app:
         api.app(app)

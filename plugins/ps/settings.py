@@ -17,7 +17,7 @@ def restart_policy(text: str) -> str:
     """
     if not re.fullmatch(POLICIES, text):
         raise api.errors.UsageError(
-            f"{api.names.safe(text)} is no restart policy", "one of: always on-failure on-failure:5 no"
+            f"{api.names.safe(text)} is not a restart policy", "one of: always on-failure on-failure:5 no"
         )
     return text.replace("unless-stopped", "always")
 
@@ -26,7 +26,7 @@ def stop_timeout(text: str) -> int:
     """Seconds between SIGTERM and SIGKILL. Raises errors.UsageError."""
     if not re.fullmatch("[0-9]{1,9}", text) or not 1 <= int(text) <= LONGEST_STOP:
         raise api.errors.UsageError(
-            f"stop-timeout is a number of seconds from 1 to {LONGEST_STOP}, not {api.names.safe(text)}",
+            f"stop-timeout must be a number of seconds from 1 to {LONGEST_STOP}, not {api.names.safe(text)}",
             "ps:set <app> stop-timeout 60",
         )
     return int(text)

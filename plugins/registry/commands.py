@@ -95,7 +95,7 @@ def registry_logout(everyone, app, server):
 
 @api.commands.command("registry:set")
 @api.commands.wait_option
-@api.commands.target_argument("Set it for all apps that say nothing else")
+@api.commands.target_argument("Set it for all apps that have no value of their own")
 @click.argument("key", metavar="<property>")
 @click.argument("text", metavar="[<value>]", default="")
 def registry_set(app, key, text):

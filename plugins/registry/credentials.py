@@ -32,19 +32,15 @@ def login(server: str, user: str, password: bytes, app: str = "") -> None:
         why = said.strip().splitlines()[-1:] or ["docker gave no reason"]
         shown = api.output.tame(why[0])[:300]
         if hint := api.downloads.by_docker(said, server):
-            raise api.errors.Unavailable(f"{server} cannot be asked: {shown}", hint)
-        raise api.errors.Denied(
-            f"{server} does not let {api.names.safe(user)} in: {shown}", "look at user and password"
-        )
+            raise api.errors.Unavailable(f"{server} cannot be reached: {shown}", hint)
+        raise api.errors.Denied(f"{server} refuses {api.names.safe(user)}: {shown}", "check the user and the password")
 
 
 def logout(server: str, app: str = "") -> None:
     """Forget the credentials of a registry. Raises errors.NotFound where there are none."""
     key = "https://index.docker.io/v1/" if server in ("docker.io", "index.docker.io") else server
     if key not in _read(folder(app)).get("auths", {}):
-        raise api.errors.NotFound(
-            f"nobody is logged in to {server}" + (f" for {app}" if app else ""), "registry:report"
-        )
+        raise api.errors.NotFound(f"there is no login for {server}" + (f" for {app}" if app else ""), "registry:report")
     _docker(folder(app), "logout", server)
 
 
@@ -90,7 +86,7 @@ def push(app: str, image: str, name: str) -> None:
         why = said.strip().splitlines()[-1:] or ["docker gave no reason"]
         server = name.partition("/")[0]
         raise api.errors.Unavailable(
-            f"the image cannot be sent to {name}: {api.output.tame(why[0])[:300]}",
+            f"the image cannot be pushed to {name}: {api.output.tame(why[0])[:300]}",
             api.downloads.by_docker(said, server)
             or f"registry:login {app} {server} <user>, or: registry:set {app} push-on-release false",
         )
@@ -115,10 +111,12 @@ def _docker(place: str | None, *words: str, input: bytes = b"") -> tuple[int, st
 
     client = "/usr/bin/docker" if os.access("/usr/bin/docker", os.X_OK) else shutil.which("docker")
     if not client:
-        raise api.errors.Unavailable("there is no docker client on this host", "apt-get install docker.io")
+        raise api.errors.Unavailable(
+            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
+        )
     command = [client, *(["--config", place] if place else []), *words]
     try:
         done = subprocess.run(command, input=input, capture_output=True, timeout=1800)
     except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(f"docker {words[0]} did not end within 30 minutes", "doctor") from None
+        raise api.errors.Unavailable(f"docker {words[0]} did not finish within 30 minutes", "doctor") from None
     return done.returncode, done.stderr.decode("utf-8", "replace")

@@ -21,7 +21,7 @@ def before_release(app, release):
 
     name = settings.target(chosen, release.number)
     settings.check(chosen, app.name)
-    api.output.step(f"Sending the image to {name}")
+    api.output.step(f"Pushing the image to {name}")
     credentials.push(app.name, release.image, name)
 
 

@@ -61,13 +61,13 @@ def check(chosen: dict, app: str = "") -> None:
     name = target(chosen, 1)
     if api.image.named_app(name):  # a name of ours; docker would take it away from the release
         raise api.errors.UsageError(
-            f"{name.partition(':')[0]} on Docker Hub is nobody's to send images to",
-            f"first: registry:set {app or '--global'} server <host>"
+            f"{name.partition(':')[0]} cannot be pushed to Docker Hub: the path has no account name",
+            f"name a server: registry:set {app or '--global'} server <host>"
             + (f", or: registry:set {app} image-repo <you>/{app}" if app else ""),
         )
     if len(name) > 250:
         raise api.errors.UsageError(
-            f"server and image-repo have {len(name)} characters together, and docker takes 250", "give a shorter path"
+            f"server and image-repo have {len(name)} characters together; docker allows 250", "give a shorter path"
         )
 
 

@@ -128,7 +128,7 @@ def releases_rollback(app, vn, only, everything, plan):
           releases:rollback blog v3 --all --plan
     """
     if only and everything:
-        raise api.errors.UsageError("--only and --all exclude each other", "releases:rollback --help")
+        raise api.errors.UsageError("--only and --all cannot be combined", "releases:rollback --help")
     api.app(app)
     if plan:
         api.commands.print_plan(api.plan_rollback(app, vn, only or "", everything))
@@ -158,7 +158,8 @@ def releases_output(app, vn):
                 api.output.data(line.rstrip("\n"))
     except FileNotFoundError:
         raise api.errors.NotFound(
-            f"the output of {release.name} of {app} is not kept any more", f"releases:set {app} keep <more>"
+            f"the output of {release.name} of {app} is no longer kept",
+            f"to keep more of them: releases:set {app} keep 50",
         ) from None
 
 
@@ -200,7 +201,7 @@ def releases_set(app, key, number):
     if not number:
         key, _, number = key.partition("=")  # keep=20 says the same
     if key != "keep":
-        raise api.errors.UsageError("say for which app, and how many releases to keep", "releases:set <app> keep 10")
+        raise api.errors.UsageError("the app and the number of releases are missing", "releases:set <app> keep 10")
     value = settings.parse_keep(number) if number else None
     if app is None:
         api.edit_platform(lambda document: settings.write(document, value))

@@ -17,7 +17,8 @@ def parse_keep(text: str) -> int:
     """Raises errors.UsageError."""
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= MOST):
         raise api.errors.UsageError(
-            f"keep is a number of releases from 1 to {MOST}, not {api.names.safe(text)}", "releases:set <app> keep 10"
+            f"keep must be a number of releases from 1 to {MOST}, not {api.names.safe(text)}",
+            "releases:set <app> keep 10",
         )
     return int(text)
 

@@ -225,7 +225,7 @@ class _Checker:
     def _check_server(self, directive: Directive) -> None:
         if directive.block is None:  # in an upstream
             if directive.arguments[0] not in self.servers:
-                raise refusal(directive, f"{api.names.safe(directive.arguments[0])} is no process of the app")
+                raise refusal(directive, f"{api.names.safe(directive.arguments[0])} is not a process of the app")
             return
         names = {inner.name for inner in directive.block}
         for needed in ("listen", "server_name"):  # without them nginx would take port 80, or requests without a host
@@ -242,7 +242,7 @@ class _Checker:
     def _check_server_name(self, directive: Directive) -> None:
         for name in directive.arguments or ("",):
             if name not in self.domains:
-                raise refusal(directive, f"{api.names.safe(name)} is no domain of the app")
+                raise refusal(directive, f"{api.names.safe(name)} is not a domain of the app")
 
     def _check_proxy_pass(self, directive: Directive) -> None:
         found = re.fullmatch(r"http://([a-z0-9_-]+)(/[^\x00-\x20]*)?", directive.arguments[0])

@@ -86,7 +86,9 @@ def nginx_show_config(app):
     api.app(app)
     text = files.read(files.app_path(this_host(), app))
     if text is None:
-        raise api.errors.NotFound(f"{app} has no route", f"is it deployed, and its proxy enabled? proxy:report {app}")
+        raise api.errors.NotFound(
+            f"{app} has no route", f"check whether it is deployed and its proxy enabled: proxy:report {app}"
+        )
     api.output.data(text.rstrip("\n"))
 
 
@@ -144,7 +146,9 @@ def _logs_command(kind: str, summary: str):
         if not os.access(path, os.R_OK):
             if os.path.exists(path):
                 raise api.errors.Unavailable(f"{path} cannot be read", "as root: usermod --append --groups adm paas")
-            raise api.errors.NotFound(f"there is no {kind} log of {app} yet", f"is it deployed? ps:report {app}")
+            raise api.errors.NotFound(
+                f"there is no {kind} log of {app} yet", f"check whether it is deployed: ps:report {app}"
+            )
         app_logs.show(path, lines, tail)
 
     return logs

@@ -75,7 +75,7 @@ def _valid(host: nginx.Host) -> "api.Finding":
         return api.Finding("nginx: configuration", False, said, router.advice(said))
     if taken := [name for name in conflicts if nginx.other_sites(host, name) or not _ours_twice(host, name)]:
         said = "; ".join(router.conflict(name) for name in taken[:3])
-        fix = "take the name out of that file, then: nginx:reload"
+        fix = "remove the name from that file, then: nginx:reload"
         return api.Finding("nginx: names", False, said, fix)
     return api.Finding("nginx: configuration", True, "nginx accepts it")
 
@@ -120,9 +120,9 @@ def _ran_out(host: nginx.Host) -> "api.Finding":
     if last and time.time() - last[0] < _RECENT:
         at, former = time.strftime("%H:%M:%S", time.localtime(last[0])), re.match("[0-9]+", last[1])
         if not former or int(former[0]) >= int(nginx.setting(host, "worker_connections")):  # else it has more by now
-            fix = "see who holds them: ss -tn state established 'sport = :80'; a firewall keeps one address to few"
-            return api.Finding(part, False, f"at {at} nginx had to refuse requests: {last[1]}", fix)
-    return api.Finding(part, True, "it had no need to refuse a request within the last hour")
+            fix = "to see which addresses hold them: ss -tn state established 'sport = :80'"
+            return api.Finding(part, False, f"at {at} nginx refused requests: {last[1]}", fix)
+    return api.Finding(part, True, "it refused no request within the last hour")
 
 
 def _open_files(host: nginx.Host) -> "api.Finding":

@@ -194,7 +194,7 @@ def wait_for_proof(host: Host, app: str, wanted: str, former: set[int], seconds:
     while former & workers(host) or ask_proof(host, app) != wanted:
         said, waited = new_error(host, position), time.monotonic() - begun
         if said or waited > seconds:
-            return said or f"it did not take up the new configuration within {seconds:g} seconds"
+            return said or f"it did not apply the new configuration within {seconds:g} seconds"
         time.sleep(0.005 if waited < 0.3 else 0.05)
     return ""
 
@@ -260,7 +260,9 @@ def _ask(host: Host, *arguments: str) -> tuple[str, str]:
             )
         _, said = child.communicate(timeout=60)
     except FileNotFoundError as error:
-        raise api.errors.Unavailable(f"{error.filename} is not installed", "apt-get install nginx sudo") from None
+        raise api.errors.Unavailable(
+            f"{error.filename} is not installed", "on the host: sudo apt-get install nginx sudo"
+        ) from None
     except subprocess.TimeoutExpired:
         with contextlib.suppress(PermissionError):  # behind sudo it is root's
             child.kill()

@@ -162,7 +162,7 @@ def custom(route: "api.Route", values: dict) -> str:
     try:
         return _custom(route, values)
     except api.errors.BadConfig as error:
-        hint = f"mend the template, or clear the permission: nginx:set {route.app} custom-template"
+        hint = f"correct the template, or clear the permission: nginx:set {route.app} custom-template"
         raise api.errors.BadConfig(error.message, hint) from None
 
 

@@ -180,7 +180,7 @@ class NginxRouter:
         """Have nginx begin its logs anew, after they were moved away. Raises errors.Unavailable."""
         said = nginx.reopen(self.host)
         if said:
-            raise api.errors.Unavailable(f"nginx does not open its logs again: {said}", "nginx:validate-config")
+            raise api.errors.Unavailable(f"nginx does not reopen its logs: {said}", "nginx:validate-config")
 
     # -- the steps of a change
 
@@ -247,7 +247,7 @@ class NginxRouter:
         import fcntl
 
         if not os.path.isdir(self.host.live):
-            raise api.errors.BadConfig(f"{self.host.live} is missing, so nginx cannot be told of routes", _INSTALL)
+            raise api.errors.BadConfig(f"{self.host.live} is missing, so nginx cannot be given routes", _INSTALL)
         with open(os.path.join(self.host.place.folder, ".lock"), "a", encoding="ascii") as file:
             deadline = time.monotonic() + _PATIENCE
             while True:
@@ -264,7 +264,9 @@ class NginxRouter:
 
     def _check_runs(self, so: str) -> None:
         if not os.path.exists(self.host.include):
-            raise api.errors.BadConfig(f"{self.host.include} is missing, so nginx does not read our files", _INSTALL)
+            raise api.errors.BadConfig(
+                f"{self.host.include} is missing, so nginx does not read the files of minipaas", _INSTALL
+            )
         if not nginx.pid(self.host):
             raise api.errors.Unavailable(f"nginx is not running, so {so}", "as root: systemctl start nginx")
 
@@ -283,7 +285,8 @@ class NginxRouter:
                     continue
                 except OSError:
                     raise api.errors.BadConfig(
-                        f"port {port} of this host is used by another program", "ports:set another host port"
+                        f"port {port} of this host is used by another program",
+                        "look for the app that maps it, and map another one: ports:report",
                     ) from None
 
     def _check_shadow(self, app: str, wanted: dict[str, str | None]) -> None:
@@ -294,14 +297,14 @@ class NginxRouter:
         if not said:
             for name in conflicts:
                 api.output.warn(self.conflict(name, app))
-                api.output.info("take the name out of that file, then: nginx:reload")
+                api.output.info("remove the name from that file, then: nginx:reload")
             return
         ours = os.path.join(self.host.shadow, "live") in said
         said = self._named(said)
         if ours:
             raise api.errors.BadConfig(f"nginx refuses the route of {app}: {said}", f"nginx:report {app}")
         raise api.errors.Unavailable(
-            f"nginx refuses this host's configuration: {said}", "mend that file; then try again"
+            f"nginx refuses this host's configuration: {said}", "correct that file, then: nginx:validate-config"
         )
 
     def _make_shadow(self, contents: dict[str, str]) -> None:
@@ -330,10 +333,8 @@ class NginxRouter:
         if said:
             self._put_back(former)
             raise api.errors.Unavailable(
-                (
-                    f"nginx did not take up {f'the route of {app}' if app else 'what is set for all apps'}: "
-                    f"{self._named(said)}"
-                ),
+                f"nginx did not apply {f'the route of {app}' if app else 'the settings for all apps'}: "
+                f"{self._named(said)}",
                 self.advice(said),
             )
 
@@ -404,9 +405,9 @@ class NginxRouter:
         """What to type against a complaint of nginx."""
         found = re.search(re.escape(self.host.live) + "/([a-z0-9-]+)[.]conf", said)
         return (
-            f"write that file anew: ps:restore {found[1]}"
+            f"to write that file again: ps:restore {found[1]}"
             if found
-            else "mend what nginx names there, then: nginx:validate-config"
+            else "correct what nginx reports there, then: nginx:validate-config"
         )
 
     def conflict(self, name: str, app: str = "") -> str:

@@ -43,7 +43,7 @@ PROPERTIES = {
         "off",
         f"{_SWITCH}|[0-9a-f.:/,]{{2,2000}}",
         "10.0.0.0/8,192.0.2.7",
-        "The addresses of proxies whose X-Forwarded-* are believed; on for whoever connects",
+        "The addresses of proxies whose X-Forwarded-* is trusted; on for every client",
     ),
     "websocket-timeout": Property("1h", _TIME, "24h", "How long an upgraded connection may be idle"),
 }
@@ -147,7 +147,7 @@ def _checked(chosen: dict, target: str) -> dict[str, str]:
         if not valid:
             raise api.errors.BadConfig(
                 f"the nginx property {api.names.safe(str(name))} cannot be {api.names.safe(str(value))}",
-                f"clear it with: nginx:set {target} <property>",
+                f"to clear it: nginx:set {target} {name}",
             )
     return chosen
 

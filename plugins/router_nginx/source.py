@@ -21,7 +21,7 @@ def template_of(app: str, commit: str) -> str:
         return ""
     if int(size) > SOURCE_LIMIT:
         raise api.errors.InvalidFile(
-            f"{NAME} has {int(size):,} bytes, and {SOURCE_LIMIT:,} is the most", "make it smaller"
+            f"{NAME} has {int(size):,} bytes; the limit is {SOURCE_LIMIT:,}", "make it smaller"
         )
     content = _git(app, "cat-file", "blob", f"{commit}:{NAME}")
     try:

@@ -67,7 +67,7 @@ def _known(app: str, words: tuple[str, ...]) -> None:
             raise
         command = api.caller.command()
         raise api.errors.UsageError(
-            f"what follows {api.names.safe(app)} belongs to the command that is run, -a too",
+            f"everything after {api.names.safe(app)} belongs to the command that is run, -a too",
             f"{command} -a {meant} {app}",
         ) from None
 
@@ -84,7 +84,7 @@ def run_detached(pairs, ttl_seconds, app, words):
     if ttl_seconds:
         api.in_background(lambda: detached.end_in_time(app, one.process.name, ttl_seconds))
     api.output.data(one.process.name)
-    api.output.info(f"its output: run:logs {app} {one.process.name} -t")
+    api.output.info(f"to follow its output: run:logs {app} {one.process.name} -t")
 
 
 @api.commands.command("run:list")
@@ -103,7 +103,7 @@ def run_list(app, format):
     found = detached.all_of(app)
     api.commands.print_table([detached.row(one) for one in found], format)
     if not found and format == "stdout":
-        api.output.info(f"{app} has none: run:detached {app} <command>")
+        api.output.info(f"{app} has none; to start one: run:detached {app} <command>")
 
 
 @api.commands.command("run:stop")
@@ -121,14 +121,14 @@ def run_stop(app, name, every):
 
     api.app(app)
     if every == (name is not None):
-        raise api.errors.UsageError("give the name of one process, or --all", f"run:list {app}")
+        raise api.errors.UsageError("neither a process nor --all is given", f"run:list {app}")
     scheduler = api.scheduler()
     chosen = scheduler.detached(app) if every else [detached.named(app, name)]
     for one in chosen:
         scheduler.stop(one.process)
         api.output.step(f"{one.process.name} is {'removed' if one.ended else 'stopped'}")
     if not chosen:
-        api.output.info(f"{app} has none, nothing to do")
+        api.output.info(f"{app} has no detached one-off process, nothing to do")
 
 
 @api.commands.command("run:logs")

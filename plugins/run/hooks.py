@@ -20,6 +20,6 @@ def doctor(app):
     part = f"app {app.name}: one-off processes"
     return [
         api.Finding(
-            part, False, f"still running past their time: {' '.join(late)}", f"run:list {app.name}, which ends them"
+            part, False, f"still running past their time limit: {' '.join(late)}", f"to stop them: run:list {app.name}"
         )
     ]

@@ -168,5 +168,7 @@ def _client() -> str:
 
     found = _CLIENT if os.access(_CLIENT, os.X_OK) else shutil.which("docker")
     if not found:
-        raise api.errors.Unavailable("there is no docker client on this host", "sudo apt-get install docker.io")
+        raise api.errors.Unavailable(
+            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
+        )
     return found

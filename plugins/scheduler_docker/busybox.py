@@ -28,7 +28,7 @@ def installed() -> str:
             return target
         raise api.errors.DeployFailed(
             "this host has no static busybox, which the liveness checks of app.json run with",
-            "sudo apt-get install busybox-static",
+            "on the host: sudo apt-get install busybox-static",
         )
     if not same(source, target):
         copy(source, target)
@@ -80,4 +80,6 @@ def copy(source: str, target: str) -> None:
         os.utime(new, (status.st_atime, status.st_mtime))
         os.rename(new, target)
     except OSError as error:
-        raise api.errors.Unavailable(f"busybox cannot be copied to {target}: {error.strerror}", "doctor") from error
+        raise api.errors.Unavailable(
+            f"busybox cannot be copied to {target}: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+        ) from error

@@ -62,10 +62,12 @@ def unavailable(said: str) -> "api.errors.Unavailable":
             "add the user to the group docker: usermod -aG docker paas",
         )
     if "FileNotFoundError" in said or "Connection refused" in said or "No such file" in said:
-        return api.errors.Unavailable("docker does not answer: it is not running", "sudo systemctl start docker")
+        return api.errors.Unavailable(
+            "docker does not answer: it is not running", "on the host: sudo systemctl start docker"
+        )
     if "timed out" in said.lower():
         return api.errors.Unavailable(
-            f"docker does not answer: it took more than {TIMEOUT} seconds", "sudo systemctl status docker"
+            f"docker does not answer: it took more than {TIMEOUT} seconds", "on the host: sudo systemctl status docker"
         )
     return api.errors.Unavailable("docker does not answer: " + " ".join(said.split())[:200], "doctor")
 

@@ -47,7 +47,9 @@ def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> 
                 f"{name} cannot be started: {containers.reason(failure)}", f"run {spec.app} <command>"
             )
         return _read(scheduler.look(made), ours.name, scheduler.node)
-    raise api.errors.Unavailable(f"other commands take all names of one-off processes of {spec.app}", "type it again")
+    raise api.errors.Unavailable(
+        f"other commands are taking all names of one-off processes of {spec.app}", "repeat the command"
+    )
 
 
 def found(scheduler, app: str | None) -> list["api.Detached"]:

@@ -6,7 +6,7 @@ from minipaas_lib import api
 def of_a_stopped_app(part: str, app: str, found: list) -> "api.Finding":
     if found:
         named = ", ".join(process.name for process in found)
-        return api.Finding(part, False, f"ps:stop has stopped it, but there is {named}", f"ps:stop {app}")
+        return api.Finding(part, False, f"it was stopped with ps:stop, but {named} is still there", f"ps:stop {app}")
     return api.Finding(part, True, "stopped, as ps:stop asked")
 
 
@@ -17,10 +17,10 @@ def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
     missing = _missing(release.formation, mine)
     loops = any(api.presence.loops(process) for process in mine)
     if not missing:
-        said = "; ".join([f"{total} of {total} run", *(api.presence.restarts(p) for p in mine if p.restarts)])
+        said = "; ".join([f"{total} of {total} are running", *(api.presence.restarts(p) for p in mine if p.restarts)])
         return api.Finding(part, not loops, said, api.presence.advice(release.app) if loops else "")
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
-    said = "; ".join([f"{sum(missing.values())} of {total} do not run: {named}", *_why(mine, scheduler)])
+    said = "; ".join([f"{sum(missing.values())} of {total} are not running: {named}", *_why(mine, scheduler)])
     if not scheduler.has_image(release.image):
         return api.Finding(
             part, False, f"{said}; the image of {release.name} is gone from this host", f"ps:rebuild {release.app}"

@@ -79,7 +79,7 @@ def _network(ours) -> "api.Finding":
         return api.Finding(
             part,
             False,
-            "the kernel does not filter bridges, so apps can reach each other",
+            "the kernel does not filter bridged traffic, so apps can reach each other",
             "sudo modprobe br_netfilter; sudo sysctl net.bridge.bridge-nf-call-iptables=1",
         )
     return api.Finding(part, True, f"{ours.subnet or subnets[0]}, apps cannot reach each other")

@@ -49,7 +49,7 @@ def ensure(daemon: client.Daemon = client.HERE, record: bool = True) -> Network:
             if error.status_code == 409 or (error.status_code == 403 and _appears(docker_api, wanted.name)):
                 return ensure(daemon, record)
             raise api.errors.Unavailable(
-                f"docker refuses our network {network.name} ({subnet}): {client.explanation(error)}", "doctor"
+                f"docker refuses the network {network.name} ({subnet}): {client.explanation(error)}", "doctor"
             ) from error
     return network
 
@@ -83,8 +83,8 @@ def _subnet_of(answer: dict) -> str:
         if "." in pool.get("Subnet", ""):
             return pool["Subnet"]
     raise api.errors.BadConfig(
-        f"the docker network {answer['Name']} has no IPv4 subnet, so it is not ours",
-        f"stop what uses it, then: docker network rm {answer['Name']}",
+        f"the docker network {answer['Name']} has no IPv4 subnet, so it is not that of the apps",
+        f"stop what uses it, then as root: docker network rm {answer['Name']}",
     )
 
 

@@ -38,7 +38,7 @@ def check(docker_api, answer: dict, program: str, app: str) -> None:
             )
     if unfit:
         folder = unfit.endswith("a folder")
-        mend = "chmod +x makes a file executable; commit that, or say it in the Dockerfile"
+        mend = "chmod +x makes a file executable; commit that, or do it in the Dockerfile"
         raise _error(NOT_EXECUTABLE, unfit, "name a program in it" if folder else mend)
     if places:
         name = api.names.safe(program)
@@ -61,7 +61,7 @@ def _check_interpreter(docker_api, container: str, path: str, app: str) -> None:
         raise _error(
             NOT_FOUND,
             said,
-            "mend that line: lines must end in LF, not CR LF" if interpreter.endswith("\r") else "mend that line",
+            "correct that line: lines must end in LF, not CR LF" if interpreter.endswith("\r") else "correct that line",
         )
 
 

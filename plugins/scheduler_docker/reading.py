@@ -85,7 +85,7 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
             if not containers.is_process(event["Actor"]["Attributes"]):
                 continue
             attend(scheduler.refresh(_named(event)))
-        raise api.errors.Unavailable("docker has stopped answering", "sudo systemctl status docker")
+        raise api.errors.Unavailable("docker has stopped answering", "on the host: sudo systemctl status docker")
 
     # The events first: a container that starts while we look at the list is then in one of both.
     started = _starts(scheduler.daemon, app)
@@ -169,7 +169,7 @@ def changes(daemon: client.Daemon) -> Iterator[str]:
         for event in docker_api.events(decode=True, filters=kinds):
             if containers.is_process(event["Actor"]["Attributes"]):
                 yield event["Actor"]["Attributes"][containers.APP]
-    raise api.errors.Unavailable("docker has stopped answering", "sudo systemctl status docker")
+    raise api.errors.Unavailable("docker has stopped answering", "on the host: sudo systemctl status docker")
 
 
 def _named(event: dict) -> "api.Process":

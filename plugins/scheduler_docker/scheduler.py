@@ -115,9 +115,7 @@ class DockerScheduler:
         for process in processes:
             answer = self._inspect(process)
             if answer is None:
-                raise api.errors.Unavailable(
-                    f"{process.name} is gone, somebody has removed it", f"ps:restart {process.app}"
-                )
+                raise api.errors.Unavailable(f"{process.name} was removed by somebody", f"ps:restart {process.app}")
             policy = (answer["Config"]["Labels"] or {}).get(containers.RESTART, api.ContainerSpec.restart)
             self._update(process, containers.restart_policy(policy))
 
@@ -300,7 +298,7 @@ class DockerScheduler:
         now = self.refresh(process)
         if now.state != "running":
             raise api.errors.Unavailable(
-                f"{process.process_type}.{process.index} of {process.app} is not running but {now.state}",
+                f"{process.process_type}.{process.index} of {process.app} is not running: {now.state}",
                 f"ps:report {process.app}",
             )
         session = secrets.token_hex(8)

@@ -189,7 +189,7 @@ class Fleet:
                     f"etcdctl set /_coreos.com/fleet/job/{name}/target-state inactive",
                 )
             return api.errors.Unavailable(
-                "fleet does not reach etcd, so nothing can be changed; what runs goes on running", "cluster:status"
+                "fleet cannot reach etcd, so nothing can be changed; running processes continue", "cluster:status"
             )
         return api.errors.Unavailable("fleet does not answer: " + "; ".join(failures), "cluster:status")
 

@@ -28,7 +28,7 @@ def merged(streams: list[Iterator]) -> Iterator:
                 left -= 1
                 if not left:
                     raise line
-                api.output.warn(f"the lines of one node are missing from here on: {line.message}")
+                api.output.warn(f"from here on the output of one node is missing: {line.message}")
                 continue
             yield line
     finally:

@@ -10,7 +10,7 @@ class HomewardScheduler(FleetScheduler):
     at_once = 4  # it is this host's docker that starts them
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":  # noqa: F821
-        images.fetch(self.local, self._nodes, spec.image, "")
+        images.fetch(self.local, self._nodes, spec.image, "", spec.app)
         return self.local.start(spec)
 
     def bring_images(self) -> None:
@@ -18,5 +18,5 @@ class HomewardScheduler(FleetScheduler):
         images.catch_up(self.local, self._nodes, "", lambda app: True)
 
     def _somewhere(self, spec: "api.ContainerSpec"):  # noqa: F821
-        images.fetch(self.local, self._nodes, spec.image, "")
+        images.fetch(self.local, self._nodes, spec.image, "", spec.app)
         return self.local

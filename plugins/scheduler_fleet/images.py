@@ -11,7 +11,7 @@ from plugins.scheduler_fleet import client
 AT_ONCE = 4  # nodes loading at the same time
 
 
-def fetch(on, near, image: str, node: str) -> None:
+def fetch(on, near, image: str, node: str, app: str) -> None:
     """Have the image on this very node, from any other: it was away when the others were given it.
 
     Raises errors.DeployFailed when nobody can be reached who has it.
@@ -26,11 +26,11 @@ def fetch(on, near, image: str, node: str) -> None:
                 on.take_image(near.on(machine).give_image(image))
                 return
         except api.errors.Unavailable as error:
-            api.output.warn(f"node {near.name(machine.id)} is passed over: {error.message}")
-    raise api.errors.DeployFailed("no node that can be reached has the image", "ps:rebuild")
+            api.output.warn(f"node {near.name(machine.id)} is skipped: {error.message}")
+    raise api.errors.DeployFailed("no reachable node has the image", f"ps:rebuild {app}")
 
 
-def bring(local, near, image: str, machines: list[client.Machine]) -> None:
+def bring(local, near, image: str, machines: list[client.Machine], app: str) -> None:
     """Have the image on all of `machines`; the loss of any one of them is then no loss of the image.
 
     Raises errors.DeployFailed when nobody has it, or when no machine could be given it; a machine that cannot be
@@ -42,7 +42,7 @@ def bring(local, near, image: str, machines: list[client.Machine]) -> None:
         try:
             return not near.on(machine).has_image(image)
         except api.errors.Unavailable as error:
-            api.output.warn(f"node {near.name(machine.id)} is passed over: {error.message}")
+            api.output.warn(f"node {near.name(machine.id)} is skipped: {error.message}")
             return None
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -59,7 +59,7 @@ def bring(local, near, image: str, machines: list[client.Machine]) -> None:
             else next((near.on(m) for m in near.all() if near.on(m).has_image(image)), None)
         )
         if source is None:
-            raise api.errors.DeployFailed("the image is gone from this host and from every node", "ps:rebuild")
+            raise api.errors.DeployFailed("the image is gone from this host and from every node", f"ps:rebuild {app}")
         api.output.info("bringing the image to " + ", ".join(sorted(near.name(machine.id) for machine in lacking)))
         for _ in pool.map(lambda machine: near.on(machine).take_image(source.give_image(image)), lacking):
             pass
@@ -81,7 +81,7 @@ def catch_up(on, near, node: str, fits: Callable[[str], bool]) -> None:
                 on.take_image(near.on(machine).give_image(image))
                 there.add(image)
         except api.errors.Unavailable as error:
-            api.output.warn(f"node {near.name(machine.id)} is passed over: {error.message}")
+            api.output.warn(f"node {near.name(machine.id)} is skipped: {error.message}")
 
 
 def needed(images: dict[str, str], there: set[str]) -> dict[str, str]:

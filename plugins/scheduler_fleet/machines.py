@@ -91,7 +91,7 @@ class Machines:
             chosen = any(o.name == "MachineMetadata" and o.value.startswith(MEMBER) for o in unit.options)
             ours = unitfile.is_global(unit.options) and unit.name.startswith("minipaas-")
             if ours and not chosen:
-                raise api.errors.Unavailable("what runs on the nodes is older than this program", "cluster:init")
+                raise api.errors.Unavailable("the nodes run an older minipaas than this host", "cluster:init")
         self.mark(machine, MEMBER, NO)
 
     def expelled(self) -> list[client.Machine]:

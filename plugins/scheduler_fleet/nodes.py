@@ -104,5 +104,5 @@ def this_machine(near: Nodes, path: str = "/etc/machine-id") -> client.Machine:
     """The machine that we run on. Raises errors.Unavailable while fleet does not hear of it."""
     found = near.find(machine_id(path))
     if found is None:
-        raise api.errors.Unavailable("fleet does not hear of this machine", "systemctl status fleet")
+        raise api.errors.Unavailable("fleet does not know this machine", "systemctl status fleet")
     return found

@@ -56,7 +56,7 @@ class FleetScheduler:
         """
         for image, app in images.needed(self.local.images(), set()).items():
             try:
-                self._bring(image, self._fitting(app))
+                self._bring(image, self._fitting(app), app)
             except api.errors.MinipaasError as error:
                 api.output.warn(f"{app}: {error.message}")
 
@@ -79,7 +79,7 @@ class FleetScheduler:
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         fitting = self._fitting(spec.app)
-        self._bring(spec.image, fitting)
+        self._bring(spec.image, fitting, spec.app)
         only = tuple(machine.id for machine in fitting) if nodes.drained(self._store) else ()
         asked_for = nodes.tags(spec.app) | self._membership(fitting)
         options = units.process_unit(spec, nodes.image(self._store), asked_for, len(fitting), only)
@@ -121,7 +121,7 @@ class FleetScheduler:
         """
         here = self.this_machine()
         on = self.local.elsewhere("", here.address, here.id)
-        images.fetch(on, self._nodes, spec.image, here.id)
+        images.fetch(on, self._nodes, spec.image, here.id, spec.app)
         return on.prepare(spec)
 
     def hand_over(self, app: str, name: str) -> bool:
@@ -138,9 +138,7 @@ class FleetScheduler:
         known = {unit.name for unit in self._fleet.units()} if any(p.node for p in processes) else set()
         for process in processes:
             if process.node and units.unit_name(process.name) not in known:
-                raise api.errors.Unavailable(
-                    f"{process.name} is gone, somebody has removed it", f"ps:restart {process.app}"
-                )
+                raise api.errors.Unavailable(f"{process.name} was removed by somebody", f"ps:restart {process.app}")
 
     def disown(self, processes: list["api.Process"]) -> None:
         self.local.disown([process for process in processes if not process.node])
@@ -284,7 +282,7 @@ class FleetScheduler:
             try:
                 found[name] = api.service.from_document(name, tomllib.loads(document.text))
             except (api.errors.InvalidFile, ValueError) as error:
-                api.output.warn(f"{path} is passed over: {error}")
+                api.output.warn(f"{path} is skipped: {error}")
         return found
 
     def _silent(self, name: str, about: tuple, unit: client.Unit) -> "api.Process":
@@ -313,12 +311,12 @@ class FleetScheduler:
         wanted, drained = nodes.tags(app), nodes.drained(self._store)
         present = [machine for machine in self._nodes.all() if machine.id not in drained]
         found = [machine for machine in present if nodes.fits(machine, wanted)]
+        if not present:
+            raise api.errors.DeployFailed("the cluster has no nodes yet", "cluster:status")
         if not found:
             asked = " ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
             there = "; ".join(self._nodes.name(m.id) + ": " + nodes.described(m) for m in present)
-            raise api.errors.DeployFailed(
-                f"no node has {asked or 'come yet'} (there are: {there or 'none'})", f"tags:report {app}"
-            )
+            raise api.errors.DeployFailed(f"no node has {asked} (there are: {there})", f"tags:report {app}")
         return found
 
     def _membership(self, fitting: list[client.Machine]) -> dict[str, str]:
@@ -337,7 +335,7 @@ class FleetScheduler:
             except api.errors.NotFound:
                 last, revision = 0, ""
             except ValueError:
-                raise api.errors.BadConfig(f"{path} in the store holds no number", "write 0 there") from None
+                raise api.errors.BadConfig(f"{path} in the store does not hold a number", "write 0 there") from None
             number = max(last, highest) + 1
             try:
                 self._store.write(path, f"{number}\n", revision)
@@ -353,7 +351,7 @@ class FleetScheduler:
             return self.local
         machine = self._nodes.find(process.node)
         if machine is None:
-            raise api.errors.Unavailable(f"the node of {process.name} is not there", "cluster:status")
+            raise api.errors.Unavailable(f"the node of {process.name} is gone", "cluster:status")
         return self._nodes.on(machine)
 
     def _somewhere(self, spec: "api.ContainerSpec"):
@@ -361,12 +359,12 @@ class FleetScheduler:
         import random
 
         machine = random.choice(self._fitting(spec.app))  # to spread them, not to hide them
-        self._bring(spec.image, [machine])
+        self._bring(spec.image, [machine], spec.app)
         return self._nodes.on(machine)
 
-    def _bring(self, image: str, machines: list[client.Machine]) -> None:
+    def _bring(self, image: str, machines: list[client.Machine], app: str) -> None:
         with self._bringing:
-            images.bring(self.local, self._nodes, image, machines)
+            images.bring(self.local, self._nodes, image, machines, app)
 
     def _everywhere(self, call, among: Collection[str] | None = None) -> list:
         """What `call` returns for each node's scheduler; a node that does not answer is told of and passed over.
@@ -379,7 +377,7 @@ class FleetScheduler:
             try:
                 return call(self._nodes.on(machine))
             except api.errors.Unavailable as error:
-                api.output.warn(f"node {self._nodes.name(machine.id)} is passed over: {error.message}")
+                api.output.warn(f"node {self._nodes.name(machine.id)} is skipped: {error.message}")
                 return None
 
         with ThreadPoolExecutor(GATHER) as pool:

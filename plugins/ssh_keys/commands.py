@@ -22,7 +22,9 @@ def ssh_keys_add(name, file):
     """
     users.require_admin()
     if api.names.key_name(name) == _RESERVED:
-        raise api.errors.UsageError(f"{name} is what the local command line is called, so no key can be", "try: admin")
+        raise api.errors.UsageError(
+            f"{name} is reserved for the local command line", "give another name, such as: admin"
+        )
     key = public_key.parse(api.commands.read_input(file, public_key.SIZE_LIMIT))
     users.add(name, key)
     api.output.step(f"Added {name}: {key.fingerprint}")
@@ -49,7 +51,7 @@ def ssh_keys_list(format, name):
     ]
     api.commands.print_table(rows, format)
     if not rows and format == "stdout":
-        api.output.info("there are no keys yet: ssh-keys:add <name> < key.pub")
+        api.output.info("there are no keys yet; to add one: ssh-keys:add <name> < key.pub")
 
 
 @api.commands.command("ssh-keys:remove")
@@ -67,7 +69,7 @@ def ssh_keys_remove(name, fingerprint):
     """
     users.require_admin()
     if (name is None) == (fingerprint is None):
-        raise api.errors.UsageError("a key is named by its name or by --fingerprint", "ssh-keys:remove <name>")
+        raise api.errors.UsageError("neither a name nor --fingerprint is given, or both are", "ssh-keys:remove <name>")
     name = _by_fingerprint(fingerprint) if name is None else api.names.key_name(name)
     left = users.remove(name)
     api.output.step(f"Removed {name}")

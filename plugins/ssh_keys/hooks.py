@@ -25,7 +25,7 @@ def doctor(app):
                 api.Finding(part, False, "nobody can push: there is no key", "minipaas ssh-keys:add <name> <file>.pub")
             ]
         if not authorized_keys.is_current(found):
-            said = f"{authorized_keys.location()} does not say what the store says"
+            said = f"{authorized_keys.location()} does not match the store"
             return [api.Finding(part, False, said, "minipaas install:finish")]
     except OSError as error:
         return [

@@ -31,7 +31,7 @@ def _key(name: str, text: str) -> public_key.PublicKey:
     except api.errors.UsageError as error:
         where = api.store().location(path(name))
         raise api.errors.BadConfig(
-            f"{path(name)} has a key that cannot be used: {error.message}", f"mend it: edit {where}"
+            f"{path(name)} has a key that cannot be used: {error.message}", f"correct it: edit {where}"
         ) from None
 
 
@@ -58,7 +58,7 @@ def require_admin() -> None:
     except api.errors.NotFound:
         role = ""
     if role != ADMIN:
-        raise api.errors.Denied(f"the key {who} may not change the keys of this host", "ask one who may: ssh-keys:list")
+        raise api.errors.Denied(f"the key {who} may not change the keys of this host", "ask an admin of this host")
 
 
 def add(name: str, key: public_key.PublicKey) -> None:
@@ -69,17 +69,17 @@ def add(name: str, key: public_key.PublicKey) -> None:
         for user in present:
             if user.name == name:
                 raise api.errors.UsageError(
-                    f"there is a key named {name} already", f"give another name, or: ssh-keys:remove {name}"
+                    f"there is already a key named {name}", f"give another name, or: ssh-keys:remove {name}"
                 )
             if any(other.base64 == key.base64 for other in user.keys):
                 raise api.errors.UsageError(
-                    f"this key is there already, its name is {user.name}", f"ssh-keys:list {user.name}"
+                    f"this key already exists, under the name {user.name}", f"ssh-keys:list {user.name}"
                 )
         document = {"created": api.holder().since, "creator": api.caller.key(), "role": ADMIN, "keys": [key.line]}
         try:
             api.documents.write(api.store(), path(name), document, if_revision="")
         except api.errors.Conflict:  # a document that could not be read, which all_users has named
-            raise api.errors.UsageError(f"there is a key named {name} already", f"ssh-keys:remove {name}") from None
+            raise api.errors.UsageError(f"there is already a key named {name}", f"ssh-keys:remove {name}") from None
         try:
             sync([*present, User(name, [key], ADMIN)])
         except BaseException:
@@ -121,7 +121,7 @@ def sync(users: list[User]) -> None:
     except OSError as error:
         raise api.errors.Unavailable(
             f"{authorized_keys.location()} cannot be written: {error.strerror or error}",
-            "it must belong to paas; see: doctor",
+            "it must belong to paas; to check: doctor",
         ) from None
 
 

@@ -56,7 +56,7 @@ def change(app: str, wanted: dict[str, str]) -> None:
             raise api.errors.UsageError(f"no node has {said} (there are: {there})", "cluster:status")
     api.edit_app(app, lambda document: settings.put(document, wanted))
     if not member:
-        api.output.step(f"{app} asks for {said}; this host is on its own, so that counts once it joins a cluster")
+        api.output.step(f"{app} asks for {said}; this host is on its own, so that takes effect once it joins a cluster")
         return
     try:
         moved = former != wanted and api.change(app, f"tags: {said}", force=True)

@@ -463,7 +463,7 @@ def test_a_head_dies_in_the_middle_of_a_push_and_the_other_goes_on(second, lapto
     done = laptop.ssh("config:set", APP, "TURN=2", "--wait=120")
     assert done.returncode == 0, done.stderr
     settled(cluster, live_processes(cluster))
-    assert f"{second.name}: nothing is heard of its router" in status()["wrong"]
+    assert f"{second.name}: its router is not responding" in status()["wrong"]
     run("cluster:remove", second.name)
     found = status()
     assert len(found["heads"]) == 1 and found["wrong"] == []

@@ -118,7 +118,7 @@ def document_broken(site):
 
 # state -> (what breaks it, what ps:report says runs, words of its status, words of doctor)
 STATES = {
-    "container removed": (container_removed, "false", "", "1 of 1 do not run: 1 web"),
+    "container removed": (container_removed, "false", "", "1 of 1 are not running: 1 web"),
     "image removed": (image_removed, "false", "", "the image of v.* is gone from this host"),
     "exited": (exited, "false", "exited with exit code", "web.1 ended with exit code"),
     "paused": (paused, "false", "paused", "web.1 is paused"),

@@ -46,7 +46,7 @@ def test_a_folder_of_the_repository_is_built_and_nothing_else_of_it(host, app, t
     repo.commit()
     host.ssh("builder:set", app, "build-dir", "linked")
     refused = repo.push(ok=False)
-    assert refused.returncode != 0 and "linked is no folder of this commit" in refused.stderr
+    assert refused.returncode != 0 and "build-dir linked does not exist in this commit" in refused.stderr
     assert host.get(name) == (200, "from web")
 
 
@@ -54,10 +54,8 @@ def test_a_repository_that_nobody_can_build_says_what_was_looked_for(host, app, 
     repo = Repo(host, tmp_path / "repo", app, README="hello")
     refused = repo.push(ok=False)
     assert refused.returncode != 0
-    line = next(line for line in refused.stderr.splitlines() if "could be built from" in line)
-    assert (
-        f"nothing here that {app} could be built from; looked in the top folder for: " in line and "Dockerfile" in line
-    )
+    line = next(line for line in refused.stderr.splitlines() if "cannot be built: " in line)
+    assert f"{app} cannot be built: the top folder has none of " in line and "Dockerfile" in line
 
 
 BASE = f"FROM {BUSYBOX_IMAGE}\n"
@@ -192,8 +190,8 @@ def test_no_app_builds_on_the_image_of_another(host, app, other_app, tmp_path):
             assert refused.returncode != 0, dockerfile
             said = refused.stderr
             assert (
-                f"cannot be built on an image of the app {other_app}" in said
-                or "only docker/dockerfile or a tag of it" in said
+                f"cannot be based on an image of the app {other_app}" in said
+                or "only docker/dockerfile and its tags" in said
             ), dockerfile
     finally:
         docker("image", "rm", "innocent:1")
@@ -304,7 +302,7 @@ def test_a_build_is_listed_followed_and_cancelled_by_another(host, app, tmp_path
     wait_for(lambda: not sleepers(mark), 30)
     assert rows(host, app)[0]["status"] == "cancelled" and host.get(host.url_host(app)) == (200, "first")
     refused = host.ssh("builds:cancel", app, ok=False)
-    assert refused.returncode != 0 and f"nothing of {app} is being built or deployed" in refused.stderr
+    assert refused.returncode != 0 and f"{app} is not being built or deployed" in refused.stderr
 
 
 @pytest.mark.serial  # it prunes for all apps

@@ -343,7 +343,7 @@ def test_node_with_a_package_of_the_registry(host, on_stack, push, downloads):
 def test_a_repository_without_a_start_command_is_told_what_to_write(on_stack, push):
     _, said = push(ok=False, requirements__txt="")
     assert (
-        "there is no Procfile, and python names no process" in said
+        "it has no Procfile, and python declares no process" in said
         and docker("images", "-q", f"minipaas/{on_stack}") == ""
     )
 
@@ -380,7 +380,7 @@ def test_hostile_buildpacks_are_told_and_leave_nothing(host, on_stack, push, pac
 
     said = again(breaks)
     assert f"bin/compile of {breaks} ended with exit code 9" in said and "almost" in said
-    assert "names no process" not in said
+    assert "declares no process" not in said
     said = again(packs("floods", compile="yes no | head -c 40000000; exit 3"))
     assert "the build prints too much" in said and len(said) < 30_000_000 and "exit code 3" in said
     said = again(packs("yaml", release="echo 'default_process_types: |'"))
@@ -480,6 +480,6 @@ def test_a_build_keeps_to_the_memory_of_builds_and_to_its_own_images(host, on_st
     try:
         for name in (image, stolen):
             refused = host.ssh("buildpacks:set-property", other_app, "stack", name, ok=False)
-            assert refused.returncode == 2 and f"cannot be built on an image of the app {on_stack}" in refused.stderr
+            assert refused.returncode == 2 and f"cannot be based on an image of the app {on_stack}" in refused.stderr
     finally:
         docker("image", "rm", stolen)

@@ -116,12 +116,12 @@ def test_skip_does_not_wait_and_disable_stops_first_and_says_so(host, app, repo)
     host.ssh("checks:skip", app, "web")
     never = {"path": "/nothing", "attempts": 50}
     repo.commit(app__json=checks(web=[never]))
-    assert "not waited for as checks:skip asks" in repo.push().stderr
+    assert "not waited for (checks:skip)" in repo.push().stderr
     host.ssh("checks:disable", app)
     repo.commit(app__json="{}", www___index__html="alone")
     pushed = repo.push().stderr
     assert pushed.index("web of") < pushed.index("web.1 is up")
-    said_once(pushed, f"web of {app} is down from now until its new processes are up: checks:disable asks")
+    said_once(pushed, f"web of {app} is down until its new processes are up (checks:disable)")
     assert f"{app}_v2.web.1" not in host.containers(app, every=True)  # v1 may still drain
     assert host.get(host.url_host(app)) == (200, "alone")
     repo.commit(**web("broken", command="exit 1"))

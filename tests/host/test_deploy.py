@@ -50,7 +50,7 @@ def test_an_app_is_created_by_the_first_push_that_is_accepted(host, app, repo):
     connection.wait(10)
     wait_for(is_nothing)
     said = repo.push().stderr
-    assert f"-----> Created {app}, there was no such app" in said and f"apps:destroy {app}" in said
+    assert f"-----> Created {app}, which did not exist yet" in said and f"apps:destroy {app}" in said
     assert host.get(host.url_host(app))[0] == 200
     wait_for(lambda: not list(FIRST_PUSHES.glob(f"*/{app}.git")))
     assert (
@@ -119,7 +119,7 @@ def test_what_deploys_is_deployed_and_what_does_not_is_refused_alone(host, app, 
     repo.git("tag", "-a", "-m", "the second", "v2.0")
     done = repo.git("push", "--mirror", "paas", ok=False)
     assert done.returncode == 1 and "dev -> dev (hook declined)" in done.stderr and "the tag v2.0" in done.stderr
-    assert f"'dev' is not deployed by {app}" in done.stderr and "main is deployed all the same" in done.stderr
+    assert f"'dev' is not deployed by {app}" in done.stderr and "main is deployed anyway" in done.stderr
     assert host.get(host.url_host(app)) == (200, "second")
     refs = repo.git("ls-remote", "paas", "refs/*").stdout.split()[1::2]
     assert refs == ["refs/heads/main", "refs/tags/v2.0", "refs/tags/v2.0^{}"]

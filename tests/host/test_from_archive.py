@@ -106,7 +106,7 @@ def test_archives_from_stdin_and_a_url_are_deployed_and_can_be_cloned(host, app,
     done = host.ssh("git:from-archive", app, f"{base}/to=/blog.zip?token=s3cret", "Anna Smith", "anna@example.org")
     assert host.get(name) == (200, "from a zip") and "s3cret" not in done.stderr
     again = host.ssh("git:from-archive", app, f"{base}/blog.zip", "Anna Smith", "anna@example.org")
-    assert "this very commit" in again.stderr and len(releases(host, app)) == 3
+    assert "is this commit already" in again.stderr and len(releases(host, app)) == 3
     assert releases(host, app)[0]["who"] and releases(host, app)[0]["commit"]
     clone = tmp_path / "clone"
     environment = os.environ | {"GIT_SSH_COMMAND": " ".join(host.ssh_command())}
@@ -184,7 +184,7 @@ def test_our_own_addresses_are_asked_only_for_root(host, app, served):
         f"http://2130706433:{port}/",
     ):
         refused = host.ssh("git:from-archive", app, url, ok=False)
-        assert refused.returncode == 2 and "address of this host's own" in refused.stderr, url
+        assert refused.returncode == 2 and "address of this host itself" in refused.stderr, url
     for url in (
         "file:///etc/passwd",
         "ftp://example.org/x",

@@ -117,9 +117,9 @@ def test_a_key_that_is_removed_ends_with_what_it_has_open(host, app, repo, tmp_p
         host.ssh("ssh-keys:remove", guest)
         for line in (f"apps:exists {app}", f"git-upload-pack '{app}'", f"git-receive-pack '{app}'"):
             refused = guest_types(line)
-            assert refused.returncode == 77 and f"the key {guest} may not use this host any more" in refused.stderr, (
-                refused
-            )
+            assert (
+                refused.returncode == 77 and f"the key {guest} is no longer allowed on this host" in refused.stderr
+            ), refused
         _, said = follower.communicate(timeout=60)
         assert follower.returncode == 77 and f"the key {guest} may not use" in said
     finally:

@@ -108,7 +108,7 @@ def test_a_push_does_not_have_the_host_ask_itself(host, app, repo, library):
     assert (
         refused.returncode != 0
         and '"www/lib" cannot be fetched' in refused.stderr
-        and "an address of this host's own" in refused.stderr
+        and "an address of this host itself" in refused.stderr
     )
     repo.git("reset", "-q", "--hard", "HEAD~1")
     text = (repo.folder / "Dockerfile").read_text()

@@ -28,7 +28,7 @@ def starve(host, app: str, repo: Repo, other_app: str, tmp_path) -> None:
     with Load(host, host.url_host(app)).running() as load:
         pushed = hungry.push(ok=False)
     assert pushed.returncode != 0, "it may eat all"
-    assert "capped at 150 MB" in pushed.stderr
+    assert "builds may use 150 MB of memory" in pushed.stderr
     assert "exit code 137" in pushed.stderr and "lack of memory" in pushed.stderr
     assert load.failed == [] and load.done > 0
     hungry.commit(**web("modest"))

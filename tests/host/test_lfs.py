@@ -38,7 +38,7 @@ def test_files_of_git_lfs_are_served_with_their_content(host, app, pictures, tmp
         pushed = pictures.push()
     finally:
         del os.environ["GIT_LFS_SKIP_PUSH"]
-    assert '1 file is a Git LFS pointer and not the content, which is not here: "www/b.png"' in pushed.stderr
+    assert '1 file is a Git LFS pointer without their content on this host: "www/b.png"' in pushed.stderr
     assert host.get(name, "/b.png")[1].startswith("version https://git-lfs") and host.get(name, "/a.png") == (
         200,
         picture,
@@ -51,4 +51,4 @@ def test_files_of_git_lfs_are_served_with_their_content(host, app, pictures, tmp
 def test_git_lfs_over_http_is_answered_with_a_sentence(host, app):
     host.ssh("apps:create", app)
     refused = host.ssh("git-lfs-authenticate", app, "upload", ok=False)
-    assert refused.returncode == 2 and "Git LFS is served over ssh alone" in refused.stderr
+    assert refused.returncode == 2 and "Git LFS is served over ssh only" in refused.stderr

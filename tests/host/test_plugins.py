@@ -118,7 +118,7 @@ def test_the_domain_policy_refuses_a_release_and_the_site_goes_on(host, root, ap
     assert (
         refused.returncode != 0
         and f"{app}.evil.test is not below" in refused.stderr
-        and "said by plugin domain_policy" in refused.stderr
+        and "from plugin domain_policy" in refused.stderr
     )
     assert host.get(mine)[0] == 200 and host.get(f"{app}.evil.test")[0] == 404
     assert f"{app}.evil.test" not in host.ssh("domains:report", app).stdout
@@ -336,7 +336,7 @@ def test_hostile_sources_are_refused(host, root, tmp_path):
     assert "is a link" in root("plugin:install", f"file://{folder}", ok=False).stderr
     (folder / "shadow").unlink()
     os.mkfifo(folder / "fifo")
-    assert "no plain file" in root("plugin:install", str(folder), ok=False).stderr
+    assert "not a plain file" in root("plugin:install", str(folder), ok=False).stderr
     assert sorted(path.name for path in PLUGINS.iterdir() if path.name != ".lock") == [
         name for name in before if name != ".lock"
     ]

@@ -138,7 +138,7 @@ def test_back_and_forth_while_it_serves(host, app, repo):
     assert host.get(name) == (200, "third") and host.ssh("config:get", app, "A").stdout == "1\n", (
         "the next push keeps it"
     )
-    assert "is live already" in host.ssh("releases:rollback", app, "v11", ok=False).stderr
+    assert "is already live" in host.ssh("releases:rollback", app, "v11", ok=False).stderr
 
 
 @pytest.mark.one_host  # nodes have it still

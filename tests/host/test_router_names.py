@@ -295,4 +295,4 @@ def test_what_mends_a_bad_file_of_the_person_s_own_is_named(host):
     host.write(path, "nonsense on;\n")
     finding = doctor._valid(host.host)
     assert not finding.ok and path in finding.said and 'unknown directive "nonsense"' in finding.said
-    assert finding.fix == "mend what nginx names there, then: nginx:validate-config"
+    assert finding.fix == "correct what nginx reports there, then: nginx:validate-config"

@@ -420,7 +420,7 @@ def test_what_all_apps_share_holds_for_each_at_once(app):
 def test_what_nginx_does_not_take_for_all_apps_changes_nothing(app):
     app.router.apply(app.route())
     app.write(f"{app.folder}/etc/sites-enabled/mine", "server { nonsense; }\n")
-    with pytest.raises(api.errors.Unavailable, match="did not take up what is set for all apps"):
+    with pytest.raises(api.errors.Unavailable, match="did not apply the settings for all apps"):
         app.router.follow_platform({"nginx": {"client-header-timeout": "5s"}})
     assert files.read_everywhere(app.host) == {}
     assert "client_header_timeout 20s;" in files.read(f"{app.host.place.folder}/server.conf")

@@ -221,7 +221,7 @@ def test_run_detached_outlives_its_command(host, running):
     )
     second = host.ssh("run:detached", app, "sleep", "1000").stdout.strip()
     assert second == f"{app}.run.0002" and set(listed(host, app)) == {name, second}
-    assert not [one for one in host.containers(app) if ".run." in one], "it is no process of the app"
+    assert not [one for one in host.containers(app) if ".run." in one], "it is not a process of the app"
     assert (
         "is removed" in host.ssh("run:stop", app, name).stderr and "is stopped" in host.ssh("run:stop", app, "2").stderr
     )

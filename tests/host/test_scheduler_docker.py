@@ -422,7 +422,7 @@ def test_enter(scheduler):
     assert (code, "in-5000" in out) == (4, True), out
     docker("stop", "-t", "0", process.name)
     code, _, err = driven("enter", {"app": APP, "command": [], "tty": False})
-    assert code == 1 and "is not running but exited" in err
+    assert code == 1 and "is not running: exited" in err
 
 
 def test_what_was_started_inside_ends_when_the_client_hangs_up(scheduler):

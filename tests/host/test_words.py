@@ -42,7 +42,7 @@ def test_run_and_enter_of_what_is_not_there_is_said_in_our_words(host, app, repo
 def test_process_types_of_heroku_and_a_deploy_of_which_nothing_runs(host, app, repo):
     repo.commit(Procfile="Work_er: sleep 1000\n")
     said = repo.push().stderr
-    assert f"nothing of {app} runs (Work_er=0)" in said and "http://" not in said
+    assert f"no process of {app} is running (Work_er=0)" in said and "http://" not in said
     host.ssh("ps:scale", "Work_er=2", "-a", app)
     assert sorted(name.partition(".")[2] for name in host.containers(app)) == ["Work_er.1", "Work_er.2"]
     assert host.ssh("enter", app, "Work_er.2", "echo", "in it").stdout == "in it\n"

@@ -59,7 +59,7 @@ def test_the_gate_refuses_a_removed_key(keys, monkeypatch, capsys, asked):
         monkeypatch.setenv(name, "")
     keys.write_text("")
     assert gate.enter("anna", KEY) == 77
-    assert "the key anna may not use this host any more" in capsys.readouterr().err
+    assert "the key anna is no longer allowed on this host" in capsys.readouterr().err
 
 
 @pytest.mark.timeout(60, method="thread")  # the other way uses the same timer
@@ -112,7 +112,7 @@ except errors.Denied as error:
 """
     env = os.environ | {"MINIPAAS_KEY": "anna", "MINIPAAS_FINGERPRINT": KEY, "PYTHONPATH": str(HOUSE)}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
-    assert "the key anna may not use this host any more" in done.stdout, done.stderr
+    assert "the key anna is no longer allowed on this host" in done.stdout, done.stderr
 
 
 @pytest.mark.timeout(60, method="thread")

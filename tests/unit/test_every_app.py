@@ -44,7 +44,7 @@ def test_a_report_of_all_apps(world, three, command):
         (("ps:stop", "--all"), "stopped"),
         (("config:set", "--global", "A=1"), "v2"),
         (("domains:add-global", "example.org"), "v2"),
-        (("ps:restore",), "as it should be"),
+        (("ps:restore",), "all processes are running"),
     ],
 )
 @pytest.mark.parametrize("fault", ["a document that is broken", "a fault of ours"])
@@ -139,7 +139,7 @@ def test_a_broken_document_in_the_trash_keeps_no_other_there(world, three, monke
         world.ok("apps:destroy", name, "--force")
     open_store().write("trash/aaa.1.toml", BROKEN)
     monkeypatch.setattr(trash, "KEPT", -1)
-    assert lifecycle.recover_all() == ["mmm.1 is removed from the trash"]
+    assert lifecycle.recover_all() == ["removed mmm.1 from the trash"]
     assert "aaa.1" in capsys.readouterr().err
     open_store().write("trash/aaa.1.toml", 'app = "aaa"\ndestroyed = "yesterday"\nby = 1\n')
     assert lifecycle.recover_all() == []

@@ -53,7 +53,7 @@ def test_app_name_sentences():
     )
     assert refusal(names.app_name, "blog\n").message.startswith('"blog\\n" cannot')
     assert refusal(names.app_name, "paas").message == 'the name "paas" is reserved'
-    assert refusal(names.app_name, "a" * 64).message.endswith("has 64 characters, and 63 is the most")
+    assert refusal(names.app_name, "a" * 64).message.endswith("has 64 characters; the limit is 63")
 
 
 @given(st.text(max_size=200) | st.from_regex("[a-z0-9-]{1,70}", fullmatch=True))

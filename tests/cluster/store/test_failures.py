@@ -390,7 +390,7 @@ def test_a_holder_that_was_stopped_finds_its_lock_lost(opener, fork, until, tmp_
         go.write_text("")
         os.kill(holder, signal.SIGCONT)
         until(lambda: said.exists() and said.read_text())
-        assert said.read_text() == "the lock on blog was lost: etcd did not hear of this command for 1 s"
+        assert said.read_text() == "the lock on blog was lost: etcd did not hear from this command for 1 s"
         time.sleep(0.3)
         assert opener().lock_holder("apps/blog") == TABLET  # its release took nothing from the new holder
 

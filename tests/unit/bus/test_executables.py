@@ -76,7 +76,7 @@ def test_refusal_is_its_last_line_and_the_rest_is_shown(plugs, capsys):
     )
     with pytest.raises(errors.MinipaasError) as refused:
         manager.call("before_release", app=APP, release=RELEASE)
-    assert refused.value.message == "no such thing here" and refused.value.hint == "said by plugin one"
+    assert refused.value.message == "no such thing here" and refused.value.hint == "from plugin one"
     assert capsys.readouterr().err == "       looking\n"
 
 
@@ -105,16 +105,16 @@ def test_both_outputs_of_a_hook_without_a_value_are_shown(plugs, capsys):
 @pytest.mark.parametrize(
     ("script", "said"),
     [
-        ("kill -SEGV $$", "ended by signal SEGV"),
-        ("echo nonsense", "must answer JSON"),
+        ("kill -SEGV $$", "killed by signal SEGV"),
+        ("echo nonsense", "must print JSON"),
         ("head -c 100000000 /dev/zero", "more than 1 MiB on stdout"),
         ("head -c 100000000 /dev/zero >&2", "more than 8 MiB on stderr"),
         ("sleep 60", "still running after 0.5 s"),
         ("exec >&- 2>&-; sleep 60", "still running after 0.5 s"),
-        ("echo '[1, 2]'", "must answer lines of a report"),
+        ("echo '[1, 2]'", "must return lines of a report"),
         ("echo '{\"A b\": 1}'", "names of a report"),
-        ("python3 -c \"print('[' * 100000)\"", "must answer JSON"),
-        ("printf '\\377'", "must answer JSON"),
+        ("python3 -c \"print('[' * 100000)\"", "must print JSON"),
+        ("printf '\\377'", "must print JSON"),
     ],
 )
 def test_what_goes_wrong_has_the_plugins_name(plugs, script, said):

@@ -76,7 +76,8 @@ def test_the_trace_hides_values_of_an_environment(plugs, capsys, monkeypatch):
         ("x = 1\n", "before_release"),
         (
             "from minipaas_lib import api\n@api.hookimpl\ndef before_release(app, version): pass\n",
-            "before_release(app, version) wants version, which there is not; the hook is before_release(app, release)",
+            "before_release(app, version) wants version, which this hook does not have; "
+            "the hook is before_release(app, release)",
         ),
         ("def before_release(app): pass\n", "not marked @api.hookimpl"),
         (
@@ -208,7 +209,7 @@ def test_a_broken_plugin_does_not_hide_the_others(plugs, capsys):
     plugs.add("two", ["report"], hooks__report="#!/bin/sh\n")
     assert (
         set(index.load().installed) == {"two"}
-        and "plugin one is not used: plugin.toml: it cannot be read" in capsys.readouterr().err
+        and "plugin one is skipped: plugin.toml: it cannot be read" in capsys.readouterr().err
     )
 
 

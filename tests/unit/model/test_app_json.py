@@ -77,14 +77,17 @@ def test_herokus_long_script_form():
         ({"env": {"MINIPAAS_APP": "x"}}, 'app.json: env: "MINIPAAS_APP" cannot be set'),
         ({"env": {"A": 5}}, "app.json: env.A must be text or an object"),
         ({"env": {"A": {"value": 5}}}, "app.json: env.A.value must be text"),
-        ({"env": {"A": {"value": "\0"}}}, "app.json: env: the value of A holds a NUL byte"),
+        ({"env": {"A": {"value": "\0"}}}, "app.json: env: the value of A contains a NUL byte"),
         ({"env": {"A": "\ud800"}}, "app.json: env: the value of A is not valid UTF-8"),
         ({"env": {"A": {"required": "no"}}}, "app.json: env.A.required must be true or false"),
         ({"env": {"A": {"generator": "uuid"}}}, 'app.json: env.A.generator can only be "secret"'),
         ({"env": {"A": {"generator": ["secret"]}}}, 'app.json: env.A.generator can only be "secret"'),
         ({"scripts": {"dokku": "x"}}, "app.json: scripts.dokku must be an object"),
         ({"scripts": {"dokku": {"predeploy": ["x"]}}}, "app.json: scripts.dokku.predeploy must be text"),
-        ({"scripts": {"postdeploy": "\0"}}, "app.json: scripts.postdeploy holds a character that no command can hold"),
+        (
+            {"scripts": {"postdeploy": "\0"}},
+            "app.json: scripts.postdeploy contains a character that a command cannot contain",
+        ),
         ({"healthchecks": {"web": {}}}, "app.json: healthchecks.web must be a list"),
         ({"healthchecks": {"web": ["x"]}}, "app.json: healthchecks.web[0] must be an object"),
         ({"cron": {"a": 1}}, "app.json: cron must be a list"),
@@ -100,11 +103,11 @@ def test_refusals_name_the_key(document, message):
         (b"", "app.json line 1, column 1: not valid JSON (Expecting value)"),
         (b'{\n"a": }', "app.json line 2, column 6: not valid JSON (Expecting value)"),
         (b"\xff", "app.json: not valid UTF-8"),
-        (b'{"env": {"A": "1", "A": "2"}}', 'app.json: the key "A" is twice in one object'),
+        (b'{"env": {"A": "1", "A": "2"}}', 'app.json: the key "A" appears twice in one object'),
         (b'{"a":' * 100_000, "app.json: lists and objects are nested too deeply"),
         (b"[" * 500_000, "app.json: lists and objects are nested too deeply"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "app.json: a number is too long"),
-        (b" " * 1_048_577, "app.json: the file is 1048 KB, and 1 MiB is the most"),
+        (b" " * 1_048_577, "app.json: the file is 1048 KB; the limit is 1 MiB"),
     ],
 )
 def test_hostile_files(text, message):
@@ -113,18 +116,18 @@ def test_hostile_files(text, message):
 
 def test_first_deploy_config():
     found = parsed({"env": {"A": "1", "B": {"generator": "secret"}, "C": {"required": False}, "D": {"value": "x"}}})
-    added = app_json.first_deploy_config(found, {"D": "kept"})
+    added = app_json.first_deploy_config("blog", found, {"D": "kept"})
     assert list(added) == ["A", "B"] and added["A"] == "1" and re.fullmatch("[0-9a-f]{64}", added["B"])
-    assert added["B"] != app_json.first_deploy_config(found, set())["B"]
+    assert added["B"] != app_json.first_deploy_config("blog", found, set())["B"]
 
 
 def test_first_deploy_config_names_all_that_is_missing():
     found = parsed({"env": {"A": {}, "B": {"required": True}, "C": {"required": False}, "D": {}}})
     with pytest.raises(errors.InvalidFile) as caught:
-        app_json.first_deploy_config(found, {"D"})
+        app_json.first_deploy_config("blog", found, {"D"})
     assert caught.value.message == "app.json: required config is not set yet: A, B"
-    assert caught.value.hint == "ssh paas@<host> config:set <app> A=... B=... then push again"
-    assert app_json.first_deploy_config(found, {"A", "B", "D"}) == {}
+    assert caught.value.hint == "ssh paas@<host> config:set blog A=... B=..., then: push again"
+    assert app_json.first_deploy_config("blog", found, {"A", "B", "D"}) == {}
 
 
 JSON = st.recursive(

@@ -60,9 +60,9 @@ def test_order():
         ({}, "app.json: healthchecks.web[0] does not say what to check"),
         ({"content": "x"}, "app.json: healthchecks.web[0] asks for an answer and has no path"),
         ({"path": "/", "uptime": 1}, "app.json: healthchecks.web[0] has path and uptime, and a check does one thing"),
-        ({"path": "up"}, "app.json: healthchecks.web[0].path must start with / and hold no blank"),
-        ({"path": "/a b"}, "app.json: healthchecks.web[0].path must start with / and hold no blank"),
-        ({"path": "/\n"}, "app.json: healthchecks.web[0].path must start with / and hold no blank"),
+        ({"path": "up"}, "app.json: healthchecks.web[0].path must start with / and contain no space"),
+        ({"path": "/a b"}, "app.json: healthchecks.web[0].path must start with / and contain no space"),
+        ({"path": "/\n"}, "app.json: healthchecks.web[0].path must start with / and contain no space"),
         ({"path": 5}, "app.json: healthchecks.web[0].path must be text"),
         (
             {"path": "/", "type": "ready"},
@@ -93,7 +93,7 @@ def test_order():
         ({"path": "/", "warn": 1}, "app.json: healthchecks.web[0].warn must be true or false, without quotes"),
         ({"command": [1]}, "app.json: healthchecks.web[0].command must be a list of words"),
         ({"command": {"a": 1}}, "app.json: healthchecks.web[0].command must be a list of words"),
-        ({"command": ["a\0"]}, "app.json: healthchecks.web[0].command holds a character that is not text"),
+        ({"command": ["a\0"]}, "app.json: healthchecks.web[0].command contains a character that is not text"),
         (
             {"path": "/", "httpHeaders": {"a": "b"}},
             "app.json: healthchecks.web[0].httpHeaders must be a list of objects",
@@ -104,7 +104,7 @@ def test_order():
         ),
         (
             {"path": "/", "httpHeaders": [{"name": "A", "value": "b\nC: d"}]},
-            "app.json: healthchecks.web[0].httpHeaders: the value of A holds",
+            "app.json: healthchecks.web[0].httpHeaders: the value of A contains",
         ),
         ({"uptime": 5, "type": "liveness"}, "app.json: healthchecks.web[0] is a liveness check of uptime"),
         (
@@ -125,7 +125,7 @@ def test_refused(entry, said):
 
 
 def test_not_too_many():
-    with pytest.raises(errors.InvalidFile, match="has 21 checks, and 20 is the most"):
+    with pytest.raises(errors.InvalidFile, match="has 21 checks; the limit is 20"):
         healthcheck.parse({"web": [{"path": "/"}] * 21})
 
 

@@ -25,7 +25,7 @@ def composed(document: dict, build: Build = BUILD) -> Release:
 
 @pytest.mark.parametrize("text", ["0", "65536", "http", "²", "-1", "9" * 5000])
 def test_what_is_no_port_is_said_in_a_line(hooks, text):
-    with pytest.raises(errors.UsageError, match="is no port") as refused:
+    with pytest.raises(errors.UsageError, match="is not a port") as refused:
         composed({"config": {"PORT": text}})
     assert len(refused.value.message) < 200
 
@@ -49,7 +49,7 @@ def test_port(hooks, config, port):
 
 @pytest.mark.parametrize("text", ["0", "65536", "x", "-1", "80 ", "٣", "1e3"])
 def test_a_port_that_is_none(hooks, text):
-    with pytest.raises(errors.UsageError, match="which is no port"):
+    with pytest.raises(errors.UsageError, match="which is not a port"):
         composed({"config": {"PORT": text}})
 
 

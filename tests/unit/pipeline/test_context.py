@@ -28,7 +28,7 @@ def test_reads_regular_files(context):
 
 
 def test_says_how_large_is_too_large(context):
-    with pytest.raises(errors.InvalidFile, match="Procfile has 7 bytes, and 6 is the most"):
+    with pytest.raises(errors.InvalidFile, match="Procfile has 7 bytes; the limit is 6"):
         read_file(str(context), "Procfile", 6)
 
 

@@ -237,9 +237,9 @@ def test_recovery_comes_before_the_refusal_of_a_locked_app(blog, mortal):
 def test_doctor_fix(blog, mortal, world):
     mortal(lambda: OPERATIONS["config"](blog), "3 after")
     assert "a command was killed" in world("doctor").out
-    assert "what was interrupted is put right" in world("doctor", "--fix").err
+    assert "cleaned up after an interrupted command" in world("doctor", "--fix").err
     assert "a command was killed" not in world("doctor").out
-    assert "nothing was left half done" in world("doctor", "--fix").err
+    assert "nothing was left unfinished" in world("doctor", "--fix").err
 
 
 # -- what makes no release -----------------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def test_a_return_killed(blog, mortal, point):
 def test_a_return_killed_is_not_lost_to_a_new_app_of_the_name(blog, mortal):
     trash.destroy("blog")
     mortal(lambda: trash.restore("blog"), "2 before")
-    with pytest.raises(errors.UsageError, match="exists already"):
+    with pytest.raises(errors.UsageError, match="already exists"):
         lifecycle.create("blog")
     assert releases.live("blog").number == 1
 
@@ -344,7 +344,7 @@ def test_a_name_is_free_and_its_numbers_go_on(blog, world):
     assert trash.entries_of("blog") == ["blog.1", "blog.2"]
     lifecycle.restore_app("blog.1")
     assert releases.live("blog").number == 3 and [release.number for release in releases.all_of("blog")] == [1, 3]
-    with pytest.raises(errors.UsageError, match="there is an app blog again"):
+    with pytest.raises(errors.UsageError, match="app blog exists again"):
         lifecycle.restore_app("blog")
 
 

@@ -136,7 +136,7 @@ def is_nothing(name: str = "flsk") -> bool:
 def test_the_first_push_makes_the_app_and_says_so(laptop):
     done = laptop.push()
     assert done.returncode == 0, done.stderr
-    assert "-----> Created flsk, there was no such app" in done.stderr and "apps:destroy flsk" in done.stderr
+    assert "-----> Created flsk, which did not exist yet" in done.stderr and "apps:destroy flsk" in done.stderr
     assert apps.names() == ["flsk"] and apps.load("flsk").document["creator"] == "anna"
     assert repository.head_commit("flsk", ["main"]) == laptop.head() and is_clean()
     laptop.commit("two")
@@ -187,7 +187,7 @@ def test_a_commit_that_may_not_be_deployed_makes_no_app(laptop):
 
 def test_a_cancelled_push_takes_the_app_back_and_a_failed_one_keeps_it(laptop):
     done = laptop.push(TEST_END="cancel")
-    assert done.returncode and "flsk is removed again: nothing of it was deployed" in done.stderr and is_nothing()
+    assert done.returncode and "flsk is removed again: nothing was deployed" in done.stderr and is_nothing()
     done = laptop.push(TEST_END="fail")
     assert done.returncode and is_clean() and apps.names() == ["flsk"], "its log and its config are needed to mend it"
     assert laptop.push().returncode == 0 and repository.head_commit("flsk", ["main"]) == laptop.head()
@@ -236,7 +236,7 @@ def test_a_push_that_began_when_there_was_no_app_does_not_overwrite_another(lapt
     monkeypatch.setattr(repository, "check_commit", lambda *_: None)
     with pytest.raises(errors.Conflict) as caught:
         first_push.accept("flsk", "1" * 40, "main")
-    assert caught.value.message.startswith("flsk was created by another push meanwhile")
+    assert caught.value.message.startswith("flsk was created by another push in the meantime")
 
 
 def test_where_a_push_may_create_no_app_it_is_refused_before_anything_comes(laptop):
@@ -278,9 +278,7 @@ def test_what_deploys_is_deployed_and_what_does_not_is_refused_alone(laptop, fir
     done = laptop.push("--mirror")
     assert done.returncode == 1, "git says so of what it refused"
     assert "'dev' is not deployed by flsk" in done.stderr and '"refs/notes/commits" is not a branch' in done.stderr
-    assert (
-        "main is deployed all the same" in done.stderr and "kept, and not deployed: the tags light, v1" in done.stderr
-    )
+    assert "main is deployed anyway" in done.stderr and "stored, not deployed: the tags light, v1" in done.stderr
     assert (
         "dev -> dev (hook declined)" in done.stderr
         and "main -> main" in done.stderr
@@ -370,7 +368,7 @@ def test_a_push_that_waited_for_another_goes_on_from_it_or_is_refused(laptop, mo
     wait.unlink()
     said = [push.communicate(timeout=60)[1] for push in pushes]
     assert [push.returncode for push in pushes[:2]] == [0, 0], said
-    assert pushes[2].returncode and "since this push began, which this push does not have" in said[2]
+    assert pushes[2].returncode and "since this push began" in said[2]
     assert repository.head_commit("flsk", ["main"]) == laptop.head() == repository.kept_commits("flsk")[1]
 
 

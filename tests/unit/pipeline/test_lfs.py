@@ -60,7 +60,7 @@ ATTRIBUTES = {".gitattributes": "*.png filter=lfs diff=lfs merge=lfs -text\n"}
 
 def test_a_pointer_whose_object_is_not_here_is_named(unpacked):
     context, said = unpacked({**ATTRIBUTES, "a.png": pointer(), "www/b.png": pointer("0" * 64)})
-    assert '2 files are Git LFS pointers and not the content, which is not here: "a.png", "www/b.png"' in said
+    assert '2 files are Git LFS pointers without their content on this host: "a.png", "www/b.png"' in said
     assert read(context, "a.png") == pointer()
 
 

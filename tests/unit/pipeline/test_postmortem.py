@@ -24,7 +24,7 @@ CASES = [
     ),
     (
         seen("exited", None),
-        "web stopped at once with an exit code that nobody knows any more: it printed nothing",
+        "web stopped at once with an unknown exit code: it printed nothing",
         "logs:failed blog",
     ),
     (seen("restarting", 127), "exit code 127: the command was not found in the image", "logs:failed blog"),
@@ -35,10 +35,10 @@ CASES = [
     (
         seen(),
         "web does not listen on port 5000",
-        "call its type worker in the Procfile (and: ps:scale blog worker=1), or: checks:skip blog web",
+        "call its type worker in the Procfile and scale it: ps:scale blog worker=1, or: checks:skip blog web",
     ),
     (seen(listening=[("0.0.0.0", 3000)]), "web listens on port 3000, but PORT is 5000", "config:set blog PORT=3000"),
-    (seen(listening=[("127.0.0.1", 5000)]), "web listens on 127.0.0.1:5000 only", "let the app listen on 0.0.0.0"),
+    (seen(listening=[("127.0.0.1", 5000)]), "web listens on 127.0.0.1:5000 only", "make the app listen on 0.0.0.0"),
     (seen(listening=[("::1", 5000), ("127.0.0.53", 5000)]), "listens on 127.0.0.1:5000 only", "0.0.0.0"),
     (seen(listening=[("::ffff:127.0.0.1", 5000)]), "listens on 127.0.0.1:5000 only", "0.0.0.0"),
 ]

@@ -135,7 +135,7 @@ def test_all_attempts_fail(fake):
 def test_a_warning_does_not_fail(fake, capsys):
     fake.scheduler.probes = [(1, "")]
     readiness.check_process(fake.scheduler, release(command(attempts=1, warn=True)), started(fake))
-    assert "was not passed: exit code 1" in capsys.readouterr().err
+    assert "did not pass: exit code 1" in capsys.readouterr().err
 
 
 def test_liveness_is_not_run_before_traffic(fake):

@@ -81,17 +81,17 @@ def test_a_type_that_left_is_set_to_0_and_forgotten(fake, world):
     "commands, scaled, says, url",
     [
         ({"web": ""}, [], "", True),
-        ({"worker": "x"}, [], "nothing of blog runs (worker=0); start something: ps:scale blog worker=1", False),
+        ({"worker": "x"}, [], "no process of blog is running (worker=0); to start one: ps:scale blog worker=1", False),
         (
             {"web": "", "worker": "x"},
             ["web=0"],
-            "nothing of blog runs (web=0, worker=0); start something: ps:scale blog web=1",
+            "no process of blog is running (web=0, worker=0); to start one: ps:scale blog web=1",
             False,
         ),
         (
             {"web": "", "worker": "x"},
             ["web=0", "worker=1"],
-            "no web process of blog runs, so its domains answer 503: ps:scale blog web=1",
+            "no web process of blog is running, so its domains answer 503; to start one: ps:scale blog web=1",
             False,
         ),
         ({"Web": "x"}, ["Web=1"], "blog has no process type web, so its domains answer 503", False),
@@ -113,5 +113,5 @@ def test_a_release_that_serves_nothing_says_so(fake, world, capsys, commands, sc
 def test_scaling_to_nothing_is_told(fake, world):
     world.ok("apps:create", "blog")
     fake.deploy("blog", {"web": ""})
-    assert "nothing of blog runs" in world("ps:scale", "blog", "web=0").err
-    assert "nothing of blog runs" not in world("ps:scale", "blog", "web=1").err
+    assert "no process of blog is running" in world("ps:scale", "blog", "web=0").err
+    assert "no process of blog is running" not in world("ps:scale", "blog", "web=1").err

@@ -36,7 +36,9 @@ def test_an_option_that_means_nothing_here_is_named_and_ignored(capsys):
     push_options.obey(["ci.skip", "wiat", "\x1b[2J", "d", "wait=5"])
     said = capsys.readouterr().err
     assert (
-        '"ci.skip", "wiat"' in said and "and 1 more: there is no such push option here" in said and "\x1b" not in said
+        '"ci.skip", "wiat"' in said
+        and "and 1 more: ignored, there is no such push option" in said
+        and "\x1b" not in said
     )
     assert locks.patience == 5
 

@@ -206,7 +206,7 @@ def test_a_fetch_that_does_not_end_is_ended_with_all_its_processes(root, monkeyp
     monkeypatch.setattr(remotes, "FETCH_LIMIT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as server:  # accepts, and says nothing
         began = time.monotonic()
-        with pytest.raises(errors.Unavailable, match="did not get it"):
+        with pytest.raises(errors.Unavailable, match="did not fetch it"):
             repository.fetch_commit("blog", f"http://127.0.0.1:{server.getsockname()[1]}/x.git", "main", trusted=True)
     assert time.monotonic() - began < 10 and not [
         name for name in os.listdir(os.path.join(folder, "objects")) if name.startswith("tmp")

@@ -111,7 +111,7 @@ def test_a_renaming(blog, world, monkeypatch):
         file.write("built\n")
     said = world("apps:rename", "blog", "journal")
     assert said.status == 0 and "blog is called journal now, v3" in said.err and "http://blog.test" in said.err
-    assert "journal answers at blog.apps.test no more: journal.apps.test is its default domain now" in said.err
+    assert "journal no longer answers at blog.apps.test: journal.apps.test is now its default domain" in said.err
     is_journal(blog, before)
     renamed = [about for hook, about in told if hook == "app_renamed"]
     assert [(about["app"].name, about["former"]) for about in renamed] == [("journal", "blog")]
@@ -196,7 +196,7 @@ def test_what_fails_after_the_move_is_done_by_the_next_command(blog, world):
     before = documents("blog")
     blog.router.breaks["remove"] = errors.Unavailable("nginx does not answer")
     assert world("apps:rename", "blog", "journal").status != 0 and serves(blog)
-    assert "Finishing the renaming of blog to journal" in world("doctor", "--fix").err
+    assert "Finishing the rename of blog to journal" in world("doctor", "--fix").err
     is_journal(blog, before)
 
 

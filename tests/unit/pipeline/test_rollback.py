@@ -66,7 +66,7 @@ def test_a_domain_that_another_app_has_by_now_is_refused(blog, world):
 
 
 def test_refusals(blog, world):
-    with pytest.raises(errors.UsageError, match="v3 of blog is live already"):
+    with pytest.raises(errors.UsageError, match="v3 of blog is already live"):
         rollback.roll_back("blog", 3)
     with pytest.raises(errors.NotFound, match="no release v9"):
         rollback.roll_back("blog", 9)
@@ -103,7 +103,7 @@ def test_a_plan_says_what_checks_disable_and_skip_mean(blog, world):
     world.ok("checks:disable", "blog", "web")
     change = ["config:set", "blog", "B=2", "--plan"]
     planned = world.ok(*change)
-    first = "stop blog_v3.web.1 first: checks:disable asks for it, so web is down until what starts now is up"
+    first = "stop blog_v3.web.1 first (checks:disable): web is down until its new processes are up"
     assert planned.index(first) < planned.index("start blog_v4.web.1") and "retire blog_v3.web.1" not in planned
     assert "is down" not in world.ok("domains:add", "blog", "new.test", "--plan"), "nothing starts"
     world.ok("checks:skip", "blog", "web")
@@ -121,9 +121,9 @@ def test_an_image_that_has_gone_is_built_again(blog, monkeypatch):
     (words, settings) = built[0]
     assert words == ("blog", "1" * 40, "rollback to v1") and settings["force"] and settings["edit"]
     monkeypatch.setattr(repository, "has_commit", lambda app, commit: False)
-    with pytest.raises(errors.NotFound, match="neither the image nor the commit of v1") as caught:
+    with pytest.raises(errors.NotFound, match="both the image and the commit of v1") as caught:
         rollback.roll_back("blog", 1)
-    assert "git push the commit 11111111" in caught.value.hint
+    assert "push the commit 11111111" in caught.value.hint
 
 
 def test_a_global_change_since_is_told_not_undone(blog, world, capsys):
@@ -192,11 +192,11 @@ def test_the_commands_plan_and_change_nothing(blog, world, words):
 
 
 def test_plans_without_a_release(blog, world):
-    assert "counts from the next release on" in world.ok("ps:scale", "blog", "web=2", "--skip-deploy", "--plan")
+    assert "takes effect with the next release" in world.ok("ps:scale", "blog", "web=2", "--skip-deploy", "--plan")
     world.ok("apps:create", "fresh")
     assert "fresh is not deployed" in world.ok("config:set", "fresh", "A=1", "--plan")
     assert apps.load("fresh").config == {}
-    assert "--plan shows one app" in world.refused("config:set", "--global", "A=1", "--plan")
+    assert "--plan works for one app" in world.refused("config:set", "--global", "A=1", "--plan")
     world.ok("config:set", "blog", "SECRET=hidden", "--no-restart")
     waiting = world.ok("deploy:plan", "blog")
     assert "build commit 22222222" in waiting and "config: added SECRET" in waiting and "hidden" not in waiting

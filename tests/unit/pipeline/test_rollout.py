@@ -279,7 +279,7 @@ def test_processes_that_requests_may_still_go_to_are_not_stopped(blog, monkeypat
         with pytest.raises(errors.Unavailable, match="no space"):
             change.change("blog", "config", set_config("1"))
     assert blog.routed("blog") == ["blog_v2.web.1"] and "blog_v1.web.1" in blog.scheduler.names()
-    assert "a command failed, and not all that it began is undone yet" in lifecycle.interrupted("blog")
+    assert "a command failed and is not completely undone yet" in lifecycle.interrupted("blog")
     assert "no space left on device" in lifecycle.interrupted("blog")
     blog.router.apply, blog.router.remove = apply, remove
     recover.restore_processes("blog")
@@ -458,7 +458,7 @@ def test_a_disk_that_fails_once_the_release_is_named_live(blog, monkeypatch, cap
     release = change.change("blog", "config", set_config("2"))
     assert failed == [] and release.status == "released" and releases.live("blog").number == 2
     assert blog.routed("blog") == ["blog_v2.web.1"] and "release" not in journal.read("blog")
-    assert "a power cut now might forget that" in capsys.readouterr().err
+    assert "a power cut now might undo that" in capsys.readouterr().err
 
 
 def test_a_disk_that_fails_before_the_release_is_named_live(blog, monkeypatch):

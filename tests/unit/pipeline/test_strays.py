@@ -22,20 +22,20 @@ def test_doctor_reports_and_removes_them(lost, world):
     said = world("doctor")
     assert said.status == 1 and re.search("BROKEN  app blog +1 process without an app of that name", said.out)
     assert lost.scheduler.names() == ["blog_v1.web.1", "shop_v1.web.1"], "a look changes nothing"
-    assert "blog: 1 process of no app removed" in world("doctor", "--fix").err
+    assert "blog: 1 process without an app removed" in world("doctor", "--fix").err
     assert lost.scheduler.names() == ["shop_v1.web.1"] and list(lost.router.table) == ["shop"]
-    assert "without an app" not in world("doctor").out and "nothing was left half done" in world("doctor", "--fix").err
+    assert "without an app" not in world("doctor").out and "nothing was left unfinished" in world("doctor", "--fix").err
 
 
 def test_a_route_alone_is_one_too(lost):
     lost.scheduler.containers.pop("blog_v1.web.1")
     assert strays.found() == {"blog": []}
-    assert strays.remove() == ["blog: a route of no app removed"] and list(lost.router.table) == ["shop"]
+    assert strays.remove() == ["blog: a route without an app removed"] and list(lost.router.table) == ["shop"]
 
 
 def test_an_empty_store_is_not_believed(lost, world):
     store.open_store().delete_tree("apps/shop")
-    assert "put the lost state back" in world("doctor").out
+    assert "restore the lost state" in world("doctor").out
     assert strays.remove() == [] and lost.scheduler.names() == ["blog_v1.web.1", "shop_v1.web.1"]
 
 
@@ -54,11 +54,11 @@ def test_what_a_command_works_on_or_drains_is_left_alone(lost):
 def test_a_name_that_is_none_of_ours_is_told_and_left(lost, capsys):
     lost.scheduler.set("blog_v1.web.1", app="../x")
     lost.router.table.pop("blog")
-    assert strays.remove() == [] and "cannot be one of ours" in capsys.readouterr().err
+    assert strays.remove() == [] and "cannot be the name of an app" in capsys.readouterr().err
     assert "blog_v1.web.1" in lost.scheduler.names()
 
 
 def test_an_engine_that_does_not_answer_is_reported(lost, capsys):
     lost.scheduler.breaks["stop"] = errors.Unavailable("docker does not answer")
     assert strays.remove() == [] and "blog: docker does not answer" in capsys.readouterr().err
-    assert strays.remove() == ["blog: 1 process of no app removed"]
+    assert strays.remove() == ["blog: 1 process without an app removed"]

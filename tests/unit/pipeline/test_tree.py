@@ -53,7 +53,7 @@ def test_what_may_not_be_in_a_commit_is_named_and_not_kept(blog, row, why):
 
 def test_a_link_that_git_would_not_unpack_is_refused_before_the_build(blog):
     inner = tree_of(blog, ("120000", "x", "y"))
-    with pytest.raises(errors.InvalidFile, match="git does not unpack this commit.*gitmodules/x"):
+    with pytest.raises(errors.InvalidFile, match="git cannot unpack this commit.*gitmodules/x"):
         repository.keep_commit("blog", commit_of(blog, tree_of(blog, ("40000", ".gitmodules", inner))), 1)
     assert repository.kept_commits("blog") == {}
 

@@ -202,7 +202,7 @@ def test_disabled_stops_first_and_says_so_before(alone, capsys):
         ("stop", "blog_v1.worker.1"),
         ("start", "blog_v2.worker.1"),
     ]
-    assert "web of blog is down from now until" in capsys.readouterr().err
+    assert "web of blog is down until" in capsys.readouterr().err
     assert alone.routed("blog") == ["blog_v2.web.1"] and retire.waiting("blog") == set()
 
 

@@ -87,7 +87,8 @@ def test_of_two_branches_that_deploy_the_one_is_deployed_that_a_clone_gets():
     push = sort_updates([MAIN, other], BRANCHES, "blog", head="master")
     assert (
         push.deploy == other
-        and push.refused[0].message == "'main' is not deployed beside 'master': blog deploys one branch at a time"
+        and push.refused[0].message
+        == "'main' is not deployed together with 'master': blog deploys one branch at a time"
     )
     assert sort_updates([other, MAIN], BRANCHES, "blog").deploy == MAIN
     assert sort_updates([MASTER, MAIN], BRANCHES, "blog").kept == (MASTER,), "the same commit"

@@ -51,7 +51,7 @@ def test_back_again(source, target, tmp_path):
     target.write("apps/a/app.toml", "changed = true\n")
     target.delete_tree("users")
     target.write("routers/node", "7", ttl=60)
-    with pytest.raises(errors.UsageError, match=r"other state already \(4 documents: apps/a/app.toml"):
+    with pytest.raises(errors.UsageError, match=r"already other state \(4 documents: apps/a/app.toml"):
         copy.copy(target, source)
     assert tree(source) == TREE
     assert copy.copy(target, source, replace=True) == Copied(1, 1, 2)

@@ -220,8 +220,8 @@ def test_compare_and_swap_of_a_whole_document(store):
         ({"a": float("nan")}, "not a finite number"),
         ({"a": float("-inf")}, "not a finite number"),
         ({"a": 2**63}, "too large"),
-        ({"a": b"x"}, "of a kind that TOML has not (bytes)"),
-        ({"a": {1}}, "of a kind that TOML has not (set)"),
+        ({"a": b"x"}, "has a type that TOML does not have (bytes)"),
+        ({"a": {1}}, "has a type that TOML does not have (set)"),
         ({1: 1}, "the name 1 is not a string"),
     ],
 )

@@ -87,7 +87,7 @@ def test_no_shell(world, command):
 
 def test_second_app_of_a_name(world):
     world.ok("apps:create", "blog")
-    assert "app blog exists already" in world.refused("apps:create", "blog")
+    assert "app blog already exists" in world.refused("apps:create", "blog")
 
 
 def test_exists(world):
@@ -126,7 +126,7 @@ def test_the_trash(idle):
     assert rows[0]["until"] > rows[0]["destroyed"] and "blog.2" in idle.ok("apps:trash")
     assert "blog is back" in idle("apps:restore", "blog.1").err
     assert apps.load("blog").creator == "anna"
-    assert "there is an app blog again" in idle.refused("apps:restore", "blog")
+    assert "app blog exists again" in idle.refused("apps:restore", "blog")
     idle.ok("apps:destroy", "blog", "--now", "--force")
     assert idle.ok("apps:trash") == "", "--now is for good, in the trash too"
     assert "there is no app" in idle.refused("apps:destroy", "blog", "--now", "--force")
@@ -167,7 +167,7 @@ def test_lock(world):
     assert locked.status == 0 and "moving the database (by anna since 20" in locked.err
     refused = world("config:set", "blog", "A=1")
     assert refused.status == 75 and "moving the database" in refused.err and "apps:unlock blog" in refused.err
-    assert "locked already" in world.refused("apps:lock", "blog")
+    assert "already locked" in world.refused("apps:lock", "blog")
     world.ok("apps:unlock", "blog")
     assert "nothing to do" in world("apps:unlock", "blog").err
     assert "locked" not in apps.load("blog").document
@@ -188,7 +188,7 @@ def test_a_deploy_that_is_going_on(world):
         locked = world("apps:locked", "blog")
         assert locked.status == 0 and "'git push' (key anna" in locked.err
         frozen = world("apps:lock", "blog")
-        assert frozen.status == 0 and "being changed now, and that goes on: 'git push' (key anna" in frozen.err
+        assert frozen.status == 0 and "being changed right now, and that continues: 'git push' (key anna" in frozen.err
     assert world("apps:locked", "blog").status == 0
 
 

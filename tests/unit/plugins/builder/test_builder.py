@@ -216,7 +216,7 @@ def test_no_link_and_no_file_is_followed_to_it(blog, tmp_path, wanted):
     (context / "file").write_text("x")
     (context / "link").symlink_to("services")
     (context / "up").symlink_to("/etc")
-    with pytest.raises(errors.BuildFailed, match="no folder of this commit"):
+    with pytest.raises(errors.BuildFailed, match="does not exist in this commit"):
         build.narrow(App("blog", {"builder": {"build-dir": wanted}}), str(context))
 
 

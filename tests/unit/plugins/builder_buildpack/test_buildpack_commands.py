@@ -59,7 +59,7 @@ def test_what_cannot_be_done_is_refused_and_changes_nothing(blog):
         ("set-property", "--global", "local-folder", "relative"),
     ):
         blog.refused("buildpacks:" + words[0], *words[1:])
-    assert "20 buildpacks at most" not in blog.ok("buildpacks:list", "blog")
+    assert "at most 20 buildpacks" not in blog.ok("buildpacks:list", "blog")
 
 
 def test_only_root_opens_a_folder_of_the_host(blog):
@@ -130,11 +130,11 @@ def test_the_choice_of_a_source_tree_is_told_with_its_reason(blog, tmp_path):
         (("add", "blog", "/nodejs"), "did you mean heroku/nodejs"),
         (("set", "blog", "/python"), "did you mean python?"),
         (("add", "blog", "/srv/packs/one"), "not allowed"),
-        (("add", "blog", "https://127.0.0.1/x.git"), "not asked"),
-        (("add", "blog", "https://localhost/x.git"), "not asked"),
+        (("add", "blog", "https://127.0.0.1/x.git"), "does not fetch"),
+        (("add", "blog", "https://localhost/x.git"), "does not fetch"),
         (("add", "blog", "https://h.test:99999/x.git"), "port"),
         (("set-property", "blog", "stack", "minipaas/other:v1"), "image of the app other"),
-        (("set-property", "--global", "stack", "minipaas/other:v1"), "image of the app other"),
+        (("set-property", "--global", "stack", "minipaas/other:v1"), "belongs to the app other"),
         (("set-property", "blog", "stack", "a..b"), "not an image's name"),
         (("set-property", "blog", "stack", "debian:"), "not an image's name"),
     ],
@@ -150,7 +150,7 @@ def test_folders_below_the_one_of_root_and_names_that_nobody_looks_up_yet_are_se
     (tmp_path / "two").mkdir()
     blog.ok("buildpacks:set-property", "--global", "local-folder", str(tmp_path))
     blog.ok("buildpacks:add", "blog", str(tmp_path / "one"))
-    assert "no git repository" in blog.refused("buildpacks:add", "blog", str(tmp_path / "two"))
+    assert "not a git repository" in blog.refused("buildpacks:add", "blog", str(tmp_path / "two"))
     blog.ok("buildpacks:add", "blog", "https://no-such-host.invalid/x.git")
     for image in (
         "debian:12",

@@ -345,7 +345,7 @@ def test_output_without_end_is_shown_up_to_a_limit(capsys):
     for _ in range(6000):
         show.line("x" * 5000)
     said = capsys.readouterr().err
-    assert len(said) < build.SHOWN_LIMIT * 1.1 and said.endswith("no more of it is shown\n")
+    assert len(said) < build.SHOWN_LIMIT * 1.1 and said.endswith("the rest is not shown\n")
 
 
 def local_pack(folder: Path, text: str = "echo") -> str:
@@ -379,7 +379,7 @@ def test_a_buildpack_of_this_host_is_fetched_from_the_allowed_folder_only(world,
     with pytest.raises(errors.BuildFailed, match="cannot be fetched.*nothere"):
         fetch.get(Reference("path", str(place), "nothere"), "", {}, "")
     (tmp_path / "packs/plain").mkdir()
-    with pytest.raises(errors.BuildFailed, match="no git repository"):
+    with pytest.raises(errors.BuildFailed, match="not a git repository"):
         fetch.get(Reference("path", str(tmp_path / "packs/plain")), "", {}, "")
 
 

@@ -146,7 +146,7 @@ def test_secrets_that_the_config_has_not_are_refused_when_they_are_set_and_stay_
     world.ok("config:set", "--global", "OTHER=1")
     world.ok("config:set", "blog", "NPM_TOKEN=1")
     world.ok("builder-dockerfile:set", "blog", "secrets", "NPM_TOKEN,OTHER")
-    assert "builds of blog are given NPM_TOKEN" in world.refused("config:unset", "blog", "NPM_TOKEN")
+    assert "builds of blog use NPM_TOKEN" in world.refused("config:unset", "blog", "NPM_TOKEN")
     world.ok("config:set", "blog", "NPM_TOKEN=2")
     world.ok("builder-dockerfile:set", "blog", "secrets")
     world.ok("config:unset", "blog", "NPM_TOKEN")

@@ -66,14 +66,14 @@ def test_the_image_is_offered_until_every_node_has_it(saved, monkeypatch):
 
 def test_a_node_that_cannot_is_named(saved):
     machines = Machines({ONE.id: "done", TWO.id: "failed"})
-    with pytest.raises(errors.Unavailable, match="node2 could not take the image"):
+    with pytest.raises(errors.Unavailable, match="node2 could not load the image"):
         delivery.bring(machines, "minipaas-node:1", "127.0.0.1")
     assert machines.removed == [delivery.UNIT]
 
 
 def test_a_node_that_is_late_is_named(saved, monkeypatch):
     monkeypatch.setattr(delivery, "LOAD_TIMEOUT", 0)
-    with pytest.raises(errors.Unavailable, match="node2 did not take the image"):
+    with pytest.raises(errors.Unavailable, match="node2 did not load the image"):
         delivery.bring(Machines({ONE.id: "done"}), "minipaas-node:1", "127.0.0.1")
 
 

@@ -110,9 +110,9 @@ def test_nodes_that_refuse_a_route_leave_this_host_as_it_was(made):
 def test_dead_nodes_do_not_keep_an_app_from_coming_back(made, capsys):
     router, every, local = made("out")
     every.apply(route(THERE))
-    every.fails = errors.Unavailable("no router of the cluster is alive")
+    every.fails = errors.Unavailable("no router of the cluster is running")
     router.apply(route(HERE.backend))
-    assert local.routes() == ["blog"] and "nodes may still have the route of blog" in capsys.readouterr().err
+    assert local.routes() == ["blog"] and "nodes may still route blog" in capsys.readouterr().err
 
 
 def test_who_follows_is_known_by_a_lock(tmp_path, monkeypatch):

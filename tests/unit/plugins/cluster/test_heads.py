@@ -59,7 +59,7 @@ def test_who_may_not_join(world, cluster):
     api.documents.write(cluster, heads.path(api.caller.host()), {"address": "", "machine": "another"})
     assert "another head is called" in second.findings(SETTINGS)[0].said
     cluster.delete_tree("cluster")
-    assert "no cluster has its state in this etcd" in second.findings(SETTINGS)[0].said
+    assert "does not hold the state of a cluster" in second.findings(SETTINGS)[0].said
 
 
 def test_a_key_that_counts_no_more_is_named(cluster, capsys):
@@ -102,7 +102,7 @@ def test_stepping_out_goes_on_where_it_was_killed(cluster, monkeypatch):
 def test_the_last_one_moves_the_apps_home_and_nobody_joins_meanwhile(cluster):
     second.join(SETTINGS, "10.0.0.8")
     cluster.delete("routers/head-web1")
-    with pytest.raises(errors.Unavailable, match="nothing is heard of the other heads: web1") as refused:
+    with pytest.raises(errors.Unavailable, match="the other heads are not responding: web1") as refused:
         second.may_step_out()
     assert refused.value.hint.endswith("cluster:remove web1")
     with pytest.raises(errors.UsageError, match="is alive"):
@@ -157,7 +157,7 @@ def test_commits_come_from_the_head_that_has_them(world, cluster, far, monkeypat
     assert capsys.readouterr().err == "", "nothing is missing, so nobody is asked"
     monkeypatch.setattr(api, "live_release", lambda name: release_of("f" * 40), raising=False)
     repositories.catch_up("blog")
-    assert "the commit of v1 of blog is not on this head, and it cannot be had from web1" in capsys.readouterr().err
+    assert "the commit of v1 of blog is not on this head, and it cannot be fetched from web1" in capsys.readouterr().err
 
 
 def test_an_app_without_a_release_or_a_commit_needs_nothing(world, cluster, monkeypatch):

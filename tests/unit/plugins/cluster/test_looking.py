@@ -9,7 +9,7 @@ NODE = {"name": "node1", "applied": 2, "behind": [], "refused": {}, "router": "r
 def test_doctor_says_what_is_wrong_with_a_cluster():
     well = {"wrong": [], "nodes": [NODE, NODE | {"name": "node2"}]}
     (finding,) = looking.findings(well)
-    assert finding.ok and finding.said == "etcd, the nodes node1, node2 and all routers are well"
+    assert finding.ok and finding.said == "etcd, the nodes node1, node2 and all routers are fine"
     found = looking.findings(well | {"wrong": ["node1: the agent is failed", "etcd has no quorum"]})
     assert [finding.said for finding in found] == ["node1: the agent is failed", "etcd has no quorum"]
     assert not any(finding.ok for finding in found) and found[0].fix == "cluster:status"
@@ -25,15 +25,15 @@ def test_what_is_wrong_with_a_node():
     broken = NODE | {"applied": None, "agent": "failed", "refused": {"blog": "no upstream"}, "behind": ["blog", "shop"]}
     assert looking._complaints(broken) == [
         "node1: the agent is failed",
-        "node1: nothing is heard of its router",
+        "node1: its router is not responding",
         "node1: refuses the route of blog: no upstream",
-        "node1: has not taken up the route of shop",
+        "node1: has not applied the route of shop",
     ]
 
 
 def test_an_app_whose_image_no_node_has():
     assert looking.gone({"blog": "sha256:1", "shop": "sha256:2"}, {"sha256:1", "sha256:3"}) == [
-        "shop: no node has the image that it runs: ps:rebuild shop"
+        "shop: no node has the image that it runs; to build it again: ps:rebuild shop"
     ]
 
 

@@ -42,7 +42,7 @@ def test_an_app_without_a_release_and_a_stopped_one_stay_as_they_are(blog, world
 def test_old_processes_are_waited_for(blog, monkeypatch):
     api.change("blog", "again", force=True)
     monkeypatch.setattr(moving, "DRAINED", 0)
-    with pytest.raises(errors.Unavailable, match="blog_v1.web.1 did not go within 0 seconds"):
+    with pytest.raises(errors.Unavailable, match="blog_v1.web.1 did not stop within 0 seconds"):
         moving.wait_until_gone(lambda process: process.release == 1, "old ones")
     from minipaas_lib.pipeline import retire
 
@@ -81,7 +81,7 @@ def test_what_was_begun_is_noted_on_this_host(world):
 def test_the_options_of_init(world):
     assert joining.settings(URLS, "http://10.0.0.1:49153", "", "", "").etcd == SETTINGS.etcd
     for etcd, ca, said in (
-        ("", "", "no etcd is named"),
+        ("", "", "no etcd is given"),
         ("10.0.0.1:2379", "", "not an address of etcd"),
         (URLS, "/etc/ssl/ca.pem", "--ca must be below /etc/minipaas/"),
         (URLS, "/etc/minipaas/../x.pem", "--ca must be below /etc/minipaas/"),
@@ -103,8 +103,8 @@ def test_without_a_cluster(world):
         ("cluster:undrain", "node1"),
         ("cluster:remove", "node1"),
     ):
-        assert "belongs to no cluster" in world.refused(*words)
-    assert "no etcd is named" in world.refused("cluster:init")
+        assert "does not belong to a cluster" in world.refused(*words)
+    assert "no etcd is given" in world.refused("cluster:init")
 
 
 def test_nobody_but_root_on_the_host_moves_it(world):
@@ -125,11 +125,11 @@ def test_what_is_wrong_with_a_node():
     assert looking._complaints(NODE) == []
     assert looking._complaints(NODE | {"agent": "missing", "applied": None}) == [
         "node1: the agent is missing",
-        "node1: nothing is heard of its router",
+        "node1: its router is not responding",
     ]
     assert looking._complaints(NODE | {"behind": ["blog", "shop"], "refused": {"shop": "bad port"}}) == [
         "node1: refuses the route of shop: bad port",
-        "node1: has not taken up the route of blog",
+        "node1: has not applied the route of blog",
     ]
 
 

@@ -100,7 +100,7 @@ def test_a_lost_node_is_missed_and_can_be_forgotten(made, monkeypatch):
     assert members.lost(made.machines.all()) == [members.Lost(DEAD, "10.0.0.9", "node9")]
     made.here = [api.Process("blog_v1.web.1", "blog", 1, "web", 1, node=DEAD)]
     monkeypatch.setattr(removing, "EMPTY", 0)
-    with pytest.raises(errors.Unavailable, match="in vain for fleet to move what ran on node9"):
+    with pytest.raises(errors.Unavailable, match="seconds for fleet to move the processes of node9"):
         removing.remove("node9")
     made.here = []
     assert removing.remove("node9") == "node9"
@@ -171,4 +171,4 @@ def test_what_was_removed_and_what_is_lost_is_shown(capsys):
         "metadata": {"disk": "ssd"},
     }
     looking.show({"cluster": True, "etcd": [], "nodes": [node], "heads": [], "removed": ["node2"], "wrong": []})
-    assert "removed, cluster:undrain brings it back: node2" in capsys.readouterr().out
+    assert "removed (to bring one back: cluster:undrain <node>): node2" in capsys.readouterr().out

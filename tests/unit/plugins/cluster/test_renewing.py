@@ -233,7 +233,7 @@ def test_killed_after_any_write_it_is_taken_up_again(nodes, old, monkeypatch, tm
         deadline = time.monotonic() + 5
         while nodes.let_in(now()) != [True, True]:  # as agents see it a moment later
             assert time.monotonic() < deadline, f"after write {kills}"
-        assert "cluster:renew-certificates goes on" in looking._certificates()[0]
+        assert "to continue: cluster:renew-certificates" in looking._certificates()[0]
         renewing.renew(api.store(), nodes)
         assert nodes.let_in(now()) == [True, True] and renewing.begun(api.store()) == {}
     assert kills >= 9
@@ -243,12 +243,12 @@ def test_an_agent_of_before_holds_it_up_and_nothing_is_lost(nodes, old, monkeypa
     monkeypatch.setattr(renewing, "LIMIT", 0.3)
     nodes.start(2)
     nodes.start(3, fresh=NEVER)
-    with pytest.raises(errors.Unavailable, match="node3 has not taken up the new certificates") as caught:
+    with pytest.raises(errors.Unavailable, match="node3 did not switch to the new certificates") as caught:
         renewing.renew(api.store(), nodes)
     assert "cluster:init" in caught.value.hint
     assert nodes.let_in(now()) == [True, True] and renewing.begun(api.store())["step"] == "trust"
     nodes.stop(3)
-    with pytest.raises(errors.Unavailable, match="nothing answers at node3"):
+    with pytest.raises(errors.Unavailable, match="node3 does not answer"):
         renewing.renew(api.store(), nodes)
     nodes.start(3)  # as cluster:init does it
     monkeypatch.setattr(renewing, "LIMIT", 20.0)
@@ -288,4 +288,4 @@ def test_a_certificate_that_is_damaged_changes_nothing(nodes, old):
 
 
 def test_it_is_for_hosts_of_a_cluster(world):
-    assert "belongs to no cluster" in world.refused("cluster:renew-certificates")
+    assert "does not belong to a cluster" in world.refused("cluster:renew-certificates")

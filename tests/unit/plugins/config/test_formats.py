@@ -42,7 +42,7 @@ def test_pairs():
         ),
         (
             ["A=\0"],
-            "the value of A holds a NUL byte, which no process can be given",
+            "the value of A contains a NUL byte, which no environment variable can",
             "encode binary data as base64 text and decode it in the app",
         ),
     ],
@@ -95,7 +95,7 @@ def test_env(text, config):
         ("A='s3cret'x", "line 1 goes on after the closing quote"),
         ("A='s3cret'\\\n", "line 1 opens a quote that is never closed"),
         ("A=1\nA=s3cret", 'line 2: "A" is given twice'),
-        ("A=s3cret\0", "line 1: the value of A holds a NUL byte, which no process can be given"),
+        ("A=s3cret\0", "line 1: the value of A contains a NUL byte, which no environment variable can"),
         ('{"A": "s3cret"', "the JSON is not valid at line 1, column 15 (Expecting ',' delimiter)"),
         ('{"A": ["s3cret"]}', 'the value of "A" is not text, a number, true or false'),
         ('{"A": {}}', 'the value of "A" is not text, a number, true or false'),

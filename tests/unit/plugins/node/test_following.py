@@ -113,7 +113,7 @@ def test_a_broken_route_stays_as_it_was_and_stops_no_other(store, table, followe
     assert sorted(told["refused"]) == ["bad", "blog", "odd"] and told["refused"]["odd"].endswith("nginx refuses it")
     said = capsys.readouterr().err
     follower.look()
-    assert "blog is routed as before" in said and capsys.readouterr().err == "", "it is said once"
+    assert "blog keeps its previous route" in said and capsys.readouterr().err == "", "it is said once"
 
 
 def test_a_process_out_of_reach_gets_no_requests_while_there_are_others(store, table, follower):
@@ -230,11 +230,11 @@ def test_a_route_that_one_router_refuses_is_put_back(store, table, agents):
 def test_a_router_that_does_not_come_is_named(store, table, monkeypatch):
     monkeypatch.setattr(everywhere, "PATIENCE", 0.1)
     router = everywhere.EveryRouter(table, store)
-    with pytest.raises(api.errors.Unavailable, match="no router of the cluster is alive"):
+    with pytest.raises(api.errors.Unavailable, match="no router of the cluster is running"):
         router.apply(ONE)
     assert router.routes() == [], "what could not be applied is put back"
     api.documents.write(store, "routers/node9", {"applied": {}, "refused": {}}, ttl=60)
-    with pytest.raises(api.errors.Unavailable, match="router of node9"):
+    with pytest.raises(api.errors.Unavailable, match="node9 did not apply the route of blog within"):
         router.apply(ONE)
 
 
@@ -264,6 +264,6 @@ def test_what_is_set_for_all_apps_is_followed_and_stops_no_route(store, table, c
         clock.now += following.RENEW
         follower.look()
         assert len(followed) == seen and table.table["blog"].generation == value
-    assert "stays as it was: the nginx property" in capsys.readouterr().err
+    assert "stay unchanged: the nginx property" in capsys.readouterr().err
     follower.look()
     assert len(followed) == 2, "the document is read seldom"

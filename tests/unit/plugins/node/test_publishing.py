@@ -175,7 +175,7 @@ def test_a_bad_document_is_passed_over(store, capsys):
     with open(store.location("services/shop/shop_v1.web.2"), "wb") as file:
         file.write(b"\xff\xfe")
     assert list(following.processes(store)) == [PROCESS.name]
-    assert "shop_v1.web.1 is passed over" in capsys.readouterr().err
+    assert "shop_v1.web.1 is skipped" in capsys.readouterr().err
     assert api.documents.read(store, service.path(PROCESS))["node"] == "node1"
 
 

@@ -252,7 +252,7 @@ def test_a_python_plugin_with_a_wrong_argument_is_refused_when_it_is_installed(w
     )
     said = world.refused("plugin:install", str(folder))
     assert (
-        "plugin p: after_deploy(app, releas) wants releas, which there is not; "
+        "plugin p: after_deploy(app, releas) wants releas, which this hook does not have; "
         "the hook is after_deploy(app, release, previous)"
     ) in said
 

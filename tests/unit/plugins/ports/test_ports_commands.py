@@ -104,9 +104,7 @@ def test_a_port_that_the_firewall_closes_is_said(blog, monkeypatch):
 def test_a_port_that_the_first_deploy_could_not_have_is_refused_when_it_is_set(blog, fake, monkeypatch):
     def check(route=None):
         if route and any(listener.host_port == 7777 for listener in route.listeners):
-            raise api.errors.BadConfig(
-                "port 7777 of this host is used by another program", "ports:set another host port"
-            )
+            raise api.errors.BadConfig("port 7777 of this host is used by another program", "map another one")
 
     monkeypatch.setattr(fake.router, "check", check)
     refused = blog("ports:add", "blog", "http:7777:5000")

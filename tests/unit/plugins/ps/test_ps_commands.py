@@ -137,12 +137,12 @@ def test_stop_and_start(world, blog):
     assert result.status == 0 and "from the next deploy on" in result.err and blog.scheduler.names() == []
     world.ok("ps:start", "blog")
     assert blog.routed("blog") == ["blog_v2.web.1", "blog_v2.web.2"]
-    assert "is started already, 2 of 2 processes run" in world("ps:start", "blog").err
+    assert "is already started: 2 of 2 processes are running" in world("ps:start", "blog").err
 
 
 def test_start_starts_what_does_not_run(world, blog):
     blog.scheduler.containers.clear()
-    assert "blog v1 runs again" in world("ps:start", "blog").err and blog.routed("blog") == ["blog_v1.web.1"]
+    assert "blog v1 is running again" in world("ps:start", "blog").err and blog.routed("blog") == ["blog_v1.web.1"]
     blog.scheduler.set("blog_v1.web.1", state="paused")
     assert world("ps:start", "blog").status == 0 and blog.scheduler.containers["blog_v1.web.1"].state == "running"
     world.ok("ps:scale", "blog", "web=0")
@@ -160,7 +160,7 @@ def test_scale_to_what_is_said_already_starts_what_does_not_run(world, blog):
 def test_a_loop_is_not_called_started(world, blog, verb):
     blog.scheduler.set("blog_v1.web.1", state="restarting", restarts=2, exit_code=3)
     result = world(f"ps:{verb}", "blog")
-    assert result.status == 1 and "blog does not run steadily: web.1 was restarted 2 times" in result.err
+    assert result.status == 1 and "blog keeps restarting: web.1 was restarted 2 times" in result.err
     assert "logs blog, then: ps:restart blog" in result.err and blog.scheduler.names() == ["blog_v1.web.1"]
 
 
@@ -173,7 +173,7 @@ def test_a_failed_restart_tells_what_runs(world, blog):
     blog.scheduler.start = refusing
     assert "v1 is still live\n" in world("ps:restart", "blog").err
     blog.scheduler.containers.clear()
-    assert "v1 is still the live release, but none of its processes runs" in world("ps:restart", "blog").err
+    assert "v1 is still the live release, but none of its processes is running" in world("ps:restart", "blog").err
     blog.scheduler.start = start
     world.ok("ps:stop", "blog")
     blog.scheduler.start = refusing

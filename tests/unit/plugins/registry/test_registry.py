@@ -123,7 +123,7 @@ def test_a_release_whose_image_cannot_be_sent_is_none(blog, fake, monkeypatch):
     blog.ok("registry:set", "blog", "server", "ghcr.io")
     blog.ok("registry:set", "blog", "push-on-release", "true")
     result = blog("config:set", "blog", "A=1")
-    assert result.status == 1 and "cannot be sent to ghcr.io/minipaas/blog:v2: denied: no\\x1b" in result.err
+    assert result.status == 1 and "cannot be pushed to ghcr.io/minipaas/blog:v2: denied: no\\x1b" in result.err
     assert [words[0] for _, words, _ in asked] == ["tag", "push", "image"]
     assert api.live_release("blog").number == 1 and api.app("blog").config == {}
 
@@ -152,14 +152,14 @@ def test_what_is_let_through_is_no_option_and_no_path_out(text):
         ),
         (
             'Error response from daemon: Get "https://one.test/v2/": unauthorized: incorrect username or password',
-            "look at user and password",
+            "check the user and the password",
         ),
     ],
 )
 def test_a_login_that_fails_says_what_to_look_at(blog, monkeypatch, said, hint):
     monkeypatch.setattr(credentials, "_docker", lambda place, *words, input=b"": (1, said))
     refused = blog("registry:login", "blog", "one.test", "anna", "s3cret").err
-    assert hint in refused and ("user and password" in refused) == ("unauthorized" in said)
+    assert hint in refused and ("the user and the password" in refused) == ("unauthorized" in said)
 
 
 DOCKERS = (

@@ -76,7 +76,7 @@ def test_diff(world, blog):
 def test_output(world, blog):
     world.ok("config:set", "blog", "A=1")
     assert "v2 is live" in world.ok("releases:output", "blog") and world.ok("releases:output", "blog", "v2")
-    assert "not kept any more" in world.refused("releases:output", "blog", "v1")
+    assert "is no longer kept" in world.refused("releases:output", "blog", "v1")
     world.ok("apps:create", "fresh")
     assert "no release yet" in world.refused("releases:output", "fresh")
 
@@ -85,7 +85,7 @@ def test_rollback_command(world, blog):
     world.ok("config:set", "blog", "A=1")
     assert "v3 is live: rollback to v1" in world("releases:rollback", "blog").err
     assert apps.load("blog").config == {}
-    assert "exclude each other" in world.refused("releases:rollback", "blog", "v2", "--only", "image", "--all")
+    assert "cannot be combined" in world.refused("releases:rollback", "blog", "v2", "--only", "image", "--all")
     world.refused("releases:rollback", "blog", "v9")
 
 

@@ -58,7 +58,7 @@ def test_no_such_commit(blog, word):
 
 
 def test_too_large_or_not_text(blog):
-    with pytest.raises(api.errors.InvalidFile, match="65,536 is the most"):
+    with pytest.raises(api.errors.InvalidFile, match="the limit is 65,536"):
         source.template_of("blog", commit(b"a" * 65537))
     with pytest.raises(api.errors.InvalidFile, match="UTF-8"):
         source.template_of("blog", commit(b"\xff\xfe"))

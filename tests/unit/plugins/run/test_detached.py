@@ -103,7 +103,7 @@ def test_destroying_and_renaming_an_app(blog, world):
 
 def test_doctor_names_what_runs_past_its_time(blog, world):
     world.ok("run:detached", "--ttl-seconds", "5", "blog", "ls")  # the fake's deadline is 5 seconds after 1970
-    assert "still running past their time: blog.run.0001" in world("doctor").out
+    assert "still running past their time limit: blog.run.0001" in world("doctor").out
     blog.scheduler.end("blog.run.0001")
     assert "past their time" not in world("doctor").out
 

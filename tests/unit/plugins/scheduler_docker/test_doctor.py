@@ -31,10 +31,10 @@ def test_processes(world, fake):
     fake.deploy("blog")
     for count in ("3", "1", "3"):
         world.ok("ps:scale", "blog", f"web={count}")
-    assert said().said == "3 of 3 run"
+    assert said().said == "3 of 3 are running"
     fake.scheduler.set("blog_v1.web.1", state="exited", exit_code=137)
     assert not said().ok and said().said.startswith(
-        "1 of 3 do not run: 1 web; web.1 ended with exit code 137: it was killed"
+        "1 of 3 are not running: 1 web; web.1 ended with exit code 137: it was killed"
     )
     assert said().fix == "ps:restore blog"
     world.ok("ps:stop", "blog")
@@ -50,7 +50,7 @@ def test_what_is_gone_with_its_image_is_to_be_built_again(world, blog):
 
 def test_a_paused_process_does_not_run(world, blog):
     blog.scheduler.set("blog_v1.web.1", state="paused")
-    assert said().said == "1 of 1 do not run: 1 web; web.1 is paused" and said().fix == "ps:restore blog"
+    assert said().said == "1 of 1 are not running: 1 web; web.1 is paused" and said().fix == "ps:restore blog"
 
 
 @pytest.mark.parametrize("state", ["running", "restarting"])
@@ -66,7 +66,7 @@ def test_a_loop_is_named_whatever_the_moment_shows(world, blog, monkeypatch, sta
 
 def test_what_came_back_once_or_long_ago_is_told_and_no_fault(world, blog):
     blog.scheduler.set("blog_v1.web.1", restarts=1, created=CREATED, ended=NOW)
-    assert said().ok and "1 of 1 run; web.1 was restarted 1 time since" in said().said
+    assert said().ok and "1 of 1 are running; web.1 was restarted 1 time since" in said().said
     blog.scheduler.set("blog_v1.web.1", restarts=70, ended="2026-01-01T00:10:00Z")
     assert said().ok and "70 times" in said().said
 

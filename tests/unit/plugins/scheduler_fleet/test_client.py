@@ -188,7 +188,7 @@ def test_nobody_answers(daemon, tmp_path):
 
 @pytest.mark.parametrize("answer", [LOST, GONE])
 def test_fleet_without_etcd_is_said_in_words(daemon, answer):
-    with pytest.raises(errors.Unavailable, match="fleet does not reach etcd, so nothing can be changed"):
+    with pytest.raises(errors.Unavailable, match="fleet cannot reach etcd, so nothing can be changed"):
         Fleet(daemon(answer, answer).endpoint).submit("a.service", SLEEP)
 
 

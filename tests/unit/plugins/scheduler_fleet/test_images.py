@@ -131,7 +131,7 @@ def test_a_node_that_gives_nothing_is_passed_over(world, three_apps, monkeypatch
 
     one.images = images
     world.catch_up()
-    assert "node node1 is passed over: it does not answer" in capsys.readouterr().err
+    assert "node node1 is skipped: it does not answer" in capsys.readouterr().err
 
 
 def test_a_host_that_joins_gives_the_nodes_what_it_keeps(world, three_apps):
@@ -176,7 +176,7 @@ def test_the_images_on_nodes_of_which_something_is_heard(world, capsys):
     two.images = images
     assert world.node_images([ONE]) == {ONE: one.built} and capsys.readouterr().err == ""
     assert world.node_images([ONE, TWO]) == {ONE: one.built}
-    assert "node node2 is passed over: it does not answer" in capsys.readouterr().err
+    assert "node node2 is skipped: it does not answer" in capsys.readouterr().err
 
 
 def test_an_image_that_nobody_has(world):

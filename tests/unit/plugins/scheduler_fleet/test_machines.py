@@ -121,7 +121,7 @@ def test_a_machine_is_expelled_and_joins_again(fleet, monkeypatch):
 def test_a_unit_that_asks_for_no_mark_would_stay_where_it_is_not_wanted(fleet):
     made = machines.Machines(fleet, lambda: "minipaas0")
     fleet.made["minipaas-agent.service"] = units.global_unit("minipaas-agent", "", ["/bin/true"])
-    with pytest.raises(errors.Unavailable, match="older than this program"):
+    with pytest.raises(errors.Unavailable, match="run an older minipaas"):
         made.expel(ONE)
     assert fleet.marks == []
 

@@ -143,14 +143,14 @@ def test_a_silent_process_is_what_systemd_says(world):
 def test_an_adopted_unit_that_somebody_removed(world):
     process = world.start(SPEC)
     world.fleet.destroy("blog_v3.web.1.service")
-    with pytest.raises(api.errors.Unavailable, match="somebody has removed it"):
+    with pytest.raises(api.errors.Unavailable, match="was removed by somebody"):
         world.adopt([process])
 
 
 def test_a_bad_document_is_nobodys_process(world, capsys):
     process = world.start(SPEC)
     world.store.write("services/blog/blog_v3.web.9", "x = [", ttl=60)
-    assert world.processes("blog") == [process] and "is passed over" in capsys.readouterr().err
+    assert world.processes("blog") == [process] and "is skipped" in capsys.readouterr().err
 
 
 def test_fleet_is_asked_once_an_interval_whatever_the_number(world):
@@ -174,7 +174,7 @@ def test_one_offs_go_to_a_node(world):
 
 def test_a_process_on_a_lost_node_says_so(world):
     process = dataclasses.replace(world.start(SPEC), node="9" * 32)
-    with pytest.raises(api.errors.Unavailable, match="the node of blog_v3.web.1 is not there"):
+    with pytest.raises(api.errors.Unavailable, match="the node of blog_v3.web.1 is gone"):
         world.logs([process])
 
 
@@ -185,7 +185,7 @@ def test_nothing_starts_on_a_drained_node(world):
     assert [one.value for one in options if one.name == "MachineMetadata"] == [f"minipaas={ONE}"]
     assert TWO not in world.local.nodes, "it gets no image either"
     api.documents.write(world.store, nodes.DRAINED, {"nodes": [ONE, TWO]})
-    with pytest.raises(api.errors.DeployFailed, match="no node has come yet"):
+    with pytest.raises(api.errors.DeployFailed, match="the cluster has no nodes yet"):
         world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
 
 

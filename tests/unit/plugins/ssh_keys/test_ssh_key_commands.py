@@ -59,14 +59,16 @@ def test_openssh_reads_the_file(world, file):
 def test_a_file(world, file, tmp_path):
     (tmp_path / "anna.pub").write_text(ANNA)
     world.ok("ssh-keys:add", "anna", "anna.pub")
-    assert "cannot be named over ssh" in world.refused("ssh-keys:add", "bert", "anna.pub", key="anna")
+    assert "cannot be given by its name" in world.refused("ssh-keys:add", "bert", "anna.pub", key="anna")
     assert "cannot be read" in world.refused("ssh-keys:add", "bert", "nothing.pub")
 
 
 def test_duplicates_are_refused_by_name(world):
     world.ok("ssh-keys:add", "anna", stdin=ANNA)
-    assert "there is a key named anna already" in world.refused("ssh-keys:add", "anna", stdin=BERT)
-    assert "its name is anna" in world.refused("ssh-keys:add", "bert", stdin=ANNA.rsplit(" ", 1)[0] + " other comment")
+    assert "there is already a key named anna" in world.refused("ssh-keys:add", "anna", stdin=BERT)
+    assert "under the name anna" in world.refused(
+        "ssh-keys:add", "bert", stdin=ANNA.rsplit(" ", 1)[0] + " other comment"
+    )
 
 
 @pytest.mark.parametrize(
