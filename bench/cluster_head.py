@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from minipaas_lib import api, cluster_settings
-from minipaas_lib.pipeline import engines
+from minipaas_lib.bus import active_engines
 from plugins.cluster import certificates
 from plugins.cluster import head as routing_head
 from plugins.scheduler_fleet import units, wire
@@ -140,5 +140,5 @@ class Head:
 
     def leave(self) -> None:
         """Take away what is on this machine; the nodes go by themselves."""
-        engines.forget()
+        active_engines.forget()
         nodes.docker("rmi", "-f", APP_IMAGE, NODE_IMAGE, check=False)

@@ -119,7 +119,7 @@ def ask_for_words(ctx, arguments: list[str]) -> None:
 
     if not authority.is_asked(ctx.info_name):
         return
-    from minipaas_lib.pipeline import apps
+    from minipaas_lib.records import apps
 
     pieces = {piece for word in arguments for piece in (word[2:], *re.split("[=,:@/ ]", word))}
     for name in apps.names():
@@ -151,7 +151,7 @@ def is_app(name: str) -> bool:
     """Whether it is the name of an app that the caller may hear of."""
     from minipaas_lib import names
     from minipaas_lib.bus import authority
-    from minipaas_lib.pipeline import apps
+    from minipaas_lib.records import apps
 
     try:
         return bool(re.fullmatch(names.APP_NAME, name)) and apps.exists(name) and authority.allows("report", name)

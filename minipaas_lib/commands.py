@@ -72,7 +72,7 @@ def ask_for_the_rest(ctx: click.Context) -> None:
 def ask_for_all(ctx: click.Context) -> None:
     """Ask for every app there is."""
     if authority.is_asked(ctx.find_root().info_name or ""):
-        from minipaas_lib.pipeline import apps
+        from minipaas_lib.records import apps
 
         for name in apps.names():
             ask(ctx, name)
@@ -113,7 +113,7 @@ def complete_apps(ctx, param, incomplete: str) -> list:
 
     from minipaas_lib import caller
     from minipaas_lib.bus import manager
-    from minipaas_lib.pipeline import apps
+    from minipaas_lib.records import apps
 
     try:
         manager.call("authorize", key=caller.key(), command="apps:list", app="")
@@ -131,7 +131,7 @@ def complete_processes(suffix: str = "", indexes: bool = False):
     def complete(ctx, param, incomplete: str) -> list:
         from click.shell_completion import CompletionItem
 
-        from minipaas_lib.pipeline import releases
+        from minipaas_lib.records import releases
 
         app = ctx.params.get("app")
         live = releases.live(app) if app else None
@@ -176,7 +176,7 @@ class Command(click.Command):
 
     def parse_args(self, ctx, args):
         if any("--wait" in parameter.opts for parameter in self.params):
-            from minipaas_lib.pipeline import locks
+            from minipaas_lib.journal import locks
 
             args = [f"--wait={locks.LONGEST}" if word == "--wait" else word for word in args]
         if self.app_argument:
@@ -311,7 +311,7 @@ def wait_option(function):
     """The option --wait[=SECONDS]: wait for the app's lock. Sets what locks.app_lock reads."""
 
     def remember(ctx, param, value):
-        from minipaas_lib.pipeline import locks
+        from minipaas_lib.journal import locks
 
         if value is not None:
             locks.patience = value
@@ -455,7 +455,7 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
     @format_option
     @report_words
     def report(everyone, format, words):
-        from minipaas_lib.pipeline import apps
+        from minipaas_lib.records import apps
 
         app, flag = chosen_report(words)
         failed: list[str] = []

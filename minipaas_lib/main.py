@@ -13,9 +13,9 @@ def main(argv: list[str] | None = None) -> int:
     os.umask(0o077)
     gc.set_threshold(50_000)  # what imports make stays: looking through it for garbage takes a tenth of their time
     if argv[:1] == ["--key"] and len(argv) in (2, 3):  # a name and a fingerprint
-        from minipaas_lib import gate
+        from minipaas_lib import ssh_entry
 
-        return gate.enter(*argv[1:])
+        return ssh_entry.enter(*argv[1:])
     if argv[:1] == ["install"]:
         from minipaas_lib import cli, self_install
 

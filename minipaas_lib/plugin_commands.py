@@ -9,10 +9,10 @@ def load(name: str, plugin: str, about: dict):
     """The click command `name` of an installed plugin. Raises errors.PluginFailed when it cannot be loaded."""
     if name in about.get("executables", {}).get("commands", ()):
         return of_program(name, plugin, about["commands"][name])
-    from minipaas_lib.bus import strangers
+    from minipaas_lib.bus import third_party
 
     try:
-        found = getattr(strangers.importlib_module(plugin, "commands"), name.replace(":", "_").replace("-", "_"))
+        found = getattr(third_party.importlib_module(plugin, "commands"), name.replace(":", "_").replace("-", "_"))
         if not isinstance(found, click.Command):
             raise TypeError(f"{found!r} is not a click command")
     except (Exception, SystemExit) as error:

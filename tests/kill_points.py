@@ -1,6 +1,7 @@
 """Kill a command before or after any step that it records in the journal: a seam that minipaas itself does not have.
 
-A test wraps the journal of its own process, or installs for a while a program whose journal is wrapped: `wrap`, `program`.
+A test wraps the journal of its own process (`wrap`), or installs for a while a program whose journal is wrapped
+(`program`).
 """
 
 import contextlib
@@ -54,7 +55,7 @@ def pass_point(journal, app: str, number: int, when: str, what: str) -> None:
         journal.die()
 
 
-JOURNAL = "minipaas_lib/pipeline/journal.py"
+JOURNAL = "minipaas_lib/journal/journal.py"
 WRAPPING = b"\nimport sys\n\nimport kill_points\n\nkill_points.wrap(sys.modules[__name__])\n"
 
 

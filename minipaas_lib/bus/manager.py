@@ -111,9 +111,9 @@ def _implementation(name: str, hook: str, argnames: tuple[str, ...]):
     about = index.load().installed.get(name)
     if about is None:
         return getattr(importlib.import_module(f"plugins.{name}.hooks"), hook), None
-    from minipaas_lib.bus import strangers
+    from minipaas_lib.bus import third_party
 
-    return strangers.implementation(name, about, hook, argnames)
+    return third_party.implementation(name, about, hook, argnames)
 
 
 def _register(manager, caller, name: str, hook: str, function, argnames) -> None:

@@ -64,7 +64,7 @@ def _length(text: str) -> int:
 def link_fault(path: str, size: int) -> str:
     """What is wrong with a symbolic link at `path` whose target has `size` bytes; empty where nothing is.
 
-    Where it leads does not matter: this host follows no link of a tree (pipeline.context, folders), and builders take a
+    Where it leads does not matter: this host follows no link of a tree (untrusted_files, folders), and builders take a
     link as a link, for what it leads to inside of the image.
     """
     if path.rpartition("/")[2].casefold() == ".gitmodules":

@@ -37,7 +37,7 @@ class Release:
     commit: str = ""  # empty for a release that no commit made
     builder: str = ""
     commands: dict[str, str] = field(default_factory=dict)  # process type -> command; "" is the image's own
-    tasks: dict[str, str] = field(default_factory=dict)  # see pipeline.tasks -> command
+    tasks: dict[str, str] = field(default_factory=dict)  # see deploy.release_tasks -> command
     healthchecks: dict[str, list[dict]] = field(default_factory=dict)  # process type -> checks (see model.healthcheck)
     config: dict[str, str] = field(default_factory=dict)  # the whole environment, global and hooks' included
     formation: dict[str, int] = field(default_factory=dict)

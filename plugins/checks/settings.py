@@ -6,7 +6,7 @@ TABLE = "checks"
 MODES = "modes"  # process type, or ALL -> enabled, disabled or skipped
 ALL = "_all_"
 LONGEST_WAIT = 86400  # seconds
-DEFAULT_WAIT = 30  # seconds; the kernel's own, see minipaas_lib.pipeline.retire
+DEFAULT_WAIT = 30  # seconds; the kernel's own, see minipaas_lib.deploy.drain
 
 
 def wait_to_retire(text: str) -> int:

@@ -405,7 +405,7 @@ def inspect(folder: str) -> list[str]:
             problem = (
                 f"hooks.py has no function {hook}"
                 if function is None
-                else api.strangers.signature_problem(function, hook, api.manifest.hook_arguments(hook))
+                else api.third_party.signature_problem(function, hook, api.manifest.hook_arguments(hook))
             )
             found += [problem] if problem else []
         known = set(api.manifest.hook_names())
@@ -431,7 +431,7 @@ def inspect(folder: str) -> list[str]:
 def load(name: str, module: str, parent: str, found: list[str]):
     """Import a module of the plugin; None, with the reason in `found`, when that fails."""
     try:
-        return api.strangers.importlib_module(name, module, parent)
+        return api.third_party.importlib_module(name, module, parent)
     except (Exception, SystemExit) as error:
         found.append(f"{module}.py cannot be imported: {type(error).__name__}: {error}")
         return None

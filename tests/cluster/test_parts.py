@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from minipaas_lib import api, cluster_settings
+from minipaas_lib.bus import active_engines
 from minipaas_lib.model.healthcheck import Check
-from minipaas_lib.pipeline import engines
 from plugins.cluster import certificates, renewing
 from plugins.cluster import head as routing_head
 from plugins.scheduler_fleet import units
@@ -39,7 +39,7 @@ def head(cluster, daemon, tmp_path_factory):
     (folder / "root").mkdir()
     found = cluster_settings.ClusterSettings(tuple(cluster.etcd.split(",")), fleet=cluster.fleet)
     cluster_settings.write(found)
-    engines.forget()
+    active_engines.forget()
     api.check_store(api.store())
     (folder / "keys").mkdir()
     for part, keys in certificates.make(str(folder / "keys")).items():
@@ -64,7 +64,7 @@ def head(cluster, daemon, tmp_path_factory):
         for path in api.store().list(""):
             with contextlib.suppress(api.errors.NotFound):
                 api.store().delete(path)
-        engines.forget()
+        active_engines.forget()
         patch.undo()
         from minipaas_lib import store
 
@@ -413,7 +413,7 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
     finally:
         ending.set()
         visitor.join()
-    engines.forget()
+    active_engines.forget()
     assert len(answers) > 9 and set(answers) == {True}
     now = dict(api.documents.read(store, "cluster/head.toml"))
     for machine in machines.members():

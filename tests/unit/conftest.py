@@ -9,22 +9,12 @@ import hypothesis
 import pytest
 
 from minipaas_lib import address, api, caller, cli, firewall, output, paths, store
-from minipaas_lib.bus import index, manager
+from minipaas_lib.bus import active_engines, index, manager
+from minipaas_lib.deploy import change, compose, drain, probe, readiness, rollout
+from minipaas_lib.journal import journal, locks
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
-from minipaas_lib.pipeline import (
-    apps,
-    change,
-    compose,
-    engines,
-    journal,
-    locks,
-    probe,
-    readiness,
-    releases,
-    retire,
-    rollout,
-)
+from minipaas_lib.records import apps, releases
 from minipaas_lib.store import schema
 from tests.fakes import FakeRouter, FakeScheduler
 
@@ -106,7 +96,7 @@ def make_world(tmp_path, monkeypatch, capsys) -> World:
     monkeypatch.setattr(output, "_deaf", False)
     monkeypatch.setattr(address, "reached", lambda: None)
     monkeypatch.setattr(firewall, "read", firewall.Texts)  # that of the machine is no part of a test
-    monkeypatch.setattr(engines, "_engines", {})
+    monkeypatch.setattr(active_engines, "_engines", {})
     schema.check(store.open_store())  # a new store is written to by the first command
     return World(root, capsys, monkeypatch)
 
@@ -151,13 +141,13 @@ class Engines:
 def fake(world, monkeypatch):
     """A world with a scheduler and a router in memory; nothing retires by itself."""
     made = Engines(FakeScheduler(), FakeRouter())
-    monkeypatch.setattr(engines, "_engines", {"scheduler": made.scheduler, "router": made.router})
+    monkeypatch.setattr(active_engines, "_engines", {"scheduler": made.scheduler, "router": made.router})
     monkeypatch.setattr(readiness, "accepts", made.scheduler.accepts)
     monkeypatch.setattr(probe, "accepts", made.scheduler.accepts)
     monkeypatch.setattr(readiness, "UP_TIME", 0.0)
     monkeypatch.setattr(readiness, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(readiness, "START_LIMIT", 0.1)
-    monkeypatch.setattr(retire, "spawn", made.spawned.append)
+    monkeypatch.setattr(drain, "spawn", made.spawned.append)
     monkeypatch.setattr(api, "in_background", made.later.append)
     return made
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from minipaas_lib import admission, errors, gate
+from minipaas_lib import admission, errors, ssh_entry
 
 HOUSE = Path(__file__).parents[2]
 KEY = "SHA256:UxcR0+/x"
@@ -58,7 +58,7 @@ def test_the_gate_refuses_a_removed_key(keys, monkeypatch, capsys, asked):
     for name in ("MINIPAAS_KEY", "MINIPAAS_FINGERPRINT"):
         monkeypatch.setenv(name, "")
     keys.write_text("")
-    assert gate.enter("anna", KEY) == 77
+    assert ssh_entry.enter("anna", KEY) == 77
     assert "the key anna is no longer allowed on this host" in capsys.readouterr().err
 
 

@@ -147,7 +147,7 @@ def test_it_runs_isolated_and_through_a_symlink(site, tmp_path):
 
 TAKES_A_STEP = """
 def main():
-    from minipaas_lib.pipeline import journal
+    from minipaas_lib.journal import journal
     journal.begin("blog", "an operation")
     with journal.step("blog", "a step"):
         print("in the step")

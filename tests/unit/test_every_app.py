@@ -3,8 +3,11 @@
 import pytest
 
 from minipaas_lib import api, errors
+from minipaas_lib.apps import lifecycle, recovery, trash
 from minipaas_lib.bus import index
-from minipaas_lib.pipeline import apps, journal, leftovers, lifecycle, locks, recover, releases, trash
+from minipaas_lib.deploy import build_artifacts
+from minipaas_lib.journal import journal, locks
+from minipaas_lib.records import apps, releases
 from minipaas_lib.store import open_store
 
 BROKEN = "x = [\n"
@@ -71,8 +74,8 @@ def test_a_command_for_all_apps(world, three, monkeypatch, words, done, fault):
 def test_what_cannot_be_put_right_of_one_app_is_put_right_of_the_others(world, three, monkeypatch, command):
     for name in ("aaa", "mmm", "zzz"):
         journal.begin(name, "stop")
-    finish = recover.finish
-    monkeypatch.setattr(recover, "finish", lambda name, record: 1 / 0 if name == "mmm" else finish(name, record))
+    finish = recovery.finish
+    monkeypatch.setattr(recovery, "finish", lambda name, record: 1 / 0 if name == "mmm" else finish(name, record))
     found = world(*command)
     assert found.status == 1 and "mmm: ZeroDivisionError" in found.err
     assert not journal.read("aaa") and not journal.read("zzz") and journal.read("mmm")
@@ -148,7 +151,7 @@ def test_a_broken_document_in_the_trash_keeps_no_other_there(world, three, monke
 def test_images_of_an_app_with_a_broken_document_stay_and_the_others_are_pruned(world, three):
     mine, text = "sha256:" + "a" * 64, open_store().read("apps/mmm/releases/1.toml").text
     open_store().write("apps/mmm/releases/1.toml", text.replace("sha256:1", mine) + BROKEN)
-    assert leftovers.images_in_use("aaa") == {"sha256:1", mine}
+    assert build_artifacts.images_in_use("aaa") == {"sha256:1", mine}
     with pytest.raises(errors.BadConfig):
         releases.all_of("mmm")
 

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from minipaas_lib import errors, names
-from minipaas_lib.pipeline import apps, releases
+from minipaas_lib.records import apps, releases
 
 
 @pytest.fixture

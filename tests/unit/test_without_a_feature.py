@@ -18,11 +18,12 @@ import sys
 from minipaas_lib import api, cli
 from minipaas_lib.bus import index, manager
 from plugins_beside import memory
-from minipaas_lib.pipeline import engines, retire
+from minipaas_lib.bus import active_engines
+from minipaas_lib.deploy import drain
 
-retire.spawn = lambda app: None
+drain.spawn = lambda app: None
 scheduler, router = memory.MemoryScheduler(), memory.MemoryRouter()
-engines._engines.update(scheduler=scheduler, router=router)
+active_engines._engines.update(scheduler=scheduler, router=router)
 gone = sys.argv[1]
 assert gone not in index.load().plugins
 for command, entry in index.load().commands.items():

@@ -9,12 +9,12 @@ import pytest
 
 from minipaas_lib import cluster_settings, paths
 from minipaas_lib.cluster_settings import ClusterSettings
-from minipaas_lib.pipeline import journal
+from minipaas_lib.journal import journal
 from minipaas_lib.store import open_store
 from tests import kill_points
+from tests.unit.apps import test_crash as crash
+from tests.unit.apps.test_crash import *  # noqa: F403
 from tests.unit.conftest import fake, make_world  # noqa: F401
-from tests.unit.pipeline import test_crash as crash
-from tests.unit.pipeline.test_crash import *  # noqa: F403
 
 pytestmark = pytest.mark.sample("killed commands over etcd", 30)
 del test_a_step_costs_next_to_nothing  # noqa: F821  # here it is a write; bench has the figure

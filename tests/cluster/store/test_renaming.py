@@ -3,7 +3,7 @@
 import pytest
 
 from tests.cluster.store.test_recovery import world  # noqa: F401
+from tests.unit.apps.test_rename import *  # noqa: F403
 from tests.unit.conftest import fake, plugs  # noqa: F401
-from tests.unit.pipeline.test_rename import *  # noqa: F403
 
 pytestmark = pytest.mark.sample("a renaming killed over etcd", 10)

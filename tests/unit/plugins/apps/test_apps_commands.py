@@ -2,7 +2,9 @@ import json
 
 import pytest
 
-from minipaas_lib.pipeline import apps, engines, locks
+from minipaas_lib.bus import active_engines
+from minipaas_lib.journal import locks
+from minipaas_lib.records import apps
 from minipaas_lib.store import open_store
 from minipaas_lib.store.contract import LockHolder
 
@@ -25,7 +27,7 @@ class NoEngine:
 
 @pytest.fixture
 def idle(world, monkeypatch):
-    monkeypatch.setattr(engines, "_engines", {"scheduler": NoEngine(), "router": NoEngine()})
+    monkeypatch.setattr(active_engines, "_engines", {"scheduler": NoEngine(), "router": NoEngine()})
     return world
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors, store
-from minipaas_lib.pipeline import apps
+from minipaas_lib.records import apps
 from plugins.build_guard import host, needs, room, settings
 
 PLENTY = needs.Free(disk=50 << 30, inodes=1 << 20, state=50 << 30, memory=8 << 30)

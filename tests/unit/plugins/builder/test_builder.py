@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
 from minipaas_lib.bus import manager, values
+from minipaas_lib.deploy import build
 from minipaas_lib.model.app import App
-from minipaas_lib.pipeline import apps, build
+from minipaas_lib.records import apps
 from plugins.builder import authority, hooks, settings
 
 # Made for this test: openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -subj /CN=test

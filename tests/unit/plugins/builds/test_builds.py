@@ -12,8 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
+from minipaas_lib.deploy import build, in_progress, receive
+from minipaas_lib.journal import journal, locks
 from minipaas_lib.model.release import FAILED, RELEASED, Release
-from minipaas_lib.pipeline import build, journal, locks, receive, releases, underway
+from minipaas_lib.records import releases
 from plugins.builds import docker, ledger, pruning, tail
 
 IMAGE = "sha256:" + "1" * 64
@@ -120,15 +122,16 @@ def test_output_is_printed_tamed(past):
 
 MAKER = """
 import sys, time
-from minipaas_lib.pipeline import interrupt, journal, locks, releases
+from minipaas_lib.journal import cancellation, journal, locks
+from minipaas_lib.records import releases
 from minipaas_lib import errors
 how = sys.argv[1]
-with locks.app_lock("blog"), interrupt.cancellable():
+with locks.app_lock("blog"), cancellation.cancellable():
     number = releases.next_number("blog")
     journal.begin("blog", "rollout", release=number, previous=0, commit="c" * 40, reason="git push")
     with journal.step("blog", "build the image"):
         if how == "final":
-            interrupt.no_way_back()
+            cancellation.no_way_back()
         try:
             print("ready", flush=True)  # from here on a cancel may come
             time.sleep(6 if how == "final" else 60)
@@ -172,7 +175,7 @@ def test_a_running_build_is_shown_followed_and_cancelled(blog, maker):
     assert found["status"] == "building" and found["step"] == "build the image"
     result = blog("builds:cancel", "blog")
     assert result.status == 0 and "v1 of blog is cancelled; nothing was live before" in result.err
-    assert process.wait(10) == 0 and underway.find("blog") is None
+    assert process.wait(10) == 0 and in_progress.find("blog") is None
     assert json.loads(blog.ok("builds:list", "blog", "--format", "json"))[0]["status"] == "cancelled"
     assert "blog is not being built" in blog.refused("builds:cancel", "blog")
 
@@ -185,26 +188,26 @@ def test_past_the_switch_it_is_too_late(blog, maker):
 
 def test_no_process_is_signalled_that_is_not_the_holder(blog, maker, monkeypatch):
     maker()
-    found = underway.find("blog")
+    found = in_progress.find("blog")
     sent = []
     monkeypatch.setattr(signal, "pidfd_send_signal", lambda *given: sent.append(given))
     stranger = subprocess.Popen(["sleep", "60"])
     try:
         reused = found.holder._replace(pid=stranger.pid)
         with pytest.raises(errors.UsageError, match="no longer being deployed"):
-            underway.cancel(underway.Underway("blog", found.number, reused))
+            in_progress.cancel(in_progress.Underway("blog", found.number, reused))
     finally:
         stranger.kill()
         stranger.wait()
     with pytest.raises(errors.UsageError, match="no longer being deployed"):  # the process is gone
-        underway.cancel(underway.Underway("blog", found.number, reused))
+        in_progress.cancel(in_progress.Underway("blog", found.number, reused))
     with pytest.raises(errors.UsageError, match="no longer being deployed"):  # the holder makes another release by now
-        underway.cancel(underway.Underway("blog", found.number + 1, found.holder))
+        in_progress.cancel(in_progress.Underway("blog", found.number + 1, found.holder))
     with pytest.raises(errors.Unavailable, match="by the host elsewhere"):
-        underway.cancel(underway.Underway("blog", found.number, found.holder._replace(host="elsewhere")))
+        in_progress.cancel(in_progress.Underway("blog", found.number, found.holder._replace(host="elsewhere")))
     monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)
     with pytest.raises(errors.Denied):
-        underway.cancel(found)
+        in_progress.cancel(found)
     assert sent == []
 
 
@@ -212,18 +215,18 @@ def test_one_that_does_not_end_is_told(blog, maker, monkeypatch):
     maker()
     monkeypatch.setattr(signal, "pidfd_send_signal", lambda *given: None)
     with pytest.raises(errors.Unavailable, match="has not ended after 0.3 seconds"):
-        underway.cancel(underway.find("blog"), patience=0.3)
+        in_progress.cancel(in_progress.find("blog"), patience=0.3)
 
 
 def test_a_dead_process_and_other_work_are_no_build(blog, maker):
     process = maker()
     process.kill()
     process.wait()
-    assert journal.read("blog") and underway.find("blog") is None
+    assert journal.read("blog") and in_progress.find("blog") is None
     (row,) = [*json.loads(blog.ok("builds:list", "blog", "--format", "json")), None][:1]
     assert row is None
     with locks.name_lock("shop"):
-        assert underway.find("shop") is None
+        assert in_progress.find("shop") is None
 
 
 def test_a_failed_build_remembers_its_builder_and_how_long_it_took(blog, monkeypatch):
@@ -236,7 +239,7 @@ def test_a_failed_build_remembers_its_builder_and_how_long_it_took(blog, monkeyp
     monkeypatch.setattr(
         receive, "build_release", lambda app, live, number, commit, reason: fail(app, number, commit, reason)
     )
-    monkeypatch.setattr(receive.engines, "check_route", lambda route=None: None)
+    monkeypatch.setattr(receive.active_engines, "check_route", lambda route=None: None)
     with locks.app_lock("blog"), pytest.raises(errors.BuildFailed):
         receive.deploy_commit("blog", "c" * 40, "git push")
     (row,) = json.loads(blog.ok("builds:list", "blog", "--format", "json"))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minipaas_lib import errors
-from minipaas_lib.pipeline import apps
+from minipaas_lib.records import apps
 
 UP = {
     "type": "readiness",

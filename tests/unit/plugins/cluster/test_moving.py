@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minipaas_lib import api, cluster_settings, errors
-from minipaas_lib.pipeline import locks
+from minipaas_lib.journal import locks
 from plugins.cluster import joining, leaving, looking, moving, record
 from plugins.scheduler_fleet.client import Machine
 
@@ -44,9 +44,9 @@ def test_old_processes_are_waited_for(blog, monkeypatch):
     monkeypatch.setattr(moving, "DRAINED", 0)
     with pytest.raises(errors.Unavailable, match="blog_v1.web.1 did not stop within 0 seconds"):
         moving.wait_until_gone(lambda process: process.release == 1, "old ones")
-    from minipaas_lib.pipeline import retire
+    from minipaas_lib.deploy import drain
 
-    retire.forget("blog")
+    drain.forget("blog")
     moving.wait_until_gone(lambda process: process.release == 1, "old ones")
 
 

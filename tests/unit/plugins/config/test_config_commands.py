@@ -5,7 +5,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minipaas_lib import errors
-from minipaas_lib.pipeline import apps, change, releases
+from minipaas_lib.deploy import change
+from minipaas_lib.records import apps, releases
 from plugins.config import change as config_change
 
 

@@ -5,7 +5,8 @@ import time
 import pytest
 
 from minipaas_lib import api, errors
-from minipaas_lib.pipeline import apps, change, compose
+from minipaas_lib.deploy import change, compose
+from minipaas_lib.records import apps
 from minipaas_lib.store import open_store
 
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors, paths
+from minipaas_lib.git import git, repository
 from minipaas_lib.model.entries import Limits
-from minipaas_lib.pipeline import git, repository
 from plugins.git import archive, streams, tar
 from plugins.git import zip as zips
 

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors, paths
-from minipaas_lib.pipeline import apps, push, repository
+from minipaas_lib.git import repository
+from minipaas_lib.push import pre_receive
+from minipaas_lib.records import apps
 from plugins.git import hooks, settings
 
 OLD, NEW = "0" * 40, "a" * 40
@@ -93,8 +95,8 @@ def test_pre_receive(blog, pushed):
 def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monkeypatch):
     tags = "".join(f"{OLD} {NEW} refs/tags/{'v' * 60}{n}\n" for n in range(12_000))  # more than 1 MiB
     assert len(tags) > 1 << 20
-    monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
-    monkeypatch.setattr(push, "_deploy", lambda name, sorted_push, first: None)
+    monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
+    monkeypatch.setattr(pre_receive, "_deploy", lambda name, sorted_push, first: None)
     head = f"{OLD} {NEW} refs/heads/main\n"
     for late in ("refs/heads/evil", "refs/notes/x", "refs/heads/caf\udce9"):
         data = (head + tags + f"{OLD} {NEW} {late}\n").encode("utf-8", "surrogateescape")
@@ -109,7 +111,7 @@ def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monk
 
 
 def test_a_reference_in_a_thousand_folders_is_refused(blog, pushed, monkeypatch):
-    monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
     found = blog(
         "git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/main\n{OLD} {NEW} refs/tags/{'a/' * 1000}x\n"
     )
@@ -117,7 +119,7 @@ def test_a_reference_in_a_thousand_folders_is_refused(blog, pushed, monkeypatch)
 
 
 def test_a_push_that_fails_fails(blog, pushed, monkeypatch):
-    monkeypatch.setattr("minipaas_lib.api.receive", push.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
     result = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/dev\n")
     assert result.status == 1 and "'dev' is not deployed by blog: it deploys main or master" in result.err
     assert head() == "ref: refs/heads/main"

@@ -132,19 +132,19 @@ def test_a_checker(house, fake, monkeypatch, name, address, said):
 
     monkeypatch.setattr(fake.scheduler, "start", elsewhere)
     monkeypatch.setattr(fake.scheduler, "accepts", lambda address, port: True)
-    monkeypatch.setattr("minipaas_lib.pipeline.readiness.accepts", lambda address, port: True)
-    monkeypatch.setattr("minipaas_lib.pipeline.probe.accepts", lambda address, port: True)
+    monkeypatch.setattr("minipaas_lib.deploy.readiness.accepts", lambda address, port: True)
+    monkeypatch.setattr("minipaas_lib.deploy.probe.accepts", lambda address, port: True)
     with pytest.raises(errors.DeployFailed, match=said):
         fake.deploy("blog")
     assert api.live_release("blog").number == 1
 
 
 def test_engines(house, monkeypatch):
-    from minipaas_lib.pipeline import engines
+    from minipaas_lib.bus import active_engines
 
     house("scheduler_py", "router_py")
-    monkeypatch.setattr(engines, "_engines", {})
-    monkeypatch.setattr("minipaas_lib.pipeline.readiness.accepts", lambda *where: True)
+    monkeypatch.setattr(active_engines, "_engines", {})
+    monkeypatch.setattr("minipaas_lib.deploy.readiness.accepts", lambda *where: True)
     release = api.change("blog", "on other engines", force=True)
     (process,) = api.scheduler().processes("blog")
     assert process.name == "blog_v2.web.1" and process.adopted and type(api.scheduler()).__name__ == "Sockets"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from minipaas_lib import api
-from minipaas_lib.pipeline import compose
+from minipaas_lib.deploy import compose
 
 
 @pytest.fixture

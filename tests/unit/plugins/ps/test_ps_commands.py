@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from minipaas_lib import errors
 from minipaas_lib.model.process import Diagnosis
-from minipaas_lib.pipeline import apps, releases
+from minipaas_lib.records import apps, releases
 from plugins.ps import settings
 
 BOTH = {"web": "serve", "worker": "work"}

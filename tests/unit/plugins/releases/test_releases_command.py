@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors, paths
-from minipaas_lib.pipeline import apps, releases
+from minipaas_lib.records import apps, releases
 from plugins.releases import pruning, settings
 from plugins.releases.commands import ReleaseNumber
 

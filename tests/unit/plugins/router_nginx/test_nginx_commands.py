@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from minipaas_lib import api
-from minipaas_lib.pipeline import compose
+from minipaas_lib.deploy import compose
 from plugins.router_nginx import hooks, host, router
 
 

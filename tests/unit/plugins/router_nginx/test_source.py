@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from minipaas_lib import api
-from minipaas_lib.pipeline import compose
+from minipaas_lib.deploy import compose
 from plugins.router_nginx import source
 
 

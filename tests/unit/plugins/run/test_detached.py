@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
+from minipaas_lib.apps import trash
 from minipaas_lib.bus.engines import Detached
 from minipaas_lib.model.process import Process
-from minipaas_lib.pipeline import trash
 from plugins.run import detached
 
 

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from minipaas_lib.model.process import Diagnosis
-from minipaas_lib.pipeline import apps, releases
+from minipaas_lib.records import apps, releases
 from plugins.scheduler_docker import hooks
 
 NOW = time.strftime("%Y-%m-%dT%H:%M:%S.5Z", time.gmtime())

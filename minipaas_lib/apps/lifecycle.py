@@ -1,0 +1,125 @@
+"""Create, stop and start an app, bring it back from the trash, route it anew, and put right what was interrupted."""
+
+from minipaas_lib import errors, output
+from minipaas_lib.apps import recovery, trash
+from minipaas_lib.bus import active_engines
+from minipaas_lib.deploy import change, drain, held_domains, live_processes, plan, rollout
+from minipaas_lib.journal import cancellation, journal, locks
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import Release
+from minipaas_lib.model.route import Route
+from minipaas_lib.records import apps, releases
+from minipaas_lib.store import open_store
+
+
+def create(name: str) -> App:
+    """Create an app without a release, once nothing of a former one of that name is half done."""
+    with locks.name_lock(name):  # a push that makes the app at this moment would take this one for its own
+        app = apps.write(name)
+    apps.tell_created(app)
+    return app
+
+
+def stop(name: str) -> None:
+    """Stop all processes of the app until it is started again, also over reboots. Its domains answer 503."""
+    with locks.app_lock(name):
+        live = releases.live(name)
+        if live:  # its processes go only once nothing leads to their addresses
+            app = apps.load(name)
+            active_engines.check_route(rollout.route_of(app, live, []) or rollout.off(app, live))
+        journal.begin(name, "stop")
+        with journal.step(name, "note that it is stopped"):
+            app = apps.edit(name, lambda document: document.update(stopped=True))
+        if live:
+            recovery.halt(app, live)
+        journal.end(name)
+
+
+def start(name: str) -> None:
+    """Start a stopped app as a new release of what it last was; of one that is not stopped, what does not run."""
+    with locks.app_lock(name), cancellation.cancellable():
+        app = apps.load(name)
+        live = releases.live(name)
+        if live is None:
+            raise errors.UsageError(f"{name} has never been deployed", f"git push paas@<host>:{name} main")
+        if not app.stopped:
+            start_again(app, live)
+            return
+        change.change_locked(name, "start", lambda document: document.pop("stopped", None), True, True)
+
+
+def start_again(app: App, live: Release) -> None:
+    """Start what does not run of an app that was not stopped. The caller holds its lock."""
+    total = sum(live.formation.values())
+    if not total:
+        output.warn(f"{app.name} is already started, but its formation has no process to run")
+        output.info(f"ps:scale {app.name} web=1")
+    elif live_processes.missing(live):
+        recovery.bring_up(app, live)
+        output.step(f"{app.name} {live.name} is running again")
+    else:
+        live_processes.check(app.name)
+        output.info(f"{app.name} is already started: {total} of {total} processes are running")
+
+
+def restore_app(text: str) -> App:
+    """Bring an app back from the trash: `blog`, or `blog.2` where there are several; and start it, if it ran.
+
+    When it cannot be started it is back all the same, stopped. Raises errors.NotFound, errors.UsageError where its name
+    or its domains are another app's by now.
+    """
+    ran = trash.ran(trash.find(text))
+    app = trash.restore(text)
+    if ran:
+        start(app.name)
+    return app
+
+
+def interrupted(name: str) -> str:
+    """What a killed command left half done, in words; empty where there is nothing."""
+    record = journal.read(name)
+    if not record or locks.held_by(name):
+        return ""
+    at = journal.last_step(name)
+    if failed := record.get("failed"):
+        return "a command failed and is not completely undone yet" + (f" ({at}: {failed})" if at else f" ({failed})")
+    return "a command was killed" + (f" ({at})" if at else "")
+
+
+def recover_all(failed: list[str] | None = None) -> list[str]:
+    """Put right what was interrupted, of all apps, and empty the trash of what has expired; what was done, in words.
+
+    What cannot be put right now is reported and left to the next command on that app; its name is added to `failed`.
+    """
+    from minipaas_lib.push import first_push
+
+    done = []
+    first_push.tidy()
+    for name in open_store().children("apps"):
+        try:
+            if interrupted(name):
+                with locks.name_lock(name):
+                    done.append(f"{name}: cleaned up after an interrupted command")
+            elif drain.waiting(name):
+                drain.spawn(name)  # of a renamed app nobody else would
+        except Exception as error:
+            if apps.has_failed(name, error) and failed is not None:
+                failed.append(name)
+    return done + [f"removed {identity} from the trash" for identity in trash.purge_expired()]
+
+
+def reroute(name: str) -> None:
+    """Write the app's live route anew, such as after a change of the router's own templates."""
+    with locks.app_lock(name, frozen_too=True):
+        app, live = apps.load(name), releases.live(name)
+        if live is None:
+            held_domains.settle(name)
+            return
+        steps = plan.make_plan(live, active_engines.scheduler().processes(name), drain.waiting(name))
+        rollout.switch(app, live, list(steps.keep))
+
+
+def live_route(name: str, backends: list) -> Route | None:
+    """The route of an app's live release to these backends; None where none is live, or it wants no route."""
+    app, live = apps.load(name), releases.live(name)
+    return rollout.route_of(app, live, backends) if live else None

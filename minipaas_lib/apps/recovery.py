@@ -1,0 +1,261 @@
+"""Finish or undo what a dead process left half done, and bring back what should run."""
+
+import contextlib
+
+from minipaas_lib import errors, output
+from minipaas_lib.bus import active_engines
+from minipaas_lib.deploy import auto_rollback, build_artifacts, drain, held_domains, live_processes, plan, rollout
+from minipaas_lib.git import repository
+from minipaas_lib.journal import journal, locks
+from minipaas_lib.model.app import App
+from minipaas_lib.model.process import Process
+from minipaas_lib.model.release import FAILED, PENDING, RELEASED, Release
+from minipaas_lib.records import apps, releases
+
+
+def recover(name: str) -> bool:
+    """Put right what a process did not live to end; whether there was something. The caller holds the app's lock.
+
+    It finds out by what is there how far that process came, so it may be killed and run again itself.
+    """
+    record = journal.read(name)
+    if record:
+        finish(name, record)
+    else:
+        journal.forget_steps(name)  # killed after its very last one
+    repository.tidy(name)
+    if live := _live(name):
+        repository.follow(name, live.commit)
+    if drain.waiting(name):  # also of an app that has another name now
+        drain.spawn(name)  # where one is at work already, this one leaves at once
+    return bool(record)
+
+
+def finish(name: str, record: dict) -> None:
+    """Finish or undo what a record of the journal tells of."""
+    from minipaas_lib.apps import clone, rename
+    from minipaas_lib.push import first_push
+
+    known = {
+        "rollout": rollout_of,
+        first_push.OPERATION: uncreate,
+        "stop": stop,
+        "restore": restored,
+        "destroy": destroy,
+        "return": finish_app_restore,
+        "fall back": auto_rollback.resume,
+        rename.HERE: rename.resume,
+        rename.THERE: rename.resume_there,
+        clone.CLONE: clone.resume,
+    }
+    known[record.get("operation", "rollout")](name, record)
+
+
+def _live(name: str) -> Release | None:
+    """The live release; None too where its document is broken: that is for the command to say."""
+    try:
+        return releases.live(name)
+    except errors.MinipaasError:
+        return None
+
+
+def said(name: str, verb: str, what: str) -> None:
+    """Tell the user of the next command what is put right before it begins."""
+    at = journal.last_step(name)
+    output.step(f"{verb} {what} of {name}, which was interrupted" + (f" ({at})" if at else ""))
+
+
+def rollout_of(name: str, record: dict) -> None:
+    """A deploy, or a change that made a release."""
+    live, number = releases.live(name), record["release"]
+    if live and live.number == number:
+        said(name, "Finishing", live.name)
+        forward(apps.load(name), live, record)
+    else:
+        said(name, "Undoing", f"v{number}")
+        back(name, record, live)
+
+
+def forward(app: App, live: Release, record: dict) -> None:
+    """The release went live: only its last steps are missing."""
+    steps = plan.make_plan(live, active_engines.scheduler().processes(app.name), drain.waiting(app.name))
+    active_engines.scheduler().tidy(app.name)
+    build_artifacts.remove(app.name)
+    rollout.go_on(app, live, previous_of(app.name, record), list(steps.retire))
+
+
+def previous_of(name: str, record: dict) -> Release | None:
+    with contextlib.suppress(errors.NotFound):
+        return releases.load(name, record["previous"]) if record.get("previous") else None
+    return None
+
+
+def back(name: str, record: dict, live: Release | None) -> None:
+    """The release did not go live: nothing of it stays, and the live one is as it was."""
+    number, at = record["release"], journal.last_step(name)
+    stray = put_right(name, live)
+    for process in stray:
+        with journal.step(name, f"remove {process.name}"):
+            active_engines.scheduler().stop(process, timeout=5)
+    start_again(name, number, live)
+    why = "its process was killed" + (f" ({at})" if at else "")
+    try:
+        release = releases.load(name, number)
+    except errors.NotFound:  # killed before it could be written: its number is used up, so it stays in the list
+        known = {key: record[key] for key in ("key", "commit", "reason", "builder") if key in record}
+        author = repository.author(name, record.get("commit", ""))
+        release = Release(
+            name, number, "", record.get("began", ""), apps.now(), author=author, status=FAILED, failure=why, **known
+        )
+        with journal.step(name, "write the failed release"):
+            releases.write(release)
+    if release.status == PENDING:
+        with journal.step(name, "mark the release failed"):
+            releases.finish(release, FAILED, why)
+    with journal.step(name, "remove what the build left"):
+        build_artifacts.remove(name)
+        build_artifacts.prune_images(apps.load(name))
+    journal.undo(name)
+
+
+def start_again(name: str, number: int, live: Release | None) -> None:
+    """Start what checks:disable had stopped before the release could take over."""
+    with contextlib.suppress(errors.NotFound):
+        release, app = releases.load(name, number), apps.load(name)
+        if (
+            live is None
+            or app.stopped
+            or not any(rollout.checks_of(release, kind) == rollout.DISABLED for kind in release.options)
+        ):
+            return
+        try:
+            rollout.bring_back(app, live)
+        except errors.DeployFailed as error:
+            output.warn(
+                f"some processes of {live.name} could not be started: {error.message}; to try again: ps:restore {name}"
+            )
+
+
+def put_right(name: str, live: Release | None) -> list[Process]:
+    """Route to the processes of the live release, have those come back after a crash, and return all that are stray."""
+    scheduler = active_engines.scheduler()
+    scheduler.tidy(name)
+    waiting = drain.waiting(name)
+    present = scheduler.processes(name)
+    if live is None:
+        with journal.step(name, "take the route away"):
+            held_domains.settle(name)
+        return [process for process in present if process.name not in waiting]
+    steps = plan.make_plan(live, present, waiting)
+    with journal.step(name, "route to what was live"):
+        scheduler.adopt(list(steps.keep))
+        rollout.switch(apps.load(name), live, list(steps.keep))
+    return list(steps.retire)
+
+
+def stop(name: str, record: dict) -> None:
+    """ps:stop."""
+    said(name, "Finishing", "ps:stop")
+    app = apps.edit(name, lambda document: document.update(stopped=True))
+    if live := releases.live(name):
+        halt(app, live)
+    journal.end(name)
+
+
+def restored(name: str, record: dict) -> None:
+    """ps:restore: what it started and did not come to check is removed; the next ps:restore starts it again."""
+    live = releases.live(name)
+    if live is not None:
+        said(name, "Undoing", "ps:restore")
+        present = sweep(name, live, drain.waiting(name))
+        keep = list(plan.make_plan(live, present, drain.waiting(name)).keep)
+        rollout.switch(apps.load(name), live, keep)
+    journal.end(name)
+
+
+def destroy(name: str, record: dict) -> None:
+    """apps:destroy."""
+    from minipaas_lib.apps import trash
+
+    said(name, "Finishing", "apps:destroy")
+    trash.take_away(name, record.get("trash", ""))
+
+
+def uncreate(name: str, record: dict) -> None:
+    """A push that was killed while it made the app, before anything of it was built."""
+    from minipaas_lib.push import first_push
+
+    said(name, "Undoing", "the creation")
+    first_push.remove(name)
+
+
+def finish_app_restore(name: str, record: dict) -> None:
+    """apps:restore: the app is put back, stopped as it was left."""
+    from minipaas_lib.apps import trash
+
+    said(name, "Finishing", "apps:restore")
+    trash.put_back(name, record["trash"])
+
+
+def restore_processes(name: str) -> None:
+    """Start what should run and does not, and route to it: after a reboot, or when somebody removed containers."""
+    with locks.app_lock(name, frozen_too=True):
+        app, live = apps.load(name), releases.live(name)
+        if live is None:
+            held_domains.settle(name)
+            return
+        if app.stopped:
+            halt(app, live)
+            return
+        bring_up(app, live)
+
+
+def bring_up(app: App, live: Release) -> None:
+    """Start what is missing of the live release, route to what runs, and let the rest go.
+
+    The caller holds the app's lock. Raises errors.DeployFailed where a process keeps ending.
+    """
+    name = app.name
+    journal.begin(name, "restore")
+    waiting = drain.waiting(name)
+    present = sweep(name, live, waiting)
+    steps = plan.make_plan(live, present, waiting)
+    try:
+        if steps.start:
+            auto_rollback.end(name)  # what starts anew now has not crashed
+        rollout.start_missing(app, live, steps)
+    finally:
+        sweep(name, live, waiting)
+        journal.end(name)
+    if live.status != RELEASED:
+        releases.finish(live, RELEASED)
+    drain.add(name, list(steps.retire))
+    if steps.retire:
+        drain.spawn(name)
+    live_processes.check(name)
+
+
+def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:
+    """Remove the app's dead containers, and those of the live release that never became part of it; return the rest."""
+    scheduler = active_engines.scheduler()
+    scheduler.tidy(name)
+    others = []
+    for process in scheduler.processes(name):
+        unproven = process.release == live.processes and not process.adopted
+        if process.name not in waiting and (process.state not in plan.ALIVE or unproven):
+            scheduler.stop(process)
+        else:
+            others.append(process)
+    return others
+
+
+def halt(app: App, live: Release) -> None:
+    """Stop all processes of a stopped app. Its domains answer 503."""
+    with journal.step(app.name, "take the requests away"):
+        rollout.switch(app, live, [])
+    scheduler = active_engines.scheduler()
+    drain.forget(app.name)
+    for process in scheduler.processes(app.name):
+        output.info(f"stopping {process.name}")
+        with journal.step(app.name, f"stop {process.name}"):
+            scheduler.stop(process)

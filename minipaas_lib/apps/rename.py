@@ -1,0 +1,317 @@
+"""Give an app another name while it serves.
+
+A container keeps the name and the labels it was made with, so an app that runs gets new processes under its new name,
+beside the old ones; both serve while the requests move. The ledger goes along, and the renaming is a release of it.
+
+Two records in the journal tell of it. The one at the new name is written first and removed last; once it says `moved`
+the renaming is finished, whoever is killed, and before that undone. The one at the old name only points there. Every
+step can be taken twice.
+"""
+
+import contextlib
+import dataclasses
+import os
+
+from minipaas_lib import errors, folders, output, paths
+from minipaas_lib.bus import active_engines, manager
+from minipaas_lib.deploy import compose, drain, held_domains, plan, postmortem, rollout
+from minipaas_lib.deploy.urls import tell
+from minipaas_lib.git import repository, repository_copy
+from minipaas_lib.journal import cancellation, journal, locks
+from minipaas_lib.model.app import App
+from minipaas_lib.model.release import PENDING, RELEASED, Release
+from minipaas_lib.records import apps, releases
+from minipaas_lib.store import documents, open_store
+
+HERE, THERE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
+
+
+def rename(old: str, new: str, deploy: bool = True) -> App:
+    """Rename an app; without `deploy` it is stopped under its new name until it is started.
+
+    Raises errors.NotFound, errors.UsageError for a name that is taken, and what a rollout raises: then the app is as it
+    was, under its old name.
+    """
+    with both(old, new), cancellation.cancellable():
+        app, live = apps.load(old), releases.live(old)
+        refuse(old, new)
+        if live:
+            active_engines.check_route()  # before anything is copied
+        stopped = app.stopped or not deploy
+        number = max(releases.coming_number(old), releases.coming_number(new)) if live else 0
+        about = {"release": number, "previous": live.number} if live else {}
+        with output.keep(_log(new, number)) if live else contextlib.nullcontext():
+            output.step(f"Renaming {old} to {new}")
+            journal.begin(new, HERE, former_name=old, stopped=stopped, **about)
+            journal.begin(old, THERE, to=new)
+            try:
+                prepare(app, new, live, number, stopped)
+            except BaseException as error:
+                take_back(old, new, error)
+                raise
+            cancellation.no_way_back()
+            with journal.step(old, f"let {new} take over"):
+                documents.write(open_store(), journal.path(new), journal.read(new) | {"moved": True})
+            finish(old, new)
+    return apps.load(new)
+
+
+@contextlib.contextmanager
+def both(old: str, new: str):
+    """Hold the locks of both names, taken in one order whoever renames what."""
+    with contextlib.ExitStack() as stack:
+        for name in sorted({old, new}):
+            stack.enter_context(locks.app_lock(name) if name == old else locks.name_lock(name))
+        yield
+
+
+def refuse(old: str, new: str) -> None:
+    """Raise errors.UsageError where the app cannot be renamed so."""
+    if new in apps.names():
+        raise errors.UsageError(f"app {new} already exists", "give another name")
+    if releases.live(old):
+        running = [one.process.name for one in active_engines.scheduler().detached(old) if not one.ended]
+        if running:  # a container keeps its name and labels: nobody would find it under the new name
+            raise errors.UsageError(
+                f"{old} has running one-off processes: {' '.join(running)}", f"wait for them, or: run:stop {old} --all"
+            )
+
+
+def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool) -> None:
+    """Everything up to the moment when both names serve. All of it can be undone."""
+    old = app.name
+    with journal.step(old, "copy the documents"):
+        copy_documents(old, new)
+        releases.count_from(new, number or releases.coming_number(old) - 1)
+    with journal.step(old, "copy the repository"):
+        repository_copy.copy(old, new)
+        if os.path.isdir(paths.repository(new)):
+            repository.create(new)
+    if live is None:
+        return
+    renamed, former = App(new, app.document), dataclasses.replace(live, app=new)
+    release = compose.release_like(renamed, number, former, f"renamed from {old}", force=True)
+    manager.call("before_release", app=renamed, release=release)
+    with journal.step(old, "write the release"):
+        releases.write(release)
+    if not stopped:
+        start(app, live, renamed, release)
+
+
+def start(app: App, live: Release, renamed: App, release: Release) -> None:
+    """Start the processes under the new name beside the old ones, and route to them too."""
+    scheduler = active_engines.scheduler()
+    with postmortem.phase("before anything started"):
+        active_engines.check_route(rollout.route_to_come(renamed, release))
+        manager.call("before_deploy", app=renamed, release=release, previous=live)
+    keep = list(plan.make_plan(live, scheduler.processes(app.name), drain.waiting(app.name)).keep)
+    rollout.stop_first(
+        scheduler, app, release, set(live.formation), live, keep
+    )  # only where checks:disable asks for it
+    steps = plan.make_plan(release, scheduler.processes(renamed.name), drain.waiting(renamed.name))
+    started = rollout.start_all(scheduler, renamed, release, list(steps.start))
+    with postmortem.phase("while moving traffic"):
+        with journal.step(app.name, "have the processes come back after a crash"):
+            scheduler.adopt(started)
+        with journal.step(app.name, "move the requests"):
+            rollout.switch(renamed, release, started)
+
+
+def take_back(old: str, new: str, error: BaseException) -> None:
+    """Undo a renaming that failed, and say so."""
+    try:
+        undo(old, new, journal.read(new))
+        still = f"{old} is as it was"
+    except Exception as another:
+        still = (
+            f"not everything could be undone yet ({errors.words(another)}); the next command on {old} undoes the rest"
+        )
+    postmortem.report(f"the rename of {old}", error, still)
+
+
+def finish(old: str, new: str) -> None:
+    """All steps once the new name has taken over, whichever of them have been taken. The caller holds both locks."""
+    record = journal.read(new)
+    there = journal.read(old).get("to") == new  # else the old name may be another app's by now
+    if there:
+        hand_over(old, new, record)
+        with journal.step(old, "remove what is left under the old name"):
+            repository.remove(old)
+            folders.remove(paths.output(old))
+            remove_documents(old)
+    app = apps.load(new)
+    release = releases.live(new)
+    with journal.step(old, "tell the plugins"):
+        manager.notify("app_renamed", app=app, former=old)
+        if release and not app.stopped:
+            manager.notify("after_deploy", app=app, release=release, previous=releases.load(new, record["previous"]))
+    if there:
+        journal.end(old)
+    journal.end(new)
+    if drain.waiting(old):
+        drain.spawn(old)
+    output.step(
+        f"{old} is now called {new}"
+        + (f", {release.name}" if release else "")
+        + (", and stopped" if app.stopped and release else "")
+    )
+    if release and not app.stopped:
+        tell(release)
+
+
+def hand_over(old: str, new: str, record: dict) -> None:
+    """The documents, the route, the processes and the output, which are still there under the old name."""
+    number = record.get("release", 0)
+    with journal.step(old, "write the documents"):
+        write_documents(old, new, number, record["stopped"])
+    if number:
+        with journal.step(old, "take the old route away"):
+            active_engines.router().remove(old)
+            active_engines.scheduler().tidy(old, every=True)
+            if record["stopped"]:
+                rollout.switch(apps.load(new), releases.load(new, number), [])
+        with journal.step(old, "retire the old processes"):
+            waiting = drain.waiting(old)
+            drain.add(
+                old, [process for process in active_engines.scheduler().processes(old) if process.name not in waiting]
+            )
+    else:
+        with journal.step(old, "route the domains under the new name"):
+            held_domains.settle(new)
+            active_engines.router().remove(old)
+    with journal.step(old, "move the output"):
+        move_output(old, new)
+    with journal.step(old, "note the new name"):
+        apps.note_renamed(old, new)
+
+
+def undo(old: str, new: str, record: dict) -> None:
+    """Remove what a renaming made that did not come to its end; the app goes on under its old name."""
+    there = journal.read(old).get("to") == new
+    if record.get("release"):
+        waiting = drain.waiting(new)
+        routed = new in active_engines.router().routes()
+        with journal.step(old, "take the new route away"):
+            active_engines.router().remove(new)
+        for process in active_engines.scheduler().processes(new):
+            if process.name not in waiting:
+                with journal.step(old, f"remove {process.name}"):
+                    active_engines.scheduler().stop(process, timeout=5)
+        if there:
+            start_again(old, routed)
+    with journal.step(old, "remove what was copied"):
+        repository.remove(new)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(_log(new, record.get("release", 0)))
+        remove_documents(new)
+    if there:
+        journal.end(old)
+    journal.end(new)
+
+
+def start_again(old: str, routed: bool) -> None:
+    """Start what checks:disable had stopped. Where the new name was `routed`, the domains are the old one's again."""
+    app, live = apps.load(old), releases.live(old)
+    if live is None:
+        return
+    steps = plan.make_plan(live, active_engines.scheduler().processes(old), drain.waiting(old))
+    if app.stopped or not steps.start:
+        if routed:
+            rollout.switch(app, live, [] if app.stopped else list(steps.keep))
+        return
+    try:
+        rollout.bring_back(app, live)
+    except errors.DeployFailed as error:
+        output.warn(f"some processes of {old} could not be started: {error.message}; to try again: ps:restore {old}")
+
+
+# -- after a kill ---------------------------------------------------------------------------------------------------
+
+
+def resume(new: str, record: dict) -> None:
+    """Finish or undo a killed renaming to `new`, whose lock the caller holds."""
+    old = record["former_name"]
+    with locks.bare_lock(old, 0):
+        _resume(old, new, record)
+
+
+def resume_there(old: str, record: dict) -> None:
+    """As resume, for a caller that holds the lock of the old name."""
+    new = record["to"]
+    with locks.bare_lock(new, 0):
+        found = journal.read(new)
+        if found.get("operation") == HERE and found["former_name"] == old:
+            _resume(old, new, found)
+        else:
+            journal.end(old)
+
+
+def _resume(old: str, new: str, record: dict) -> None:
+    at = journal.last_step(old)
+    verb = "Finishing" if record.get("moved") else "Undoing"
+    output.step(f"{verb} the rename of {old} to {new}, which was interrupted" + (f" ({at})" if at else ""))
+    if record.get("moved"):
+        finish(old, new)
+    else:
+        undo(old, new, record)
+
+
+# -- documents and files --------------------------------------------------------------------------------------------
+
+
+def passing(app: str) -> tuple[str, ...]:
+    """The documents of work in progress, which are the old name's or the new one's own."""
+    return journal.path(app), journal.step_path(app), drain.path(app), f"apps/{app}/trial.toml"
+
+
+def copy_documents(old: str, new: str) -> None:
+    """All but the one that makes it live: that comes when it takes over.
+
+    Plugins' hooks read of the new name already.
+    """
+    store = open_store()
+    for path in store.list(f"apps/{old}"):
+        if path not in (*passing(old), f"apps/{old}/live"):
+            store.write(_under(path, new), store.read(path).text)
+
+
+def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
+    """Make `new` the app, as `old` says it is at this moment; done already where that has gone."""
+    store = open_store()
+    if number:
+        release = releases.load(new, number)
+        if release.status == PENDING:
+            releases.finish(release, RELEASED)
+        releases.set_live(release)
+    with contextlib.suppress(errors.NotFound):
+        store.write(apps.document_path(new), store.read(apps.document_path(old)).text)
+    if number and stopped:
+        apps.edit(new, lambda document: document.update(stopped=True))
+
+
+def remove_documents(app: str) -> None:
+    """All but those of work in progress; the app's own first, so that it is no app any more."""
+    store = open_store()
+    for path in sorted(store.list(f"apps/{app}"), key=lambda path: path != apps.document_path(app)):
+        if path not in passing(app)[:3]:
+            with contextlib.suppress(errors.NotFound):
+                store.delete(path)
+
+
+def move_output(old: str, new: str) -> None:
+    """File by file: what there is under the new name is of an app that was destroyed, and goes on being there."""
+    source, target = paths.output(old), paths.output(new)
+    for name in os.listdir(source) if os.path.isdir(source) else []:
+        os.makedirs(target, mode=0o700, exist_ok=True)
+        os.replace(os.path.join(source, name), os.path.join(target, name))
+
+
+def _log(new: str, number: int) -> str:
+    """Where the output of the renaming is kept: with that of its release."""
+    return f"{paths.output(new)}/v{number}.log"
+
+
+def _under(path: str, app: str) -> str:
+    """The path of a document of one app as that of another."""
+    _, _, rest = path.split("/", 2)
+    return f"apps/{app}/{rest}"

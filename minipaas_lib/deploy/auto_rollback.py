@@ -1,0 +1,160 @@
+"""The time in which a new release is live and the one before still stands by: a crash brings the old one back.
+
+What that needs is written down when traffic has moved. The process that lets the old processes go looks at the new
+ones meanwhile. A return is a command of its own in the journal, and every step of it can be taken twice, so that the
+next command on the app finishes what a killed one left.
+"""
+
+import contextlib
+import time
+
+from minipaas_lib import errors, output, paths
+from minipaas_lib.bus import active_engines, manager
+from minipaas_lib.deploy import drain, plan, postmortem, readiness, rollout
+from minipaas_lib.git import repository
+from minipaas_lib.journal import journal, locks
+from minipaas_lib.model.app import App
+from minipaas_lib.model.process import Process
+from minipaas_lib.model.release import FAILED, Release
+from minipaas_lib.records import apps, releases
+from minipaas_lib.store import documents, open_store
+
+
+def path(app: str) -> str:
+    return f"apps/{app}/trial.toml"
+
+
+def begin(release: Release, previous: Release | None, old: list[Process]) -> None:
+    """`release` has just gone live with processes of its own: as long as the `old` drain it may be found wanting.
+
+    Where that cannot be noted, it stays live for good.
+    """
+    drains = any(process.process_type == "web" for process in old)
+    if previous is None or release.processes != release.number or not drains:
+        return
+    record = {"release": release.number, "previous": previous.number, "since": int(time.time())}
+    with contextlib.suppress(errors.MinipaasError):
+        begun = journal.read(release.app)
+        record |= {key: begun[key] for key in ("former", "wanted") if key in begun}
+        documents.write(open_store(), path(release.app), record)
+
+
+def look(name: str) -> None:
+    """Bring the release before back if the live one has crashed. Another command at work on the app goes first."""
+    try:
+        record = read(name)
+        if record and fallen(name, record):
+            with locks.app_lock(name, frozen_too=True):
+                process = fallen(name, record)
+                if process:
+                    seconds = max(0, int(time.time()) - record["since"])
+                    told = f"{process.process_type}.{process.index} crashed {seconds} s after it went live"
+                    journal.begin(name, "fall back", **record, reason=told)
+                    give_back(name, journal.read(name), process)
+    except errors.MinipaasError:
+        return  # the next look tries again
+
+
+def resume(name: str, record: dict) -> None:
+    """Finish a return that a dead process began. The caller holds the app's lock."""
+    output.step(f"Finishing the rollback of {name} to v{record['previous']}, which was interrupted")
+    give_back(name, record)
+
+
+def fallen(name: str, record: dict) -> Process | None:
+    """A process of the release on trial that crashed while the web of the release before can take over, or None."""
+    live = releases.live(name)
+    if live is None or live.number != record["release"]:
+        return None
+    waiting, before = drain.waiting(name), releases.load(name, record["previous"]).processes
+    present = active_engines.scheduler().processes(name)
+    draining = (process for process in present if process.process_type == "web" and process.name in waiting)
+    if not any(process.release == before and process.state == "running" for process in draining):
+        return None
+    mine = (process for process in present if process.release == live.processes and process.name not in waiting)
+    return next((process for process in mine if crashed(process, record["since"])), None)
+
+
+def crashed(process: Process, since: int) -> bool:
+    """Whether a process that was up at `since` (UTC seconds) is down, or has come up again since.
+
+    Others than web may end by themselves and be started anew as a habit, so only an exit code that says failure counts:
+    it is seen while docker waits, longer each time, before it starts a process again that keeps crashing.
+    """
+    if process.process_type != "web":
+        return process.state in ("exited", "restarting") and process.exit_code != 0
+    at = readiness.started(process)
+    return process.state in ("exited", "restarting") or (at is not None and at > since)
+
+
+def give_back(name: str, record: dict, process: Process | None = None) -> None:
+    """Take the steps back to the release before, all of them or what is left of them. The caller holds the lock."""
+    release, previous = releases.load(name, record["release"]), releases.load(name, record["previous"])
+    reason = record["reason"]
+    scheduler = active_engines.scheduler()
+    with output.keep(f"{paths.output(name)}/{release.name}.log"):
+        if process:
+            show(process, reason)
+        present = scheduler.processes(name)
+        keep = list(plan.make_plan(previous, present, set()).keep)
+        with journal.step(name, "keep the old processes"):
+            drain.keep(name, keep)
+            scheduler.adopt(keep)
+        with journal.step(name, "move the requests back"):
+            rollout.switch(apps.load(name), previous, keep)
+        with journal.step(name, "make the former release live"):
+            releases.set_live(previous)
+        with journal.step(name, "mark the release failed"):
+            releases.finish(release, FAILED, reason)
+        for other in present:
+            if other.release == release.processes:
+                with journal.step(name, f"remove {other.name}"):
+                    scheduler.stop(other, timeout=5)
+        start_missing(apps.load(name), previous)
+        repository.follow(name, previous.commit)
+        end(name)
+        journal.undo(name)
+        app = apps.load(name)
+        output.warn(f"{release.name} failed: {reason}; {previous.name} is live again")
+    manager.notify("deploy_failed", app=app, release=release, previous=previous, reason=reason)
+
+
+def show(process: Process, reason: str) -> None:
+    """Keep what the crashed process printed last, for logs:failed."""
+    seen = active_engines.scheduler().diagnose(process)
+    error = postmortem.failure(process, seen)
+    postmortem.show(error)
+    output.warn(reason + (f": {error.message}" if seen.state in readiness.CRASHED else ", and came up again"))
+
+
+def start_missing(app: App, previous: Release) -> None:
+    """Start again what had already gone of the release before: processes without a port do not wait."""
+    try:
+        rollout.bring_back(app, previous)
+    except errors.MinipaasError as error:
+        output.warn(
+            f"some processes of {previous.name} could not be started: {error.message}; "
+            f"to try again: ps:restore {app.name}"
+        )
+
+
+def end(name: str) -> None:
+    """The trial is over."""
+    with contextlib.suppress(errors.NotFound):
+        open_store().delete(path(name))
+
+
+def end_with_drain(name: str) -> None:
+    """Nothing drains any more, unless a release just went live: its old processes are noted before its trial begins."""
+    with contextlib.suppress(errors.NotFound, errors.Conflict):
+        revision = open_store().read(path(name)).revision
+        if not drain.waiting(name):
+            open_store().delete(path(name), revision)
+
+
+def read(name: str) -> dict:
+    """What is noted of the app's trial; empty where there is none."""
+    try:
+        return documents.read(open_store(), path(name))
+    except errors.NotFound:
+        return {}

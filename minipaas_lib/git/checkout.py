@@ -1,0 +1,79 @@
+"""Unpack a commit, and the submodules it pins, into a build context."""
+
+import contextlib
+import os
+
+from minipaas_lib import errors, paths
+from minipaas_lib.git import git
+
+
+def checkout(app: str, commit: str, target: str) -> None:
+    """Unpack the commit into the folder `target`, which must not exist yet, submodules included.
+
+    Every file's time is now: BuildKit takes a file of equal size and time for unchanged, and git archive stamps files
+    with the commit's time. Nothing is written outside `target`: git refuses trees that name `.git` or `..`, and
+    writes through no symbolic link; what links lead out was refused when the commit was kept. Raises errors.InvalidFile
+    for a submodule that cannot be fetched, errors.MinipaasError for a commit that is not there or cannot be unpacked,
+    errors.Unavailable for the disk.
+    """
+    repository = paths.repository(app)
+    try:
+        os.mkdir(target)
+        os.chmod(target, 0o755)
+    except OSError as error:
+        raise errors.Unavailable(
+            f"the build folder cannot be made: {error.strerror}", "look for a full disk or a wrong owner: doctor"
+        ) from None
+    try:
+        attributes = unpack(repository, commit, target, index_of(target))
+    except git.GitFailed as error:
+        if is_full(target):  # git does not say why a file cannot be written
+            make_room = f"make room on its disk, then push again: df -h {paths.work()}"
+            said = f"commit {commit[:10]} cannot be unpacked: no space left on device"
+            raise errors.Unavailable(said, make_room) from None
+        raise errors.MinipaasError(
+            f"commit {commit[:10]} cannot be unpacked: {error.message}",
+            "check the repository on your machine: git fsck",
+        ) from None
+    if os.path.lexists(os.path.join(target, ".gitmodules")):
+        from minipaas_lib.git import remotes, submodules, tree
+        from minipaas_lib.records import limits
+
+        budget = tree.Budget(limits.limits())
+        tree.check(repository, commit, budget)
+        cache = os.path.join(repository, "modules")
+        submodules.unpack_all(repository, commit, target, cache, budget, remotes.environment(app))
+        attributes = True  # theirs, perhaps
+    if attributes:
+        from minipaas_lib.git import lfs
+
+        lfs.take(app, repository, target)
+
+
+def is_full(folder: str) -> bool:
+    """Whether the disk of the folder takes no more files, or none of any size."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize < 1 << 16 or bool(disk.f_files and not disk.f_favail)
+
+
+def index_of(target: str) -> str:
+    """Where git may keep the list of files while it writes them: beside the build context, for all its submodules."""
+    return target.rstrip("/") + ".index"
+
+
+def unpack(repository: str, commit: str, target: str, index: str) -> bool:
+    """Write the files of a commit into the existing folder `target`; whether a .gitattributes may be among them.
+
+    Raises git.GitFailed.
+    """
+    env = git.environment(GIT_DIR=repository, GIT_WORK_TREE=target, GIT_INDEX_FILE=index)
+    try:
+        git.run(["read-tree", commit], env)
+        # umask: the files must be readable for whatever user the image runs as
+        git.run(["-C", target, "-c", "core.symlinks=true", "checkout-index", "--all", "--force"], env, umask=0o022)
+        with open(index, "rb") as file:  # paths stand in it as they are (gitformat-index(5), version 2)
+            return b".gitattributes" in file.read()
+    finally:
+        for leftover in (index, index + ".lock"):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(leftover)

@@ -1,0 +1,1 @@
+"""Locks, steps and background work: what makes a kill harmless."""

@@ -1,0 +1,41 @@
+"""Work that goes on after the command has returned."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+from minipaas_lib import paths
+from minipaas_lib.bus import active_engines
+from minipaas_lib.journal import locks
+
+
+def spawn(work: Callable[[], object]) -> None:
+    """Do `work` in a process of its own, which holds none of our locks, pipes or sockets. Nobody hears what it says."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        if os.fork() == 0:
+            _detach()
+            work()
+    finally:
+        os._exit(0)
+
+
+def _detach() -> None:
+    """Leave the session and every open file behind, so that nobody waits for us."""
+    os.setsid()
+    locks.patience = 0.0  # what nobody waits for leaves a busy app to others
+    paths.forget_caller()
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for lock in locks.held:
+        lock.close_in_child()
+    null = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(null, descriptor)
+    os.closerange(3, 4096)
+    active_engines.forget()

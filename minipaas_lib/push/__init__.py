@@ -1,0 +1,1 @@
+"""What `git push` meets: the hook before anything is received, and the first push to a name."""

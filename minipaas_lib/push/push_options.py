@@ -1,0 +1,43 @@
+"""What a client says beside a push: git push -o (git-push(1), githooks(5) of pre-receive)."""
+
+import os
+import re
+from collections.abc import Mapping
+
+from minipaas_lib import errors, names, output
+from minipaas_lib.journal import locks
+
+_SHOWN = 3  # of those that mean nothing here
+
+
+def given(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """The options of the push that we are a hook of, in their order."""
+    count = environment.get("GIT_PUSH_OPTION_COUNT", "0")
+    number = int(count) if re.fullmatch("[0-9]{1,6}", count) else 0
+    return [environment.get(f"GIT_PUSH_OPTION_{index}", "") for index in range(number)]
+
+
+def obey(options: list[str]) -> None:
+    """Do what they ask for; name one that means nothing here, as git sends the same to all remotes (push.pushOption).
+
+    Raises errors.UsageError for a value that makes no sense.
+    """
+    strange = []
+    for text in options:
+        key, _, value = text.partition("=")
+        if key == "wait":
+            locks.patience = _seconds(value) if "=" in text else float(locks.LONGEST)
+        else:
+            strange.append(names.safe(text[:100]))
+    if strange:
+        more = f" and {len(strange) - _SHOWN} more" if len(strange) > _SHOWN else ""
+        output.warn(f"{', '.join(strange[:_SHOWN])}{more}: ignored, there is no such push option")
+        output.info("the one there is: git push -o wait, or: git push -o wait=60")
+
+
+def _seconds(text: str) -> float:
+    if not re.fullmatch("[0-9]{1,6}([.][0-9]{1,6})?", text):
+        raise errors.UsageError(
+            f"the push option wait takes seconds, not {names.safe(text[:100])}", "git push -o wait=60"
+        )
+    return float(text)

@@ -1,0 +1,1 @@
+"""Apps, releases and what else is kept, as documents of the store."""
