@@ -93,7 +93,7 @@ options() {
     while [ $# -gt 0 ]; do
         case $1 in
             --domain | --key | --host | --from-zipapp)
-                [ $# -ge 2 ] && [ -n "$2" ] || { warn "$1 needs a value."; usage >&2; exit 2; }
+                [ -n "${2:-}" ] || { warn "$1 needs a value."; usage >&2; exit 2; }
                 case $1 in --domain) domain=$2 ;; --key) key=$2 ;; --host) host_name=$2 ;; *) zipapp=$2 ;; esac
                 shift
                 ;;
@@ -169,6 +169,7 @@ install_packages() {
     missing=$(missing_packages)
     if [ -n "$missing" ]; then
         changed "installing$missing"
+        # shellcheck disable=SC2086 # a list of names
         apt_install $missing
     else
         info "all there"
@@ -339,6 +340,15 @@ restore_apps() {
     "$link" ps:restore || warn "Not every app is back; the sentence above says why."
 }
 
-for part in alone preconditions daemons connections nginx settings ready demo remove; do . "$here/minipaas_lib/install/$part.sh"; done
+# its parts; each on a line of its own, so that shellcheck reads them with this file
+. "$here/minipaas_lib/install/alone.sh"
+. "$here/minipaas_lib/install/preconditions.sh"
+. "$here/minipaas_lib/install/daemons.sh"
+. "$here/minipaas_lib/install/connections.sh"
+. "$here/minipaas_lib/install/nginx.sh"
+. "$here/minipaas_lib/install/settings.sh"
+. "$here/minipaas_lib/install/ready.sh"
+. "$here/minipaas_lib/install/demo.sh"
+. "$here/minipaas_lib/install/remove.sh"
 
 main "$@"

@@ -44,6 +44,7 @@ raise_connections() { unmark_connections | mark_connections; }
 
 # As many files as nginx may have open here: where root cannot raise its own limit, nginx cannot either.
 possible_files() {
+    # shellcheck disable=SC3045 # Debian's sh, which is dash, has both options
     if (ulimit -n "$open_files") 2>/dev/null; then echo "$open_files"; else ulimit -Hn; fi
 }
 

@@ -34,7 +34,9 @@ installed_before() { [ -L "$link" ] && [ -e "$link" ]; }
 check_system() {
     id=unknown version=
     if [ -r /etc/os-release ]; then
+        # shellcheck source=/dev/null # it is another one on each host
         id=$(. /etc/os-release && echo "${ID:-unknown}")
+        # shellcheck source=/dev/null # as above
         version=$(. /etc/os-release && echo "${VERSION_ID:-}")
     fi
     case $id-$version in
@@ -122,14 +124,9 @@ listeners() { # listeners PORT TABLE...: the inodes of sockets that listen on th
 }
 
 holder() { # holder INODE: the process that has the socket
-    for place in /proc/[0-9]*/fd; do
-        # shellcheck disable=SC2012
-        if ls -l "$place" 2>/dev/null | grep -qF "socket:[$1]"; then
-            place=${place#/proc/}
-            echo "${place%/fd}"
-            return
-        fi
-    done
+    place=$(find /proc/[0-9]*/fd -lname "socket:\[$1\]" -print -quit 2>/dev/null || true)
+    place=${place#/proc/}
+    echo "${place%%/*}"
 }
 
 unit_of() { # the service of systemd that a process belongs to
@@ -146,6 +143,7 @@ is_ours() {
     name=$(cat "/proc/$1/comm" 2>/dev/null || true)
     case " $2 " in *" $name "*) ;; *) return 1 ;; esac
     [ "$1" = 1 ] && return
+    # shellcheck disable=SC3013 # Debian's sh, which is dash, has -ef
     [ "/proc/$1/root" -ef / ] || return 1
     case $(readlink "/proc/$1/exe") in /usr/sbin/* | /usr/lib/* | /lib/* | /usr/bin/*) ;; *) return 1 ;; esac
 }
@@ -182,7 +180,7 @@ how_to_end() {
 
 # taken PORT ALLOWED: say who else listens there, and the command that ends it, as `sentence<TAB>command`.
 taken() {
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086 # a list of files
     for inode in $(listeners "$1" $tcp_tables); do
         pid=$(holder "$inode")
         [ -n "$pid" ] || continue # of another namespace, or it has just ended
@@ -221,7 +219,8 @@ traefik /etc/traefik/traefik.yml :80([^0-9]|$)'
 check_servers_at_boot() {
     have_systemd || return 0
     while read -r name file pattern; do
-        [ "$(systemctl is-enabled "$name" 2>/dev/null)" = enabled ] && ! systemctl is-active -q "$name" || continue
+        [ "$(systemctl is-enabled "$name" 2>/dev/null)" = enabled ] || continue
+        if systemctl is-active -q "$name"; then continue; fi
         if grep -qsE -e "$pattern" "$file"; then
             fault "$name does not run, but systemd starts it at boot, and it takes port 80 ($file)." "systemctl disable $name"
         fi

@@ -23,7 +23,7 @@ names_user() {
     set -f
     for pattern in $patterns; do
         for name; do
-            # shellcheck disable=SC2254
+            # shellcheck disable=SC2254 # it is a pattern
             case $name in ${pattern%%@*}) fits=0 ;; esac
         done
     done
@@ -40,9 +40,9 @@ look_at_sshd() {
         names=$user
         [ "$kind" = Users ] || names=$(id -nG "$user" 2>/dev/null || true)
         allowed=$(sshd_setting "allow$(echo $kind | tr UG ug)") denied=$(sshd_setting "deny$(echo $kind | tr UG ug)")
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2086 # a list of names
         [ -z "$allowed" ] || names_user "$allowed" $names || lack "sshd_config has Allow$kind without $user, so nobody can push." "$change"
-        # shellcheck disable=SC2086
+        # shellcheck disable=SC2086 # a list of names
         if [ -n "$denied" ] && names_user "$denied" $names; then lack "sshd_config has Deny$kind with $user, so nobody can push." "$change"; fi
     done
 }

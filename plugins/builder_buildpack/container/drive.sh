@@ -59,7 +59,7 @@ for pack in "$here"/packs/*; do
         [ "$(cat "$here/out/status")" = 0 ] || refuse "bin/release of $name failed or took more than $limit seconds"
     fi
     if [ -f "$pack/export" ]; then
-        # shellcheck disable=SC1091
+        # shellcheck source=/dev/null # the buildpack's own
         . "$pack/export"
     fi
     cd "$build" || exit 1

@@ -7,7 +7,7 @@ fi
 export HOME=/app
 cd /app || exit 126
 for file in /app/.profile.d/*.sh /app/.profile; do
-    # shellcheck disable=SC1090
+    # shellcheck source=/dev/null # the app's own
     [ -r "$file" ] && . "$file"
 done
 unset file
