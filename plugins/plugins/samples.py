@@ -59,7 +59,7 @@ def process():
 
 def route():
     listener = api.Listener("http", 80, 5000)
-    return api.Route(APP, "v2", ("sample.example.org",), (listener,), ("127.0.0.1",))
+    return api.Route(APP, "v2", ("sample.example.org",), (listener,), (api.Backend("127.0.0.1"),))
 
 
 def cases(hook: str, context: str) -> list[tuple[str, dict]]:

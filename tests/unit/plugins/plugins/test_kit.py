@@ -123,6 +123,13 @@ def test_the_samples_have_the_arguments_of_every_hook():
             assert set(arguments) == set(api.manifest.hook_arguments(hook)), hook
 
 
+def test_the_route_of_the_samples_leads_to_backends():
+    from minipaas_lib import api
+    from plugins.plugins import samples
+
+    assert [type(backend) for backend in samples.route().backends] == [api.Backend]
+
+
 def test_engines_in_memory_keep_the_contracts():
     import inspect
 
