@@ -4,8 +4,7 @@ Everything is looked up when it is first used, so that a plugin pays only for wh
 """
 
 import importlib
-
-TYPE_CHECKING = False  # as in typing, which is not imported for it
+from typing import TYPE_CHECKING
 
 _MODULES = {
     # name in the api -> module, or (module, name in it)
@@ -26,6 +25,8 @@ _MODULES = {
     "manifest": "bus.manifest",
     "third_party": "bus.third_party",
     "plugin_table": ("records.plugin_table", "plugin_table"),
+    "values": "bus.values",
+    "call_first": ("bus.manager", "first"),
     "call_one": ("bus.manager", "call_one"),
     "unknown_command": ("well_known", "error"),
     "command_named": ("plugin_commands", "named"),
@@ -48,6 +49,8 @@ _MODULES = {
     "Backend": ("model.route", "Backend"),
     "Finding": ("bus.findings", "Finding"),
     "Entry": ("git.commits", "Entry"),
+    "Scheduler": ("bus.engines", "Scheduler"),
+    "Router": ("bus.engines", "Router"),
     "LogLine": ("bus.engines", "LogLine"),
     "Detached": ("bus.engines", "Detached"),
     "Written": ("bus.engines", "Written"),
@@ -136,20 +139,22 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     from minipaas_lib import address, caller, commands, downloads, errors, firewall, folders, names, output, paths
     from minipaas_lib import cluster_settings as cluster
     from minipaas_lib.admission import end_with_key
-    from minipaas_lib.apps import orphans, trash
+    from minipaas_lib.apps import orphans as strays
+    from minipaas_lib.apps import trash
     from minipaas_lib.apps.clone import clone as clone_app
     from minipaas_lib.apps.lifecycle import create as create_app
     from minipaas_lib.apps.lifecycle import interrupted, live_route, recover_all, reroute, restore_app, start, stop
     from minipaas_lib.apps.recovery import restore_processes
     from minipaas_lib.apps.rename import rename as rename_app
     from minipaas_lib.apps.trash import destroy as destroy_app
-    from minipaas_lib.bus import authority, index, installed, manifest, third_party
+    from minipaas_lib.bus import authority, index, installed, manifest, third_party, values
     from minipaas_lib.bus.active_engines import forget as forget_engines
     from minipaas_lib.bus.active_engines import router, scheduler
-    from minipaas_lib.bus.engines import Detached, LogLine, Written
+    from minipaas_lib.bus.engines import Detached, LogLine, Router, Scheduler, Written
     from minipaas_lib.bus.findings import Finding
     from minipaas_lib.bus.manager import call, call_one, notify
-    from minipaas_lib.deploy import live_processes
+    from minipaas_lib.bus.manager import first as call_first
+    from minipaas_lib.deploy import live_processes as presence
     from minipaas_lib.deploy.build import builders, check_image_owner
     from minipaas_lib.deploy.build import settings as build_settings
     from minipaas_lib.deploy.build_artifacts import images_in_use

@@ -32,6 +32,7 @@ SETUP = re.compile(
 LIGHT = ("click", "pluggy")
 NATIVE = ("gevent", "greenlet")
 MODULES, MODULES_INDEX = "modules", "modules.index"
+HEADER = 30  # bytes of a zip entry before its name (APPNOTE.TXT, 4.3.7: local file header)
 MOST_ENTRIES = 64  # fifty cost a hundredth of a bare start of Python, at every start: the zip's directory is read
 # The file is opened anew for each module. Through the symlink in PATH, an upgrade in the middle of a run would mix two
 # versions, so the real file is used from here on.
@@ -175,7 +176,7 @@ def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
 def _modules(sources: dict[str, bytes]) -> Tree:
     """The entries that minipaas_lib/modules.py reads: the code of all modules, and where in the zipapp each lies."""
     code, index = bytearray(), {}
-    begin = len(SHEBANG) + zipfile.sizeFileHeader + len(MODULES)  # of the first entry's content
+    begin = len(SHEBANG) + HEADER + len(MODULES)  # of the first entry's content
     for name in sorted(sources):
         part = _code(name, sources[name], optimize=2 if name.split("/")[0] in LIGHT else 0)
         module = name.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

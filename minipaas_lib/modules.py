@@ -12,8 +12,15 @@ import sys
 import zipimport
 from importlib.machinery import ModuleSpec
 
+TYPE_CHECKING = False  # as in typing, whose import would cost as much as this module saves
 
-class CodeImporter:
+if TYPE_CHECKING:
+    from importlib.abc import Loader
+else:
+    Loader = object
+
+
+class CodeImporter(Loader):
     """A finder and loader of the compiled modules in the zipapp at `path`. Raises OSError."""
 
     def __init__(self, path: str) -> None:

@@ -1,10 +1,14 @@
 """Where state lives: `open_store()` gives the store of this host, in its own folder or in the cluster it belongs to."""
 
 import os
+from typing import TYPE_CHECKING
 
 from minipaas_lib import cluster_settings, paths
 from minipaas_lib.store.contract import Store
 from minipaas_lib.store.directory import DirectoryStore
+
+if TYPE_CHECKING:
+    from minipaas_lib.store.etcd import EtcdStore
 
 _opened: dict[str, Store] = {}
 
@@ -23,7 +27,7 @@ def open_directory() -> DirectoryStore:
     return DirectoryStore(paths.state(), paths.locks())
 
 
-def open_cluster(found: cluster_settings.ClusterSettings, quorum: bool = True) -> Store:
+def open_cluster(found: cluster_settings.ClusterSettings, quorum: bool = True) -> "EtcdStore":
     """The store in a cluster's etcd, whether it is the one in use or not; `quorum` as in EtcdStore."""
     from minipaas_lib.store.etcd import EtcdStore
 

@@ -25,6 +25,7 @@ def begin(driver: str, limit: int) -> str:
     try:
         pipe = subprocess.PIPE
         helper = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+        assert helper.stdin and helper.stdout
         said = helper.stdout.readline().strip()
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
@@ -47,6 +48,7 @@ def end() -> None:
     """The build is over."""
     while _watching:
         helper = _watching.pop()
+        assert helper.stdin and helper.stdout
         helper.stdin.close()
         helper.stdout.close()
         helper.wait()

@@ -9,7 +9,7 @@ _watches: dict = {}  # app -> the host.Watch over its build
 
 @api.hookimpl
 def before_build(app):
-    from plugins.build_guard import cap, host, room
+    from plugins.build_guard import cap, host, room, settings
 
     engine = host.engine()
     room.make(app, engine.folder)
@@ -18,7 +18,7 @@ def before_build(app):
     if problem and limit:
         api.output.warn(f"this build has no memory limit: {problem}")
     elif limit:
-        api.output.info(f"builds may use {room.size(limit)} of memory here (guard:report)")
+        api.output.info(f"builds may use {settings.size(limit)} of memory here (guard:report)")
     _watches[app.name] = host.Watch(engine.folder)
 
 

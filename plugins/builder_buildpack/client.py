@@ -39,8 +39,10 @@ def environment() -> dict[str, str]:
 def run(words: list[str], timeout: float = 120, input: bytes | None = None) -> str:
     """What `docker <words>` prints. Raises Failed, errors.Unavailable."""
     try:
-        stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
-        done = subprocess.run([path(), *words], env=environment(), capture_output=True, timeout=timeout, **stdin)
+        stdin = subprocess.DEVNULL if input is None else None
+        done = subprocess.run(
+            [path(), *words], env=environment(), capture_output=True, timeout=timeout, stdin=stdin, input=input
+        )
     except subprocess.TimeoutExpired:
         raise api.errors.Unavailable(f"docker did not answer within {timeout:.0f} seconds", "doctor") from None
     if done.returncode:
@@ -60,6 +62,7 @@ def succeeds(words: list[str]) -> bool:
 def feed(words: list[str], write: Callable, timeout: float) -> None:
     """Run `docker <words>` with the standard input that `write(file)` gives it. Raises Failed."""
     process = _start(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    assert process.stdin and process.stderr
     with _ended_after(timeout, process):
         with contextlib.suppress(BrokenPipeError), process.stdin:  # docker says why it closed it
             write(process.stdin)
@@ -72,6 +75,7 @@ def feed(words: list[str], write: Callable, timeout: float) -> None:
 def fetch(words: list[str], limit: int, timeout: float = 60) -> bytes:
     """What `docker <words>` prints, at most `limit` bytes; nothing where docker refuses."""
     process = _start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout
     with _ended_after(timeout, process), process.stdout:
         return process.stdout.read(limit)
 
@@ -84,6 +88,7 @@ def stream(words: list[str], say: Callable[[str], None], timeout: float, limit: 
     """
     deadline = time.monotonic() + timeout
     process = _start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert process.stdout
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)

@@ -219,7 +219,7 @@ def _edit(app, change, texts):
     """Change the list of an app's buildpacks; these, or all, are fetched anew at the next build."""
     from plugins.builder_buildpack import pins, references, settings
 
-    result = []
+    result: list[str] = []
 
     def alter(document):
         packs = [str(text) for text in document.get(settings.TABLE, {}).get("list", [])]

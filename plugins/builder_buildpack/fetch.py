@@ -97,6 +97,7 @@ def files(pack: Pack) -> Iterator:
     process = subprocess.Popen(
         command, env=_environment(pack.reference, {}, ""), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
     )
+    assert process.stdout
     try:
         count = size = 0
         with tarfile.open(fileobj=process.stdout, mode="r|") as tar:
@@ -225,6 +226,7 @@ def _git(arguments: list[str], env: dict[str, str]) -> bytes:
         raise api.errors.Unavailable(
             "git is not installed on this host", "on the host: sudo apt-get install git"
         ) from None
+    assert process.stdout and process.stderr
     try:
         out, err = process.communicate(timeout=TIMEOUT)
     except subprocess.TimeoutExpired:

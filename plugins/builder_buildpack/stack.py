@@ -33,7 +33,7 @@ def ensure(name: str, app) -> str:
             f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>"
         )
     api.output.info(f"fetching the stack image {name}; this happens once and may take minutes")
-    credentials = api.call("docker_config", app=app)
+    credentials = api.call_first("docker_config", app=app)
     try:
         client.run([*(["--config", credentials] if credentials else []), "pull", "--quiet", name], timeout=PULL_TIMEOUT)
     except api.errors.Unavailable as error:

@@ -139,8 +139,8 @@ def read(archive: bytes) -> dict[str, bytes]:
     try:
         with tarfile.open(fileobj=io.BytesIO(archive), mode="r:") as tar:
             for about in tar:
-                if about.isreg() and about.size <= _FILE_LIMIT:
-                    found[os.path.basename(about.name)] = tar.extractfile(about).read()
+                if about.isreg() and about.size <= _FILE_LIMIT and (file := tar.extractfile(about)):
+                    found[os.path.basename(about.name)] = file.read()
     except Exception:  # a container wrote it: whatever the library makes of it, it is no file
         pass
     return found

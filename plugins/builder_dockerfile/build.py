@@ -109,6 +109,7 @@ def stream(
         stderr=subprocess.STDOUT,
         start_new_session=True,
     )
+    assert process.stdout
     try:
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)

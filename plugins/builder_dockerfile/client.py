@@ -53,9 +53,9 @@ def _can_buildkit(path: str) -> bool:
     stamp = " ".join(_stamp(file) for file in [path, *_buildx_files()])
     kept = api.paths.cache("docker-client" + path.replace("/", "-"))
     with contextlib.suppress(OSError, ValueError), open(kept, encoding="utf-8") as file:
-        former, _, answer = file.read().rpartition("\n")
+        former, _, kind = file.read().rpartition("\n")
         if former == stamp:
-            return answer == "buildkit"
+            return kind == "buildkit"
     builtin = buildkit_is_builtin(_ask(path, "--version"))
     answer = builtin is True or (builtin is False and "buildx" in _ask(path, "buildx", "version").split("\n")[0])
     with contextlib.suppress(OSError):  # it is only asked again

@@ -85,12 +85,14 @@ class _View:
         needed = _needed(entries)  # others, such as PATH, are made of themselves again and again
         found: list[str] = []
         for verb, name, value in entries:
+            if verb == "arg":
+                value = self._arguments.get(name, value)
+            if value is None:
+                continue
             if verb == "add":
                 found += self._filled(value)
             elif name in needed:
-                value = self._arguments.get(name, value) if verb == "arg" else value
-                if value is not None:
-                    self._note(name, value)
+                self._note(name, value)
         return found
 
     def _note(self, name: str, value: str) -> None:

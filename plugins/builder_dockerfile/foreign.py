@@ -34,14 +34,14 @@ class Watch:
                 f"the Dockerfile names {len(named)} images; the limit is {_MOST}", "name fewer"
             )
         for reference in named:
-            self._look("$" not in reference and reference, reference)
+            self._look("" if "$" in reference else reference, reference)
 
     def line(self, line: str) -> None:
         """A line of BuildKit's output, with nothing hidden or cut yet. Raises errors.BuildFailed as before()."""
         if found := _TAKES_UP.match(line):
             self._look(found[1], found[1])
 
-    def _look(self, reference: str | bool, shown: str) -> None:
+    def _look(self, reference: str, shown: str) -> None:
         if not reference:
             if not self._client.buildkit:  # BuildKit tells later what it has found the name to be
                 said = f"it is not clear which image {api.names.safe(shown)} is"

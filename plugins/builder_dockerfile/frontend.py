@@ -61,7 +61,10 @@ def is_dockers(syntax: str) -> bool:
 
 def is_recent(syntax: str) -> bool:
     """Whether that version keeps the cache mounts of apps apart."""
-    tag = _DOCKERS.fullmatch(syntax)[1] or "latest"
+    named = _DOCKERS.fullmatch(syntax)
+    if not named:
+        return False
+    tag = named[1] or "latest"
     if _NAMED_TAG.fullmatch(tag):
         return True
     version = _VERSION_TAG.fullmatch(tag)

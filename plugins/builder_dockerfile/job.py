@@ -72,7 +72,7 @@ def job_of(app, context: str, commit: str, number: int, dockerfile: bytes) -> Jo
         ca=more["ca"],
         no_cache=settings.no_cache(app),
         timeout=settings.timeout(app),
-        docker_config=api.call("docker_config", app=app) or "",
+        docker_config=api.call_first("docker_config", app=app) or "",
     )
 
 

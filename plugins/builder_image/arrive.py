@@ -41,7 +41,7 @@ def load_image(name: str, image: str, author: str, file) -> "api.Release":
 def _deploy(name: str, found: mark.Mark, author: str, reason: str) -> "api.Release":
     """Commit the mark and deploy that. The other files of an app that runs an image already stay."""
     parent = api.repository.head_of(name) or None
-    keep = bool(parent) and api.repository.file_of(name, parent, mark.PATH, mark.SIZE_LIMIT) is not None
+    keep = parent is not None and api.repository.file_of(name, parent, mark.PATH, mark.SIZE_LIMIT) is not None
     data = [mark.text(found)]
     entry = api.Entry(mark.PATH, "100644", len(data[0]), lambda limit: data.pop() if data else b"")
     commit = api.repository.commit_tree(name, [entry], f"Deploy the image {found.image}", author, parent, keep)

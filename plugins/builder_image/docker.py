@@ -51,6 +51,7 @@ def feed(words: list[str], write) -> None:
         process = subprocess.Popen(
             [*tied, client(), *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
         )
+        assert process.stdin
         timer = threading.Timer(PULL_LIMIT, process.kill)
         timer.start()
         try:

@@ -9,7 +9,7 @@ from plugins.builder_image.mark import Mark
 
 def settings_folder(app: "api.App") -> str:
     """The folder with the registries that the app is logged in to; empty where there is none."""
-    return api.call("docker_config", app=app) or ""
+    return api.call_first("docker_config", app=app) or ""
 
 
 def own_name(app: str) -> str:
@@ -93,6 +93,8 @@ def build(app: "api.App", mark: Mark, number: int, has_procfile: bool) -> "api.B
         found = _here(app, mark)
         if found is None:
             found = docker.inspect(stack.enter_context(_again(app, mark)).id)
+        if found is None:
+            raise api.errors.Unavailable(f"docker does not know the image {mark.image} that it has just got", "doctor")
         config = found.get("Config") or {}
         commands = api.image.commands_of(config)
         if not commands and not has_procfile:

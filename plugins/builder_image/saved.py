@@ -5,7 +5,9 @@ manifest.json than the one that was looked at, and with its names replace the im
 other apps are built on.
 """
 
+import io
 import json
+import os
 import re
 import tarfile
 from typing import NamedTuple
@@ -61,8 +63,6 @@ def write(archive, saved: Saved, name: str, out) -> None:
         for file, part in zip(["config.json", *layers], [saved.config, *saved.layers], strict=True):
             archive.seek(part.offset)
             tar.addfile(_header(file, part.size), archive)
-        import io
-
         tar.addfile(_header(_MANIFEST, len(manifest)), io.BytesIO(manifest))
 
 
@@ -86,7 +86,7 @@ def _members(archive) -> dict[str, Part | str]:
             for count, member in enumerate(tar):
                 if count >= _MEMBERS_LIMIT:
                     raise api.errors.InvalidFile(f"the image has more than {_MEMBERS_LIMIT:,} files", hint)
-                tar.members.clear()  # it keeps all that it has seen
+                tar.members.clear()  # type: ignore[attr-defined]  # it keeps all that it has seen
                 name = _normal(member.name)
                 if member.type in _PLAIN and not member.issparse():
                     if member.offset_data + member.size > end:
@@ -139,14 +139,19 @@ def _wrong(said: str, image: str) -> "api.errors.InvalidFile":
     return api.errors.InvalidFile(said, f"docker save {image} | ssh ... git:load-image <app> {image}")
 
 
-class _Modest:
+class _Modest(io.BufferedIOBase):
     """A file that is never read in large pieces: the library reads headers of whatever size they say they have."""
 
     def __init__(self, file) -> None:
         self._file = file
-        self.seek, self.tell = file.seek, file.tell
 
-    def read(self, size: int = -1) -> bytes:
-        if not 0 <= size <= _HEADER_LIMIT:
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or not 0 <= size <= _HEADER_LIMIT:
             raise ValueError("too large a piece")
         return self._file.read(size)

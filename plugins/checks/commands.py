@@ -45,8 +45,8 @@ def choose(app: str, words: tuple[str, ...], mode: str, said: str) -> None:
     """Set the mode of the types that were named, for the deploys to come."""
     kinds = settings.kinds(words)
     live = api.live_release(api.app(app).name)
-    unknown = [kind for kind in kinds if live and kind not in live.commands]
-    if unknown:
+    unknown = [kind for kind in kinds if kind not in live.commands] if live else []
+    if live and unknown:
         raise api.errors.UsageError(
             f"{app} {live.name} has no process type {unknown[0]}: it has {', '.join(sorted(live.commands))}",
             f"checks:report {app}",

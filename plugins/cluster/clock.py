@@ -3,6 +3,8 @@
 import ssl
 import time
 
+from minipaas_lib import api
+
 LIMIT = 10.0  # seconds that clocks may differ
 TIMEOUT = 5.0  # seconds for an answer
 
@@ -14,9 +16,13 @@ def offset(url: str, tls: "ssl.SSLContext | None" = None) -> float | None:
     from urllib.parse import urlsplit
 
     parts = urlsplit(url)
-    where = (parts.hostname, parts.port or (443 if parts.scheme == "https" else 80))
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(*where, timeout=TIMEOUT, **({"context": tls} if parts.scheme == "https" else {}))
+    host = parts.hostname or ""
+    if parts.scheme == "https":
+        connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+            host, parts.port or 443, timeout=TIMEOUT, context=tls
+        )
+    else:
+        connection = http.client.HTTPConnection(host, parts.port or 80, timeout=TIMEOUT)
     try:
         asked = time.time()
         connection.request("GET", "/version")
@@ -29,7 +35,7 @@ def offset(url: str, tls: "ssl.SSLContext | None" = None) -> float | None:
         connection.close()
 
 
-def context(found: "api.cluster.ClusterSettings") -> "ssl.SSLContext | None":  # noqa: F821
+def context(found: "api.cluster.ClusterSettings") -> "ssl.SSLContext | None":
     """How to speak TLS with etcd; None without https. Raises OSError for files that cannot be used."""
     if not any(url.startswith("https:") for url in found.etcd):
         return None

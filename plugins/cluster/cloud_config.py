@@ -1,6 +1,7 @@
 """The user data of a CoreOS machine that is to be a node. Pure, but for asking etcd who its members are."""
 
 import re
+from typing import Any
 
 from minipaas_lib import api
 
@@ -50,7 +51,7 @@ def known_members() -> dict[str, str]:
     return members_in(_ask(found))
 
 
-def members_in(answer: object) -> dict[str, str]:
+def members_in(answer: Any) -> dict[str, str]:
     """The members in etcd's answer to /v2/members. Raises errors.Unavailable for what is none."""
     try:
         found = {str(member["name"]): str(member["peerURLs"][0]) for member in answer["members"]}
@@ -63,7 +64,7 @@ def members_in(answer: object) -> dict[str, str]:
     return found
 
 
-def _ask(found: "api.cluster.ClusterSettings") -> object:
+def _ask(found: "api.cluster.ClusterSettings") -> Any:
     import json
     import urllib.request
 

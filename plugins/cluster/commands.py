@@ -3,6 +3,7 @@
 import click
 
 from minipaas_lib import api
+from plugins.cluster import engines
 
 FLEET = "unix:///var/run/fleet.sock"
 
@@ -105,10 +106,9 @@ def cluster_renew_certificates():
     """
     from plugins.cluster import renewing
 
-    _member()
-    if api.cluster.settings().moving:
+    if engines.settings().moving:
         raise api.errors.Conflict("apps are being moved between this host and the cluster", "cluster:status")
-    renewing.renew(api.store(), api.scheduler().machines)
+    renewing.renew(api.store(), engines.scheduler().machines)
     api.output.step("All nodes and heads use new certificates")
 
 
@@ -182,7 +182,7 @@ def cluster_drain(node):
     """
     from plugins.cluster import draining
 
-    _member()
+    engines.settings()
     machine = draining.find(node)
     draining.drain(machine)
     api.output.step(
@@ -202,9 +202,9 @@ def cluster_undrain(node):
     """
     from plugins.cluster import draining, removing
 
-    _member()
+    engines.settings()
     machine = draining.find(node)
-    if machine in api.scheduler().machines.expelled():
+    if machine in engines.scheduler().machines.expelled():
         removing.bring_back(machine)
     draining.undrain(machine)
     api.output.step(f"{machine.metadata.get('node', machine.id[:8])} accepts processes again")
@@ -224,18 +224,12 @@ def cluster_remove(node):
     """
     from plugins.cluster import heads, removing
 
-    _member()
+    engines.settings()
     if node in heads.others(api.store()):
         heads.forget(node)
         api.output.step(f"{node} is no longer a head of this cluster")
         return
     api.output.step(f"{removing.remove(node)} is no longer a node of this cluster")
-
-
-def _member() -> None:
-    """Raise errors.UsageError on a host without a cluster."""
-    if api.cluster.settings() is None:
-        raise api.errors.UsageError("this host does not belong to a cluster", "cluster:init --etcd URL[,URL...]")
 
 
 @api.commands.command("cluster:cloud-config")

@@ -1,7 +1,7 @@
 """cluster:drain: have nothing run on a node, so that it can be shut down, changed or taken away."""
 
 from minipaas_lib import api
-from plugins.cluster import moving
+from plugins.cluster import engines, moving
 
 DRAINED = "cluster/drained.toml"
 MARK = "minipaas"  # the metadata by which fleet is told of one machine: its id
@@ -17,7 +17,7 @@ def drained() -> set[str]:
 
 def find(text: str):
     """The machine that is meant by a node's name or the start of its id. Raises errors.NotFound, errors.UsageError."""
-    there = api.scheduler().machines.all()
+    there = engines.scheduler().machines.all()
     found = [m for m in there if m.metadata.get("node") == text] or [m for m in there if m.id.startswith(text)]
     if len(found) == 1:
         return found[0]
@@ -29,7 +29,7 @@ def find(text: str):
 
 def drain(machine) -> None:
     """Nothing new is started there from now on, and what runs there starts elsewhere before it ends there."""
-    machines, name = api.scheduler().machines, machine.metadata.get("node", machine.id[:8])
+    machines, name = engines.scheduler().machines, machine.metadata.get("node", machine.id[:8])
     there = machines.members()
     if not {one.id for one in there} - drained() - {machine.id}:
         raise api.errors.UsageError(

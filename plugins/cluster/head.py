@@ -7,6 +7,7 @@ router reaches, and those of this host, which only its own nginx reaches.
 import os
 
 from minipaas_lib import api
+from plugins.cluster import engines
 
 LOCK = "follow.lock"  # see plugins/node/head.py: held as long as somebody follows the routes here
 WORD = ("node:follow", "--serve")
@@ -57,7 +58,7 @@ class HeadRouter:
 
     def _is_here(self, route: "api.Route") -> bool:
         """Whether the route leads to processes of this host, or to none at all on the way back."""
-        here = {process.name for process in api.scheduler().local.processes(route.app)}
+        here = {process.name for process in engines.scheduler().local.processes(route.app)}
         names = {backend.process for backend in route.backends}
         return bool(names & here) or (not names and self._moving == api.cluster.OUT)
 

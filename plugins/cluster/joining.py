@@ -9,7 +9,20 @@ import os
 import time
 
 from minipaas_lib import api
-from plugins.cluster import certificates, checks, clock, delivery, head, heads, image, members, moving, record, upgrade
+from plugins.cluster import (
+    certificates,
+    checks,
+    clock,
+    delivery,
+    engines,
+    head,
+    heads,
+    image,
+    members,
+    moving,
+    record,
+    upgrade,
+)
 
 AGENT, ROUTER = upgrade.AGENT, upgrade.ROUTER
 UNITS = ((ROUTER, ["node:router"]), (AGENT, ["node:agent", "--serve"]))
@@ -90,9 +103,10 @@ def _other_owner(store) -> str:
 
 def _member_id() -> str:
     """What this host, where it belongs to the cluster already, is known by there."""
-    if not os.path.exists(api.cluster.path()):
+    present = api.cluster.settings()
+    if present is None or not os.path.exists(api.cluster.path()):
         return ""
-    return str(api.documents.read(api.open_cluster(api.cluster.settings()), record.OWNER).get("id", ""))
+    return str(api.documents.read(api.open_cluster(present), record.OWNER).get("id", ""))
 
 
 def machines_of(found: "api.cluster.ClusterSettings"):
@@ -215,7 +229,7 @@ def switch(found: "api.cluster.ClusterSettings") -> None:
 def move(found: "api.cluster.ClusterSettings") -> None:
     """Move the apps that are not there yet, one after the other, then have this host be a head like any other."""
     present = api.cluster.settings()
-    if not present.moving:
+    if present is None or not present.moving:
         return
     if present.moving == api.cluster.OUT:  # cluster:leave was interrupted, and we are to stay
         api.cluster.write(found._replace(moving=api.cluster.IN))
@@ -224,7 +238,7 @@ def move(found: "api.cluster.ClusterSettings") -> None:
     api.of_each_app(lambda name: moving.move(name, "moved to the cluster", lambda process: not process.node))
     moving.wait_until_gone(lambda process: not process.node, "the processes on this host")
     api.output.step("Copying the images of earlier releases to the nodes")
-    api.scheduler().bring_images()
+    engines.scheduler().bring_images()
     api.cluster.write(found)
     forget()
     record.remove(record.JOINING)

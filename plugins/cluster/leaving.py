@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import delivery, head, joining, moving, record, second, upgrade
+from plugins.cluster import delivery, engines, head, joining, moving, record, second, upgrade
 
 FOLLOWER = 90.0  # seconds until the process that follows the routes must have seen that it is over
 
@@ -38,7 +38,7 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
     api.of_each_app(lambda name: moving.move(name, "moved back to one host", lambda process: bool(process.node)))
     moving.wait_until_gone(lambda process: bool(process.node), "the processes on the nodes")
     api.output.step("Copying the images of earlier releases to this host")
-    api.scheduler().bring_images()
+    engines.scheduler().bring_images()
 
 
 def _switch(found: "api.cluster.ClusterSettings") -> None:

@@ -1,7 +1,9 @@
 """What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
 
+from typing import Any
+
 from minipaas_lib import api
-from plugins.cluster import certificates, draining, head, heads, joining, members, record, renewing, upgrade
+from plugins.cluster import certificates, draining, engines, head, heads, joining, members, record, renewing, upgrade
 
 
 def status() -> dict:
@@ -9,10 +11,11 @@ def status() -> dict:
     found = api.cluster.settings()
     if found is None:
         begun = record.read(record.JOINING) or record.read(record.LEAVING)
-        wrong = ["a move was interrupted; to continue: cluster:init, or: cluster:leave"] if begun else []
-        return {"cluster": False, "wrong": wrong}
+        said = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
+        return {"cluster": False, "wrong": [said] if begun else []}
     wrong: list[str] = []
-    etcd = [member._asdict() for member in api.store().cluster.states()]
+    store: Any = api.store()  # that of a cluster is etcd's
+    etcd = [member._asdict() for member in store.cluster.states()]
     wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
     if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
         wrong.append("etcd has no quorum: sites keep their last routes, and nothing can be changed")
@@ -27,10 +30,11 @@ def status() -> dict:
             "wrong": wrong,
         }
     try:
-        images = api.scheduler().node_images(api.router().routers())  # others would not answer, and take long over it
+        asked = engines.router().routers()  # others would not answer, and take long over it
+        images = engines.scheduler().node_images(asked)
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
         if not found.moving:
-            late = upgrade.behind(api.store(), api.scheduler().machines.members())
+            late = upgrade.behind(api.store(), engines.scheduler().machines.members())
             wrong += [
                 f"{members.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
                 for one in late
@@ -78,12 +82,12 @@ def _certificates() -> list[str]:
 
 def _lost() -> list[dict]:
     """The nodes that fleet does not hear of."""
-    return [one._asdict() for one in members.lost(api.scheduler().machines.all())]
+    return [one._asdict() for one in members.lost(engines.scheduler().machines.all())]
 
 
 def _removed() -> list[str]:
     """The names of machines that fleet hears of and that cluster:remove took away."""
-    return [members.named(machine) for machine in api.scheduler().machines.expelled()]
+    return [members.named(machine) for machine in engines.scheduler().machines.expelled()]
 
 
 def _live_images() -> dict[str, str]:
@@ -109,7 +113,7 @@ def gone(live: dict[str, str], there: set[str]) -> list[str]:
 
 
 def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
-    machines, router = api.scheduler().machines, api.router()
+    machines, router = engines.scheduler().machines, engines.router()
     states = {unit: machines.outcomes(unit) for unit, _ in joining.UNITS}
     said, behind, drained = router.routers(), router.behind(), draining.drained()
     processes = [process.node for process in api.scheduler().processes()]
@@ -135,7 +139,7 @@ def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
 
 
 def _heads() -> list[dict]:
-    router = api.router()
+    router = engines.router()
     said, behind = router.routers(), router.behind()
     return [
         {"name": name, **_routes(heads.ROUTER + name, said, behind)}

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import delivery, draining, joining, members, upgrade
+from plugins.cluster import delivery, draining, engines, joining, members, upgrade
 from plugins.cluster.members import named
 
 CLEAN = "minipaas-clean"
@@ -29,11 +29,11 @@ def remove(text: str) -> str:
 
     Raises errors.NotFound, errors.UsageError for the last node, errors.Unavailable.
     """
-    machines = api.scheduler().machines
+    machines = engines.scheduler().machines
     gone = [one for one in members.lost(machines.all()) if one.name == text or one.id.startswith(text)]
     here = [one for one in machines.all() if named(one) == text or one.id.startswith(text)]
     if len(gone) + len(here) > 1:
-        ids = " ".join(one.id[:8] for one in (*here, *gone))
+        ids = " ".join(id[:8] for id in [*(one.id for one in here), *(one.id for one in gone)])
         raise api.errors.UsageError(f"{api.names.safe(text)} can mean {len(gone) + len(here)} nodes", f"one of: {ids}")
     if not gone:
         machine = draining.find(text)
@@ -96,10 +96,10 @@ def _forget(machines, id: str) -> None:
 
 def bring_back(machine) -> None:
     """Make a machine that was removed a node again, with what the others have. Raises errors.Unavailable."""
-    found, machines = api.cluster.settings(), api.scheduler().machines
+    found, machines = engines.settings(), engines.scheduler().machines
     name = upgrade.wanted(api.store())
     api.output.step(f"Sending the image of minipaas to {named(machine)}")
-    api.scheduler().have_image(name)
+    engines.scheduler().have_image(name)
     machines.join(machine.id)
     delivery.bring(machines, name, delivery.own_address(found.etcd))
     joining.wait_for_routers(api.store(), machines)

@@ -39,6 +39,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
         document["config"].update(new)
 
     if plan:
+        assert app is not None, "--plan and --global are refused together"
         api.commands.print_plan(api.plan(app, reason, edit, restart=restart))
         return
     if app is None:

@@ -81,6 +81,7 @@ def _entry(text: str, start: int, config: dict[str, str]) -> int:
     if not line or line.startswith("#"):
         return end + 1
     head = _HEAD.match(text, start)
+    assert head, "the pattern matches any text"
     name = head[1].rstrip(" \t")
     where = f"line {_line_number(text, start)}"
     if not head[2]:

@@ -30,17 +30,17 @@ def _commit(app: "api.App", source, kind: str | None, message: str, author: str,
     stream = streams.Bounded(source, limits.size, "the archive")
     kind = kind or archive.type_of(stream.peek(4))
     if kind == "zip":
-        from plugins.git import zip as reader
+        from plugins.git import zip as zips
 
         with streams.spool(stream) as file:
-            entries = archive.walk(reader.entries(file, limits.entries), limits)
+            entries = archive.walk(zips.entries(file, limits.entries), limits)
             return api.repository.commit_tree(app.name, entries, message, author, parent)
-    from plugins.git import tar as reader
+    from plugins.git import tar
 
     # The headers, and what says more of a file than a header can hold, come on top of the files themselves.
-    most = limits.size + limits.entries * 4 * reader.BLOCK + (1 << 20)
+    most = limits.size + limits.entries * 4 * tar.BLOCK + (1 << 20)
     stream = streams.unzipped(stream, most, "the archive") if kind == "tar.gz" else stream
-    entries = archive.walk(reader.entries(stream), limits)
+    entries = archive.walk(tar.entries(stream), limits)
     commit = api.repository.commit_tree(app.name, entries, message, author, parent)
     while stream.read(1 << 16):  # what pads an archive to its last record; a sender would meet a broken pipe
         pass

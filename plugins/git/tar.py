@@ -4,7 +4,7 @@ The standard library's reader keeps whole headers in memory, however large they 
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from minipaas_lib import api
@@ -26,7 +26,7 @@ class Raw(NamedTuple):
     mode: int  # permission bits
     size: int  # bytes
     target: str = ""  # of a link
-    read: object = None  # read(limit) -> bytes
+    read: Callable[[int], bytes] | None = None  # read(limit) -> bytes
 
 
 def broken(why: str) -> "api.errors.InvalidFile":

@@ -9,7 +9,7 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.node import door, following, identity, publishing, reaching, routing, sweeping, turning
+from plugins.node import door, engines, following, identity, publishing, reaching, routing, sweeping, turning
 
 PAUSE = 1.0  # seconds after a failure
 FULL_LOOK = 180.0  # seconds between two looks at all containers: docker's events tell what changes between
@@ -26,10 +26,12 @@ def serve(node: str, address: str, files, wanted) -> None:
     the texts of certificates (ca, cert, key); `wanted` says which processes the cluster is to run.
     """
     found = api.cluster.settings()
+    if found is None:
+        raise api.errors.BadConfig("this machine belongs to no cluster", "cluster:init")
     store = api.open_cluster(found, quorum=False)
-    scheduler = api.scheduler().local.elsewhere("", address, node)
+    scheduler = engines.scheduler().local.elsewhere("", address, node)
     publisher = publishing.Publisher(store, scheduler, node, time.monotonic)
-    follower = following.Follower(store, api.router().local, node, accepts, time.monotonic)
+    follower = following.Follower(store, engines.router().local, node, accepts, time.monotonic)
     sweeper = sweeping.Sweeper(scheduler, wanted, time.monotonic)
     stale, told, heard = Event(), Event(), Heard()
     known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files)
@@ -114,7 +116,7 @@ class Heard:
 
 
 def _turn_over() -> None:
-    reopen = api.router().local.reopen_logs
+    reopen = engines.router().local.reopen_logs
     reopen()  # a former agent may have been killed before it did
     _every(turning.LOOK, lambda: turning.look(LOGS, time.time(), reopen))
 

@@ -5,6 +5,7 @@ import os
 import click
 
 from minipaas_lib import api
+from plugins.node import engines
 
 
 @api.commands.command(
@@ -22,7 +23,7 @@ def _work() -> None:
     """Raises errors.Unavailable while fleet or etcd cannot be asked who we are."""
     from plugins.node import agent
 
-    scheduler = api.scheduler()
+    scheduler = engines.scheduler()
     here = scheduler.this_machine()
 
     def wanted() -> set[str]:
@@ -33,7 +34,7 @@ def _work() -> None:
 
 @api.commands.command("node:router", help="Run nginx on this node, in the foreground.\n\n\b\ne.g.: node:router")
 def node_router():
-    api.router().local.install()
+    engines.router().local.install()
     os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # it takes our place
 
 

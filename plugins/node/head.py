@@ -8,7 +8,7 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.node import agent, following, identity, lending, routing
+from plugins.node import agent, engines, following, identity, lending, routing
 
 SETTLE = 2.0  # seconds after a change
 LOOK = 1.0  # seconds between two looks whether this host still belongs to the cluster in the same way
@@ -26,7 +26,8 @@ def serve() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        if _follow(api.cluster.settings()):
+        found = api.cluster.settings()
+        if found is None or _follow(found):
             return
     program = api.paths.program()  # it was upgraded: the lock is free, and the new one takes our place
     os.execv(program, [program, "node:follow", "--serve"])
@@ -45,7 +46,7 @@ def _follow(found: "api.cluster.ClusterSettings") -> bool:
     """True when this host has left the cluster, or moves apps; False when the program is another one by now."""
     name = f"head-{api.caller.host()}"
     store = api.open_cluster(found, quorum=False)
-    follower = following.Follower(store, api.router().local, name, agent.accepts, time.monotonic)
+    follower = following.Follower(store, engines.router().local, name, agent.accepts, time.monotonic)
     stale = Event()
     parts = [
         gevent.spawn(agent.again, "watching the routes", lambda: agent.watch(store, routing.FOLDER, stale)),

@@ -4,6 +4,7 @@ import os
 import stat
 import subprocess
 import tarfile
+from collections.abc import Callable
 
 from minipaas_lib import api
 
@@ -144,7 +145,8 @@ def _opened(stream, kind: str):
         import gzip
         import lzma
 
-        stream = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[kind](stream, "rb")
+        openers: dict[str, Callable] = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}
+        stream = openers[kind](stream, "rb")
     return _Capped(stream)
 
 

@@ -27,7 +27,7 @@ def run(hook: str, plugin: str, app: str | None, words: tuple[str, ...]) -> None
     for name in plugins:
         answer = api.call_one(hook, name, **arguments)
         if answer is not None:
-            answers[name] = api.third_party.values.to_json(answer) if plain(answer) else repr(answer)
+            answers[name] = api.values.to_json(answer) if plain(answer) else repr(answer)
     api.commands.print_json(answers)
 
 

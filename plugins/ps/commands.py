@@ -35,9 +35,10 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
         kind for kind, count in wanted.items() if live and kind not in types and not count and kind in present.formation
     ]
     unknown = [kind for kind in wanted if live and kind not in types and kind not in left]
+    deployed = f"{app} {live.name}" if live else app
     if unknown:
         raise api.errors.UsageError(
-            f"{app} {live.name} has no process type {unknown[0]}: it has {', '.join(sorted(types))}",
+            f"{deployed} has no process type {unknown[0]}: it has {', '.join(sorted(types))}",
             f"add {unknown[0]} to the Procfile and push, or scale another type",
         )
     said = " ".join(f"{kind}={count}" for kind, count in wanted.items())
@@ -58,7 +59,7 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
         return
     release = api.change(app, reason, edit, restart=not skip_deploy)
     for kind in left:
-        api.output.info(f"{kind} is not in the Procfile of {app} {live.name}; its count is removed")
+        api.output.info(f"{kind} is not in the Procfile of {deployed}; its count is removed")
     if release is None:
         if live and not skip_deploy and not present.stopped and api.presence.missing(live):
             api.restore_processes(app)
@@ -173,7 +174,7 @@ def ps_restore(app):
 
     if app:
         api.app(app)
-    failed = []
+    failed: list[str] = []
     if app is None:
         api.recover_all(failed)
     status = several.each(several.Chosen([app] if app else api.app_names(), every=app is None), restore)

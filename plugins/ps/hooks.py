@@ -54,7 +54,7 @@ def states(
     counting = [p for p in processes if p.release == (live.processes or live.number) and p.adopted]
     others = [p for p in processes if p not in counting]
     running = sum(p.state == "running" for p in counting)
-    rows = {"running": "false" if not running else "true" if running >= wanted else "mixed"}
+    rows: dict[str, object] = {"running": "false" if not running else "true" if running >= wanted else "mixed"}
     for process in sorted(counting, key=lambda p: (p.process_type != "web", p.process_type, p.index)):
         end = (ends or {}).get(process.name)
         where = f" on {nodes[process.node]}" if process.node else ""

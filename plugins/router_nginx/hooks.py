@@ -14,7 +14,7 @@ def router():
 @api.hookimpl
 def route_context(app, commit):
     chosen = settings.chosen(app)
-    part = {"settings": chosen}
+    part: dict[str, object] = {"settings": chosen}
     if chosen.get("custom-template") == "on" and commit:
         from plugins.router_nginx import source
 

@@ -22,6 +22,7 @@ def show(path: str, lines: int, follow: bool) -> None:
     if follow:
         api.end_with_key()
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tail:
+        assert tail.stdout
         try:
             rest = b""
             while piece := _read(tail.stdout.fileno()):

@@ -13,7 +13,10 @@ def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list
 
     route_of: the live route of an app to backends. Those are taken from the file: nobody's requests go elsewhere.
     """
-    host, former, wanted, failed, routed = router.host, {}, {}, [], []
+    host = router.host
+    former: dict[str, str | None] = {}
+    wanted: dict[str, str] = {}
+    failed, routed = [], []
     for app in files.apps(host):
         path = files.app_path(host, app)
         try:
@@ -21,18 +24,18 @@ def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list
             route = route_of(app, backends(text))
             if route is None or route.generation != files.generation_of(text):
                 continue  # another command is at it
-            fresh = {path: render.app_file(route, host.place)}
-            fresh |= catch_all.contents(host, app, text, fresh[path])
+            content = render.app_file(route, host.place)
+            fresh = {path: content, **catch_all.contents(host, app, text, content)}
         except api.errors.NotFound:
             continue  # its app is gone: doctor tells of it
         except (api.errors.MinipaasError, OSError, ValueError) as error:
             failed.append(f"the route of {app} stays as it was: {error}")
             continue
         routed.append(route)
-        for path, text in fresh.items():
+        for path, fresh_text in fresh.items():
             former[path] = files.read(path)
-            if text is not None and former[path] not in (None, text):
-                wanted[path] = text
+            if fresh_text is not None and former[path] not in (None, fresh_text):
+                wanted[path] = fresh_text
     failed += router.replace(wanted, former) if wanted else []
     for route in routed:  # versions before knew of no names
         router.own(route)

@@ -91,7 +91,11 @@ def catch_all(app: str, text: str, port: int, place: Place) -> str:
     except syntax.SyntaxProblem:
         return ""
     for server in tree:
-        if server.name != "server" or _made("server_name", app + PROOF_DOMAIN) in _bare(server.block):
+        if (
+            server.name != "server"
+            or server.block is None
+            or _made("server_name", app + PROOF_DOMAIN) in _bare(server.block)
+        ):
             continue
         listens = [inner for inner in server.block if inner.name == "listen" and inner.arguments[0] in addresses]
         if not listens:
@@ -185,7 +189,7 @@ def _with_ours(directive: syntax.Directive, values: dict) -> syntax.Directive:
     Its `root` is a folder that is not there: where a location names nothing that answers, nginx looks for a file, and
     no path leads through that folder to one, whatever a rewrite makes of it.
     """
-    if directive.name != "server":
+    if directive.name != "server" or directive.block is None:
         return directive
     page = (
         _made("internal"),
@@ -308,7 +312,7 @@ def upstream_name(app: str, port: int) -> str:
 
 def check_route(route: "api.Route") -> None:
     """Refuse a route with anything that could be more to nginx than what it is. Raises errors.BadConfig."""
-    wrong = []
+    wrong: list[tuple[str, object]] = []
     if not re.fullmatch(api.names.APP_NAME, route.app):
         wrong.append(("app", route.app))
     if not re.fullmatch(GENERATION, route.generation):

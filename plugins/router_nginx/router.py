@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import time
+from collections.abc import Mapping
 
 from minipaas_lib import api
 from plugins.router_nginx import catch_all, files, owned, render, settings, withheld
@@ -110,7 +111,7 @@ class NginxRouter:
             else:
                 self._write(changes)
 
-    def replace(self, changes: dict[str, str], former: dict[str, str]) -> list[str]:
+    def replace(self, changes: dict[str, str], former: Mapping[str, str | None]) -> list[str]:
         """Put other texts of files into place, all in one reload, if nginx accepts them; why some stay, in sentences.
 
         Both are by path. A file that is no longer as in `former` was changed by another command, and is left alone.
@@ -316,7 +317,7 @@ class NginxRouter:
                 f"nginx's files cannot be copied for a test: {error}", f"on the host: df -h {self.host.place.folder}"
             ) from None
 
-    def _take_up(self, changes: dict[str, str | None], app: str, proof: str) -> None:
+    def _take_up(self, changes: Mapping[str, str | None], app: str, proof: str) -> None:
         """Write the changes, reload and prove; or put everything back as it was and raise.
 
         app: whose route changes; empty where it is what all apps share.
@@ -338,7 +339,7 @@ class NginxRouter:
                 self.advice(said),
             )
 
-    def _write(self, changes: dict[str, str | None]) -> None:
+    def _write(self, changes: Mapping[str, str | None]) -> None:
         done: dict[str, str | None] = {}
         try:
             for path, text in changes.items():

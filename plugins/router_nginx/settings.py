@@ -120,6 +120,8 @@ def websocket_timeout(complete: dict[str, str]) -> str:
 
 def _milliseconds(time: str) -> int:
     found = re.fullmatch("([0-9]+)(ms|s|m|h)?", time)
+    if not found:
+        raise ValueError(f"{time} is no time as nginx writes it")
     return int(found[1]) * _MILLISECONDS[found[2] or "s"]
 
 

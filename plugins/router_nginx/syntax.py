@@ -55,7 +55,7 @@ def quote(word: str) -> str:
 
 def _block(reader: "_Reader", depth: int) -> tuple[Directive, ...]:
     """The directives up to the end of the text (depth 0) or the closing brace."""
-    found = []
+    found: list[Directive] = []
     while True:
         words, end, line = reader.directive()
         if end in ("", "}"):

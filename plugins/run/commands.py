@@ -1,6 +1,7 @@
 """The command run, and run:*: one-off processes that outlive their command."""
 
 import os
+from collections.abc import Iterable
 
 import click
 
@@ -154,7 +155,7 @@ def run_logs(app, name, tail, num):
     if tail:
         detached.leave_with_reader()
         api.end_with_key()
-        found = api.scheduler().stream(chosen[-1].process, num)
+        found: Iterable[api.LogLine] = api.scheduler().stream(chosen[-1].process, num)
     else:
         found = api.scheduler().logs([one.process for one in chosen], num)
     for line in found:

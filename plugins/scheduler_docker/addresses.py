@@ -74,5 +74,6 @@ def routed_subnets(table: str) -> list[str]:
             continue
         # The kernel prints the 32-bit number as the machine keeps it in memory.
         target, mask = (int.from_bytes(bytes.fromhex(fields[column]), sys.byteorder) for column in (1, 7))
-        found.append(str(ipaddress.ip_network((target, str(ipaddress.IPv4Address(mask))), strict=False)))
+        network = f"{ipaddress.IPv4Address(target)}/{ipaddress.IPv4Address(mask)}"
+        found.append(str(ipaddress.IPv4Network(network, strict=False)))
     return found

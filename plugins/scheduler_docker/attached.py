@@ -39,6 +39,7 @@ def read(daemon: client.Daemon, container: str, say) -> int:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
         )
+        assert child.stdout
         try:
             for line in child.stdout:
                 say(line.decode("utf-8", "replace").rstrip("\r\n"))

@@ -10,7 +10,9 @@ _PT_INTERP = 3  # the program header that names a dynamic loader (elf(5))
 
 
 def mounted(spec: "api.ContainerSpec") -> "api.ContainerSpec":
-    """The spec with the tool mounted where its health command looks for it. Raises errors.DeployFailed."""
+    """The spec with the tool mounted where its health command, if any, looks for it. Raises errors.DeployFailed."""
+    if spec.healthcheck is None:
+        return spec
     from dataclasses import replace
 
     return replace(spec, mounts=(*spec.mounts, (installed(), spec.healthcheck.command[0], "ro")))

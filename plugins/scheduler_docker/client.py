@@ -2,8 +2,12 @@
 
 import contextlib
 import os
+from typing import TYPE_CHECKING
 
 from minipaas_lib import api
+
+if TYPE_CHECKING:
+    import docker.errors
 
 TIMEOUT = 60  # seconds that docker may take for one answer
 
@@ -25,7 +29,7 @@ class Daemon:
     def new(self):
         """A client of its own, for a stream that is read while the shared one is in use."""
         api.activate()
-        import docker
+        import docker.utils
 
         where = {"base_url": self.url} if self.url else docker.utils.kwargs_from_env()
         return docker.APIClient(timeout=TIMEOUT, **where)
@@ -77,7 +81,7 @@ def is_missing(error: Exception) -> bool:
     return getattr(error, "status_code", None) == 404
 
 
-def explanation(error: Exception) -> str:
+def explanation(error: "docker.errors.APIError") -> str:
     """Docker's own words of a docker.errors.APIError."""
     said = error.explanation or str(error)
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

@@ -128,4 +128,4 @@ def _last(scheduler, app: str) -> int:
 
 
 def _number(text: str | None) -> int:
-    return int(text) if re.fullmatch("[0-9]{1,12}", text or "") else 0
+    return int(text) if text and re.fullmatch("[0-9]{1,12}", text) else 0

@@ -1,5 +1,6 @@
 """The docker network that all processes join: containers cannot reach each other, the host reaches them all."""
 
+from collections.abc import Set
 from typing import NamedTuple
 
 from minipaas_lib import api
@@ -132,7 +133,7 @@ def _uplink_mtu() -> str:
         return "1500"
 
 
-def reserve(daemon: client.Daemon, network: Network, avoid: set[str] = frozenset()) -> str:
+def reserve(daemon: client.Daemon, network: Network, avoid: Set[str] = frozenset()) -> str:
     """A free address for a new process; recorded, so that no other process is given it soon.
 
     The record is written by compare-and-swap: of two commands at once, one goes on to the next address.

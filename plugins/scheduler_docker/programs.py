@@ -115,7 +115,8 @@ def _interpreter(docker_api, container: str, path: str) -> str:
         pieces.close()
         with tarfile.open(fileobj=io.BytesIO(data), mode="r|") as archive:
             member = archive.next()
-            first = archive.extractfile(member).read(512) if member and member.isreg() else b""
+            file = archive.extractfile(member) if member and member.isreg() else None
+            first = file.read(512) if file else b""
     except (docker.errors.APIError, tarfile.TarError, OSError, AttributeError):
         return ""
     return first_word(first)

@@ -20,8 +20,10 @@ def last(daemon: client.Daemon, process: "api.Process", lines: int | None) -> li
                 frames = list(_kept(daemon.connect(), process, pieces))
                 whole = [api.LogLine(process, time, text) for time, text in streams.lines(frames)]
                 # Docker counts the pieces of a long line as lines, so the first of these may be the rest of one.
-                if pieces is None or len(frames) < pieces:
-                    return whole if lines is None else whole[-lines:]
+                if lines is None or pieces is None:
+                    return whole
+                if len(frames) < pieces:
+                    return whole[-lines:]
                 if len(whole) > lines:
                     return whole[-lines:]
                 pieces *= 4

@@ -79,8 +79,7 @@ class DockerScheduler:
 
     def start(self, spec: "api.ContainerSpec") -> "api.Process":
         containers.restart_policy(spec.restart)
-        if spec.healthcheck:
-            spec = busybox.mounted(spec)
+        spec = busybox.mounted(spec)
         ours = network.ensure(self.daemon)
         stop_signal = self._stop_signal(spec.image)
         refused: set[str] = set()
@@ -94,7 +93,7 @@ class DockerScheduler:
                 break
             refused.add(address)
         raise api.errors.DeployFailed(
-            f"{spec.name} cannot be started: {containers.reason(failure)}", "logs:failed " + spec.app
+            f"{spec.name} cannot be started: {containers.reason(failure or '')}", "logs:failed " + spec.app
         )
 
     def prepare(self, spec: "api.ContainerSpec") -> str:
@@ -105,8 +104,7 @@ class DockerScheduler:
         present = self.look(spec.name)
         if present is not None and containers.is_process(present["Config"]["Labels"]):
             return present["Id"]
-        if spec.healthcheck:
-            spec = busybox.mounted(spec)
+        spec = busybox.mounted(spec)
         ours = network.ensure(self.daemon, record=False)
         stop_signal = self._stop_signal(spec.image)
         return self._create(spec.name, containers.body(spec, ours.name, "", self.published_at, stop_signal))
@@ -167,7 +165,7 @@ class DockerScheduler:
 
     def _tidy_detached(self, item: dict) -> None:
         answer = self.look(item["Id"])
-        if detached.is_overdue(item["Labels"], answer):
+        if answer and detached.is_overdue(item["Labels"], answer):
             self._halt(item["Id"], answer["Config"].get("StopTimeout") or 10)
         elif detached.is_over(item["Labels"], answer):
             self.drop(item["Id"])

@@ -6,6 +6,7 @@ stop the agent it lands on, a state asked for by name makes the handler crash.
 """
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from minipaas_lib import api
@@ -135,7 +136,7 @@ class Fleet:
         if unitfile.is_template(name) and desired != INACTIVE:
             raise api.errors.UsageError(f"{name} is a template: only its instances can run", "give the instance's name")
 
-    def _pages(self, path: str, key: str, filters: list[tuple[str, str]] = ()) -> list[dict]:
+    def _pages(self, path: str, key: str, filters: Sequence[tuple[str, str]] = ()) -> list[dict]:
         """All entries of a collection. An empty one is `{}`, and a page that is just full has an empty one after it."""
         from urllib.parse import urlencode
 

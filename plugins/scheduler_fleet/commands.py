@@ -3,7 +3,7 @@
 import click
 
 from minipaas_lib import api
-from plugins.scheduler_fleet import units
+from plugins.scheduler_fleet import engine, units
 
 
 @api.commands.command(
@@ -13,7 +13,7 @@ from plugins.scheduler_fleet import units
 @click.argument("process")
 def node_create(process):
     app, release, kind, index = _about(process)
-    api.scheduler().prepare(api.container_spec(api.release(app, release), kind, index))
+    engine.scheduler().prepare(api.container_spec(api.release(app, release), kind, index))
 
 
 @api.commands.command(
@@ -24,14 +24,14 @@ def node_create(process):
 @click.argument("process")
 def node_hand_over(process):
     app, *_ = _about(process)
-    api.scheduler().hand_over(app, process)
+    engine.scheduler().hand_over(app, process)
 
 
 @api.commands.command(
     "node:catch-up", help="Have on this node the images that other nodes keep for its apps.\n\n\b\ne.g.: node:catch-up"
 )
 def node_catch_up():
-    api.scheduler().catch_up()
+    engine.scheduler().catch_up()
 
 
 def _about(process: str) -> tuple[str, int, str, int]:

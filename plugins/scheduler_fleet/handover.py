@@ -32,7 +32,7 @@ def wait(
     end = clock() + units.HAND_OVER
     unit, told = look()
     while is_moved(unit, here):
-        if runs_elsewhere(told, here) and accepts(told):
+        if told is not None and runs_elsewhere(told, here) and accepts(told):
             sleep(SETTLE)
             return True
         if clock() >= end:

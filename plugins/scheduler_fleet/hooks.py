@@ -22,4 +22,6 @@ def scheduler():
 def images_unused(app, kept, newest):
     if api.cluster.settings() is None:
         return None
-    return api.scheduler().drop_unused_images(app.name, kept, newest)
+    from plugins.scheduler_fleet import engine
+
+    return engine.scheduler().drop_unused_images(app.name, kept, newest)

@@ -18,7 +18,8 @@ class Nodes:
     """The machines of `fleet`. `tunnels` makes the ways to their dockers, on which `local` works."""
 
     def __init__(self, local, fleet: client.Fleet, tunnels) -> None:
-        self._local, self._fleet, self._make_tunnels, self._tunnels = local, fleet, tunnels, None
+        self._local, self._fleet, self._make_tunnels = local, fleet, tunnels
+        self._tunnels: tunnel.Tunnels | None = None
         self._lock = threading.Lock()
         self._machines: list[client.Machine] = []
         self._asked = -FRESH

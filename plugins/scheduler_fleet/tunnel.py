@@ -8,8 +8,12 @@ import contextlib
 import os
 import ssl
 import threading
+from typing import TYPE_CHECKING
 
 from minipaas_lib import api
+
+if TYPE_CHECKING:
+    import asyncio
 
 PORT = 7390
 SERVER = "minipaas-agent"  # the name in the certificate of every agent
@@ -26,7 +30,7 @@ class Tunnels:
         self._tls = tls
         self._urls: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._loop = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._folder = ""
         self._attended: set = set()  # asyncio itself holds no task that waits for the far side after the near one's end
 
@@ -40,8 +44,7 @@ class Tunnels:
     def _listen(self, address: str) -> str:
         import asyncio
 
-        if self._loop is None:
-            self._start()
+        loop = self._loop or self._start()
         path = os.path.join(self._folder, f"{len(self._urls)}.sock")
 
         async def attend(reader, writer) -> None:
@@ -52,16 +55,17 @@ class Tunnels:
             finally:
                 self._attended.discard(task)
 
-        asyncio.run_coroutine_threadsafe(asyncio.start_unix_server(attend, path), self._loop).result(CONNECT_TIMEOUT)
+        asyncio.run_coroutine_threadsafe(asyncio.start_unix_server(attend, path), loop).result(CONNECT_TIMEOUT)
         return "unix://" + path
 
-    def _start(self) -> None:
+    def _start(self) -> "asyncio.AbstractEventLoop":
         import asyncio
 
         self._folder = os.path.join(_place(), str(os.getpid()))
         os.makedirs(self._folder, mode=0o700, exist_ok=True)  # its sockets are root's on the nodes
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        return self._loop
 
 
 def _place() -> str:

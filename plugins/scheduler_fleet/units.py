@@ -98,7 +98,10 @@ def global_unit(
         Option("Service", "SuccessExitStatus", SUCCESS),
         Option("Service", "TimeoutStartSec", str(START_TIMEOUT)),
         Option("X-Fleet", "Global", "true"),
-        *[Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, tags[key])) for key in sorted(tags or {})],
+        *[
+            Option("X-Fleet", "MachineMetadata", unitfile.metadata(key, value))
+            for key, value in sorted((tags or {}).items())
+        ],
     ]
     unitfile.name(name + SUFFIX)
     unitfile.check(options)

@@ -6,6 +6,7 @@ Lines with our forced command are ours and are replaced; all other lines are a p
 import os
 
 from minipaas_lib import api
+from plugins.ssh_keys.public_key import PublicKey
 
 _OURS = 'command="minipaas --key '
 
@@ -18,8 +19,8 @@ def location() -> str:
     return path
 
 
-def line(name: str, key) -> str:
-    """The line of one key (see public_key.PublicKey).
+def line(name: str, key: PublicKey) -> str:
+    """The line of one key.
 
     `restrict` forbids all that ssh offers beside the command; `pty` is for run and enter. The command has no path:
     the login shell git-shell finds it in ~/git-shell-commands. It names the key itself too, so that a connection that
@@ -35,20 +36,20 @@ def is_before_switch() -> bool:
     return os.path.isfile(own) and os.path.islink(program) and os.path.realpath(program) != os.path.realpath(own)
 
 
-def render(present: str, keys: list[tuple[str, object]]) -> str:
+def render(present: str, keys: list[tuple[str, PublicKey]]) -> str:
     """The file's new text: the lines that are not ours, then one for each (name, key), in the order of the names."""
     others = [text for text in present.split("\n") if text.strip() and _OURS not in text]
     ours = [line(name, key) for name, key in sorted(keys, key=lambda pair: pair[0])]
     return "".join(text + "\n" for text in [*others, *ours])
 
 
-def is_current(keys: list[tuple[str, object]]) -> bool:
+def is_current(keys: list[tuple[str, PublicKey]]) -> bool:
     """Whether sshd lets in exactly the keys of the store, in whatever order. Raises OSError."""
     ours = [text for text in _read(location()).split("\n") if _OURS in text]
     return sorted(ours) == sorted(line(name, key) for name, key in keys)
 
 
-def write(keys: list[tuple[str, object]]) -> bool:
+def write(keys: list[tuple[str, PublicKey]]) -> bool:
     """Make the file say what the store says; whether it had to be written. The caller holds the lock of the keys.
 
     sshd sees the old file or the new one, whole. Raises OSError.

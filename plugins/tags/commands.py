@@ -1,5 +1,7 @@
 """Say on which nodes an app may run."""
 
+from typing import Any
+
 import click
 
 from minipaas_lib import api
@@ -50,7 +52,8 @@ def change(app: str, wanted: dict[str, str]) -> None:
     former = settings.of(api.app(app).document)
     member = api.cluster.settings() is not None
     if member:
-        machines = api.scheduler().machines.all()
+        scheduler: Any = api.scheduler()  # that of a cluster has machines
+        machines = scheduler.machines.all()
         if not settings.fitting(machines, wanted):
             there = settings.described(machines) or "none"
             raise api.errors.UsageError(f"no node has {said} (there are: {there})", "cluster:status")
