@@ -1,4 +1,4 @@
-"""Rules of the house (DESIGN 3): imports go down only, plugins have no private door, no kernel file names a feature."""
+"""The rules of docs/architecture.md: imports go down only, plugins use the api alone, the kernel names no feature."""
 
 import ast
 import os

@@ -1,6 +1,7 @@
 """The reference pages say what the code says, and every command's help has an example."""
 
 import importlib.util
+import re
 from pathlib import Path
 
 import pytest
@@ -27,3 +28,21 @@ def test_the_command_loads_and_its_help_has_an_example(name):
     assert entry.help and not entry.help.endswith(".")
     if not entry.hidden:
         assert "e.g.:" in (command.help or ""), f"{name} --help has no example"
+
+
+MAP = (HOUSE / "docs/architecture.md").read_text()
+
+
+def test_the_map_of_the_kernel_shows_every_room_and_no_other():
+    files = [
+        path.relative_to(HOUSE / "minipaas_lib") for path in (HOUSE / "minipaas_lib").glob("*/*") if path.is_file()
+    ]
+    rooms = {path.parts[0] for path in files} - {"__pycache__"}
+    assert set(re.findall(r"^\| `minipaas_lib/(\w+)/` \|", MAP, re.MULTILINE)) == rooms
+
+
+def test_every_path_of_the_map_is_there():
+    paths = re.findall(r"`((?:[\w-]+/)+(?:[\w.-]+)?|\w+\.py)`", MAP)
+    assert len(paths) > 40
+    for path in paths:
+        assert (HOUSE / path).exists() or (HOUSE / "minipaas_lib" / path).exists(), path

@@ -1,4 +1,4 @@
-"""Start-up is the product: no command imports a library that it does not need (DESIGN 10)."""
+"""Start-up is the product: no command imports a library that it does not need (docs/architecture.md, Start-up)."""
 
 import os
 import subprocess
