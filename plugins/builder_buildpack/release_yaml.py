@@ -1,17 +1,18 @@
 """What bin/release prints, a small YAML document (devcenter.heroku.com/articles/buildpack-api#bin-release). Pure.
 
-Read is what buildpacks write: maps of plain or quoted text below top-level keys, lists of text, `{}` and `[]`. Anything
-else of YAML is refused with its line, so that nothing is understood wrongly.
+It is a map whose values are maps or lists of text. Text stays as it is written, also where YAML takes it for a number
+or a date. The rest of YAML is refused with its line, so that nothing is misread, and since a few lines of aliases can
+stand for gigabytes.
 """
 
-import json
+import itertools
 import re
+from collections.abc import Iterator
 
 from minipaas_lib import api
 
 SIZE_LIMIT = 64 * 1024  # bytes
-_KEY = r"(?P<key>[A-Za-z0-9_.-]+|\"[^\"\\]*\"|'[^']*')[ \t]*:(?:[ \t]+(?P<value>.*))?"
-_NOT_PLAIN = "&*!|>%@`[{"  # what begins a YAML construct of another kind
+_DEPTH = 2  # of the text: below the keys of a map, or in a list, that a key of the document names
 
 
 def parse(data: bytes) -> dict[str, dict[str, str] | list[str]]:
@@ -19,25 +20,20 @@ def parse(data: bytes) -> dict[str, dict[str, str] | list[str]]:
     if len(data) > SIZE_LIMIT:
         raise api.errors.InvalidFile("bin/release printed more than 64 KiB", "correct the buildpack")
     try:
-        lines = re.split("\r\n|\n|\r", data.decode("utf-8-sig"))  # YAML's line breaks, and no others
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise api.errors.InvalidFile("bin/release printed what is not UTF-8", "correct the buildpack") from None
-    found: dict[str, dict[str, str] | list[str]] = {}
-    top, inner = "", None  # the top-level key we are below, and the indentation there
-    for number, line in enumerate(lines, 1):
-        line = line.rstrip(" \t")
-        text = line.lstrip(" ")
-        if not text or text.startswith("#") or line in ("---", "...", "--- {}", "{}"):
-            continue
-        indent = len(line) - len(text)
-        if indent == 0 and not text.startswith("- "):
-            top, inner = _top(found, text, number), None
-            continue
-        if not top or (inner is not None and indent != inner) or text.startswith("\t"):
-            raise _wrong(number, "the indentation is wrong for a list or map of text")
-        inner = indent
-        _item(found, top, text, number)
-    return found
+    api.activate()
+    import yaml
+
+    try:
+        return _document(yaml.parse(text, yaml.BaseLoader))
+    except yaml.MarkedYAMLError as error:
+        raise _wrong(error.problem_mark.line, error.problem) from None
+    except yaml.reader.ReaderError as error:
+        raise _wrong(text.count("\n", 0, error.position), "a character that YAML does not allow") from None
+    except (ValueError, OverflowError):  # PyYAML takes any number for a character's
+        raise api.errors.InvalidFile("bin/release printed what is not YAML", "correct the buildpack") from None
 
 
 def section(document: dict, name: str) -> dict[str, str]:
@@ -48,65 +44,54 @@ def section(document: dict, name: str) -> dict[str, str]:
     return value
 
 
-def _top(found: dict, text: str, number: int) -> str:
-    key, value = _pair(text, number)
-    if key in found:
-        raise _wrong(number, f"{api.names.safe(key)} appears twice")
-    if value == "[]":
-        found[key] = []
-    elif value in ("", "{}", "null", "~"):
-        found[key] = {}
-    else:
-        raise _wrong(number, f"{api.names.safe(key)} is neither a map nor a list")
-    return key
+def _document(events: Iterator) -> dict[str, dict[str, str] | list[str]]:
+    """What yaml.parse found. Raises errors.InvalidFile, and yaml.YAMLError for what the parser comes to."""
+    import yaml
+
+    next(events)  # of the stream
+    if isinstance(next(events), yaml.StreamEndEvent):
+        return {}
+    beginning = next(events)
+    document = _value(events, beginning, 0)
+    next(events)  # the end of the document
+    if not isinstance(after := next(events), yaml.StreamEndEvent):
+        raise _wrong(after.start_mark.line, "there is a second document")
+    if document in ("", "null", "~"):
+        return {}
+    if not isinstance(document, dict):
+        raise _wrong(beginning.start_mark.line, "it is not a map")
+    return document
 
 
-def _item(found: dict, top: str, text: str, number: int) -> None:
-    here = found[top]
-    if text.startswith("- "):
-        if here and isinstance(here, dict):
-            raise _wrong(number, "a list item in a map")
-        found[top] = [*here, _scalar(text[2:].strip(" \t"), number)]
-        return
-    if isinstance(here, list):
-        raise _wrong(number, "a map entry in a list")
-    key, value = _pair(text, number)
-    if key in here:
-        raise _wrong(number, f"{api.names.safe(key)} appears twice")
-    here[key] = _scalar(value, number)
+def _value(events: Iterator, event, depth: int) -> dict | list | str:
+    """The value that begins with an event, at a depth of the document."""
+    import yaml
+
+    line = event.start_mark.line
+    if event.anchor or getattr(event, "tag", None):
+        raise _wrong(line, "anchors, aliases and tags are not supported")
+    if isinstance(event, yaml.ScalarEvent):
+        if re.search("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", event.value):
+            raise _wrong(line, "it is not plain text on one line")
+        return event.value
+    if depth == _DEPTH:
+        raise _wrong(line, "only text can stand here")
+    if isinstance(event, yaml.SequenceStartEvent):
+        items = itertools.takewhile(lambda item: not isinstance(item, yaml.SequenceEndEvent), events)
+        return [_value(events, item, _DEPTH) for item in items]
+    found: dict = {}
+    for key in itertools.takewhile(lambda key: not isinstance(key, yaml.MappingEndEvent), events):
+        name = _value(events, key, _DEPTH)
+        if name in found:
+            raise _wrong(key.start_mark.line, f"{api.names.safe(str(name))} appears twice")
+        found[name] = _value(events, next(events), depth + 1)
+        if depth == 0 and isinstance(found[name], str):
+            if found[name] not in ("", "null", "~"):
+                raise _wrong(key.start_mark.line, f"{api.names.safe(str(name))} is neither a map nor a list")
+            found[name] = {}
+    return found
 
 
-def _pair(text: str, number: int) -> tuple[str, str]:
-    found = re.fullmatch(_KEY, text)
-    if not found:
-        raise _wrong(number, "it is not a `key: value` line")
-    return _scalar(found["key"], number), _without_comment((found["value"] or "").strip(" \t"))
-
-
-def _without_comment(value: str) -> str:
-    return "" if value.startswith("#") else value
-
-
-def _scalar(value: str, number: int) -> str:
-    """A plain or quoted scalar as text."""
-    quote = value[:1]
-    if quote == '"':
-        found = re.fullmatch(r'("(?:[^"\\]|\\.)*")(?:[ \t]+#.*)?', value)
-        try:
-            text = json.loads(found[1]) if found else None
-        except ValueError:
-            text = None
-    elif quote == "'":
-        found = re.fullmatch(r"'((?:[^']|'')*)'(?:[ \t]+#.*)?", value)
-        text = found[1].replace("''", "'") if found else None
-    elif quote and (quote in _NOT_PLAIN or re.search(r":(\s|$)", value)):
-        text = None
-    else:
-        text = re.split(r"[ \t]#", value, maxsplit=1)[0].rstrip(" \t")
-    if text is None or re.search("[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]", text):
-        raise _wrong(number, "it is not plain text on one line")
-    return text
-
-
-def _wrong(number: int, what: str) -> "api.errors.InvalidFile":
-    return api.errors.InvalidFile(f"bin/release, line {number}: {what}", "correct the buildpack, or choose another one")
+def _wrong(line: int, what: str) -> "api.errors.InvalidFile":
+    said = f"bin/release, line {line + 1}: {what}"
+    return api.errors.InvalidFile(said, "correct the buildpack, or choose another one")

@@ -30,6 +30,8 @@ def site(tmp_path):
         "docker/stub.pyi": "",
         "gevent/core.c": "",
         NATIVE_FILE: "x",
+        "yaml/__init__.py": "",
+        "yaml/_yaml" + importlib.machinery.EXTENSION_SUFFIXES[0]: "libyaml",
         "docker-7.2.0.dist-info/METADATA": "",
         "python_etcd-0.4.5.egg-info/PKG-INFO": "",
         "distutils-precedence.pth": "",
@@ -86,7 +88,7 @@ def assembled(site, **changes):
 def test_libraries_are_pruned_and_split(site):
     light, heavy = bundle.library_tree(site)
     assert set(light) == {"click/__init__.py", "pluggy/__init__.py"}
-    assert set(heavy) == {"docker/__init__.py", NATIVE_FILE, "versions.txt"}
+    assert set(heavy) == {"docker/__init__.py", NATIVE_FILE, "yaml/__init__.py", "versions.txt"}
     assert heavy["versions.txt"][0] == b"docker==7.2.0\npython_etcd==0.4.5\n"
 
 

@@ -20,6 +20,7 @@ HEAVY = {
     "greenlet",
     "jinja2",
     "tomlkit",
+    "yaml",
     "dns",
     "idna",
     "importlib.metadata",

@@ -5,10 +5,11 @@ import json
 import re
 import subprocess
 import tarfile
+import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
@@ -120,7 +121,10 @@ def test_maps_of_quoted_text_are_read_back(document, indent):
     assert release_yaml.parse("\n".join(lines).encode()) == document
 
 
-@given(st.one_of(st.binary(max_size=200), st.text("ab:-'\"{}[]#&*|> \n", max_size=80).map(str.encode)))
+@given(st.one_of(st.binary(max_size=200), st.text("ab:-'\"{}[]#&*|>!%?,\\U9 \n", max_size=80).map(str.encode)))
+@example(b'a: {b: "\\U00110000"}')
+@example(b'a: {b: "\\Uffffffff"}')
+@example(b"%YAML 1." + b"9" * 5000 + b"\n---\na: {}\n")
 def test_any_release_is_read_or_refused(data):
     try:
         found = release_yaml.parse(data)
@@ -154,11 +158,64 @@ def test_what_buildpacks_print_is_understood():
 
 
 @pytest.mark.parametrize(
-    "said", [b"web: |\n  x", b"a:\n  b: &x 1", b"a:\n  b:\n    c: d", b"a: b", b"a:\n\tb: c", b"a: {}\na: {}", b"x"]
+    "said",
+    [
+        *(b"web: |\n  x", b"a:\n  b: &x 1", b"a:\n  b:\n    c: d", b"a: b", b"a:\n\tb: c", b"a: {}\na: {}", b"x"),
+        *(
+            b"a: {}\n---\nb: {}",
+            b"- a",
+            b"a: {b: !!int 1}",
+            b"a: {? [b] : c}",
+            b"a: {b: *c}",
+            b"a: [b",
+            b"a:\n  b: \x01",
+        ),
+    ],
 )
 def test_other_yaml_is_refused_with_its_line(said):
     with pytest.raises(errors.InvalidFile, match="^bin/release, line [0-9]"):
         release_yaml.parse(said)
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        *((b"8080", "8080"), (b"yes", "yes"), (b"010", "010"), (b"2026-01-01", "2026-01-01"), (b"1e3", "1e3")),
+        *((b"~", "~"), (b"null", "null"), (b"", ""), (b"! x", None), (b"'it''s'", "it's"), (b'"\\u0041"', "A")),
+        *((b"bundle exec\n    puma", "bundle exec puma"), (b">-\n    bundle exec\n    puma", "bundle exec puma")),
+    ],
+)
+def test_every_value_is_the_text_that_is_written(said, text):
+    """What YAML 1.1 takes for numbers, dates and truth stays as it is."""
+    if text is None:
+        with pytest.raises(errors.InvalidFile):
+            release_yaml.parse(b"a:\n  b: " + said)
+    else:
+        assert release_yaml.parse(b"a:\n  b: " + said) == {"a": {"b": text}}
+
+
+BOMBS = {
+    "aliases of aliases": b"a: &a [x, x]\n"
+    + b"".join(b"%c: &%c [*%c, *%c]\n" % (i, i, i - 1, i - 1) for i in b"bcdefghi"),
+    "a big map again and again": b"a: &a {" + b"b, " * 9000 + b"}\n" + b"".join(b"k%d: *a\n" % i for i in range(3000)),
+    "a map in itself": b"a: &a {b: *a}",
+    "lists in lists": b"[" * 65000,
+    "maps in maps": b"{" * 65000,
+    "blocks in blocks": b"- " * 32000,
+    "keys of keys": b"? " * 32000,
+    "deep below a key": b"a: " + b"[" * 65000,
+    "indented ever deeper": b"".join(b" " * depth + b"a:\n" for depth in range(350)),
+    "an open quote": b'a: "' + b"x " * 32000,
+    "tags": b"!" * 65000,
+}
+
+
+@pytest.mark.parametrize("what", BOMBS)
+def test_a_bomb_is_refused_at_once(what):
+    began = time.process_time()
+    with pytest.raises(errors.InvalidFile, match="bin/release"):
+        release_yaml.parse(BOMBS[what])
+    assert time.process_time() - began < 5
 
 
 def test_what_releases_say_is_put_together_and_what_is_ours_stays_ours():
@@ -451,7 +508,13 @@ def test_a_release_that_hangs_is_ended_and_named(tmp_path):
 
 
 def test_only_line_breaks_of_yaml_end_a_line():
-    """Python's splitlines() knows more of them, and a command may hold those."""
-    said = "default_process_types:\r\n  web: a\u2028b\x85c\r  worker: d\u2003\n".encode()
-    assert release_yaml.parse(said) == {"default_process_types": {"web": "a\u2028b\x85c", "worker": "d\u2003"}}
+    """YAML 1.1's, by which libyaml reads it at Heroku: fewer than Python's splitlines() knows."""
+    said = "default_process_types:\r\n  web: a\u2003\r  worker: b\n".encode()
+    assert release_yaml.parse(said) == {"default_process_types": {"web": "a\u2003", "worker": "b"}}
+    for more in "\x85\u2028\u2029":
+        with pytest.raises(errors.InvalidFile, match="^bin/release, line "):
+            release_yaml.parse(f"default_process_types:\n  web: a{more}b\n".encode())
+    for none in "\v\f\x1c":
+        with pytest.raises(errors.InvalidFile, match="^bin/release, line 2"):
+            release_yaml.parse(f"default_process_types:\n  web: a{none}b\n".encode())
     assert upload.with_user(b"x:x:1\rapp:x:32767:\n", b"g:x:32767:\n").keys() == {"passwd"}
