@@ -186,7 +186,7 @@ def guard_click(error: Exception) -> int:
     if isinstance(error, click.UsageError):
         hint = "help"
         if error.ctx and (usage := error.ctx.get_usage().removeprefix("Usage: ")):
-            hint = f"{usage}   ({error.ctx.command_path} --help)"
+            hint = f"usage: {usage}; for more: {error.ctx.command_path} --help"
         return fail(error.format_message().rstrip("."), hint, 2)
     if isinstance(error, click.ClickException):
         return fail(error.format_message(), code=error.exit_code)

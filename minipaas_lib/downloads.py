@@ -63,7 +63,7 @@ def by_docker(text: str, server: str) -> str:
     """The same for what docker fetches from, or sends to, a registry."""
     return {
         NAME: f"this host cannot resolve {server}: {_LOOK}",
-        CERTIFICATE: f"docker does not trust {server}'s certificate; as root, put its authority's into "
+        CERTIFICATE: f"the certificate of {server} is not trusted by docker; as root, put its authority's into "
         f"/etc/docker/certs.d/{server}/ca.crt",
         WAY: f"nothing answers at {server}, or a firewall is in between",
     }.get(fault(text), "")

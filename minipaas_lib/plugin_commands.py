@@ -51,7 +51,7 @@ def _named(name: str, plugin: str, function):
             raise
         except Exception as error:
             said = f"plugin {plugin}: {name} failed: {type(error).__name__}: {error}"
-            raise errors.PluginFailed(said, "report it to its author (--trace shows where)") from error
+            raise errors.PluginFailed(said, "send its author what --trace shows") from error
 
     return run
 

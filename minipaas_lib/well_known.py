@@ -111,7 +111,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "rebuild": ("ps:rebuild builds an app again", "ps:rebuild <app>"),
     "redis": (_NO_SERVICE, "config:set <app> REDIS_URL=..."),
     "releases:list": ("that is called releases", "releases <app>"),
-    "releases:show": ("that is called releases:info", "releases:info <app> vN"),
+    "releases:show": ("that is called releases:info", "releases:info <app> v1"),
     "rename": ("apps:rename renames an app", "help apps:rename"),
     "repo:gc": ("git itself maintains the repositories", "git:report <app>"),
     "resource": (_NO_LIMITS, "ps:scale <app>"),

@@ -122,5 +122,5 @@ def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") 
     said = error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
     return errors.PluginFailed(
         f"plugin {name} {verb} {hook}: {said}",
-        f"report it to its author (--trace shows where), or: minipaas plugin:disable {name}",
+        f"send its author what --trace shows, or: minipaas plugin:disable {name}",
     )

@@ -45,7 +45,11 @@ def refusal(app: str, name: str, free: needs.Free, need: needs.Free) -> Exceptio
     message = f"{app} is not built: it needs {wants} of {WORDS[name]}, and {there} are free"
     if name == "state":
         return api.errors.BuildFailed(message, f"make room: df -h {api.paths.root()}")
-    ways = {"memory": "ps:scale an app down", "disk": "free some: docker system df", "inodes": "free some: df -i"}
+    ways = {
+        "memory": "scale an app down: ps:scale <app> web=1",
+        "disk": "free some: docker system df",
+        "inodes": "free some: df -i",
+    }
     lower = f"guard:set {app} min-free-{name} {_less(name, free)}"
     return api.errors.BuildFailed(message, f"{ways[name]}; or lower the bar: {lower}")
 

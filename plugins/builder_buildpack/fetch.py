@@ -202,8 +202,7 @@ def _fetch(clone: str, reference: Reference, pinned: str, env: dict[str, str]) -
         )
         raise api.errors.BuildFailed(
             f"{said}: {error.message}",
-            api.downloads.in_build(error.message, "--global")
-            or "look at its address; at most 128 MiB are fetched: buildpacks:list",
+            api.downloads.in_build(error.message, "--global") or "check its address; at most 128 MiB are fetched",
         ) from None
     commit = _git([place, "rev-parse", "--verify", "refs/fetched^{commit}"], env).decode().strip()
     _git([place, "update-ref", f"refs/kept/{commit}", commit], env)

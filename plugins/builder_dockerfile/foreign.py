@@ -62,7 +62,7 @@ class Watch:
             return
         app = self._app.name
         renamed = f"{owner} was renamed to {app}, and so were its images: FROM minipaas/{app}:..."
-        hint = renamed if api.renamed_to(owner) == app else f"builds:list {owner}, or build on an image of a registry"
+        hint = renamed if api.renamed_to(owner) == app else f"builds:list {owner}, or: use an image of a registry"
         raise api.errors.BuildFailed(f"the image {api.names.safe(reference)[1:-1]} is not on this host", hint)
 
     def _look_inside(self, reference: str) -> None:

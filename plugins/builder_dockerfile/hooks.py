@@ -29,7 +29,7 @@ def before_config(app, names, config):
     if gone:
         said = f"builds of {app.name} use {gone[0]} as a secret and fail without it"
         raise api.errors.UsageError(
-            said, f"take it out of the secrets first: builder-dockerfile:set {app.name} secrets <the others>"
+            said, f"take it out of the secrets first: builder-dockerfile:set {app.name} secrets <others>"
         )
 
 

@@ -49,7 +49,7 @@ def obtained(app: "api.App", name: str):
         server = name.partition("/")[0]
         server = server if {".", ":"} & {*server} and "/" in name else "docker.io"
         login = f"check the name, or: registry:login {app.name} <server> <user>"
-        hint = f"builds:list {ours}" if ours else api.downloads.by_docker(why, server) or login
+        hint = f"builds:list {api.image.named_app(name)}" if ours else api.downloads.by_docker(why, server) or login
         raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", hint)
     if why and not ours:
         api.output.warn(f"{name} cannot be pulled ({why}): using the image of that name on this host")

@@ -137,7 +137,7 @@ def builds_prune(app, everything, keep):
     from plugins.builds import pruning
 
     if bool(app) == everything or (keep and not everything):
-        raise api.errors.UsageError("neither an app nor --all is given", "builds:prune --help")
+        raise api.errors.UsageError("either an app or --all must be given", "builds:prune --help")
     budget = pruning.parse_size(keep) if keep else pruning.BUDGET
     total, failed = 0, 0
     for name in [app] if app else api.app_names():

@@ -26,7 +26,7 @@ def checks_set(app, key, value):
     if key not in settings.SETTINGS:
         raise api.errors.UsageError(
             f"there is no {api.names.safe(key)} to set",
-            f"checks:set {app or '--global'} {' or '.join(settings.SETTINGS)} <value>",
+            "one of: " + ", ".join(settings.SETTINGS),
         )
     wanted = settings.SETTINGS[key](value) if value else None
 

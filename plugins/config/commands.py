@@ -23,9 +23,7 @@ _names = click.argument("words", nargs=-1, required=True, metavar="NAME ...", sh
 
 def _plans_one(app: str | None, plan: bool) -> None:
     if plan and app is None:
-        raise api.errors.UsageError(
-            "--plan works for one app, not for --global", f"{api.caller.command()} <app> ... --plan"
-        )
+        raise api.errors.UsageError("--plan works for one app, not for --global", "give an app in place of --global")
 
 
 def _found(app: str | None, merged: bool) -> dict[str, str]:

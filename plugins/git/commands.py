@@ -59,9 +59,7 @@ def set_of_app(app, key, value):
     elif key == "rev-env-var":
         wanted = api.names.settable_config_name(value) if value else ""
     else:
-        raise api.errors.UsageError(
-            f"there is no {api.names.safe(key)} to set", f"git:set {app} deploy-branch or rev-env-var <value>"
-        )
+        raise api.errors.UsageError(f"there is no {api.names.safe(key)} to set", "one of: deploy-branch, rev-env-var")
     edit_table(lambda change: api.edit_app(app, change), settings.TABLE, key, wanted)
 
 

@@ -25,7 +25,7 @@ def check_url(url: str) -> str:
     if parts.username is not None:
         raise api.errors.UsageError(
             f"{shown(url)} contains a password, but URLs are shown and stored",
-            f"git:auth {parts.hostname} <user>, then the URL without it",
+            f"git:auth {parts.hostname} <user>, then: use the URL without it",
         )
     return url
 

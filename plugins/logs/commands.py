@@ -94,7 +94,7 @@ def _leave_with_reader(main) -> None:
 @api.commands.optional_app_argument
 def logs_failed(everywhere, app):
     if everywhere == (app is not None):
-        raise api.errors.UsageError("neither an app nor --all is given", "logs:failed --help")
+        raise api.errors.UsageError("either an app or --all must be given", "logs:failed --help")
     if app:
         path = _last_failed(api.app(app).name)
         if path is None:

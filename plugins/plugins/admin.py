@@ -36,7 +36,7 @@ def update(name: str, committish: str | None) -> tuple[dict, bool]:
         record = api.installed.record(name)
         if not record.get("source"):
             raise api.errors.UsageError(
-                f"it is not known where {name} came from", f"plugin:uninstall {name}, then plugin:install <source>"
+                f"it is not known where {name} came from", f"plugin:uninstall {name}, then: plugin:install <source>"
             )
         wanted = record.get("committish", "") if committish is None else committish
         about, folder = prepare(scratch, record["source"], wanted, name)

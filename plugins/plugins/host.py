@@ -110,7 +110,7 @@ def folder():
     movable = beside.st_uid not in (0, os.geteuid()) or (beside.st_mode & 0o022 and not beside.st_mode & stat.S_ISVTX)
     if movable or about.st_uid != os.geteuid() or about.st_mode & 0o022 or os.path.islink(path):
         said = f"{path} must be a folder that belongs to root and that only root can change or move"
-        raise api.errors.BadConfig(said, "run install.sh again")
+        raise api.errors.BadConfig(said, "repeat the installation: sudo ./install.sh")
     descriptor = os.open(os.path.join(path, ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         try:

@@ -217,7 +217,7 @@ def ps_set(app, key, value):
     """
     if key not in settings.SETTINGS:
         raise api.errors.UsageError(
-            f"there is no {api.names.safe(key)} to set", f"ps:set {app} {' or '.join(settings.SETTINGS)} <value>"
+            f"there is no {api.names.safe(key)} to set", "one of: " + ", ".join(settings.SETTINGS)
         )
     wanted = settings.SETTINGS[key](value) if value else None
 

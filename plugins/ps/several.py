@@ -27,7 +27,7 @@ def apps_or_all(function):
     def command(app, every, **others):
         if every == (app is not None):
             verb = api.caller.command()
-            raise api.errors.UsageError("neither an app nor --all is given", f"{verb} <app>")
+            raise api.errors.UsageError("either an app or --all must be given", f"{verb} <app>")
         if app:
             api.app(app)
         return function(apps=Chosen(api.app_names() if every else [app], every), **others)

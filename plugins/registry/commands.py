@@ -65,9 +65,7 @@ def registry_login(everyone, password_stdin, app, server, user, password):
         else password.encode("utf-8", "surrogateescape")
     )
     if not secret or len(secret) > PASSWORD_LIMIT:
-        raise api.errors.UsageError(
-            "the password is empty, or longer than 64 KiB", "registry:login --password-stdin ... < file"
-        )
+        raise api.errors.UsageError("the password is empty, or longer than 64 KiB", "registry:login --help")
     from plugins.registry import credentials
 
     credentials.login(server, user, secret, app)

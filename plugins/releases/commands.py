@@ -97,7 +97,9 @@ def releases_diff(app, va, vb, format):
     api.app(app)
     vb = vb or _live_number(app)
     if not vb:
-        raise api.errors.UsageError(f"no release of {app} is live to compare with", f"releases:diff {app} v{va} vB")
+        raise api.errors.UsageError(
+            f"no release of {app} is live to compare with", "give the second release too: releases:diff --help"
+        )
     old, new = api.release(app, va), api.release(app, vb)
     if format == "json":
         api.commands.print_json(show.compare(old, new))

@@ -101,7 +101,7 @@ def _connections(host: nginx.Host) -> "api.Finding":
             False,
             f"{host.etc}/nginx.conf lets a worker have {number or 'an unknown number of'} connections, which one"
             " client can use up",
-            f"{_INSTALL}, or set worker_connections {CONNECTIONS} there",
+            f"{_INSTALL}, or: set worker_connections {CONNECTIONS} there",
         )
     limits = [nginx.file_limit(worker) for worker in nginx.workers(host)]
     if any(0 < limit < int(number) for limit in limits):
@@ -109,7 +109,7 @@ def _connections(host: nginx.Host) -> "api.Finding":
             part,
             False,
             f"a worker may have {number} connections and open {min(filter(None, limits))} files",
-            f"{_INSTALL}, or set worker_rlimit_nofile {OPEN_FILES} in {host.etc}/nginx.conf",
+            f"{_INSTALL}, or: set worker_rlimit_nofile {OPEN_FILES} in {host.etc}/nginx.conf",
         )
     return api.Finding(part, True, f"each worker may have {number}")
 

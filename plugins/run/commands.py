@@ -122,7 +122,7 @@ def run_stop(app, name, every):
 
     api.app(app)
     if every == (name is not None):
-        raise api.errors.UsageError("neither a process nor --all is given", f"run:list {app}")
+        raise api.errors.UsageError("either a process or --all must be given", f"run:list {app}")
     scheduler = api.scheduler()
     chosen = scheduler.detached(app) if every else [detached.named(app, name)]
     for one in chosen:

@@ -69,7 +69,7 @@ def ssh_keys_remove(name, fingerprint):
     """
     users.require_admin()
     if (name is None) == (fingerprint is None):
-        raise api.errors.UsageError("neither a name nor --fingerprint is given, or both are", "ssh-keys:remove <name>")
+        raise api.errors.UsageError("either a name or --fingerprint must be given", "ssh-keys:remove <name>")
     name = _by_fingerprint(fingerprint) if name is None else api.names.key_name(name)
     left = users.remove(name)
     api.output.step(f"Removed {name}")

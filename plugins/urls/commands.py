@@ -43,6 +43,6 @@ def live_urls(name: str) -> list[str]:
         api.output.warn(idle)
     if not found:
         raise api.errors.NotFound(
-            f"{name} has no domain or no route, so it has no URL", f"proxy:report {name}, domains:report {name}"
+            f"{name} has no domain or no route, so it has no URL", f"proxy:report {name}, or: domains:report {name}"
         )
     return found

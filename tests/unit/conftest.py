@@ -17,6 +17,7 @@ from minipaas_lib.model.release import Build, Release
 from minipaas_lib.records import apps, releases
 from minipaas_lib.store import schema
 from tests.fakes import FakeRouter, FakeScheduler
+from tests.unit import hint_check
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +73,7 @@ class World:
         assert result.status in (1, 2), result
         assert result.err.startswith(" !     ") and "Traceback" not in result.err and "itself failed" not in result.err
         assert result.out == "" and self.documents() == before
+        hint_check.check_printed(result.err)
         return result.err
 
     def documents(self) -> dict[str, str]:
