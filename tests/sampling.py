@@ -1,6 +1,7 @@
 """Samples of the tests that take too long to run whole each time. `./tests/run --all` runs them whole.
 
-The seed of a sample is MINIPAAS_SEED. CI derives it from the commit, so what is tried rotates; a red run prints it.
+The seed of a sample is MINIPAAS_SEED. CI derives it from the commit, so that what is tried rotates; a red run
+prints it.
 """
 
 import os
@@ -19,27 +20,24 @@ SEED = int(os.environ.setdefault("MINIPAAS_SEED", str(random.randrange(10**6))))
 
 
 def sample(cases: Sequence[Case], count: int) -> list[Case]:
-    """`count` of the cases, drawn by the seed and in their order; all of them under --all, or if there are no more."""
+    """`count` of the cases, drawn by the seed, in their order; all of them under --all or where they are no more."""
     if ALL or len(cases) <= count:
         return list(cases)
     return [cases[index] for index in sorted(random.Random(SEED).sample(range(len(cases)), count))]
 
 
-def changed(*files: str | Path) -> bool:
-    """Whether files, or files below folders, differ from main; on main itself, from the commit before.
+def changed_files() -> list[str]:
+    """The files that differ from main, those that are not committed too; on main itself, from the commit before.
 
-    False where git does not tell.
+    None where git does not tell.
     """
     base = _git("merge-base", "HEAD", "origin/main") or _git("merge-base", "HEAD", "main")
     if not base or base == _git("rev-parse", "HEAD"):
         base = _git("rev-parse", "-q", "--verify", "HEAD^")
     if not base:
-        return False
-    names = [str(file) for file in files]
-    return bool(
-        _git("diff", "--name-only", base, "--", *names)
-        or _git("ls-files", "--others", "--exclude-standard", "--", *names)
-    )
+        return []
+    names = _git("diff", "--name-only", base) + "\n" + _git("ls-files", "--others", "--exclude-standard")
+    return sorted(filter(None, names.split("\n")))
 
 
 def _git(*words: str) -> str:

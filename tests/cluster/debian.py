@@ -1,8 +1,11 @@
 """Images that are a Debian with some packages, made once by mmdebstrap: no registry is reachable here."""
 
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 from tests.cluster.outer import DOCKER, Failed, docker
@@ -18,8 +21,14 @@ def image(name: str, packages: str, customize: Path | None = None, release: str 
     """
     parts = [packages.encode(), release.encode(), *([customize.read_bytes()] if customize else [])]
     tag = f"{name}:{hashlib.sha256(bytes(1).join(parts)).hexdigest()[:12]}"
-    if docker("images", "-q", tag).strip():
-        return tag
+    with open(Path(tempfile.gettempdir(), f"minipaas-image-{os.path.basename(name)}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # of several runs one makes it, and the others wait
+        if not docker("images", "-q", tag).strip():
+            _make(tag, packages, customize, release)
+    return tag
+
+
+def _make(tag: str, packages: str, customize: Path | None, release: str) -> None:
     make = shutil.which("mmdebstrap")
     if not make:
         raise Failed("mmdebstrap is missing: apt-get install mmdebstrap")
@@ -35,5 +44,4 @@ def image(name: str, packages: str, customize: Path | None = None, release: str 
         imported = importing.wait(300)
     if making.returncode or imported:
         docker("rmi", tag, check=False)
-        raise Failed(f"no image {name} could be made: {said[-3000:]}")
-    return tag
+        raise Failed(f"no image {tag} could be made: {said[-3000:]}")

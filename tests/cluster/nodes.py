@@ -26,7 +26,7 @@ LABEL = "minipaas.test.cluster"
 FLEET_PORT = 49153
 ETCD_PORTS = "2378,2379,2380,4001"
 FILES = "/etc/minipaas"  # where a node has the certificates that etcd asks for on port 2378
-START_LIMIT = 90  # seconds that nodes may take to come up; 8 where the machine has nothing else to do
+START_LIMIT = 180  # seconds that nodes may take to come up; 8 where the machine has nothing else to do
 # What docker run --privileged gives, less CAP_SYS_RESOURCE, which the bounding set of a small test machine lacks.
 PRIVILEGES = [
     "--cap-add=ALL",
@@ -117,7 +117,7 @@ class Cluster:
         """Make and boot the nodes, and wait until docker, etcd and fleet answer on all. Raises Failed."""
         remove_orphans()
         image = debian.image("mpc-node", (HERE / "image/packages").read_text(), HERE / "image/customize")
-        _prepare_host()
+        prepare_host()
         try:
             network = self._make_network()
             self.nodes = [Node(self.name, number, network) for number in range(1, self.count + 1)]
@@ -230,7 +230,7 @@ class Cluster:
                     "--label",
                     label,
                     "--label",
-                    _owner(),
+                    owner_label(os.getpid()),
                     "mpc-" + self.name,
                 )
                 return network
@@ -267,7 +267,7 @@ class Cluster:
             "--label",
             f"{LABEL}={self.name}",
             "--label",
-            _owner(),
+            owner_label(os.getpid()),
             "--stop-signal=SIGRTMIN+3",
             "--network",
             "mpc-" + self.name,
@@ -371,7 +371,7 @@ def _wait(what: str, condition, end: float) -> None:
         time.sleep(0.2)
 
 
-def _prepare_host() -> None:
+def prepare_host() -> None:
     """What systemd in a container needs of the machine around it."""
     hierarchy = "/sys/fs/cgroup/systemd"
     if not os.path.exists("/sys/fs/cgroup/cgroup.controllers") and not os.path.ismount(hierarchy):
@@ -403,9 +403,9 @@ def tar(files: dict[str, tuple[bytes, int]]) -> bytes:
 _kept = False
 
 
-def _owner() -> str:
-    """A label that tells whether who made it still lives: the process id and when it began."""
-    return "owner=nobody" if _kept else f"owner={os.getpid()}:{_began(os.getpid())}"
+def owner_label(pid: int) -> str:
+    """A label that tells whether the process that things were made for still lives: its id and when it began."""
+    return "owner=nobody" if _kept else f"owner={pid}:{_began(pid)}"
 
 
 def _began(pid: int) -> str:

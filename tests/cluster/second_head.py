@@ -3,11 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from tests.cluster import debian, nodes
+from tests.cluster import hosts, nodes
 from tests.cluster.outer import DOCKER, Failed, docker
 
-PACKAGES = """busybox-static ca-certificates docker.io git iproute2 iptables logrotate nginx openssh-client
-openssh-server procps python3 sudo"""
 MINIPAAS = "/usr/local/bin/minipaas"
 # What dockerd needs; what was put into the container is installed by the test, and stays away from the network.
 START = """mount -o remount,bind,rw /sys; mount -o remount,bind,rw /sys/fs/cgroup
@@ -26,7 +24,6 @@ class Host:
 
     def start(self, certificates: dict[str, bytes]) -> None:
         """Make it, with these files in nodes.FILES. Raises Failed."""
-        image = debian.image("mpc-head", PACKAGES)
         docker(
             "create",
             "--init",
@@ -43,7 +40,7 @@ class Host:
             *nodes.PRIVILEGES,
             "--volume=/var/lib/docker",
             "--tmpfs=/tmp:exec,mode=1777",
-            image,
+            hosts.image(),
             "/bin/sh",
             "-c",
             START,

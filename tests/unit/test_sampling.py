@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests import sampling
+from tests import quick, sampling
 
 MARKED = """
 import pytest
@@ -70,16 +70,41 @@ def git(*words: str, folder) -> None:
 
 
 def test_what_has_changed_since_main(checkout):
-    assert sampling.changed("a") and not sampling.changed("b"), "on main: by its last commit"
+    assert sampling.changed_files() == ["a/file"], "on main: by its last commit"
     git("checkout", "-q", "-b", "work", folder=checkout)
     (checkout / "b").write_text("2")
-    assert sampling.changed("b"), "not committed yet"
+    assert sampling.changed_files() == ["a/file", "b"], "not committed yet"
     git("commit", "-q", "-a", "-m", "change", folder=checkout)
-    assert sampling.changed("b") and not sampling.changed("a"), "on a branch: since main"
     (checkout / "new").write_text("")
-    assert sampling.changed("new") and not sampling.changed("none")
+    assert sampling.changed_files() == ["b", "new"], "on a branch: since main"
 
 
 def test_without_git_nothing_has_changed(tmp_path, monkeypatch):
     monkeypatch.setattr(sampling, "HOUSE", tmp_path)
-    assert not sampling.changed("a")
+    assert sampling.changed_files() == []
+
+
+def test_the_host_tests_of_what_has_changed(tmp_path):
+    tests = tmp_path / "tests" / "host"
+    tests.mkdir(parents=True)
+    for name, text in {
+        "test_router_nginx.py": "",
+        "test_router_names.py": "",
+        "test_guard.py": "",
+        "test_commands.py": 'host.ssh("logs", app); host.ssh("logs:failed", app)',
+        "test_running.py": 'host.ssh("logs")',
+        "test_deploy.py": "",
+    }.items():
+        (tests / name).write_text(text)
+    (tmp_path / "plugins" / "logs").mkdir(parents=True)
+    (tmp_path / "plugins/logs/plugin.toml").write_text('[commands]\n"logs" = "x"\n"logs:failed" = "y"\n')
+    for path, names in {
+        "plugins/router_nginx/router.py": ["test_router_nginx.py"],
+        "plugins/build_guard/needs.py": ["test_guard.py"],
+        "plugins/logs/commands.py": ["test_commands.py", "test_running.py"],
+        "plugins/gone/commands.py": [],
+        "minipaas_lib/names.py": ["test_deploy.py"],
+        "tests/host/test_guard.py": ["test_guard.py"],
+        "docs/tour.md": [],
+    }.items():
+        assert quick.chosen([path], tmp_path) == names, path

@@ -265,4 +265,4 @@ Chaos.TestCase.settings = settings(
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
 )
-TestChaos = pytest.mark.timeout(3600 if ALL else 120)(Chaos.TestCase)
+TestChaos = pytest.mark.timeout(3600 if ALL else 300)(Chaos.TestCase)
