@@ -184,7 +184,7 @@ class _Child:
             while reading:
                 now = time.monotonic()
                 if now >= deadline:
-                    raise errors.PluginFailed(f"it was still running after {self.limit:g} s, its limit")
+                    raise self._too_long()
                 if process.poll() is not None:
                     ended = ended or now
                     if now - ended > 1.0:  # a process it left behind holds the pipe: it is not waited for
@@ -200,10 +200,13 @@ class _Child:
             for name in ("stdout", "stderr"):
                 if self._partial[name]:
                     self._line(self._partial[name], name)
-            while process.poll() is None:
-                if time.monotonic() >= deadline:
-                    raise errors.PluginFailed(f"it was still running after {self.limit:g} s, its limit")
-                time.sleep(0.01)
+            try:
+                process.wait(deadline - time.monotonic())
+            except subprocess.TimeoutExpired:
+                raise self._too_long() from None
+
+    def _too_long(self) -> errors.PluginFailed:
+        return errors.PluginFailed(f"it was still running after {self.limit:g} s, its limit")
 
     def _feed(self, selector, stdin) -> None:
         try:

@@ -6,7 +6,6 @@ With MINIPAAS_TRACE_HOOKS=1 in the environment every call is told on stderr: the
 import importlib
 import os
 import threading
-import types
 
 from minipaas_lib import errors, output
 from minipaas_lib.bus import index
@@ -73,16 +72,15 @@ def _run(hook: str, arguments: dict):
         raise
 
 
-class _Only(types.ModuleType):
-    """A module with one hook: a hook's plugins are registered all at once, so that they run in the order of their
-    names whichever hook came first."""
+class _Only:
+    """A namespace with one hook: a hook's plugins are registered all at once, so that they run in the order of their
+    names whichever hook came first. pluggy finds what a plain object has by itself faster than what a module has."""
 
     def __init__(self, hook: str, function) -> None:
-        super().__init__(hook)
         setattr(self, hook, function)
 
     def __dir__(self) -> list[str]:
-        return [self.__name__]
+        return list(self.__dict__)
 
 
 def _caller(hook: str):
@@ -94,14 +92,15 @@ def _caller(hook: str):
             from minipaas_lib.bus import hookspecs
 
             manager = pluggy.PluginManager("minipaas")
-            manager.add_hookspecs(_Only(hook, getattr(hookspecs, hook)))
+            manager.add_hookspecs(_Only(hook, getattr(hookspecs, hook)))  # type: ignore[arg-type]  # any object does
             caller = getattr(manager.hook, hook)
             found = [(name, *_implementation(name, hook, caller.spec.argnames)) for name in index.load().hooks[hook]]
             # pluggy calls the last registered first, but of those that want to be last the first registered; so that
             # within each kind hooks run in the order of plugin names
             last = [entry for entry in found if getattr(entry[1], "minipaas_impl", {}).get("trylast")]
-            for name, function, argnames in [*last, *(entry for entry in reversed(found) if entry not in last)]:
-                _register(manager, caller, name, hook, function, argnames)
+            for name, function, _ in [*last, *(entry for entry in reversed(found) if entry not in last)]:
+                manager.register(_Only(hook, function), name)
+            _prepare(caller, {name: argnames for name, _, argnames in found})
             _callers[hook] = caller
         return _callers[hook]
 
@@ -116,17 +115,15 @@ def _implementation(name: str, hook: str, argnames: tuple[str, ...]):
     return third_party.implementation(name, about, hook, argnames)
 
 
-def _register(manager, caller, name: str, hook: str, function, argnames) -> None:
-    manager.register(_Only(hook, function), name)
+def _prepare(caller, wanted: dict[str, tuple[str, ...] | None]) -> None:
+    """Give each implementation the arguments it wants, by plugin name, and tell of its calls where that is asked."""
     traced = os.environ.get("MINIPAAS_TRACE_HOOKS") == "1"
-    if argnames is None and not traced:
-        return
     for implementation in caller.get_hookimpls():
-        if implementation.plugin_name == name:
-            if argnames is not None:
-                implementation.argnames = argnames
-            if traced:
-                implementation.function = _told(name, hook, implementation.function)
+        argnames = wanted[implementation.plugin_name]
+        if argnames is not None:
+            implementation.argnames = argnames
+        if traced:
+            implementation.function = _told(implementation.plugin_name, caller.name, implementation.function)
 
 
 def _told(name: str, hook: str, function):

@@ -1,7 +1,7 @@
 """What hooks may return: a stranger's answer is checked before anything is done with it."""
 
 import re
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 
 from minipaas_lib import errors, names
 from minipaas_lib.bus.findings import Finding
@@ -46,7 +46,7 @@ def from_json(hook: str, answer):
 def to_json(value):
     """A hook's argument in the form an executable gets: dicts, lists, strings, numbers, booleans, None."""
     if is_dataclass(value) and not isinstance(value, type):
-        plain = {key: to_json(item) for key, item in asdict(value).items()}
+        plain = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
         if isinstance(value, App):
             plain |= {"config": value.config, "formation": value.formation}
         return plain
