@@ -10,6 +10,7 @@ _MODULES = {
     # name in the api -> module, or (module, name in it)
     "errors": "errors",
     "folders": "folders",
+    "programs": "programs",
     "names": "names",
     "paths": "paths",
     "output": "output",
@@ -136,7 +137,19 @@ _MODULES = {
 if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it is only text
     import pluggy
 
-    from minipaas_lib import address, caller, commands, downloads, errors, firewall, folders, names, output, paths
+    from minipaas_lib import (
+        address,
+        caller,
+        commands,
+        downloads,
+        errors,
+        firewall,
+        folders,
+        names,
+        output,
+        paths,
+        programs,
+    )
     from minipaas_lib import cluster_settings as cluster
     from minipaas_lib.admission import end_with_key
     from minipaas_lib.apps import orphans as strays

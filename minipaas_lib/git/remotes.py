@@ -13,7 +13,7 @@ import subprocess
 import tempfile
 from urllib.parse import quote, unquote
 
-from minipaas_lib import downloads, errors, names, paths
+from minipaas_lib import downloads, errors, names, paths, programs
 from minipaas_lib.git import destinations, git
 from minipaas_lib.records import limits
 
@@ -187,13 +187,7 @@ def generate_key(app: str = "") -> str:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         fresh = f"{path}.new-{os.getpid()}"
         comment = f"minipaas {app or 'all apps'}".replace(" ", "-")
-        command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", fresh]
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-        if done.returncode:
-            raise errors.Unavailable(
-                "ssh-keygen cannot make a key: " + git.said(done.stderr),
-                "on the host: sudo apt-get install openssh-client",
-            )
+        programs.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", fresh)
         os.rename(f"{fresh}.pub", f"{path}.pub")
         os.rename(fresh, path)
     return public_key(app)

@@ -1,7 +1,6 @@
 """Remove the images of an app that are not used any more."""
 
 import re
-import subprocess
 
 from minipaas_lib import api
 from plugins.builder_dockerfile import client as clients
@@ -18,12 +17,14 @@ def remove_unused(app: str, kept: set[str], newest: int) -> list[str]:
     old = unused(app, listed.splitlines(), kept, newest)
     if not old:
         return []
-    done = _run(client, "image", "rm", *old)
-    fine = re.compile("is using its referenced image|No such image")
-    others = [line for line in done.stderr.splitlines() if not fine.search(line)]
-    if done.returncode and others:
-        raise _refused(others[0])
-    return re.findall(r"^Untagged: (.+)$", done.stdout, re.MULTILINE)
+    try:
+        said = api.programs.run(client.path, "image", "rm", *old, timeout=120)
+    except api.programs.Failed as error:
+        fine = re.compile("is using its referenced image|No such image")
+        if others := [line for line in error.err.splitlines() if not fine.search(line)]:
+            raise _refused(others[0]) from None
+        said = error.out
+    return re.findall(r"^Untagged: (.+)$", said, re.MULTILINE)
 
 
 def unused(app: str, listed: list[str], kept: set[str], newest: int) -> list[str]:
@@ -63,16 +64,12 @@ def renamed(former: str, app: str, listed: list[str], images: set[str], kept: se
     return sorted(found)
 
 
-def _run(client: clients.Client, *words: str) -> subprocess.CompletedProcess:
-    return subprocess.run([client.path, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-
-
 def _refused(said: str) -> "api.errors.Unavailable":
     return api.errors.Unavailable("not all images could be removed: " + said.strip()[:300], "docker image prune")
 
 
 def _docker(client: clients.Client, *words: str) -> str:
-    done = _run(client, *words)
-    if done.returncode:
-        raise _refused(done.stderr)
-    return done.stdout
+    try:
+        return api.programs.run(client.path, *words, timeout=120)
+    except api.programs.Failed as error:
+        raise _refused(error.err) from None

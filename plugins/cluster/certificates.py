@@ -137,16 +137,10 @@ def _read(path: str) -> str:
 
 
 def _openssl(*words: str) -> None:
-    import subprocess
-
     try:
-        done = subprocess.run(["openssl", *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
-    except FileNotFoundError:
-        raise api.errors.Unavailable("openssl is not installed", "on the host: sudo apt-get install openssl") from None
-    except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable("openssl did not finish within 60 seconds", "try again") from None
-    if done.returncode:
+        api.programs.run("openssl", *words)
+    except api.programs.Failed as error:
         raise api.errors.Unavailable(
-            f"openssl cannot make certificates: {done.stderr.strip()[-300:]}",
+            f"openssl cannot make certificates: {error.err.strip()[-300:]}",
             "check the version, at least 1.1.1: openssl version",
-        )
+        ) from None

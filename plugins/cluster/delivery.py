@@ -160,29 +160,11 @@ def own_address(urls: tuple[str, ...]) -> str:
 
 def docker(*words: str, timeout: float = 60) -> str:
     """What docker printed. Raises errors.Unavailable."""
-    import subprocess
-
     try:
-        done = subprocess.run(
-            [DOCKER, *words],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout,
-        )
-    except FileNotFoundError:
-        raise api.errors.Unavailable(
-            "there is no docker client on this host", "on the host: sudo apt-get install docker.io"
-        ) from None
-    except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(
-            f"docker {words[0]} did not finish within {timeout:.0f} seconds", "doctor"
-        ) from None
-    if done.returncode:
-        said = " ".join((done.stderr.strip() or done.stdout.strip()).split())[-500:]
-        raise api.errors.Unavailable(f"docker {words[0]} failed: {said}", "doctor")
-    return done.stdout
+        return api.programs.run(DOCKER, *words, timeout=timeout)
+    except api.programs.Failed as error:
+        said = " ".join((error.err.strip() or error.out.strip()).split())[-500:]
+        raise api.errors.Unavailable(f"docker {words[0]} failed: {said}", "doctor") from None
 
 
 def _version() -> str:

@@ -1,7 +1,7 @@
 """The servers that git may be told by ssh to trust."""
 
+import contextlib
 import re
-import subprocess
 
 from minipaas_lib import api
 
@@ -20,19 +20,15 @@ def allow(text: str) -> list[str]:
     """Ask a host for its keys and trust them from now on; their fingerprints. Raises errors.Unavailable."""
     host, port = parse(text)
     api.destinations.resolve(host, port, trusted=api.destinations.by_root())
-    command = ["ssh-keyscan", "-T", "10", "-p", str(port), "--", host]
-    try:
-        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    except subprocess.TimeoutExpired:
-        done = None
     name = host if port == 22 else f"[{host}]:{port}"
-    lines = done.stdout.decode("ascii", "replace").split("\n") if done else []
-    keys = [
-        line for line in lines if re.fullmatch(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}", line)
-    ]
+    said = ""
+    with contextlib.suppress(api.errors.Unavailable):  # no key is what is said of it
+        said = api.programs.run("ssh-keyscan", "-T", "10", "-p", str(port), "--", host)
+    key = re.compile(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}")
+    keys = [line for line in said.split("\n") if key.fullmatch(line)]
     if not keys:
         raise api.errors.Unavailable(f"{text} did not send a host key", "check the name, and whether ssh answers there")
     others = [line for line in api.remotes.trusted_hosts().split("\n") if line and line.split(" ")[0] != name]
     api.remotes.write(api.remotes.folder("known_hosts"), "\n".join([*others, *sorted(keys), ""]))
-    shown = subprocess.run(["ssh-keygen", "-lf", "-"], input="\n".join(keys).encode(), capture_output=True, timeout=60)
-    return [api.output.tame(line) for line in shown.stdout.decode("ascii", "replace").splitlines()]
+    shown = api.programs.run("ssh-keygen", "-lf", "-", input="\n".join(keys))
+    return [api.output.tame(line) for line in shown.splitlines()]

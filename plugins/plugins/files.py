@@ -2,7 +2,6 @@
 
 import os
 import stat
-import subprocess
 import tarfile
 from collections.abc import Callable
 
@@ -198,7 +197,7 @@ def clone(url: str, committish: str, scratch: str, target: Target) -> str:
         "--end-of-options",
         f"{committish or 'HEAD'}^{{commit}}",
     )
-    commit = said.decode().strip()
+    commit = said.strip()
     path = os.path.join(scratch, "commit.tar")
     _git(config, "-C", repository, "archive", "--format=tar", f"--output={path}", commit)
     with open(path, "rb") as file:
@@ -211,7 +210,7 @@ def unpack_git(file, target: Target) -> None:
         pass
 
 
-def _git(config: str, *words: str) -> bytes:
+def _git(config: str, *words: str) -> str:
     """Run git with the settings in the file `config`; its stdout. Raises errors.NotFound, errors.Unavailable."""
     kept = ("PATH", "HOME", "SSH_AUTH_SOCK", "https_proxy", "http_proxy", "no_proxy", "LANG")
     environment = {name: os.environ[name] for name in kept if name in os.environ} | {
@@ -220,24 +219,20 @@ def _git(config: str, *words: str) -> bytes:
     }
     environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     try:
-        done = subprocess.run(
-            ["git", *words], env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=GIT_LIMIT
-        )
-    except subprocess.TimeoutExpired:
-        raise api.errors.Unavailable(f"git {words[0]} took longer than {GIT_LIMIT} s", "try again") from None
-    if done.returncode:
-        verb = next(word for word in words if word in ("clone", "rev-parse", "archive"))
-        if verb == "rev-parse":
-            wanted = words[-1].removesuffix("^{commit}")
-            raise api.errors.NotFound(
-                f"the repository has no {api.names.safe(wanted)}", "--committish <branch, tag or commit>"
-            )
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or [f"exit status {done.returncode}"]
-        line = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
+        return api.programs.run("git", *words, timeout=GIT_LIMIT, environment=environment)
+    except api.programs.Failed as error:
+        failed = error
+    verb = next(word for word in words if word in ("clone", "rev-parse", "archive"))
+    if verb == "rev-parse":
+        wanted = words[-1].removesuffix("^{commit}")
         raise api.errors.NotFound(
-            f"git {verb} failed: {api.output.tame(line.removeprefix('fatal: '))}", "give a URL that git clone accepts"
+            f"the repository has no {api.names.safe(wanted)}", "--committish <branch, tag or commit>"
         )
-    return done.stdout
+    lines = failed.err.strip().splitlines() or [f"exit status {failed.status}"]
+    line = next((line for line in lines if line.startswith("fatal: ")), lines[-1])
+    raise api.errors.NotFound(
+        f"git {verb} failed: {api.output.tame(line.removeprefix('fatal: '))}", "give a URL that git clone accepts"
+    )
 
 
 def digest(folder: str) -> str:

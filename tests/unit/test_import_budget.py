@@ -112,6 +112,13 @@ def test_a_command_that_writes_state_imports_no_docker(host):
     }
 
 
+def test_what_runs_under_gevent_runs_no_program_by_sh():
+    """It hangs there."""
+    for file in (HOUSE / "plugins").glob("*/plugin.toml"):
+        if "gevent" in file.read_text():
+            assert not [path for path in file.parent.rglob("*.py") if "api.programs" in path.read_text()]
+
+
 def test_without_a_cluster_nothing_of_it_is_imported(host):
     found = imported(host, "apps:list")
     assert not {name for name in found if "etcd" in name}, found
