@@ -29,7 +29,8 @@ def parse(data: bytes) -> dict[str, dict[str, str] | list[str]]:
     try:
         return _document(yaml.parse(text, yaml.BaseLoader))
     except yaml.MarkedYAMLError as error:
-        raise _wrong(error.problem_mark.line, error.problem) from None
+        line = error.problem_mark.line if error.problem_mark else 0
+        raise _wrong(line, error.problem or "it is not YAML") from None
     except yaml.reader.ReaderError as error:
         raise _wrong(text.count("\n", 0, error.position), "a character that YAML does not allow") from None
     except (ValueError, OverflowError):  # PyYAML takes any number for a character's

@@ -22,6 +22,9 @@ OTHERS = {".git", ".venv", "__pycache__", "build", "dist"}  # folders whose file
 RUFF = [sys.executable, "-m", "ruff"]
 SHELL = re.compile(rb"#!.*\b(?:ba|da)?sh\b")
 PYTHON = re.compile(rb"#!.*\bpython")
+# What mypy knows of files that did not change stays in the environment of the tests; one run at a time writes it.
+MYPY_CACHE = os.path.join(sys.prefix, "mypy-cache")
+MYPY = ["flock", MYPY_CACHE + ".lock", sys.executable, "-m", "mypy", "--cache-dir", MYPY_CACHE]
 
 
 def files(root: Path) -> list[Path]:
@@ -52,8 +55,12 @@ def parts(root: Path) -> list[Path]:
 GATES: dict[str, Callable[[Path], list[str]]] = {
     "ruff check": lambda root: [*RUFF, "check", "--no-cache", "--output-format=concise", "."],
     "ruff format": lambda root: [*RUFF, "format", "--no-cache", "--check", "."],
+    "mypy": lambda root: MYPY,
     "shellcheck": lambda root: ["shellcheck", "--check-sourced", "--format=gcc", "--", *map(str, scripts(root))],
 }
+API = "from minipaas_lib import api\n\n"
+# Gate -> the folders of the repository that it reads with the file that has the fault.
+BESIDE = {"mypy": ["minipaas_lib"]}
 # Gate, file, its text with a fault, what the gate says of it.
 FAULTS = [
     ("ruff check", "unused.py", "import os\n", "F401"),
@@ -62,6 +69,8 @@ FAULTS = [
     ("ruff check", "needless.py", "number = 1  # noqa: F401\n", "RUF100"),
     ("ruff check", "bench/load", "#!/usr/bin/python3\nimport os\n", "F401"),
     ("ruff format", "quotes.py", "name = 'blog'\n", "quotes.py"),
+    ("mypy", "plugins/sample/hooks.py", f"{API}number: int = api.paths.root()\n", 'variable has type "int"'),
+    ("mypy", "plugins/sample/commands.py", f"{API}api.no_such_name()\n", 'no attribute "no_such_name"'),
     ("shellcheck", "tool", "#!/bin/sh\nrm $1\n", "SC2086"),
     ("shellcheck", "tool.sh", "#!/bin/sh\nif [[ $1 = a ]]; then exit 1; fi\n", "SC3010"),
 ]
@@ -93,8 +102,10 @@ def test_the_repository_passes(gate):
 @pytest.mark.parametrize(("gate", "name", "text", "told"), FAULTS, ids=[f"{gate} {name}" for gate, name, *_ in FAULTS])
 def test_a_fault_is_found(folder, gate, name, text, told):
     path = folder / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
+    for beside in BESIDE.get(gate, ()):
+        (folder / beside).symlink_to(HOUSE / beside)
     status, said = run(gate, folder)
     assert status == 1 and name in said and told in said
 
@@ -137,8 +148,9 @@ def test_hooks_before_a_commit_are_local_and_have_the_same_tools():
         repositories = yaml.safe_load(file)["repos"]
     assert [repository["repo"] for repository in repositories] == ["local"]
     with open(HOUSE / "pyproject.toml", "rb") as file:
-        tools = tomllib.load(file)["project"]["optional-dependencies"]["test"]
+        project = tomllib.load(file)["project"]
     hooks = repositories[0]["hooks"]
-    assert {"ruff-check", "ruff-format", "shellcheck"} <= {hook["id"] for hook in hooks}
+    assert {"ruff-check", "ruff-format", "mypy", "shellcheck"} <= {hook["id"] for hook in hooks}
     for hook in hooks:
-        assert set(hook.get("additional_dependencies", [])) <= set(tools), hook["id"]
+        known = {*project["dependencies"], *project["optional-dependencies"]["test"]}
+        assert set(hook.get("additional_dependencies", [])) <= known, hook["id"]
