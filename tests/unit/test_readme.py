@@ -16,6 +16,7 @@ PAGES = [
     "bench/README.md",
     *sorted(f"docs/{path.name}" for path in (HOUSE / "docs").glob("*.md")),
 ]
+GENERATED = ["docs/commands.md", "docs/hooks.md"]
 SET_UP = ["sudo ./install.sh --demo", "sudo ./tests/run"]
 
 FENCE = re.compile(r"^ *```[a-z]*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -85,6 +86,13 @@ def test_the_first_push_is_in_the_first_25_lines_of_the_readme():
 def test_every_page_is_in_the_order_to_read_in():
     listed = set(LINK.findall(text("README.md").partition("## Read on")[2]))
     assert listed >= {page for page in PAGES if page.startswith("docs/") or page == "bench/README.md"}
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page not in GENERATED and "docs/" in page or page == "README.md"]
+)
+def test_the_page_has_no_construction_that_no_native_speaker_writes(page):
+    assert re.findall(r"\b(?:of ours|(?:is|are) told of|anew|mend(?:s|ed)?|whoever)\b", text(page), re.IGNORECASE) == []
 
 
 def test_every_noun_is_in_the_overview():
