@@ -1,8 +1,7 @@
-"""SSH public keys: one line of text to checked data. No ssh-keygen is run, and nothing of a hostile line survives.
+"""SSH public keys: the text of a .pub file to checked data. Nothing of a hostile line survives.
 
-The line is "<type> <base64> [comment]" (sshd(8), AUTHORIZED_KEYS FILE FORMAT); the base64 is a sequence of strings,
-each with its length in four bytes before it, the type first (RFC 4253 section 6.6, RFC 5656, RFC 8709, OpenSSH's
-PROTOCOL.u2f).
+The line is "<type> <base64> [comment]" (sshd(8), AUTHORIZED_KEYS FILE FORMAT). ssh-keygen looks into the key, as sshd
+will; but it reads more than we let in, such as options, several lines and DSA, so the line is taken apart before.
 """
 
 import re
@@ -13,17 +12,15 @@ from minipaas_lib import api
 SIZE_LIMIT = 16 * 1024  # bytes; a line with an RSA key of 16384 bits has about 2.8 KiB
 COMMENT_LIMIT = 100  # characters that are kept
 _RSA_BITS = (2048, 16384)  # fewer are unsafe, more are refused by OpenSSH
-
-# type -> length in bytes of the fields after the type; None: any length
-_CURVES = {"nistp256": 65, "nistp384": 97, "nistp521": 133}
-_APPLICATION = None
-_FIELDS: dict[str, tuple] = {
-    "ssh-ed25519": (32,),
-    "ssh-rsa": (None, None),
-    "sk-ssh-ed25519@openssh.com": (32, _APPLICATION),
-    "sk-ecdsa-sha2-nistp256@openssh.com": (8, 65, _APPLICATION),
-    **{f"ecdsa-sha2-{curve}": (len(curve), length) for curve, length in _CURVES.items()},
-}
+_TYPES = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+)
 
 _EXAMPLE = "send the one line of a file such as ~/.ssh/id_ed25519.pub"
 _RENEW = "make a new key with: ssh-keygen -t ed25519"
@@ -50,7 +47,14 @@ class PublicKey(NamedTuple):
 
 
 def parse(text: str) -> PublicKey:
-    """The key in the text of a .pub file. Raises errors.UsageError."""
+    """The key in the text of a .pub file, if sshd takes it. Raises errors.UsageError."""
+    key = read(text)
+    _check(key)
+    return key
+
+
+def read(text: str) -> PublicKey:
+    """The key in a text that was parsed before: only its form is looked at. Raises errors.UsageError."""
     if re.search("BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File", text):
         raise api.errors.UsageError("that is a private key, which nobody else should ever see", _EXAMPLE)
     if "BEGIN SSH2 PUBLIC KEY" in text:
@@ -64,29 +68,27 @@ def parse(text: str) -> PublicKey:
     words = re.split("[ \t]+", lines[0], maxsplit=2)
     if not re.fullmatch("[ -~]*", " ".join(words[:2])):
         raise api.errors.UsageError("that is not an SSH public key", _EXAMPLE)
-    return _checked(words[0], words[1] if len(words) > 1 else "", words[2] if len(words) > 2 else "")
+    return _read(words[0], words[1] if len(words) > 1 else "", words[2] if len(words) > 2 else "")
 
 
-def _checked(kind: str, encoded: str, comment: str) -> PublicKey:
+def _read(kind: str, encoded: str, comment: str) -> PublicKey:
     """The key of the three parts of a line."""
     import base64
 
-    if kind not in _FIELDS:
+    if kind not in _TYPES:
         raise _unknown(kind, f"{encoded} {comment}")
     try:
         blob = base64.b64decode(encoded.encode("ascii"), validate=True)
-        fields = _split(blob)
     except ValueError:
-        raise api.errors.UsageError("the key is damaged or cut off", _EXAMPLE) from None
-    if not fields or fields[0] != kind.encode("ascii"):
+        raise _damaged() from None
+    if not blob.startswith(_string(kind.encode("ascii"))):
         raise api.errors.UsageError(f"the key says it is {kind}, but inside it is something else", _EXAMPLE)
-    _check_fields(kind, fields[1:])
     clean = "".join(character for character in comment if character.isprintable()).strip()[:COMMENT_LIMIT].strip()
     return PublicKey(kind, base64.b64encode(blob).decode("ascii"), clean)
 
 
 def _unknown(kind: str, rest: str) -> api.errors.UsageError:
-    if any(word in _FIELDS for word in re.split("[ \t]+", rest)):
+    if any(word in _TYPES for word in re.split("[ \t]+", rest)):
         return api.errors.UsageError(
             "there are options before the key; this host sets its own", "send only: <type> <key> <comment>"
         )
@@ -95,39 +97,37 @@ def _unknown(kind: str, rest: str) -> api.errors.UsageError:
     if "-cert-v01@" in kind:
         return api.errors.UsageError("that is a certificate, not a key", _EXAMPLE)
     return api.errors.UsageError(
-        "that is not an SSH public key of a type that is allowed here", "one of: " + " ".join(_FIELDS)
+        "that is not an SSH public key of a type that is allowed here", "one of: " + " ".join(_TYPES)
     )
 
 
-def _split(blob: bytes) -> list[bytes]:
-    """The strings in the blob. Raises ValueError when they do not fill it exactly."""
-    fields = []
-    while blob:
-        length = int.from_bytes(blob[:4], "big")
-        if len(blob) < 4 + length:
-            raise ValueError("cut off")
-        fields.append(blob[4 : 4 + length])
-        blob = blob[4 + length :]
-    return fields
+def _check(key: PublicKey) -> None:
+    """Raise errors.UsageError unless ssh-keygen, and so sshd, can use the key and it is safe."""
+    import base64
 
-
-def _check_fields(kind: str, fields: list[bytes]) -> None:
-    """Raise errors.UsageError unless the fields after the type are those of a key that sshd takes."""
-    expected = _FIELDS[kind]
-    if len(fields) != len(expected) or any(
-        want not in (None, len(field)) for field, want in zip(fields, expected, strict=True)
-    ):
-        raise api.errors.UsageError("the key is damaged or cut off", _EXAMPLE)
-    if kind == "ssh-rsa":
-        exponent, modulus = (int.from_bytes(field, "big", signed=True) for field in fields)
-        bits = modulus.bit_length()
-        if exponent < 3 or exponent % 2 == 0 or modulus % 2 == 0 or modulus < 0:
-            raise api.errors.UsageError("the key is damaged or cut off", _EXAMPLE)
-        if not _RSA_BITS[0] <= bits <= _RSA_BITS[1]:
+    try:
+        bits, fingerprint, *_ = api.programs.run(
+            "ssh-keygen", "-l", "-f", "-", input=f"{key.type} {key.base64}"
+        ).split()
+    except api.programs.Failed:
+        raise _damaged() from None
+    if fingerprint != key.fingerprint:  # it is read in another way than it is written
+        raise _damaged()
+    if key.type == "ssh-rsa":
+        fields = base64.b64decode(key.base64).removeprefix(_string(b"ssh-rsa"))  # the exponent, and last the modulus
+        exponent = int.from_bytes(fields[4 : 4 + int.from_bytes(fields[:4], "big")], "big")
+        if exponent < 3 or exponent % 2 == 0 or fields[-1] % 2 == 0:  # OpenSSH takes them
+            raise _damaged()
+        if not _RSA_BITS[0] <= int(bits) <= _RSA_BITS[1]:
             raise api.errors.UsageError(
                 f"the RSA key has {bits} bits, and {_RSA_BITS[0]} to {_RSA_BITS[1]} are allowed", _RENEW
             )
-    if "ecdsa" in kind:
-        curve = kind.removeprefix("sk-").removeprefix("ecdsa-sha2-").removesuffix("@openssh.com")
-        if fields[0] != curve.encode("ascii") or fields[1][0] != 4:  # 4: both coordinates follow (SEC 1, 2.3.3)
-            raise api.errors.UsageError("the key is damaged or cut off", _EXAMPLE)
+
+
+def _string(text: bytes) -> bytes:
+    """As it stands in a key: after its length (RFC 4251, section 5)."""
+    return len(text).to_bytes(4, "big") + text
+
+
+def _damaged() -> api.errors.UsageError:
+    return api.errors.UsageError("the key is damaged or cut off", _EXAMPLE)

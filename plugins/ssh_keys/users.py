@@ -27,7 +27,7 @@ def load(name: str) -> User:
 
 def _key(name: str, text: str) -> public_key.PublicKey:
     try:
-        return public_key.parse(text)
+        return public_key.read(text)
     except api.errors.UsageError as error:
         where = api.store().location(path(name))
         raise api.errors.BadConfig(
