@@ -21,6 +21,7 @@ _MODULES = {
     "downloads": "downloads",
     "cluster": "cluster_settings",
     "commands": "commands",
+    "catalog": "bus.catalog",
     "index": "bus.index",
     "installed": "bus.installed",
     "manifest": "bus.manifest",
@@ -29,6 +30,7 @@ _MODULES = {
     "values": "bus.values",
     "call_first": ("bus.manager", "first"),
     "call_one": ("bus.manager", "call_one"),
+    "reindex": ("bus.manager", "reindex"),
     "unknown_command": ("well_known", "error"),
     "command_named": ("plugin_commands", "named"),
     "documents": "store.documents",
@@ -36,6 +38,7 @@ _MODULES = {
     "image": "model.image",
     "labels": "model.labels",
     "repository": "git.repository",
+    "remote_url": "git.remote_url",
     "remotes": "git.remotes",
     "destinations": "git.destinations",
     "service": "model.service",
@@ -90,7 +93,7 @@ _MODULES = {
     "merged_config": ("deploy.compose", "merged_config"),
     "told_port": ("deploy.compose", "told_port"),
     "exit_reason": ("deploy.postmortem", "exit_reason"),
-    "presence": "deploy.live_processes",
+    "live_processes": "deploy.live_processes",
     "check_process": ("deploy.readiness", "check_process"),
     "change": ("deploy.change", "change"),
     "change_all": ("deploy.change", "change_all"),
@@ -112,8 +115,9 @@ _MODULES = {
     "stop": ("apps.lifecycle", "stop"),
     "start": ("apps.lifecycle", "start"),
     "trash": "apps.trash",
+    "trashed": "records.trashed",
     "restore_app": ("apps.lifecycle", "restore_app"),
-    "restore_processes": ("apps.recovery", "restore_processes"),
+    "restore_processes": ("deploy.restore", "restore_processes"),
     "reroute": ("apps.lifecycle", "reroute"),
     "live_route": ("apps.lifecycle", "live_route"),
     "urls": ("deploy.urls", "urls"),
@@ -124,7 +128,7 @@ _MODULES = {
     "lock_app": ("journal.locks", "lock_app"),
     "unlock_app": ("journal.locks", "unlock_app"),
     "recover_all": ("apps.lifecycle", "recover_all"),
-    "strays": "apps.orphans",
+    "orphans": "apps.orphans",
     "interrupted": ("apps.lifecycle", "interrupted"),
     "holder": ("journal.locks", "holder"),
     "scheduler": ("bus.active_engines", "scheduler"),
@@ -152,22 +156,20 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     )
     from minipaas_lib import cluster_settings as cluster
     from minipaas_lib.admission import end_with_key
-    from minipaas_lib.apps import orphans as strays
-    from minipaas_lib.apps import trash
+    from minipaas_lib.apps import orphans, trash
     from minipaas_lib.apps.clone import clone as clone_app
     from minipaas_lib.apps.lifecycle import create as create_app
     from minipaas_lib.apps.lifecycle import interrupted, live_route, recover_all, reroute, restore_app, start, stop
-    from minipaas_lib.apps.recovery import restore_processes
     from minipaas_lib.apps.rename import rename as rename_app
     from minipaas_lib.apps.trash import destroy as destroy_app
-    from minipaas_lib.bus import authority, index, installed, manifest, third_party, values
+    from minipaas_lib.bus import authority, catalog, index, installed, manifest, third_party, values
     from minipaas_lib.bus.active_engines import forget as forget_engines
     from minipaas_lib.bus.active_engines import router, scheduler
     from minipaas_lib.bus.engines import Detached, LogLine, Router, Scheduler, Written
     from minipaas_lib.bus.findings import Finding
-    from minipaas_lib.bus.manager import call, call_one, notify
+    from minipaas_lib.bus.manager import call, call_one, notify, reindex
     from minipaas_lib.bus.manager import first as call_first
-    from minipaas_lib.deploy import live_processes as presence
+    from minipaas_lib.deploy import live_processes
     from minipaas_lib.deploy.build import builders, check_image_owner
     from minipaas_lib.deploy.build import settings as build_settings
     from minipaas_lib.deploy.build_artifacts import images_in_use
@@ -181,10 +183,11 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     from minipaas_lib.deploy.preview import preview as plan
     from minipaas_lib.deploy.readiness import check_process
     from minipaas_lib.deploy.receive import deploy_commit, rebuild
+    from minipaas_lib.deploy.restore import restore_processes
     from minipaas_lib.deploy.rollback import plan as plan_rollback
     from minipaas_lib.deploy.rollback import roll_back
     from minipaas_lib.deploy.urls import idle_words, urls
-    from minipaas_lib.git import destinations, remotes, repository
+    from minipaas_lib.git import destinations, remote_url, remotes, repository
     from minipaas_lib.git.commits import Entry
     from minipaas_lib.journal.background import spawn as in_background
     from minipaas_lib.journal.locks import app_lock as lock
@@ -199,6 +202,7 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     from minipaas_lib.plugin_commands import named as command_named
     from minipaas_lib.push.first_push import destination as push_destination
     from minipaas_lib.push.pre_receive import pre_receive as receive
+    from minipaas_lib.records import trashed
     from minipaas_lib.records.apps import edit_platform, platform, renamed_to
     from minipaas_lib.records.apps import has_failed as app_has_failed
     from minipaas_lib.records.apps import is_gone as app_is_gone

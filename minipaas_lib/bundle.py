@@ -318,13 +318,13 @@ def _pip(wanted: list[str], site: str) -> None:
 
 
 def _index(folder: str, light: Tree, scratch: str) -> str:
-    """The generated command index: what minipaas_lib.bus.index.generate() returns, made in a process of its own."""
+    """The generated command index: what minipaas_lib.bus.catalog.generate() returns, made in a process of its own."""
     if not os.path.exists(os.path.join(folder, "minipaas_lib", "bus", "index.py")):
         return ""
     libraries = os.path.join(scratch, "light.zip")
     with open(libraries, "wb") as file:
         file.write(pack(light))
-    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus import index; print(index.generate())"
+    code = "import sys; sys.path[:0] = sys.argv[1:]; from minipaas_lib.bus import catalog; print(catalog.generate())"
     command = [sys.executable, "-IBc", code, folder, libraries]
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout
 

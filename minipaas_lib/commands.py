@@ -311,10 +311,10 @@ def wait_option(function):
     """The option --wait[=SECONDS]: wait for the app's lock. Sets what locks.app_lock reads."""
 
     def remember(ctx, param, value):
-        from minipaas_lib.journal import locks
+        from minipaas_lib.journal import held
 
         if value is not None:
-            locks.patience = value
+            held.patience = value
 
     return click.option(
         "--wait",

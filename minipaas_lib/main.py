@@ -22,7 +22,9 @@ def main(argv: list[str] | None = None) -> int:
         return cli.guard(lambda: self_install.run(argv[1:]))
     if not stays_root(argv):
         become_paas()
-    return run(argv)
+    from minipaas_lib import dispatch
+
+    return dispatch.run(argv)
 
 
 def program() -> None:
@@ -48,34 +50,6 @@ def stays_root(argv: list[str]) -> bool:
     from minipaas_lib.bus import index
 
     return index.stays_root(words.command_first(argv)[0])
-
-
-def run(argv: list[str]) -> int:
-    """Run a command line that has been let in."""
-    from minipaas_lib import words
-
-    argv = words.command_first(argv)
-    if needs_gevent(argv):
-        # Before anything else is imported: a patch after ssl or urllib3 came in does not reach them.
-        from minipaas_lib import vendor
-
-        vendor.activate()
-        from gevent import monkey
-
-        monkey.patch_all()
-    from minipaas_lib import cli
-
-    return cli.run(argv)
-
-
-def needs_gevent(argv: list[str]) -> bool:
-    """Whether the command is one that follows many streams at once."""
-    if not argv:
-        return False
-    from minipaas_lib.bus import index
-
-    entry = index.load().commands.get(argv[0])
-    return entry is not None and any(word in entry.gevent for word in argv[1:])
 
 
 def here() -> str:

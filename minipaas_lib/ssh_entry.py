@@ -103,7 +103,7 @@ def command(key: str, asked: str) -> int:
     """Run one of our commands."""
     import shlex
 
-    from minipaas_lib import cli, main
+    from minipaas_lib import cli, dispatch
 
     try:
         words = shlex.split(asked)
@@ -119,15 +119,14 @@ def command(key: str, asked: str) -> int:
     if os.path.basename(words[0]) in TRANSFERS:
         return cli.fail("there is no file transfer here, only git and commands", "git push paas@<host>:<app> main")
     sys.argv[1:] = words
-    return main.run(words)
+    return dispatch.run(words)
 
 
 def lfs(key: str, words: list[str]) -> int:
     """Serve git-lfs, for whom may push or fetch: `git-lfs-transfer <path> upload|download`, and no HTTP."""
     from minipaas_lib import admission, errors, names
     from minipaas_lib.bus import manager
-    from minipaas_lib.git import lfs_server, repository
-    from minipaas_lib.push import first_push
+    from minipaas_lib.git import first_repository, lfs_server, repository
     from minipaas_lib.records import apps, limits
 
     verb, path, operation, *_ = [*words, "", ""]
@@ -139,7 +138,7 @@ def lfs(key: str, words: list[str]) -> int:
     right = "git-upload-pack" if operation == lfs_server.DOWNLOAD else "git-receive-pack"
     manager.call("authorize", key=key, command=right, app=name)
     # git-lfs sends what a push needs while git waits: before the first push is accepted there is no app.
-    folder = first_push.open_one(name) if right == "git-receive-pack" and not apps.exists(name) else ""
+    folder = first_repository.open_one(name) if right == "git-receive-pack" and not apps.exists(name) else ""
     if not folder:
         apps.load(name)
     if verb == "git-lfs-authenticate":

@@ -4,7 +4,7 @@ import contextlib
 import os
 
 from minipaas_lib import errors, output, paths
-from minipaas_lib.apps import rename
+from minipaas_lib.apps import lifecycle, rename
 from minipaas_lib.bus import manager
 from minipaas_lib.deploy import change, compose, rollout
 from minipaas_lib.deploy.urls import tell
@@ -36,7 +36,8 @@ def clone(source: str, name: str, deploy: bool = True) -> App:
             with journal.step(name, "copy what plugins keep of it"):
                 copy_documents(source, name)
             with journal.step(name, "write the app's document"):
-                app = apps.create(name, wishes)
+                app = apps.write(name, wishes)
+                lifecycle.tell_created(app)
         except BaseException:
             resume(name, {})
             raise

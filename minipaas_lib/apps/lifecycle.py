@@ -1,14 +1,15 @@
 """Create, stop and start an app, bring it back from the trash, route it anew, and put right what was interrupted."""
 
 from minipaas_lib import errors, output
-from minipaas_lib.apps import recovery, trash
-from minipaas_lib.bus import active_engines
-from minipaas_lib.deploy import change, drain, held_domains, live_processes, plan, rollout
+from minipaas_lib.apps import trash
+from minipaas_lib.bus import active_engines, manager
+from minipaas_lib.deploy import change, drain, drain_worker, live_processes, plan, restore, traffic
+from minipaas_lib.git import first_repository
 from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.model.route import Route
-from minipaas_lib.records import apps, releases
+from minipaas_lib.records import apps, releases, trashed
 from minipaas_lib.store import open_store
 
 
@@ -16,8 +17,14 @@ def create(name: str) -> App:
     """Create an app without a release, once nothing of a former one of that name is half done."""
     with locks.name_lock(name):  # a push that makes the app at this moment would take this one for its own
         app = apps.write(name)
-    apps.tell_created(app)
+    tell_created(app)
     return app
+
+
+def tell_created(app: App) -> None:
+    """Tell the plugins that there is a new app, and the router which domains are its own from now on."""
+    manager.notify("app_created", app=app)
+    traffic.announce(app.name)
 
 
 def stop(name: str) -> None:
@@ -26,12 +33,12 @@ def stop(name: str) -> None:
         live = releases.live(name)
         if live:  # its processes go only once nothing leads to their addresses
             app = apps.load(name)
-            active_engines.check_route(rollout.route_of(app, live, []) or rollout.off(app, live))
+            active_engines.check_route(traffic.route_of(app, live, []) or traffic.off(app, live))
         journal.begin(name, "stop")
         with journal.step(name, "note that it is stopped"):
             app = apps.edit(name, lambda document: document.update(stopped=True))
         if live:
-            recovery.halt(app, live)
+            restore.halt(app, live)
         journal.end(name)
 
 
@@ -55,7 +62,7 @@ def start_again(app: App, live: Release) -> None:
         output.warn(f"{app.name} is already started, but its formation has no process to run")
         output.info(f"ps:scale {app.name} web=1")
     elif live_processes.missing(live):
-        recovery.bring_up(app, live)
+        restore.bring_up(app, live)
         output.step(f"{app.name} {live.name} is running again")
     else:
         live_processes.check(app.name)
@@ -68,7 +75,7 @@ def restore_app(text: str) -> App:
     When it cannot be started it is back all the same, stopped. Raises errors.NotFound, errors.UsageError where its name
     or its domains are another app's by now.
     """
-    ran = trash.ran(trash.find(text))
+    ran = trash.ran(trashed.find(text))
     app = trash.restore(text)
     if ran:
         start(app.name)
@@ -91,17 +98,15 @@ def recover_all(failed: list[str] | None = None) -> list[str]:
 
     What cannot be put right now is reported and left to the next command on that app; its name is added to `failed`.
     """
-    from minipaas_lib.push import first_push
-
     done = []
-    first_push.tidy()
+    first_repository.tidy()
     for name in open_store().children("apps"):
         try:
             if interrupted(name):
                 with locks.name_lock(name):
                     done.append(f"{name}: cleaned up after an interrupted command")
             elif drain.waiting(name):
-                drain.spawn(name)  # of a renamed app nobody else would
+                drain_worker.spawn(name)  # of a renamed app nobody else would
         except Exception as error:
             if apps.has_failed(name, error) and failed is not None:
                 failed.append(name)
@@ -113,13 +118,13 @@ def reroute(name: str) -> None:
     with locks.app_lock(name, frozen_too=True):
         app, live = apps.load(name), releases.live(name)
         if live is None:
-            held_domains.settle(name)
+            traffic.settle(name)
             return
         steps = plan.make_plan(live, active_engines.scheduler().processes(name), drain.waiting(name))
-        rollout.switch(app, live, list(steps.keep))
+        traffic.switch(app, live, list(steps.keep))
 
 
 def live_route(name: str, backends: list) -> Route | None:
     """The route of an app's live release to these backends; None where none is live, or it wants no route."""
     app, live = apps.load(name), releases.live(name)
-    return rollout.route_of(app, live, backends) if live else None
+    return traffic.route_of(app, live, backends) if live else None

@@ -3,52 +3,34 @@
 import contextlib
 
 from minipaas_lib import errors, output
+from minipaas_lib.apps import trash
 from minipaas_lib.bus import active_engines
-from minipaas_lib.deploy import auto_rollback, build_artifacts, drain, held_domains, live_processes, plan, rollout
+from minipaas_lib.deploy import (
+    auto_rollback,
+    build_artifacts,
+    drain,
+    drain_worker,
+    launch,
+    plan,
+    restore,
+    rollout,
+    traffic,
+)
 from minipaas_lib.git import repository
-from minipaas_lib.journal import journal, locks
+from minipaas_lib.journal import journal
 from minipaas_lib.model.app import App
 from minipaas_lib.model.process import Process
-from minipaas_lib.model.release import FAILED, PENDING, RELEASED, Release
+from minipaas_lib.model.release import FAILED, PENDING, Release
 from minipaas_lib.records import apps, releases
 
 
-def recover(name: str) -> bool:
-    """Put right what a process did not live to end; whether there was something. The caller holds the app's lock.
-
-    It finds out by what is there how far that process came, so it may be killed and run again itself.
-    """
-    record = journal.read(name)
-    if record:
-        finish(name, record)
-    else:
-        journal.forget_steps(name)  # killed after its very last one
+def tidy(name: str) -> None:
+    """What is put right on every occasion. The caller holds the app's lock."""
     repository.tidy(name)
     if live := _live(name):
         repository.follow(name, live.commit)
     if drain.waiting(name):  # also of an app that has another name now
-        drain.spawn(name)  # where one is at work already, this one leaves at once
-    return bool(record)
-
-
-def finish(name: str, record: dict) -> None:
-    """Finish or undo what a record of the journal tells of."""
-    from minipaas_lib.apps import clone, rename
-    from minipaas_lib.push import first_push
-
-    known = {
-        "rollout": rollout_of,
-        first_push.OPERATION: uncreate,
-        "stop": stop,
-        "restore": restored,
-        "destroy": destroy,
-        "return": finish_app_restore,
-        "fall back": auto_rollback.resume,
-        rename.HERE: rename.resume,
-        rename.THERE: rename.resume_there,
-        clone.CLONE: clone.resume,
-    }
-    known[record.get("operation", "rollout")](name, record)
+        drain_worker.spawn(name)  # where one is at work already, this one leaves at once
 
 
 def _live(name: str) -> Release | None:
@@ -125,11 +107,11 @@ def start_again(name: str, number: int, live: Release | None) -> None:
         if (
             live is None
             or app.stopped
-            or not any(rollout.checks_of(release, kind) == rollout.DISABLED for kind in release.options)
+            or not any(launch.checks_of(release, kind) == launch.DISABLED for kind in release.options)
         ):
             return
         try:
-            rollout.bring_back(app, live)
+            auto_rollback.bring_back(app, live)
         except errors.DeployFailed as error:
             output.warn(
                 f"some processes of {live.name} could not be started: {error.message}; to try again: ps:restore {name}"
@@ -144,12 +126,12 @@ def put_right(name: str, live: Release | None) -> list[Process]:
     present = scheduler.processes(name)
     if live is None:
         with journal.step(name, "take the route away"):
-            held_domains.settle(name)
+            traffic.settle(name)
         return [process for process in present if process.name not in waiting]
     steps = plan.make_plan(live, present, waiting)
     with journal.step(name, "route to what was live"):
         scheduler.adopt(list(steps.keep))
-        rollout.switch(apps.load(name), live, list(steps.keep))
+        traffic.switch(apps.load(name), live, list(steps.keep))
     return list(steps.retire)
 
 
@@ -158,7 +140,7 @@ def stop(name: str, record: dict) -> None:
     said(name, "Finishing", "ps:stop")
     app = apps.edit(name, lambda document: document.update(stopped=True))
     if live := releases.live(name):
-        halt(app, live)
+        restore.halt(app, live)
     journal.end(name)
 
 
@@ -167,95 +149,25 @@ def restored(name: str, record: dict) -> None:
     live = releases.live(name)
     if live is not None:
         said(name, "Undoing", "ps:restore")
-        present = sweep(name, live, drain.waiting(name))
+        present = restore.sweep(name, live, drain.waiting(name))
         keep = list(plan.make_plan(live, present, drain.waiting(name)).keep)
-        rollout.switch(apps.load(name), live, keep)
+        traffic.switch(apps.load(name), live, keep)
     journal.end(name)
 
 
 def destroy(name: str, record: dict) -> None:
     """apps:destroy."""
-    from minipaas_lib.apps import trash
-
     said(name, "Finishing", "apps:destroy")
     trash.take_away(name, record.get("trash", ""))
 
 
 def uncreate(name: str, record: dict) -> None:
     """A push that was killed while it made the app, before anything of it was built."""
-    from minipaas_lib.push import first_push
-
     said(name, "Undoing", "the creation")
-    first_push.remove(name)
+    trash.discard(name)
 
 
 def finish_app_restore(name: str, record: dict) -> None:
     """apps:restore: the app is put back, stopped as it was left."""
-    from minipaas_lib.apps import trash
-
     said(name, "Finishing", "apps:restore")
     trash.put_back(name, record["trash"])
-
-
-def restore_processes(name: str) -> None:
-    """Start what should run and does not, and route to it: after a reboot, or when somebody removed containers."""
-    with locks.app_lock(name, frozen_too=True):
-        app, live = apps.load(name), releases.live(name)
-        if live is None:
-            held_domains.settle(name)
-            return
-        if app.stopped:
-            halt(app, live)
-            return
-        bring_up(app, live)
-
-
-def bring_up(app: App, live: Release) -> None:
-    """Start what is missing of the live release, route to what runs, and let the rest go.
-
-    The caller holds the app's lock. Raises errors.DeployFailed where a process keeps ending.
-    """
-    name = app.name
-    journal.begin(name, "restore")
-    waiting = drain.waiting(name)
-    present = sweep(name, live, waiting)
-    steps = plan.make_plan(live, present, waiting)
-    try:
-        if steps.start:
-            auto_rollback.end(name)  # what starts anew now has not crashed
-        rollout.start_missing(app, live, steps)
-    finally:
-        sweep(name, live, waiting)
-        journal.end(name)
-    if live.status != RELEASED:
-        releases.finish(live, RELEASED)
-    drain.add(name, list(steps.retire))
-    if steps.retire:
-        drain.spawn(name)
-    live_processes.check(name)
-
-
-def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:
-    """Remove the app's dead containers, and those of the live release that never became part of it; return the rest."""
-    scheduler = active_engines.scheduler()
-    scheduler.tidy(name)
-    others = []
-    for process in scheduler.processes(name):
-        unproven = process.release == live.processes and not process.adopted
-        if process.name not in waiting and (process.state not in plan.ALIVE or unproven):
-            scheduler.stop(process)
-        else:
-            others.append(process)
-    return others
-
-
-def halt(app: App, live: Release) -> None:
-    """Stop all processes of a stopped app. Its domains answer 503."""
-    with journal.step(app.name, "take the requests away"):
-        rollout.switch(app, live, [])
-    scheduler = active_engines.scheduler()
-    drain.forget(app.name)
-    for process in scheduler.processes(app.name):
-        output.info(f"stopping {process.name}")
-        with journal.step(app.name, f"stop {process.name}"):
-            scheduler.stop(process)

@@ -14,7 +14,7 @@ import os
 
 from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import compose, drain, held_domains, plan, postmortem, rollout
+from minipaas_lib.deploy import auto_rollback, compose, drain, drain_worker, launch, plan, postmortem, traffic
 from minipaas_lib.deploy.urls import tell
 from minipaas_lib.git import repository, repository_copy
 from minipaas_lib.journal import cancellation, journal, locks
@@ -102,19 +102,17 @@ def start(app: App, live: Release, renamed: App, release: Release) -> None:
     """Start the processes under the new name beside the old ones, and route to them too."""
     scheduler = active_engines.scheduler()
     with postmortem.phase("before anything started"):
-        active_engines.check_route(rollout.route_to_come(renamed, release))
+        active_engines.check_route(traffic.route_to_come(renamed, release))
         manager.call("before_deploy", app=renamed, release=release, previous=live)
     keep = list(plan.make_plan(live, scheduler.processes(app.name), drain.waiting(app.name)).keep)
-    rollout.stop_first(
-        scheduler, app, release, set(live.formation), live, keep
-    )  # only where checks:disable asks for it
+    launch.stop_first(scheduler, app, release, set(live.formation), live, keep)  # only where checks:disable asks for it
     steps = plan.make_plan(release, scheduler.processes(renamed.name), drain.waiting(renamed.name))
-    started = rollout.start_all(scheduler, renamed, release, list(steps.start))
+    started = launch.start_all(scheduler, renamed, release, list(steps.start))
     with postmortem.phase("while moving traffic"):
         with journal.step(app.name, "have the processes come back after a crash"):
             scheduler.adopt(started)
         with journal.step(app.name, "move the requests"):
-            rollout.switch(renamed, release, started)
+            traffic.switch(renamed, release, started)
 
 
 def take_back(old: str, new: str, error: BaseException) -> None:
@@ -149,7 +147,7 @@ def finish(old: str, new: str) -> None:
         journal.end(old)
     journal.end(new)
     if drain.waiting(old):
-        drain.spawn(old)
+        drain_worker.spawn(old)
     output.step(
         f"{old} is now called {new}"
         + (f", {release.name}" if release else "")
@@ -169,7 +167,7 @@ def hand_over(old: str, new: str, record: dict) -> None:
             active_engines.router().remove(old)
             active_engines.scheduler().tidy(old, every=True)
             if record["stopped"]:
-                rollout.switch(apps.load(new), releases.load(new, number), [])
+                traffic.switch(apps.load(new), releases.load(new, number), [])
         with journal.step(old, "retire the old processes"):
             waiting = drain.waiting(old)
             drain.add(
@@ -177,7 +175,7 @@ def hand_over(old: str, new: str, record: dict) -> None:
             )
     else:
         with journal.step(old, "route the domains under the new name"):
-            held_domains.settle(new)
+            traffic.settle(new)
             active_engines.router().remove(old)
     with journal.step(old, "move the output"):
         move_output(old, new)
@@ -217,10 +215,10 @@ def start_again(old: str, routed: bool) -> None:
     steps = plan.make_plan(live, active_engines.scheduler().processes(old), drain.waiting(old))
     if app.stopped or not steps.start:
         if routed:
-            rollout.switch(app, live, [] if app.stopped else list(steps.keep))
+            traffic.switch(app, live, [] if app.stopped else list(steps.keep))
         return
     try:
-        rollout.bring_back(app, live)
+        auto_rollback.bring_back(app, live)
     except errors.DeployFailed as error:
         output.warn(f"some processes of {old} could not be started: {error.message}; to try again: ps:restore {old}")
 

@@ -6,68 +6,15 @@ as soon as it is here, and its numbers go on where they were.
 
 import contextlib
 import os
-import re
-import time
 
-from minipaas_lib import errors, folders, names, output, paths
+from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import build_artifacts, drain, held_domains, rollout
+from minipaas_lib.deploy import build_artifacts, drain, traffic
 from minipaas_lib.git import repository
 from minipaas_lib.journal import journal, locks
 from minipaas_lib.model.app import App
-from minipaas_lib.model.release import Release
-from minipaas_lib.records import apps, releases
+from minipaas_lib.records import apps, releases, trashed
 from minipaas_lib.store import documents, open_store
-
-KEPT = 7 * 24 * 3600  # seconds
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
-
-
-def entries() -> list[dict]:
-    """What is in the trash, oldest first: id, app, destroyed and until (UTC, ISO 8601), by (a key's name)."""
-    found = []
-    for file in open_store().children("trash"):
-        identity = file.removesuffix(".toml")
-        try:
-            record = documents.read(open_store(), path(identity))
-            about = {key: record[key] for key in ("app", "destroyed", "by")}
-            found.append({"id": identity, **about, "until": _until(record["destroyed"])})
-        except errors.NotFound:
-            continue  # purged by another command meanwhile
-        except errors.BadConfig as error:  # one that was edited by hand is no reason to purge none
-            output.warn(error.message)
-        except (KeyError, TypeError, ValueError):
-            output.warn(f"{path(identity)} does not say what was destroyed, and when")
-    return sorted(found, key=lambda entry: (entry["destroyed"], number_of(entry["id"])))
-
-
-def entries_of(app: str) -> list[str]:
-    """The trashed apps of a name, oldest first."""
-    mine = [file.removesuffix(".toml") for file in open_store().children("trash") if file.partition(".")[0] == app]
-    return sorted(mine, key=number_of)
-
-
-def path(identity: str) -> str:
-    return f"trash/{identity}.toml"
-
-
-def number_of(identity: str) -> int:
-    return int(identity.rpartition(".")[2])
-
-
-def find(text: str) -> str:
-    """The trashed app that somebody named `blog`, the latest of that name, or `blog.2`. Raises errors.NotFound."""
-    if re.fullmatch(names.APP_NAME + "[.][0-9]{1,6}", text):
-        if open_store().exists(path(text)):
-            return text
-    elif found := entries_of(names.app_name(text)):
-        return found[-1]
-    raise errors.NotFound(f"there is no {names.safe(text)} in the trash", "apps:trash")
-
-
-def images(app: str) -> set[str]:
-    """The images that releases of the trashed apps of that name have."""
-    return {image for identity in entries_of(app) for image in _images(identity)}
 
 
 def destroy(name: str, now: bool = False) -> str:
@@ -91,7 +38,7 @@ def destroy(name: str, now: bool = False) -> str:
 
 def _destroy(name: str, now: bool) -> str:
     with locks.app_lock(name):
-        taken = [number_of(identity) for identity in entries_of(name)]
+        taken = [trashed.number_of(identity) for identity in trashed.entries_of(name)]
         identity = "" if now else f"{name}.{max(taken, default=0) + 1}"
         journal.begin(name, "destroy", trash=identity)
         try:
@@ -118,8 +65,8 @@ def take_away(name: str, identity: str) -> None:
         with journal.step(name, "write the app to the trash"):
             _keep_documents(name, identity)
         with journal.step(name, "move the repository and the output"):
-            _move(paths.repository(name), _folder(identity, "repository"))
-            _move(paths.output(name), _folder(identity, "output"))
+            _move(paths.repository(name), trashed.folder(identity, "repository"))
+            _move(paths.output(name), trashed.folder(identity, "output"))
     else:
         with journal.step(name, "remove the repository and the output"):
             for folder in (paths.repository(name), paths.output(name)):
@@ -135,14 +82,20 @@ def take_away(name: str, identity: str) -> None:
     journal.end(name)
 
 
+def discard(name: str) -> None:
+    """Remove all of an app that has nothing yet. The caller holds its lock. A kill is made good by the next command."""
+    journal.begin(name, "destroy", trash="")
+    take_away(name, "")
+
+
 def restore(text: str) -> App:
     """Bring the app back from the trash, as it was but stopped. Raises errors.NotFound, errors.UsageError."""
-    identity = find(text)
+    identity = trashed.find(text)
     name = identity.partition(".")[0]
     if name in apps.names():
         raise errors.UsageError(f"app {name} exists again", f"to move that one to the trash first: apps:destroy {name}")
     with locks.name_lock(name):
-        manager.call("before_restore", app=_app_of(identity))
+        manager.call("before_restore", app=trashed.app_of(identity))
         active_engines.check_route()
         journal.begin(name, "return", trash=identity)
         put_back(name, identity)
@@ -151,21 +104,21 @@ def restore(text: str) -> App:
 
 def ran(identity: str) -> bool:
     """Whether the trashed app was deployed and not stopped."""
-    texts = documents.read(open_store(), path(identity))["documents"]
-    return "live" in texts and not _app_of(identity).stopped
+    texts = documents.read(open_store(), trashed.path(identity))["documents"]
+    return "live" in texts and not trashed.app_of(identity).stopped
 
 
 def put_back(name: str, identity: str) -> None:
     """All steps of a restore, whichever of them have been taken; the app's own document comes last of its documents."""
     store = open_store()
-    if store.exists(path(identity)):
+    if store.exists(trashed.path(identity)):
         with journal.step(name, "move the repository and the output"):
-            _move(_folder(identity, "repository"), paths.repository(name))
-            _move(_folder(identity, "output"), paths.output(name))
+            _move(trashed.folder(identity, "repository"), paths.repository(name))
+            _move(trashed.folder(identity, "output"), paths.output(name))
             if os.path.isdir(os.path.join(paths.repository(name), "objects")):
                 repository.create(name)  # it may be from before an upgrade
         with journal.step(name, "write the documents"):
-            texts = documents.read(store, path(identity))["documents"]
+            texts = documents.read(store, trashed.path(identity))["documents"]
             apps.forget_renamed(name)
             for document in sorted(texts, key=lambda document: document == "app.toml"):
                 store.write(f"apps/{name}/{document}", texts[document])
@@ -173,13 +126,13 @@ def put_back(name: str, identity: str) -> None:
                     apps.edit(name, lambda table: table.update(stopped=True))
         if live := releases.live(name):
             with journal.step(name, "route to the page of stopped apps"):
-                rollout.switch(apps.load(name), live, [])
+                traffic.switch(apps.load(name), live, [])
         else:
             with journal.step(name, "route to the page of apps that are not deployed yet"):
-                held_domains.settle(name)
+                traffic.settle(name)
         with journal.step(name, "take it out of the trash"):
-            store.delete(path(identity))
-            folders.remove(_folder(identity))
+            store.delete(trashed.path(identity))
+            folders.remove(trashed.folder(identity))
     journal.end(name)
 
 
@@ -187,11 +140,11 @@ def purge(identity: str) -> None:
     """Remove a trashed app for good."""
     name = identity.partition(".")[0]
     with locks.name_lock(name):
-        if not open_store().exists(path(identity)):
+        if not open_store().exists(trashed.path(identity)):
             return
-        app = _app_of(identity)
-        open_store().delete(path(identity))
-        folders.remove(_folder(identity))
+        app = trashed.app_of(identity)
+        open_store().delete(trashed.path(identity))
+        folders.remove(trashed.folder(identity))
         _end(app)
 
 
@@ -201,7 +154,7 @@ def purge_expired() -> list[str]:
     One that is busy is left for later.
     """
     gone = []
-    for entry in entries():
+    for entry in trashed.entries():
         if entry["until"] <= apps.now():
             try:
                 purge(entry["id"])
@@ -229,26 +182,6 @@ def _app(name: str) -> App:
         return App(name, {})
 
 
-def _app_of(identity: str) -> App:
-    """Raises errors.NotFound, errors.BadConfig."""
-    texts = documents.read(open_store(), path(identity))["documents"]
-    return App(identity.partition(".")[0], documents.parse(open_store(), path(identity), texts["app.toml"]))
-
-
-def _images(identity: str) -> set[str]:
-    """The images of a trashed app's releases; of a document that cannot be read all that it names."""
-    store = open_store()
-    try:
-        whole = store.read(path(identity)).text
-        texts = documents.parse(store, path(identity), whole)["documents"]
-        mine = [text for document, text in texts.items() if document.startswith("releases/")]
-        return {Release.from_document("", documents.parse(store, path(identity), text)).image for text in mine}
-    except errors.NotFound:
-        return set()
-    except (errors.BadConfig, KeyError, AttributeError):
-        return releases.images_named(whole)
-
-
 def _keep_documents(name: str, identity: str) -> None:
     """Write the app's documents to the trash, those of work in progress left out."""
     store, prefix = open_store(), f"apps/{name}/"
@@ -261,11 +194,7 @@ def _keep_documents(name: str, identity: str) -> None:
     from minipaas_lib import caller
 
     about = {"app": name, "destroyed": apps.now(), "by": caller.key()}
-    documents.write(store, path(identity), {**about, "documents": texts})
-
-
-def _folder(identity: str, *parts: str) -> str:
-    return os.path.join(paths.root(), "trash", identity, *parts)
+    documents.write(store, trashed.path(identity), {**about, "documents": texts})
 
 
 def _move(source: str, target: str) -> None:
@@ -274,9 +203,3 @@ def _move(source: str, target: str) -> None:
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
         folders.remove(target)
         os.rename(source, target)
-
-
-def _until(destroyed: str) -> str:
-    import calendar
-
-    return time.strftime(_TIME, time.gmtime(calendar.timegm(time.strptime(destroyed, _TIME)) + KEPT))

@@ -6,52 +6,18 @@ plugin.toml files. Plugins from elsewhere have an index file of their own, writt
 """
 
 import os
-import sys
 
-from minipaas_lib import __version__, errors, paths
+from minipaas_lib import paths
+from minipaas_lib.bus import catalog
 
-API = 1
-"""Version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin that asks for another is not used."""
-
-
-# Plain classes: git's way through the gate reads the index, and typing or dataclasses would cost it more than its bar.
-class CommandEntry:
-    """One command as its plugin.toml tells it."""
-
-    __slots__ = ("about", "gevent", "help", "hidden", "host", "plugin", "root", "stateless", "unasked")
-
-    def __init__(self, plugin: str, about: dict) -> None:
-        self.plugin = plugin
-        self.about = about  # the whole entry
-        self.help = about["help"]  # one line
-        self.gevent = tuple(about.get("gevent", ()))  # arguments that make the command need gevent
-        self.hidden = about.get("hidden", False)  # called by us or by git, and left out of help
-        self.stateless = about.get("stateless", False)  # runs whatever the store holds: nothing of it is checked first
-        self.root = about.get("root", False)  # typed by root it stays root
-        self.host = self.root or about.get("host", False)  # refused over ssh
-        self.unasked = self.root or about.get("unasked", False)  # no authorize hook can refuse it
+_index: catalog.Index | None = None
 
 
-class Index:
-    """All plugins, and who has which command and hook."""
-
-    __slots__ = ("commands", "hooks", "installed", "plugins")
-
-    def __init__(self) -> None:
-        self.plugins: dict[str, dict] = {}  # those in use: name -> {version, summary, hooks, commands}
-        self.commands: dict[str, CommandEntry] = {}
-        self.hooks: dict[str, list[str]] = {}  # hook -> names of the plugins that implement it, sorted
-        self.installed: dict[str, dict] = {}  # those of `plugins` that came from elsewhere
-
-
-_index: Index | None = None
-
-
-def load() -> Index:
+def load() -> catalog.Index:
     """The index of all plugins of this host. Raises errors.BadConfig for a plugin.toml of ours that cannot be used."""
     global _index
     if _index is None:
-        _index = build(own(), installed())
+        _index = catalog.build(catalog.own(), installed())
     return _index
 
 
@@ -61,24 +27,10 @@ def forget() -> None:
     _index = None
 
 
-def own() -> dict[str, dict]:
-    """The plugin.toml contents of the plugins of this program, by name."""
-    try:
-        from minipaas_index import PLUGINS
-    except ImportError:
-        PLUGINS = scan(os.path.join(paths.source(), "plugins"))
-    return PLUGINS
-
-
 def stays_root(command: str) -> bool:
     """Whether root stays root for the command. Only a plugin of ours can say so, and only ours are looked at."""
-    entry = build(own(), {}).commands.get(command)
+    entry = catalog.build(catalog.own(), {}).commands.get(command)
     return entry is not None and entry.root
-
-
-def header() -> bytes:
-    """What an index file begins with that this interpreter can read."""
-    return f"minipaas plugins {API} {sys.implementation.cache_tag}\n".encode()
 
 
 def installed() -> dict[str, dict]:
@@ -97,7 +49,7 @@ def installed() -> dict[str, dict]:
         if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
             return _rescued()
         data = file.read()
-    begin = header()
+    begin = catalog.header()
     if data.startswith(begin):
         import marshal
 
@@ -112,52 +64,3 @@ def _rescued() -> dict[str, dict]:
     from minipaas_lib.bus import installed
 
     return installed.enabled()
-
-
-def build(plugins: dict[str, dict], others: dict[str, dict] | None = None) -> Index:
-    """The index of our plugins and of others, whose plugin.toml contents are given by name.
-
-    What one of ours has (a name, a command) no other one takes, even if it was installed before ours came.
-    """
-    made = Index()
-    for name, about in sorted(plugins.items()):
-        _add(made, name, about)
-    for name, about in sorted((others or {}).items()):
-        if name not in plugins and about.get("api") == API:
-            made.installed[name] = about
-            _add(made, name, about)
-    if made.installed:
-        for names in made.hooks.values():
-            names.sort()
-    return made
-
-
-def _add(made: Index, name: str, about: dict) -> None:
-    made.plugins[name] = about
-    for command, entry in about.get("commands", {}).items():
-        if command not in made.commands:
-            made.commands[command] = CommandEntry(name, {"help": entry} if isinstance(entry, str) else entry)
-    for hook in about.get("hooks", []):
-        made.hooks.setdefault(hook, []).append(name)
-
-
-def scan(folder: str) -> dict[str, dict]:
-    """Read the plugin.toml of every plugin folder of ours below `folder`. Their version is that of the program."""
-    import tomllib
-
-    plugins = {}
-    for name in sorted(os.listdir(folder)):
-        path = os.path.join(folder, name, "plugin.toml")
-        if os.path.isfile(path):
-            try:
-                with open(path, "rb") as file:
-                    plugins[name] = tomllib.load(file) | {"version": __version__}
-            except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-                raise errors.BadConfig(f"{path} cannot be read: {error}") from None
-    return plugins
-
-
-def generate() -> str:
-    """Python source of the module `minipaas_index` that goes into the zipapp."""
-    plugins = scan(os.path.join(paths.source(), "plugins"))
-    return f'"""Generated from the plugin.toml files."""\n\nPLUGINS = {plugins!r}\n'

@@ -12,7 +12,7 @@ import marshal
 import os
 
 from minipaas_lib import errors, output, paths
-from minipaas_lib.bus import index, manager, manifest
+from minipaas_lib.bus import catalog, manifest
 
 RECORD = ".installed.json"
 DISABLED = ".disabled"
@@ -63,15 +63,13 @@ def record(name: str) -> dict:
 
 
 def write_index() -> None:
-    """Write the index anew and read it from now on. Raises OSError."""
+    """Write the index. Who has read the former one does so again by manager.reindex(). Raises OSError."""
     found = enabled()
     path = os.path.join(paths.plugins(), "index")
     temporary = f"{path}.new"
     with open(temporary, "wb") as file:
-        file.write(index.header() + marshal.dumps(found))
+        file.write(catalog.header() + marshal.dumps(found))
         file.flush()
         os.fsync(file.fileno())
     os.chmod(temporary, 0o644)
     os.replace(temporary, path)
-    index.forget()
-    manager.forget()

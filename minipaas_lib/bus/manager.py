@@ -62,6 +62,15 @@ def forget() -> None:
     _callers.clear()
 
 
+def reindex() -> None:
+    """Write the index of the plugins from elsewhere, and go by it from now on. Raises OSError."""
+    from minipaas_lib.bus import installed
+
+    installed.write_index()
+    index.forget()
+    forget()
+
+
 def _run(hook: str, arguments: dict):
     try:
         return _caller(hook)(**arguments)

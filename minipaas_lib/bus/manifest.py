@@ -7,7 +7,7 @@ import stat
 import tomllib
 
 from minipaas_lib import errors, names
-from minipaas_lib.bus import index, values
+from minipaas_lib.bus import catalog, values
 
 NAME = "[a-z][a-z0-9_]{0,39}"
 COMMAND = "[a-z][a-z0-9-]{0,39}(:[a-z][a-z0-9-]{0,39})?"
@@ -48,7 +48,7 @@ def read(folder: str) -> dict:
     name = about.get("name")
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise _bad(f"name must be a-z, 0-9 and _, a letter first, not {names.safe(repr(name))}")
-    ours = index.build(index.own())
+    ours = catalog.build(catalog.own())
     if name in ours.plugins or name in RESERVED:
         raise _bad(f"the name {name} is taken by minipaas itself", "give it another, with --name too")
     for key in about:
@@ -118,10 +118,10 @@ def _parse(folder: str) -> dict:
 def _check_api(about: dict) -> None:
     wanted = about.get("api")
     if type(wanted) is not int or wanted < 1:
-        raise _bad(f"it does not say which plugin API it is for; write: api = {index.API}")
-    if wanted > index.API:
+        raise _bad(f"it does not say which plugin API it is for; write: api = {catalog.API}")
+    if wanted > catalog.API:
         raise _bad(
-            f"it is for plugin API {wanted}, and this minipaas has {index.API}",
+            f"it is for plugin API {wanted}, and this minipaas has {catalog.API}",
             "upgrade minipaas, or use an older version of the plugin",
         )
 
@@ -151,7 +151,7 @@ def _check_hooks(folder: str, about: dict) -> list[str]:
     return programs
 
 
-def _check_commands(folder: str, about: dict, ours: index.Index) -> list[str]:
+def _check_commands(folder: str, about: dict, ours: catalog.Index) -> list[str]:
     """The commands that are programs."""
     commands, programs = about.get("commands", {}), []
     if not isinstance(commands, dict):

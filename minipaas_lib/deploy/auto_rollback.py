@@ -10,7 +10,7 @@ import time
 
 from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import drain, plan, postmortem, readiness, rollout
+from minipaas_lib.deploy import drain, launch, plan, postmortem, readiness, traffic
 from minipaas_lib.git import repository
 from minipaas_lib.journal import journal, locks
 from minipaas_lib.model.app import App
@@ -101,7 +101,7 @@ def give_back(name: str, record: dict, process: Process | None = None) -> None:
             drain.keep(name, keep)
             scheduler.adopt(keep)
         with journal.step(name, "move the requests back"):
-            rollout.switch(apps.load(name), previous, keep)
+            traffic.switch(apps.load(name), previous, keep)
         with journal.step(name, "make the former release live"):
             releases.set_live(previous)
         with journal.step(name, "mark the release failed"):
@@ -130,7 +130,7 @@ def show(process: Process, reason: str) -> None:
 def start_missing(app: App, previous: Release) -> None:
     """Start again what had already gone of the release before: processes without a port do not wait."""
     try:
-        rollout.bring_back(app, previous)
+        bring_back(app, previous)
     except errors.MinipaasError as error:
         output.warn(
             f"some processes of {previous.name} could not be started: {error.message}; "
@@ -158,3 +158,11 @@ def read(name: str) -> dict:
         return documents.read(open_store(), path(name))
     except errors.NotFound:
         return {}
+
+
+def bring_back(app: App, previous: Release) -> None:
+    """Start what is missing of a release that was live, and route to it. What starts anew has not crashed."""
+    end(app.name)
+    launch.start_missing(
+        app, previous, plan.make_plan(previous, active_engines.scheduler().processes(app.name), drain.waiting(app.name))
+    )

@@ -47,10 +47,9 @@ def images_in_use(app: str, of: Callable[[str], Iterable[Release]] = releases.al
     `of` gives the releases of an app that count; all of them without it. Of an app with a document that cannot be read
     every image counts that its documents name: one app that is broken stops the pruning of no other.
     """
-    from minipaas_lib.apps import trash
-    from minipaas_lib.records import apps
+    from minipaas_lib.records import apps, trashed
 
-    found = trash.images(app)  # and again at the end: one may be restored or destroyed meanwhile
+    found = trashed.images(app)  # and again at the end: one may be restored or destroyed meanwhile
     for turn in range(_TURNS):
         try:
             for name in apps.names():
@@ -62,7 +61,7 @@ def images_in_use(app: str, of: Callable[[str], Iterable[Release]] = releases.al
         except errors.NotFound:  # an app was destroyed or renamed meanwhile: what has its images now?
             if turn == _TURNS - 1:
                 raise
-    return (found | trash.images(app)) - {""}
+    return (found | trashed.images(app)) - {""}
 
 
 def _named_in(folder: str) -> set[str]:

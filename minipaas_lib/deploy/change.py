@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import compose, held_domains, rollout
+from minipaas_lib.deploy import compose, rollout, traffic
 from minipaas_lib.deploy.urls import idle_words
 from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model.app import App
@@ -73,14 +73,14 @@ def write_unreleased(app: App, base: App, live: Release | None, anything: bool) 
         else None
     )
     if stopped:
-        active_engines.check_route(rollout.route_of(app, stopped, []) or rollout.off(app, stopped))
+        active_engines.check_route(traffic.route_of(app, stopped, []) or traffic.off(app, stopped))
     elif live is None and _beside_config(app) != _beside_config(base):
         check_first(app, base)
     write(app, base)
     if stopped:
-        rollout.switch(app, stopped, [])
+        traffic.switch(app, stopped, [])
     elif live is None and routed:
-        held_domains.announce(app.name)
+        traffic.announce(app.name)
 
 
 def check_first(app: App, base: App) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from minipaas_lib.bus import active_engines
-from minipaas_lib.deploy import change, compose, drain, rollout
+from minipaas_lib.deploy import change, compose, drain, launch
 from minipaas_lib.deploy.plan import Plan, make_plan
 from minipaas_lib.model.difference import Difference, difference, ports, short
 from minipaas_lib.model.release import Release
@@ -56,7 +56,7 @@ class Preview:
                 f"stop {', '.join(names)} first (checks:disable): {kind} is down until its new processes are up"
             )
         found += [f"start {spec.name} from {image}" for spec in self.plan.start]
-        waited = [spec for spec in self.plan.start if rollout.checks_of(release, spec.process_type) != rollout.SKIPPED]
+        waited = [spec for spec in self.plan.start if launch.checks_of(release, spec.process_type) != launch.SKIPPED]
         found += [f"check {spec.name}: {_check(spec.port)}" for spec in waited]
         found += [f"keep {process.name}" for process in self.plan.keep]
         found.append(_route(release, self.plan))
@@ -74,10 +74,7 @@ class Preview:
         found: dict[str, list[str]] = {}
         starting = {spec.process_type for spec in self.plan.start}
         for process in self.plan.retire:
-            if (
-                process.process_type in starting
-                and rollout.checks_of(release, process.process_type) == rollout.DISABLED
-            ):
+            if process.process_type in starting and launch.checks_of(release, process.process_type) == launch.DISABLED:
                 found.setdefault(process.process_type, []).append(process.name)
         return found
 

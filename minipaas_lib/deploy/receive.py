@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 
 from minipaas_lib import caller, errors, folders, names, output, paths
-from minipaas_lib.apps import recovery
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import build, build_artifacts, change, compose, live_processes, postmortem, rollout
+from minipaas_lib.deploy import build, build_artifacts, change, compose, live_processes, postmortem, restore, rollout
 from minipaas_lib.deploy.release_tasks import of_build
 from minipaas_lib.deploy.urls import tell
 from minipaas_lib.git import repository
@@ -45,7 +44,7 @@ def deploy_commit(
     if live and live.commit == commit and not force and not present.stopped:
         if live_processes.missing(live):
             output.step(f"{live.name} of {name} is this commit already: starting the processes that are not running")
-            recovery.bring_up(present, live)
+            restore.bring_up(present, live)
         else:
             output.step(
                 f"{live.name} of {name} is this commit already, nothing to do (ps:rebuild {name} builds it again)"

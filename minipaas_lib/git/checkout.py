@@ -1,10 +1,9 @@
 """Unpack a commit, and the submodules it pins, into a build context."""
 
-import contextlib
 import os
 
 from minipaas_lib import errors, paths
-from minipaas_lib.git import git
+from minipaas_lib.git import git, unpack
 
 
 def checkout(app: str, commit: str, target: str) -> None:
@@ -25,7 +24,7 @@ def checkout(app: str, commit: str, target: str) -> None:
             f"the build folder cannot be made: {error.strerror}", "look for a full disk or a wrong owner: doctor"
         ) from None
     try:
-        attributes = unpack(repository, commit, target, index_of(target))
+        attributes = unpack.unpack(repository, commit, target, unpack.index_of(target))
     except git.GitFailed as error:
         if is_full(target):  # git does not say why a file cannot be written
             make_room = f"make room on its disk, then push again: df -h {paths.work()}"
@@ -54,26 +53,3 @@ def is_full(folder: str) -> bool:
     """Whether the disk of the folder takes no more files, or none of any size."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize < 1 << 16 or bool(disk.f_files and not disk.f_favail)
-
-
-def index_of(target: str) -> str:
-    """Where git may keep the list of files while it writes them: beside the build context, for all its submodules."""
-    return target.rstrip("/") + ".index"
-
-
-def unpack(repository: str, commit: str, target: str, index: str) -> bool:
-    """Write the files of a commit into the existing folder `target`; whether a .gitattributes may be among them.
-
-    Raises git.GitFailed.
-    """
-    env = git.environment(GIT_DIR=repository, GIT_WORK_TREE=target, GIT_INDEX_FILE=index)
-    try:
-        git.run(["read-tree", commit], env)
-        # umask: the files must be readable for whatever user the image runs as
-        git.run(["-C", target, "-c", "core.symlinks=true", "checkout-index", "--all", "--force"], env, umask=0o022)
-        with open(index, "rb") as file:  # paths stand in it as they are (gitformat-index(5), version 2)
-            return b".gitattributes" in file.read()
-    finally:
-        for leftover in (index, index + ".lock"):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(leftover)

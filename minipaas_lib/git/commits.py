@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from minipaas_lib import caller, errors, names, paths
-from minipaas_lib.git import git, quarantine, remotes
+from minipaas_lib.git import git, quarantine, remote_url, remotes
 
 INCOMING = "refs/minipaas/incoming"
 SYNCED = "refs/minipaas/synced"
@@ -84,7 +84,7 @@ def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[s
         except git.GitFailed as error:
             shown = names.safe(ref) if ref else "it"
             raise errors.MinipaasError(
-                f"{shown} cannot be fetched from {names.safe(remotes.without_password(url))}: {error.message}",
+                f"{shown} cannot be fetched from {names.safe(remote_url.without_password(url))}: {error.message}",
                 "check the URL and the ref",
             ) from None
         finally:

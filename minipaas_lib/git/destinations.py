@@ -119,9 +119,9 @@ def proxy(url: str, env: dict[str, str]) -> bool:
 
 
 def _place(url: str) -> tuple[str, int]:
-    from minipaas_lib.git import remotes
+    from minipaas_lib.git import remote_url
 
-    return remotes.host_of(url)
+    return remote_url.host_of(url)
 
 
 def _redirect(url: str, trusted: bool, env: dict[str, str]) -> str:

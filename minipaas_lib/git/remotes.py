@@ -14,12 +14,10 @@ import tempfile
 from urllib.parse import quote, unquote
 
 from minipaas_lib import downloads, errors, names, paths, programs
-from minipaas_lib.git import destinations, git
+from minipaas_lib.git import destinations, git, remote_url
 from minipaas_lib.records import limits
 
 FETCH_LIMIT = 15 * 60.0  # seconds
-URL = r"(https?|git|ssh)://[^/\x00-\x20\x7f-][^\x00-\x20\x7f]*"
-SCP_LIKE = r"([A-Za-z0-9_][A-Za-z0-9._-]*@)?[A-Za-z0-9][A-Za-z0-9.-]*:(?!//|:)[^\x00-\x20\x7f-][^\x00-\x20\x7f]*"
 _PRLIMIT = "/usr/bin/prlimit"
 
 
@@ -30,24 +28,6 @@ def folder(*parts: str) -> str:
 def key_path(app: str = "") -> str:
     """The private deploy key of an app, or without one of all apps; the public one is beside it, with `.pub`."""
     return folder("apps", app) if app else folder("key")
-
-
-def without_password(url: str) -> str:
-    """The url with what stands before an `@` hidden."""
-    return re.sub("^([a-z+]+://)[^/]*@", r"\1***@", url)
-
-
-def host_of(url: str) -> tuple[str, int]:
-    """The host and port that a url leads to; ("", 0) for what is no such url."""
-    if re.fullmatch(URL, url):
-        from urllib.parse import urlsplit
-
-        try:
-            parts = urlsplit(url)
-            return parts.hostname or "", parts.port or {"https": 443, "http": 80, "ssh": 22, "git": 9418}[parts.scheme]
-        except ValueError:
-            return "", 0
-    return (url.partition(":")[0].rpartition("@")[2], 22) if re.fullmatch(SCP_LIKE, url) else ("", 0)
 
 
 def environment(app: str) -> dict[str, str]:
@@ -221,14 +201,14 @@ def forget(app: str) -> None:
 
 def check_url(url: str) -> str:
     """The url of a repository to sync from, unchanged. Raises errors.UsageError."""
-    if not host_of(url)[0]:
+    if not remote_url.host_of(url)[0]:
         raise errors.UsageError(
-            f"{names.safe(without_password(url))} cannot be fetched: only https, http, git and ssh can",
+            f"{names.safe(remote_url.without_password(url))} cannot be fetched: only https, http, git and ssh can",
             "give a URL such as: https://github.com/anna/blog.git",
         )
     if re.match("https?://[^/]*@", url):
         raise errors.UsageError(
-            f"{names.safe(without_password(url))} contains a password, which process lists would show",
-            f"git:auth {host_of(url)[0]} <user> --password-stdin, then: use the URL without it",
+            f"{names.safe(remote_url.without_password(url))} contains a password, which process lists would show",
+            f"git:auth {remote_url.host_of(url)[0]} <user> --password-stdin, then: use the URL without it",
         )
     return url

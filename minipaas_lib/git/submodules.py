@@ -8,9 +8,9 @@ import shlex
 from typing import NamedTuple
 
 from minipaas_lib import errors, folders, names, output
-from minipaas_lib.git import destinations, git, remotes
-from minipaas_lib.git.checkout import index_of, unpack
+from minipaas_lib.git import destinations, git, remote_url, remotes
 from minipaas_lib.git.tree import GITLINK, Budget, check
+from minipaas_lib.git.unpack import index_of, unpack
 from minipaas_lib.untrusted_files import is_folder
 
 DEPTH_LIMIT = 5
@@ -93,9 +93,9 @@ def check_url(path: str, url: str) -> str:
             f"the submodule {names.safe(path)} has the relative url {names.safe(url)}, which cannot be resolved here",
             f"git submodule set-url {_shown(path)} https://...",
         )
-    if not (re.fullmatch(remotes.URL, url) or re.fullmatch(remotes.SCP_LIKE, url)):
+    if not (re.fullmatch(remote_url.URL, url) or re.fullmatch(remote_url.SCP_LIKE, url)):
         raise errors.InvalidFile(
-            f"the submodule {names.safe(path)} has the url {names.safe(remotes.without_password(url))}, and only "
+            f"the submodule {names.safe(path)} has the url {names.safe(remote_url.without_password(url))}, and only "
             "https, http,"
             " git and ssh are fetched",
             f"git submodule set-url {_shown(path)} https://...",
@@ -116,7 +116,7 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
         folders.remove(fresh)
     if _has(clone, module.commit):
         return clone
-    output.info(f"fetching the submodule {_shown(module.path)} from {_shown(remotes.without_password(module.url))}")
+    output.info(f"fetching the submodule {_shown(module.path)} from {_shown(remote_url.without_password(module.url))}")
     try:
         try:
             _fetch(clone, module.url, ["--depth=1", module.commit], env)  # most servers give any commit by its name
@@ -169,7 +169,7 @@ def _place(target: str, module: Submodule) -> str:
 
 
 def _failure(module: Submodule, reason: str, hint: str = "") -> errors.InvalidFile:
-    url = remotes.without_password(module.url)
+    url = remote_url.without_password(module.url)
     reason = re.sub("://[^/ ]*@", "://***@", reason)
     return errors.InvalidFile(
         f"the submodule {names.safe(module.path)} cannot be fetched from {names.safe(url)}: {reason}",

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from minipaas_lib import paths
 from minipaas_lib.bus import active_engines
-from minipaas_lib.journal import locks
+from minipaas_lib.journal import held
 
 
 def spawn(work: Callable[[], object]) -> None:
@@ -29,10 +29,10 @@ def spawn(work: Callable[[], object]) -> None:
 def _detach() -> None:
     """Leave the session and every open file behind, so that nobody waits for us."""
     os.setsid()
-    locks.patience = 0.0  # what nobody waits for leaves a busy app to others
+    held.patience = 0.0  # what nobody waits for leaves a busy app to others
     paths.forget_caller()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    for lock in locks.held:
+    for lock in held.locks:
         lock.close_in_child()
     null = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):

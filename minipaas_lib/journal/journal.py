@@ -11,7 +11,7 @@ import os
 import threading
 
 from minipaas_lib import caller, errors, output, paths
-from minipaas_lib.journal import locks
+from minipaas_lib.journal import held
 from minipaas_lib.model.app import App
 from minipaas_lib.records import apps
 from minipaas_lib.store import documents, merge, open_store
@@ -79,7 +79,7 @@ def _note(app: str, what: str) -> None:
 def _still_alone() -> None:
     """End this process, as if it had been killed, where a lock of it was lost: another host may be going on by now."""
     try:
-        for lock in locks.held:
+        for lock in held.locks:
             lock.check()
     except errors.Unavailable as error:
         output.warn(error.message)

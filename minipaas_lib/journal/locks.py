@@ -5,7 +5,7 @@ import functools
 import os
 
 from minipaas_lib import caller, errors, output
-from minipaas_lib.journal import cancellation
+from minipaas_lib.journal import cancellation, held, journal, resume
 from minipaas_lib.records import apps
 from minipaas_lib.store import is_current, open_store
 from minipaas_lib.store.contract import LockHolder
@@ -13,12 +13,8 @@ from minipaas_lib.store.contract import LockHolder
 LONGEST = 600
 """Seconds that a command waits which was told to wait and not how long."""
 
-patience = 0.0
-"""Seconds this command waits for a lock; the option --wait sets it, and the push option wait."""
 
 _names: set[str] = set()
-held: list = []
-"""Locks of this process, for children that must not inherit them."""
 
 
 @contextlib.contextmanager
@@ -38,11 +34,8 @@ def app_lock(name: str, frozen_too: bool = False):
 @contextlib.contextmanager
 def name_lock(name: str):
     """As app_lock, whether there is an app of that name or not."""
-    from minipaas_lib.apps import recovery
-    from minipaas_lib.journal import journal
-
-    with bare_lock(name, patience):
-        recovery.recover(name)
+    with bare_lock(name, held.patience):
+        resume.recover(name)
         try:
             yield
         except BaseException as error:
@@ -57,7 +50,7 @@ def bare_lock(name: str, wait: float):
     Raises errors.Locked, also where another store is in use by now.
     """
     lock = _taken(name, wait)
-    held.append(lock)
+    held.locks.append(lock)
     _names.add(name)
     try:
         if not is_current():
@@ -65,7 +58,7 @@ def bare_lock(name: str, wait: float):
         yield
     finally:
         _names.discard(name)
-        held.remove(lock)
+        held.locks.remove(lock)
         lock.release()
 
 

@@ -5,7 +5,7 @@ import time
 
 from minipaas_lib import errors, output, paths
 from minipaas_lib.deploy import receive
-from minipaas_lib.git import ref_updates, repository, repository_in_use
+from minipaas_lib.git import first_repository, ref_updates, repository, repository_in_use
 from minipaas_lib.journal import cancellation, locks
 from minipaas_lib.model.release import Release
 from minipaas_lib.push import first_push, push_options
@@ -21,7 +21,7 @@ def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
     Raises errors.MinipaasError, and then the push is refused.
     """
     push_options.obey(push_options.given())
-    first = first_push.repository_of(name)
+    first = first_repository.repository_of(name)
     folder = first or paths.repository(name)
     repository_in_use.forget_refused(folder)
     is_live = _looks_live(name, folder)

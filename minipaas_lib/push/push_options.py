@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 
 from minipaas_lib import errors, names, output
-from minipaas_lib.journal import locks
+from minipaas_lib.journal import held, locks
 
 _SHOWN = 3  # of those that mean nothing here
 
@@ -26,7 +26,7 @@ def obey(options: list[str]) -> None:
     for text in options:
         key, _, value = text.partition("=")
         if key == "wait":
-            locks.patience = _seconds(value) if "=" in text else float(locks.LONGEST)
+            held.patience = _seconds(value) if "=" in text else float(locks.LONGEST)
         else:
             strange.append(names.safe(text[:100]))
     if strange:

@@ -100,18 +100,11 @@ def missing(name: str) -> errors.NotFound:
     return errors.NotFound(f"there is no app {naming.safe(name)}", hint)
 
 
-def create(name: str, wishes: dict | None = None) -> App:
-    """Create an app without a release, whose document says `wishes`.
+def write(name: str, wishes: dict | None = None) -> App:
+    """Create an app without a release, whose document says `wishes`; the plugins are not told yet.
 
     Raises errors.UsageError when there is one of that name.
     """
-    app = write(name, wishes)
-    tell_created(app)
-    return app
-
-
-def write(name: str, wishes: dict | None = None) -> App:
-    """As create, with the plugins not told yet."""
     app = App(name, {"created": now(), "creator": caller.key()} | (wishes or {}))
     try:
         documents.write(open_store(), document_path(name), app.document, if_revision=ABSENT)
@@ -119,14 +112,6 @@ def write(name: str, wishes: dict | None = None) -> App:
         raise errors.UsageError(f"app {name} already exists", f"apps:report {name}") from None
     forget_renamed(name)
     return app
-
-
-def tell_created(app: App) -> None:
-    """Tell the plugins that there is a new app, and the router which domains are its own from now on."""
-    from minipaas_lib.deploy import held_domains  # which needs this module
-
-    manager.notify("app_created", app=app)
-    held_domains.announce(app.name)
 
 
 def note_renamed(name: str, new: str) -> None:

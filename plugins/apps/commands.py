@@ -54,7 +54,7 @@ def apps_destroy(app, force, now):
     e.g.: apps:destroy blog
           apps:destroy blog --now --force
     """
-    trashed = api.trash.entries_of(app) if now else []
+    trashed = api.trashed.entries_of(app) if now else []
     if app in api.app_names() or not trashed:
         api.app(app)
         api.commands.confirm(app, force)
@@ -65,7 +65,7 @@ def apps_destroy(app, force, now):
         api.trash.purge(former)
     api.output.step(f"Destroyed {app}")
     if not now:
-        again = app if api.trash.entries_of(app)[-1:] == [identity] else identity
+        again = app if api.trashed.entries_of(app)[-1:] == [identity] else identity
         api.output.info(f"to bring it back, within seven days: apps:restore {again}")
 
 
@@ -124,7 +124,7 @@ def apps_trash(format):
     e.g.: apps:trash
           apps:trash --format json
     """
-    api.commands.print_table(api.trash.entries(), format)
+    api.commands.print_table(api.trashed.entries(), format)
 
 
 class _Trashed(api.commands.NewAppName):

@@ -18,7 +18,7 @@ def parse(text: str) -> Reference:
         except api.errors.Denied as error:
             raise api.errors.UsageError(error.message, error.hint) from None
     elif reference.kind == "git":
-        host, port = api.remotes.host_of(reference.place)
+        host, port = api.remote_url.host_of(reference.place)
         if not host:
             raise api.errors.UsageError(
                 f"{api.names.safe(text)} is not a buildpack: its port is not valid",

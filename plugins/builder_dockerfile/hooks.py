@@ -71,4 +71,4 @@ def app_renamed(app, former):
     from plugins.builder_dockerfile import cleanup
 
     images = {release.image for release in api.releases(app.name)} - {""}
-    cleanup.rename(former, app.name, images, api.trash.images(former))
+    cleanup.rename(former, app.name, images, api.trashed.images(former))

@@ -54,7 +54,7 @@ def put_right() -> list[str]:
     failed: list[str] = []
     done = api.recover_all(failed)
     try:
-        done += api.strays.remove()
+        done += api.orphans.remove()
     except api.errors.MinipaasError as error:  # docker's own finding says more
         api.output.warn(f"processes without an app stay: {error.message}")
     for said in done or ["nothing was left unfinished"]:
@@ -104,7 +104,7 @@ def in_order(findings: list) -> list:
 def of_no_app() -> list:
     """What runs or is routed for apps that have no document."""
     try:
-        strays, any_app = api.strays.found(), api.app_names()
+        strays, any_app = api.orphans.found(), api.app_names()
     except api.errors.MinipaasError:
         return []  # docker's or the store's own finding says why
     fix = (
@@ -116,7 +116,7 @@ def of_no_app() -> list:
         api.Finding(
             f"app {api.names.safe(name)[1:-1]}",
             False,
-            f"{api.strays.words(processes)} without an app of that name",
+            f"{api.orphans.words(processes)} without an app of that name",
             fix,
         )
         for name, processes in strays.items()

@@ -11,7 +11,7 @@ def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
     api.remotes.check_url(url)
     if ref:
         settings.branch_name(ref)
-    api.destinations.resolve(*api.remotes.host_of(url), trusted=api.destinations.by_root())
+    api.destinations.resolve(*api.remote_url.host_of(url), trusted=api.destinations.by_root())
     with api.incoming(name):
         app = api.app(name)
         shown = api.names.safe(url)[1:-1]

@@ -21,7 +21,7 @@ def node_agent(serve):
 
 def _work() -> None:
     """Raises errors.Unavailable while fleet or etcd cannot be asked who we are."""
-    from plugins.node import agent
+    from plugins.node import agent, identity
 
     scheduler = engines.scheduler()
     here = scheduler.this_machine()
@@ -29,7 +29,7 @@ def _work() -> None:
     def wanted() -> set[str]:
         return {process.name for process in scheduler.processes() if process.node in (here.id, "nowhere")}
 
-    agent.serve(here.id, here.address, files_of, wanted)
+    agent.serve(here.id, here.address, identity.files_of, wanted)
 
 
 @api.commands.command("node:router", help="Run nginx on this node, in the foreground.\n\n\b\ne.g.: node:router")
@@ -47,15 +47,3 @@ def node_follow(serve):
     from plugins.node import head
 
     head.serve()
-
-
-def files_of(keys: dict[str, str]) -> dict[str, str]:
-    """The certificates as files that only we can read: ssl takes them in no other way."""
-    folder = api.paths.cache("agent")
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    found = {}
-    for part in ("ca", "cert", "key"):
-        found[part] = os.path.join(folder, part + ".pem")
-        with open(os.open(found[part], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
-            file.write(keys[part])
-    return found

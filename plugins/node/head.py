@@ -70,10 +70,8 @@ def _follow(found: "api.cluster.ClusterSettings") -> bool:
 
 def _lend(store) -> None:
     """Let other heads fetch from the repositories here. Raises errors.NotFound until this head is noted as one."""
-    from plugins.node.commands import files_of
-
     address = str(api.documents.read(store, f"cluster/heads/{api.caller.host()}.toml")["address"])
-    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files_of)
+    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), identity.files_of)
     lending.serve(address, known.context).serve_forever()
 
 

@@ -3,6 +3,7 @@
 They are looked at again when somebody comes in, so that a renewal needs no restart, and an idle agent asks nothing.
 """
 
+import os
 import time
 from collections.abc import Callable
 
@@ -48,3 +49,15 @@ class Identity:
     def _made(self, texts: dict):
         files = self._files(texts)
         return door.context(True, files["ca"], files["cert"], files["key"])
+
+
+def files_of(keys: dict[str, str]) -> dict[str, str]:
+    """The certificates as files that only we can read: ssl takes them in no other way."""
+    folder = api.paths.cache("agent")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    found = {}
+    for part in ("ca", "cert", "key"):
+        found[part] = os.path.join(folder, part + ".pem")
+        with open(os.open(found[part], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+            file.write(keys[part])
+    return found

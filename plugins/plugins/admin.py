@@ -86,14 +86,14 @@ def set_enabled(name: str, wanted: bool) -> bool:
     with host.folder():
         present = known(name)
         if api.installed.is_enabled(name) == wanted:
-            api.installed.write_index()
+            api.reindex()
             return False
         if wanted:
             refuse_taken(api.manifest.read(present))
             os.unlink(os.path.join(present, api.installed.DISABLED))
         else:
             mark_disabled(present)
-        api.installed.write_index()
+        api.reindex()
     return True
 
 
@@ -334,7 +334,7 @@ def finish(revert) -> None:
     """Write the index of what is now in place; when that fails, `revert` it."""
     try:
         os.sync()
-        api.installed.write_index()
+        api.reindex()
     except OSError as error:
         revert()
         raise api.errors.Unavailable(

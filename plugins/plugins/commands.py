@@ -296,7 +296,7 @@ def plugin_index():
 
     host.require_root()
     with host.folder():
-        api.installed.write_index()
+        api.reindex()
 
 
 @api.commands.command("plugin:inspect")

@@ -92,7 +92,7 @@ class Kit:
         if found:
             return
         self.add_engines()
-        api.installed.write_index()
+        api.reindex()
         self.context = self.make_context()
         self.make_program()
         for command in sorted(self.about.get("commands", {})):
@@ -205,7 +205,7 @@ class Kit:
             return
         try:
             self.add_engines(("router",))
-            api.installed.write_index()
+            api.reindex()
             self.story("docker", name, image)
         finally:
             left = subprocess.run(

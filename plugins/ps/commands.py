@@ -61,7 +61,7 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
     for kind in left:
         api.output.info(f"{kind} is not in the Procfile of {deployed}; its count is removed")
     if release is None:
-        if live and not skip_deploy and not present.stopped and api.presence.missing(live):
+        if live and not skip_deploy and not present.stopped and api.live_processes.missing(live):
             api.restore_processes(app)
         later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
         api.output.step(f"{app} has {said}{later}")

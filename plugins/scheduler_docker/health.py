@@ -15,17 +15,21 @@ def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
     mine = [p for p in found if p.release == (release.processes or release.number) and p.adopted]
     total = sum(release.formation.values())
     missing = _missing(release.formation, mine)
-    loops = any(api.presence.loops(process) for process in mine)
+    loops = any(api.live_processes.loops(process) for process in mine)
     if not missing:
-        said = "; ".join([f"{total} of {total} are running", *(api.presence.restarts(p) for p in mine if p.restarts)])
-        return api.Finding(part, not loops, said, api.presence.advice(release.app) if loops else "")
+        said = "; ".join(
+            [f"{total} of {total} are running", *(api.live_processes.restarts(p) for p in mine if p.restarts)]
+        )
+        return api.Finding(part, not loops, said, api.live_processes.advice(release.app) if loops else "")
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
     said = "; ".join([f"{sum(missing.values())} of {total} are not running: {named}", *_why(mine, scheduler)])
     if not scheduler.has_image(release.image):
         return api.Finding(
             part, False, f"{said}; the image of {release.name} is gone from this host", f"ps:rebuild {release.app}"
         )
-    return api.Finding(part, False, said, api.presence.advice(release.app) if loops else f"ps:restore {release.app}")
+    return api.Finding(
+        part, False, said, api.live_processes.advice(release.app) if loops else f"ps:restore {release.app}"
+    )
 
 
 def _missing(formation: dict[str, int], mine: list) -> dict[str, int]:
@@ -45,7 +49,7 @@ def _why(mine: list, scheduler) -> list[str]:
         if process.state == "exited":
             told.append(f"{label} ended with {api.exit_reason(scheduler.diagnose(process, 1))}")
         elif process.state == "restarting":
-            told.append(api.presence.restarts(process))
+            told.append(api.live_processes.restarts(process))
         elif process.state != "running":
             told.append(f"{label} is {process.state}")
     return told

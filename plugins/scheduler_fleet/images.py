@@ -113,7 +113,7 @@ def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str]
     found = dict(everywhere(lambda on: (on, on.images())))
     # Only now: what was brought for a release that is being made is in its document by then.
     former = {name for images in found.values() for name in images.values()} - set(api.app_names()) - {app, ""}
-    wanted = set().union(kept, *map(api.trash.images, former))
+    wanted = set().union(kept, *map(api.trashed.images, former))
     names = set(api.app_names())  # again: one may have come back from the trash meanwhile
     wanted = wanted.union(*map(_newest, names - {app}))
     wanted |= {release.image for release in api.releases(app) if release.number > newest}

@@ -10,8 +10,8 @@ import pytest
 
 from minipaas_lib import address, api, caller, cli, firewall, output, paths, store
 from minipaas_lib.bus import active_engines, index, manager
-from minipaas_lib.deploy import change, compose, drain, probe, readiness, rollout
-from minipaas_lib.journal import journal, locks
+from minipaas_lib.deploy import change, compose, drain_worker, probe, readiness, rollout
+from minipaas_lib.journal import held, journal, locks
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Build, Release
 from minipaas_lib.records import apps, releases
@@ -94,7 +94,7 @@ def make_world(tmp_path, monkeypatch, capsys) -> World:
     monkeypatch.delenv("SSH_CONNECTION", raising=False)
     monkeypatch.setattr(paths, "caller_directory", str(tmp_path))
     monkeypatch.setattr(caller, "_command", "")
-    monkeypatch.setattr(locks, "patience", 0.0)
+    monkeypatch.setattr(held, "patience", 0.0)
     monkeypatch.setattr(output, "_deaf", False)
     monkeypatch.setattr(address, "reached", lambda: None)
     monkeypatch.setattr(firewall, "read", firewall.Texts)  # that of the machine is no part of a test
@@ -149,7 +149,7 @@ def fake(world, monkeypatch):
     monkeypatch.setattr(readiness, "UP_TIME", 0.0)
     monkeypatch.setattr(readiness, "LOOK_AGAIN", 0.05)
     monkeypatch.setattr(readiness, "START_LIMIT", 0.1)
-    monkeypatch.setattr(drain, "spawn", made.spawned.append)
+    monkeypatch.setattr(drain_worker, "spawn", made.spawned.append)
     monkeypatch.setattr(api, "in_background", made.later.append)
     return made
 
@@ -197,8 +197,7 @@ class Plugs:
         return folder
 
     def use(self) -> None:
-        from minipaas_lib.bus import installed
 
         unplug()
         os.makedirs(self.folder, exist_ok=True)
-        installed.write_index()
+        manager.reindex()

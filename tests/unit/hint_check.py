@@ -11,10 +11,10 @@ import shlex
 import click
 
 from minipaas_lib import cli, commands, errors
-from minipaas_lib.bus import index
+from minipaas_lib.bus import catalog
 
 HOST_ONLY = {"install"}  # what the program itself does before any command (main.py)
-COMMANDS = index.build(index.own()).commands
+COMMANDS = catalog.build(catalog.own()).commands
 NOUNS = {name.partition(":")[0] for name in COMMANDS if ":" in name}
 PROGRAMS = set(
     "apt-get chmod chown df dmesg docker du editor etcdctl getent git hostnamectl journalctl ls nginx openssl pgrep rm"

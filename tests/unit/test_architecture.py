@@ -6,12 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from minipaas_lib import api
+
 HOUSE = Path(__file__).parents[2]
 KERNEL = HOUSE / "minipaas_lib"
 PLUGINS = HOUSE / "plugins"
-FLOORS = ["ground", "store", "model", "bus", "rooms", "api", "top"]
-ROOMS = {"records", "journal", "git", "deploy", "apps", "push"}  # one floor, until their circles are cut
-TOP = {"ssh_entry", "cli", "main", "__main__", "self_install", "bundle"}
+FLOORS = ["store", "model", "bus", "records", "journal", "git", "deploy", "apps", "push"]
+"""The rooms from the bottom up. Below them is the ground floor, above them the api, and on top what is run."""
+ABOVE = {"commands": "api", "plugin_commands": "api", "api": "api"}
+TOP = {"dispatch", "ssh_entry", "cli", "main", "__main__", "self_install", "bundle"}
 
 
 def floor(module: str) -> int:
@@ -19,13 +22,11 @@ def floor(module: str) -> int:
     parts = module.split(".")
     if len(parts) == 1:
         return 0
-    if parts[1] in ROOMS:
-        return FLOORS.index("rooms")
     if parts[1] in FLOORS:
-        return FLOORS.index(parts[1])
-    if parts[1] in TOP:
-        return FLOORS.index("top")
-    return FLOORS.index("rooms") if parts[1] in ("commands", "plugin_commands") else 0
+        return FLOORS.index(parts[1]) + 1
+    if parts[1] in ABOVE:
+        return len(FLOORS) + 1
+    return len(FLOORS) + 2 if parts[1] in TOP else 0
 
 
 def imports(path: Path, package: str) -> list[str]:
@@ -49,14 +50,53 @@ def modules(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.py"))
 
 
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_by(path: Path) -> set[str]:
+    """What a module imports; of the api also what its table names in text."""
+    name = dotted(path)
+    found = {*imports(path, name if path.name == "__init__.py" else name.rpartition(".")[0])}
+    if name == "minipaas_lib.api":
+        origins = (where if isinstance(where, str) else where[0] for where in api._MODULES.values())
+        found |= {f"minipaas_lib.{origin}" for origin in origins}
+    return found
+
+
 @pytest.mark.parametrize("path", modules(KERNEL), ids=lambda p: str(p.relative_to(HOUSE)))
 def test_imports_go_down_only(path):
-    name = ".".join(path.relative_to(HOUSE).with_suffix("").parts).removesuffix(".__init__")
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for imported in imports(path, package):
+    name = dotted(path)
+    for imported in imported_by(path):
         if imported.split(".")[0] == "minipaas_lib":
             assert floor(imported) <= floor(name), f"{name} imports {imported}"
         assert imported.split(".")[0] != "plugins", f"{name} imports {imported}"
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Every circle that following the arrows finds, one for each arrow that closes one."""
+    import graphlib
+
+    found = []
+    graph = {node: {other for other in others if other in graph and other != node} for node, others in graph.items()}
+    while True:
+        try:
+            graphlib.TopologicalSorter(graph).prepare()
+            return found
+        except graphlib.CycleError as error:
+            circle = error.args[1]
+            found.append(circle)
+            graph[circle[1]].discard(circle[0])
+
+
+@pytest.mark.parametrize("folder", [KERNEL, PLUGINS], ids=lambda p: p.name)
+def test_no_module_leads_back_to_itself(folder):
+    assert circles({dotted(path): imported_by(path) for path in modules(folder)}) == []
+
+
+def test_a_circle_is_seen_and_so_is_an_import_upwards(tmp_path):
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) and not circles({"a": {"b"}, "b": set()})
+    assert floor("minipaas_lib.journal.locks") < floor("minipaas_lib.apps.recovery") < floor("minipaas_lib.api")
 
 
 @pytest.mark.parametrize("path", modules(PLUGINS), ids=lambda p: str(p.relative_to(HOUSE)))

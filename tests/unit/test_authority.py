@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minipaas_lib import api, cli
-from minipaas_lib.bus import index
+from minipaas_lib.bus import catalog
 
 # The weakest of policies: it refuses other apps by name, and nothing that names none.
 POLICY = """
@@ -124,7 +124,7 @@ def lines(name: str, command: click.Command):
     yield (name,)
 
 
-OWN = index.build(index.own())
+OWN = catalog.build(catalog.own())
 
 
 @pytest.mark.parametrize("plugin", sorted({entry.plugin for entry in OWN.commands.values()}))

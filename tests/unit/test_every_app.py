@@ -3,11 +3,11 @@
 import pytest
 
 from minipaas_lib import api, errors
-from minipaas_lib.apps import lifecycle, recovery, trash
+from minipaas_lib.apps import lifecycle, recovery
 from minipaas_lib.bus import index
 from minipaas_lib.deploy import build_artifacts
 from minipaas_lib.journal import journal, locks
-from minipaas_lib.records import apps, releases
+from minipaas_lib.records import apps, releases, trashed
 from minipaas_lib.store import open_store
 
 BROKEN = "x = [\n"
@@ -74,8 +74,8 @@ def test_a_command_for_all_apps(world, three, monkeypatch, words, done, fault):
 def test_what_cannot_be_put_right_of_one_app_is_put_right_of_the_others(world, three, monkeypatch, command):
     for name in ("aaa", "mmm", "zzz"):
         journal.begin(name, "stop")
-    finish = recovery.finish
-    monkeypatch.setattr(recovery, "finish", lambda name, record: 1 / 0 if name == "mmm" else finish(name, record))
+    stop = recovery.stop
+    monkeypatch.setattr(recovery, "stop", lambda name, record: 1 / 0 if name == "mmm" else stop(name, record))
     found = world(*command)
     assert found.status == 1 and "mmm: ZeroDivisionError" in found.err
     assert not journal.read("aaa") and not journal.read("zzz") and journal.read("mmm")
@@ -141,7 +141,7 @@ def test_a_broken_document_in_the_trash_keeps_no_other_there(world, three, monke
     for name in ("aaa", "mmm"):
         world.ok("apps:destroy", name, "--force")
     open_store().write("trash/aaa.1.toml", BROKEN)
-    monkeypatch.setattr(trash, "KEPT", -1)
+    monkeypatch.setattr(trashed, "KEPT", -1)
     assert lifecycle.recover_all() == ["removed mmm.1 from the trash"]
     assert "aaa.1" in capsys.readouterr().err
     open_store().write("trash/aaa.1.toml", 'app = "aaa"\ndestroyed = "yesterday"\nby = 1\n')

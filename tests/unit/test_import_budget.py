@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from minipaas_lib.bus import index
+from minipaas_lib.bus import catalog
 
 HOUSE = Path(__file__).parents[2]
 HEAVY = {
@@ -125,7 +125,7 @@ def test_without_a_cluster_nothing_of_it_is_imported(host):
 
 
 def test_git_goes_through_without_click(host, tmp_path):
-    (tmp_path / "minipaas_index.py").write_text(index.generate())
+    (tmp_path / "minipaas_index.py").write_text(catalog.generate())
     repository = host / "repos/blog.git/hooks"
     repository.mkdir(parents=True)
     (repository / "pre-receive").write_text("#!/bin/sh\n")
@@ -151,7 +151,7 @@ def test_installed_plugins_are_not_imported_by_a_command_that_does_not_need_them
 
 def test_git_goes_through_without_click_where_plugins_are_installed(tmp_path):
     add_plugin(tmp_path, "one")
-    (tmp_path / "minipaas_index.py").write_text(index.generate())
+    (tmp_path / "minipaas_index.py").write_text(catalog.generate())
     (tmp_path / "repos/blog.git/hooks").mkdir(parents=True)
     (tmp_path / "repos/blog.git/hooks/pre-receive").write_text("#!/bin/sh\n")
     let_in(tmp_path, "me")
@@ -174,6 +174,6 @@ def add_plugin(world: Path, name: str) -> None:
     about = f'api = 1\nname = "{name}"\nversion = "1"\nsummary = "For a test"\nhooks = ["after_deploy"]\n'
     (folder / "plugin.toml").write_text(about)
     (folder / "hooks.py").write_text("")
-    code = "from minipaas_lib.bus import installed; installed.write_index()"
+    code = "from minipaas_lib.bus import manager; manager.reindex()"
     environment = {"MINIPAAS_ROOT": str(world), "PYTHONPATH": str(HOUSE), "PATH": os.environ["PATH"]}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)

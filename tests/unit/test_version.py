@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from minipaas_lib import __version__
-from minipaas_lib.bus import index
+from minipaas_lib.bus import catalog
 
 HOUSE = Path(__file__).parents[2]
 HEADING = re.compile(r"^## \[(.+?)\](?: - (\d{4}-\d{2}-\d{2}))?$", re.MULTILINE)
@@ -39,4 +39,4 @@ def test_changes_are_of_the_six_kinds():
 
 
 def test_plugins_of_ours_have_the_version_of_the_program():
-    assert {about["version"] for about in index.own().values()} == {__version__}
+    assert {about["version"] for about in catalog.own().values()} == {__version__}

@@ -19,9 +19,9 @@ from minipaas_lib import api, cli
 from minipaas_lib.bus import index, manager
 from plugins_beside import memory
 from minipaas_lib.bus import active_engines
-from minipaas_lib.deploy import drain
+from minipaas_lib.deploy import drain, drain_worker
 
-drain.spawn = lambda app: None
+drain_worker.spawn = lambda app: None
 scheduler, router = memory.MemoryScheduler(), memory.MemoryRouter()
 active_engines._engines.update(scheduler=scheduler, router=router)
 gone = sys.argv[1]
@@ -73,7 +73,7 @@ features = {index.load().commands[line.split()[0]].plugin for line in tried}
 assert len(tried) > 25 and len(features) > 12, (tried, features)
 for name in api.app_names():
     api.destroy_app(name)
-retire.forget("blog")  # what was left to the background under the old name
+drain.forget("blog")  # what was left to the background under the old name
 assert api.app_names() == [] and scheduler.processes() == [] and router.routes() == []
 print("went well")
 """

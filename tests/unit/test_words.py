@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import cli, well_known, words
-from minipaas_lib.bus import index
+from minipaas_lib.bus import catalog
 
-KNOWN = sorted(name for name, entry in index.build(index.own()).commands.items() if not entry.hidden)
+KNOWN = sorted(name for name, entry in catalog.build(catalog.own()).commands.items() if not entry.hidden)
 DESTROYS = re.compile(r":(destroy|remove|unset|clear|disable|prune|rollback|undo|uninstall|stop|purge)")
 
 
@@ -121,7 +121,7 @@ def test_the_table_is_not_read_for_commands_that_exist(world):
     import sys
 
     code = (
-        "import sys; from minipaas_lib import main; main.run(['apps:list']); "
+        "import sys; from minipaas_lib import dispatch; dispatch.run(['apps:list']); "
         "print('minipaas_lib.well_known' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.endswith("False\n")
@@ -177,7 +177,7 @@ def test_no_command_takes_a_word_too_many(blog):
     """Every command whose arguments are counted refuses one more."""
     import click
 
-    for name, entry in index.build(index.own()).commands.items():
+    for name, entry in catalog.build(catalog.own()).commands.items():
         if entry.host or name == "git:pre-receive":
             continue
         command = cli.load(name, entry.plugin)

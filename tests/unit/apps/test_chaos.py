@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from minipaas_lib import caller, errors, output, store
-from minipaas_lib.apps import lifecycle, recovery
+from minipaas_lib.apps import lifecycle
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import change, compose, drain, plan, readiness
+from minipaas_lib.deploy import change, compose, drain, drain_worker, plan, readiness, restore
 from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.records import apps, releases
 from minipaas_lib.store import schema
@@ -59,14 +59,14 @@ class Chaos(RuleBasedStateMachine):
         self.patch.setattr(readiness, "accepts", self.host.scheduler.accepts)
         self.patch.setattr(readiness, "UP_TIME", -1.0)
         self.patch.setattr(concurrent.futures, "ThreadPoolExecutor", InTurn)
-        self.patch.setattr(drain, "spawn", lambda app: None)
+        self.patch.setattr(drain_worker, "spawn", lambda app: None)
         self.patch.setattr(cancellation, "no_way_back", lambda: None)
         notify = manager.notify  # the builders would ask the docker of this machine for images
         self.patch.setattr(manager, "notify", lambda hook, **named: hook == "images_unused" or notify(hook, **named))
         self.now = 1_000_000.0
         self.patch.setattr(drain.time, "time", lambda: self.now)
         self.patch.setattr(drain.time, "sleep", self.sleep)
-        self.patch.setattr(drain, "PATIENCE", 5)
+        self.patch.setattr(drain_worker, "PATIENCE", 5)
         schema.check(store.open_store())
         expose_store(store.open_store(), self.weather, self.patch)
         self.serving: bool | None = False  # None: a command that would change it has ended early
@@ -158,7 +158,7 @@ class Chaos(RuleBasedStateMachine):
 
     @initialize(kind=st.sampled_from([0, 1]))
     def first_deploy(self, kind):
-        apps.create(APP)
+        apps.write(APP)
         self.deploy_of(kind, ({}, 0.0, 0))
 
     def deploy_of(self, kind, weather):
@@ -212,7 +212,7 @@ class Chaos(RuleBasedStateMachine):
 
     @rule(strikes=strikes, rate=rates, seed=seeds)
     def restore(self, strikes, rate, seed):
-        self.command(lambda: recovery.restore_processes(APP), weather=(strikes, rate, seed))
+        self.command(lambda: restore.restore_processes(APP), weather=(strikes, rate, seed))
 
     @rule(strikes=strikes, rate=rates, seed=seeds)
     def reroute(self, strikes, rate, seed):
@@ -223,7 +223,7 @@ class Chaos(RuleBasedStateMachine):
     @rule(seconds=st.sampled_from([5, 60]), strikes=strikes, rate=rates, seed=seeds)
     def retire_goes_on(self, seconds, strikes, rate, seed):
         self.now += seconds
-        self.command(lambda: drain.run(APP), weather=(strikes, rate, seed))
+        self.command(lambda: drain_worker.run(APP), weather=(strikes, rate, seed))
 
     @precondition(lambda self: self.serving)
     @rule()
@@ -231,14 +231,14 @@ class Chaos(RuleBasedStateMachine):
         """The boot unit restores what docker could not bring back."""
         self.host.scheduler.reboot()
         self.check_routes(["reboot"])
-        self.command(lambda: recovery.restore_processes(APP))
+        self.command(lambda: restore.restore_processes(APP))
 
     @precondition(lambda self: self.serving)
     @rule(which=st.integers(0, 9))
     def somebody_removes_a_container(self, which):
         names = self.host.scheduler.names()
         del self.host.scheduler.containers[names[which % len(names)]]
-        self.command(lambda: recovery.restore_processes(APP))
+        self.command(lambda: restore.restore_processes(APP))
         live = releases.live(APP)
         states = [p.state for p in self.host.scheduler.containers.values() if p.name not in drain.waiting(APP)]
         assert states.count("running") == sum(live.formation.values()) and set(states) <= set(plan.ALIVE)

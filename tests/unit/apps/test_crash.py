@@ -7,11 +7,11 @@ import time
 import pytest
 
 from minipaas_lib import errors, paths, store
-from minipaas_lib.apps import lifecycle, recovery, trash
-from minipaas_lib.deploy import build_artifacts, change, drain
+from minipaas_lib.apps import lifecycle, trash
+from minipaas_lib.deploy import build_artifacts, change, drain, restore
 from minipaas_lib.git import repository
 from minipaas_lib.journal import journal, locks
-from minipaas_lib.records import apps, releases
+from minipaas_lib.records import apps, releases, trashed
 from tests import kill_points
 
 
@@ -262,11 +262,11 @@ def test_a_start_killed(blog, mortal, point):
 def test_ps_restore_killed(blog, mortal, point):
     blog.scheduler.containers.pop("blog_v1.web.1")
     blog.scheduler.containers.pop("blog_v1.worker.1")
-    mortal(lambda: recovery.restore_processes("blog"), point)
+    mortal(lambda: restore.restore_processes("blog"), point)
     assert blog.router.table["blog"].backends
     next_command()
     assert journal.read("blog") == {} and blog.scheduler.names() == blog.scheduler.adopted()
-    recovery.restore_processes("blog")
+    restore.restore_processes("blog")
     assert len(blog.routed("blog")) == 2 and len(blog.scheduler.adopted()) == 3
 
 
@@ -285,14 +285,14 @@ def test_a_destroy_killed_and_then_a_return(blog, mortal, point):
     with locks.name_lock("blog"):
         pass
     assert store.open_store().list("apps") == [] and blog.scheduler.names() == [] and blog.router.routes() == []
-    assert [entry["id"] for entry in trash.entries()] == ["blog.1"] and os.listdir(paths.work()) == []
+    assert [entry["id"] for entry in trashed.entries()] == ["blog.1"] and os.listdir(paths.work()) == []
     assert not os.path.exists(paths.repository("blog"))
     lifecycle.restore_app("blog")
     assert blog.routed("blog") == ["blog_v2.web.1", "blog_v2.web.2"] and not apps.load("blog").stopped
     after = whole(blog)
     assert after.pop("apps/blog/live") == "2\n" and after.pop("apps/blog/releases/2.toml")
     assert after == {path: text for path, text in before.items() if not path.endswith("/live")}
-    assert open(os.path.join(paths.repository("blog"), "kept")).read() == "history" and trash.entries() == []
+    assert open(os.path.join(paths.repository("blog"), "kept")).read() == "history" and trashed.entries() == []
 
 
 @pytest.mark.parametrize("point", DESTROY)
@@ -301,7 +301,7 @@ def test_a_destroy_for_good_killed(blog, mortal, point):
     with locks.name_lock("blog"):
         pass
     assert store.open_store().list("apps") == [] and blog.scheduler.names() == [] and blog.router.routes() == []
-    assert trash.entries() == [] and not os.path.exists(paths.repository("blog"))
+    assert trashed.entries() == [] and not os.path.exists(paths.repository("blog"))
 
 
 @pytest.mark.parametrize("point", [f"{number} {when}" for number in range(1, 5) for when in ("before", "after")])
@@ -309,7 +309,7 @@ def test_a_return_killed(blog, mortal, point):
     trash.destroy("blog")
     mortal(lambda: trash.restore("blog"), point)
     next_command()
-    assert trash.entries() == [] and apps.load("blog").stopped and releases.live("blog").number == 1
+    assert trashed.entries() == [] and apps.load("blog").stopped and releases.live("blog").number == 1
     assert blog.router.table["blog"].state == "no-web"
     assert os.path.exists(os.path.join(paths.repository("blog"), "kept"))
     lifecycle.start("blog")
@@ -333,7 +333,7 @@ def test_a_name_is_free_and_its_numbers_go_on(blog, world):
     blog.deploy("blog")
     assert releases.live("blog").number == 2
     trash.destroy("blog")
-    assert trash.entries_of("blog") == ["blog.1", "blog.2"]
+    assert trashed.entries_of("blog") == ["blog.1", "blog.2"]
     lifecycle.restore_app("blog.1")
     assert releases.live("blog").number == 3 and [release.number for release in releases.all_of("blog")] == [1, 3]
     with pytest.raises(errors.UsageError, match="app blog exists again"):
@@ -355,7 +355,7 @@ def test_an_app_that_does_not_start_is_back_and_stopped(blog):
     blog.scheduler.crashing = {"web"}
     with pytest.raises(errors.DeployFailed):
         lifecycle.restore_app("blog")
-    assert apps.load("blog").stopped and trash.entries() == []
+    assert apps.load("blog").stopped and trashed.entries() == []
 
 
 def test_a_domain_that_another_app_took_keeps_it_in_the_trash(blog, world):
@@ -380,9 +380,9 @@ def test_what_has_expired_is_removed_for_good(blog, world, monkeypatch):
     told.clear()
     now = time.time()
     monkeypatch.setattr(
-        time, "gmtime", lambda at=None, real=time.gmtime: real(now + trash.KEPT + 1 if at is None else at)
+        time, "gmtime", lambda at=None, real=time.gmtime: real(now + trashed.KEPT + 1 if at is None else at)
     )
-    assert trash.purge_expired() == ["blog.1"] and trash.entries() == []
+    assert trash.purge_expired() == ["blog.1"] and trashed.entries() == []
     assert [(hook, about["kept"]) for hook, about in told] == [("images_unused", {"sha256:9"})], (
         "the new app keeps its own"
     )

@@ -6,13 +6,13 @@ import subprocess
 import pytest
 
 from minipaas_lib import errors, paths, store
-from minipaas_lib.apps import lifecycle, rename, trash
+from minipaas_lib.apps import lifecycle, rename
 from minipaas_lib.bus import manager
-from minipaas_lib.deploy import drain
+from minipaas_lib.deploy import drain, drain_worker
 from minipaas_lib.git import git, repository
 from minipaas_lib.journal import journal, locks
 from minipaas_lib.push import first_push
-from minipaas_lib.records import apps, releases
+from minipaas_lib.records import apps, releases, trashed
 from tests import kill_points
 from tests.unit.apps.test_crash import Mortal
 
@@ -116,7 +116,7 @@ def test_a_renaming(blog, world, monkeypatch):
         paths.output("blog")
     )
     drain.forget("blog")
-    drain.forget_renamed("blog")
+    drain_worker.forget_renamed("blog")
     assert store.open_store().children("apps") == ["journal"] and blog.scheduler.names() == blog.scheduler.adopted()
     world.ok("releases:rollback", "journal", "v1")
     assert releases.live("journal").number == 4
@@ -263,7 +263,7 @@ def test_numbers_of_a_former_app_of_the_new_name_are_not_used_again(blog, world)
     world.ok("apps:destroy", "journal", "--force")
     world.ok("apps:rename", "blog", "journal")
     assert releases.live("journal").number == 6
-    assert trash.entries_of("journal") == ["journal.1"]
+    assert trashed.entries_of("journal") == ["journal.1"]
 
 
 @pytest.mark.parametrize(

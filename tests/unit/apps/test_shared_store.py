@@ -7,10 +7,9 @@ import sys
 import pytest
 
 from minipaas_lib import errors, paths
-from minipaas_lib.apps import trash
-from minipaas_lib.deploy import drain
-from minipaas_lib.journal import journal, locks
-from minipaas_lib.records import apps
+from minipaas_lib.deploy import drain, drain_worker
+from minipaas_lib.journal import held, journal, locks
+from minipaas_lib.records import apps, trashed
 from minipaas_lib.store import open_store
 
 
@@ -37,7 +36,7 @@ def test_the_last_step_is_a_document_while_a_command_goes_on(blog):
 
 def test_a_step_is_not_kept_in_the_trash(world, blog):
     world.ok("apps:destroy", "blog", "--force")
-    (entry,) = trash.entries()
+    (entry,) = trashed.entries()
     world.ok("apps:restore", entry["id"])
     assert not open_store().exists(journal.step_path("blog")) and apps.load("blog")
 
@@ -55,7 +54,7 @@ def test_without_its_lock_a_command_ends_as_if_killed(blog, tmp_path):
         os.dup2(os.open(tmp_path / "said", os.O_CREAT | os.O_WRONLY), 2)
         sys.stderr = open(2, "w", closefd=False)
         try:
-            locks.held.append(Lost())
+            held.locks.append(Lost())
             with journal.step("blog", "make it live"):
                 open_store().write("apps/blog/live", "2")
         finally:
@@ -70,8 +69,8 @@ def test_who_lets_old_processes_go_stops_without_its_lock(blog, monkeypatch):
     drain.add("blog", blog.scheduler.processes("blog"))
     lock = open_store().lock("retire/blog", locks.holder())
     monkeypatch.setattr(type(lock), "check", Lost.check)
-    monkeypatch.setattr(drain, "PATIENCE", -1)
+    monkeypatch.setattr(drain_worker, "PATIENCE", -1)
     lock.release()
     with pytest.raises(errors.Unavailable):
-        drain.run("blog")
+        drain_worker.run("blog")
     assert drain.waiting("blog")

@@ -8,7 +8,7 @@ from minipaas_lib import errors, paths
 from minipaas_lib.apps import trash
 from minipaas_lib.deploy import build_artifacts, change
 from minipaas_lib.git import repository
-from minipaas_lib.records import apps
+from minipaas_lib.records import apps, trashed
 
 
 @pytest.fixture
@@ -87,5 +87,5 @@ def test_a_destroy_that_docker_interrupted_is_finished_by_the_same_words(world, 
     assert world("apps:destroy", "blog", "--force").status == 1
     result = world("apps:destroy", "blog", "--force", *flags)
     assert result.status == 0 and "Destroyed blog" in result.err and fake.scheduler.names() == []
-    assert trash.entries_of("blog") == kept
+    assert trashed.entries_of("blog") == kept
     assert "there is no app" in world.refused("apps:destroy", "blog", "--force")

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from minipaas_lib import api, errors
-from minipaas_lib.bus import index, installed, manager, values
+from minipaas_lib.bus import catalog, index, installed, manager, values
 from minipaas_lib.model.app import App
 
 APP = App("blog", {})
@@ -189,8 +189,8 @@ def test_a_disabled_plugin_is_not_in_the_index(plugs):
         b"",
         b"garbage",
         b"minipaas plugins 1 other-1\n\x00",
-        index.header(),
-        index.header() + b"{\xff\x00",
+        catalog.header(),
+        catalog.header() + b"{\xff\x00",
         os.urandom(300),
     ],
 )
@@ -220,7 +220,7 @@ def test_what_is_ours_stays_ours():
         "other": {"api": 1, "commands": {"apps:list": "x", "other:x": "y"}},
         "future": {"api": 2, "hooks": ["report"]},
     }
-    made = index.build(ours, theirs)
+    made = catalog.build(ours, theirs)
     assert made.commands["apps:list"].plugin == "apps" and made.commands["other:x"].plugin == "other"
     assert set(made.installed) == {"other"} and not made.hooks
 

@@ -6,7 +6,7 @@ import pytest
 
 from minipaas_lib import errors, store
 from minipaas_lib.apps import lifecycle
-from minipaas_lib.deploy import auto_rollback, change, drain
+from minipaas_lib.deploy import auto_rollback, change, drain, drain_worker
 from minipaas_lib.journal import locks
 from minipaas_lib.records import apps, releases
 from minipaas_lib.store import documents
@@ -70,7 +70,7 @@ def test_a_crash_brings_the_old_back(blog, state, monkeypatch, world):
 def test_the_retiring_process_looks(blog, monkeypatch):
     blog.scheduler.set("blog_v2.web.1", state="exited", exit_code=1)
     monkeypatch.setattr(drain.time, "sleep", lambda seconds: None)
-    drain.run("blog")
+    drain_worker.run("blog")
     v1_is_back(blog)
 
 

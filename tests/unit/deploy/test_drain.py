@@ -6,7 +6,7 @@ import pytest
 
 from minipaas_lib import errors, store
 from minipaas_lib.apps import trash
-from minipaas_lib.deploy import change, drain
+from minipaas_lib.deploy import change, drain, drain_worker
 from minipaas_lib.journal import locks
 from tests.unit.deploy.test_rollout import WEB_AND_WORKER, scale, set_config
 
@@ -31,7 +31,7 @@ def clock(monkeypatch):
 
 def test_retiring_waits_and_then_stops(blog, clock):
     change.change("blog", "config", set_config("1"))
-    drain.run("blog")
+    drain_worker.run("blog")
     assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"] and drain.waiting("blog") == set()
     assert clock[0] == pytest.approx(1_000_000 + 30, abs=2)
     stopped = [name for method, name in blog.scheduler.calls if method == "stop"]
@@ -49,7 +49,7 @@ def test_processes_that_take_long_to_stop_do_so_at_the_same_time(blog, clock, mo
         stop(process, timeout)
 
     monkeypatch.setattr(blog.scheduler, "stop", slow)
-    drain.run("blog")
+    drain_worker.run("blog")
     assert not at_once.broken and drain.waiting("blog") == set()
     assert sorted(blog.scheduler.names()) == [f"blog_v3.web.{n}" for n in (1, 2, 3)] + ["blog_v3.worker.1"]
 
@@ -67,7 +67,7 @@ def test_one_that_cannot_be_stopped_stands_in_no_others_way(blog, clock, monkeyp
     with pytest.raises(errors.Unavailable, match="docker"):
         drain.finish("blog", "blog_v1.web.1", "blog_v1.worker.1")
     assert drain.waiting("blog") == {"blog_v1.worker.1"} and "blog_v1.web.1" not in blog.scheduler.names()
-    drain.run("blog")
+    drain_worker.run("blog")
     assert drain.waiting("blog") == set() and clock[0] == pytest.approx(1_000_040, abs=2)
 
 
@@ -76,7 +76,7 @@ def test_what_a_drain_took_during_a_failed_deploy_is_not_missed(blog, clock, mon
     start = blog.scheduler.start
 
     def after_the_drain(spec):
-        drain.run("blog")
+        drain_worker.run("blog")
         return start(spec)
 
     monkeypatch.setattr(blog.scheduler, "start", after_the_drain)
@@ -91,7 +91,7 @@ def test_what_a_drain_took_during_a_failed_deploy_is_not_missed(blog, clock, mon
 def test_one_retires_at_a_time(blog):
     change.change("blog", "config", set_config("1"))
     with store.open_store().lock("retire/blog", locks.holder()):
-        drain.run("blog")
+        drain_worker.run("blog")
     assert drain.waiting("blog") == {"blog_v1.web.1", "blog_v1.worker.1"}
 
 
@@ -105,7 +105,7 @@ def test_the_next_command_goes_on_retiring(blog):
 def test_retiring_of_a_destroyed_app_ends(blog, clock):
     change.change("blog", "config", set_config("1"))
     trash.destroy("blog", now=True)
-    drain.run("blog")
+    drain_worker.run("blog")
     drain.finish("blog", "blog_v1.web.1")
     assert store.open_store().list("apps") == []
 
@@ -122,8 +122,8 @@ def test_retiring_goes_on_when_the_store_answers_again(blog, clock, monkeypatch,
             raise errors.Unavailable("etcd does not answer")
         return read(app)
 
-    monkeypatch.setattr(drain, "_read", silent_for_a_while)
-    drain.run("blog")
+    monkeypatch.setattr(drain, "deadlines", silent_for_a_while)
+    drain_worker.run("blog")
     assert left == [0] and drain.waiting("blog") == set()
     assert blog.scheduler.names() == ["blog_v2.web.1", "blog_v2.worker.1"]
 
@@ -134,7 +134,7 @@ def test_retiring_ends_where_the_store_stays_away(blog, clock, monkeypatch):
     def silent(app):
         raise errors.Unavailable("etcd does not answer")
 
-    monkeypatch.setattr(drain, "_read", silent)
+    monkeypatch.setattr(drain, "deadlines", silent)
     with pytest.raises(errors.Unavailable):
-        drain.run("blog")
-    assert clock[0] == pytest.approx(1_000_000 + drain.PATIENCE, abs=3)
+        drain_worker.run("blog")
+    assert clock[0] == pytest.approx(1_000_000 + drain_worker.PATIENCE, abs=3)

@@ -7,8 +7,8 @@ import time
 import pytest
 
 from minipaas_lib import errors, store
-from minipaas_lib.apps import lifecycle, recovery
-from minipaas_lib.deploy import change, drain
+from minipaas_lib.apps import lifecycle
+from minipaas_lib.deploy import change, drain, restore
 from minipaas_lib.journal import journal
 from minipaas_lib.records import apps, releases
 from minipaas_lib.store import documents
@@ -285,7 +285,7 @@ def test_processes_that_requests_may_still_go_to_are_not_stopped(blog, monkeypat
     assert "a command failed and is not completely undone yet" in lifecycle.interrupted("blog")
     assert "no space left on device" in lifecycle.interrupted("blog")
     blog.router.apply, blog.router.remove = apply, remove
-    recovery.restore_processes("blog")
+    restore.restore_processes("blog")
     assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1", "blog_v1.worker.1"]
 
 
@@ -336,7 +336,7 @@ def test_what_comes_up_of_what_was_missing_serves_and_the_rest_goes(blog):
     blog.scheduler.containers.clear()
     blog.scheduler.crashing = {"worker"}
     with pytest.raises(errors.DeployFailed):
-        recovery.restore_processes("blog")
+        restore.restore_processes("blog")
     assert (
         blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"] == blog.scheduler.names() == blog.scheduler.adopted()
     )
@@ -347,9 +347,9 @@ def test_restore_without_a_router_starts_what_is_missing_and_leaves_no_journal(b
     blog.scheduler.containers.clear()
     blog.router.breaks["apply"] = errors.Unavailable("nginx is not running, so the route of blog stays as it was")
     with pytest.raises(errors.Unavailable):
-        recovery.restore_processes("blog")
+        restore.restore_processes("blog")
     assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.worker.1"] and lifecycle.interrupted("blog") == ""
-    recovery.restore_processes("blog")
+    restore.restore_processes("blog")
     assert blog.routed("blog") == ["blog_v1.web.1"]
 
 
@@ -400,7 +400,7 @@ def test_a_type_that_is_gone_retires(blog):
 def test_stop_start_and_restore(blog):
     lifecycle.stop("blog")
     assert blog.scheduler.names() == [] and blog.router.table["blog"].state == "no-web"
-    recovery.restore_processes("blog")
+    restore.restore_processes("blog")
     assert blog.scheduler.names() == [], "a stopped app stays stopped"
     assert change.change("blog", "config", set_config("1")) is None
     lifecycle.start("blog")
@@ -426,7 +426,7 @@ def test_restore_brings_back_what_is_gone_or_dead(blog):
     change.change("blog", "scale", scale(web=2))
     blog.scheduler.containers.pop("blog_v1.web.1")
     blog.scheduler.set("blog_v1.worker.1", state="exited")
-    recovery.restore_processes("blog")
+    restore.restore_processes("blog")
     assert blog.scheduler.adopted() == ["blog_v1.web.1", "blog_v1.web.2", "blog_v1.worker.1"]
     assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"] and releases.live("blog").number == 2
 
@@ -436,7 +436,7 @@ def test_restore_routes_to_what_runs_even_if_not_all_starts(blog):
     blog.scheduler.crashing = {"worker"}
     blog.router.table.clear()
     with pytest.raises(errors.DeployFailed):
-        recovery.restore_processes("blog")
+        restore.restore_processes("blog")
     assert blog.routed("blog") == ["blog_v1.web.1"] and blog.scheduler.names() == ["blog_v1.web.1"]
 
 

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from minipaas_lib import errors
-from minipaas_lib.git import checkout, git
+from minipaas_lib.git import checkout, git, unpack
 
 
 @pytest.mark.parametrize(("full", "word"), [(True, "no space left on device"), (False, "unable to write file x")])
@@ -13,7 +13,7 @@ def test_a_full_disk_is_named_where_git_names_no_reason(tmp_path, monkeypatch, f
     def refuse(*arguments):
         raise git.GitFailed("unable to write file x")
 
-    monkeypatch.setattr(checkout, "unpack", refuse)
+    monkeypatch.setattr(unpack, "unpack", refuse)
     monkeypatch.setattr(checkout, "is_full", lambda folder: full)
     with pytest.raises(errors.MinipaasError, match=word) as caught:
         checkout.checkout("blog", "c" * 40, os.path.join(tmp_path, "source"))

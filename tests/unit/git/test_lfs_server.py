@@ -48,7 +48,7 @@ def ask(operation: str, *requests: bytes, folder: str = "", limit: int = 1 << 20
 
 @pytest.fixture
 def folder(world):
-    apps.create("blog")
+    apps.write("blog")
     return repository.create("blog")
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors
-from minipaas_lib.git import destinations, git, remotes, repository
+from minipaas_lib.git import destinations, git, remote_url, remotes, repository
 from plugins.git import download, hosts
 
 
@@ -115,7 +115,7 @@ def test_an_apps_own_key_comes_before_that_of_all_and_no_other_is_offered(root):
     ],
 )
 def test_where_a_url_leads(url, host):
-    assert remotes.host_of(url) == host
+    assert remote_url.host_of(url) == host
 
 
 @given(st.text(max_size=40) | st.from_regex(r"(https?|ssh|git|ext|file)://[a-z:@\[\]0-9/.-]{0,20}", fullmatch=True))

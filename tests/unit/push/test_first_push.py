@@ -12,7 +12,7 @@ import pytest
 
 from minipaas_lib import errors, paths
 from minipaas_lib.apps import lifecycle
-from minipaas_lib.git import lfs, repository
+from minipaas_lib.git import first_repository, lfs, repository
 from minipaas_lib.journal import journal, locks
 from minipaas_lib.push import first_push
 from minipaas_lib.records import apps
@@ -156,7 +156,7 @@ def test_the_first_push_makes_the_app_and_says_so(laptop):
 
 
 def test_an_app_of_a_near_name_is_named(laptop):
-    apps.create("flask")
+    apps.write("flask")
     done = laptop.push()
     assert re.search("did you mean flask[?] To remove flsk again: ssh paas@[^ ]+ apps:destroy flsk", done.stderr)
 
@@ -206,7 +206,7 @@ def test_a_push_that_is_killed_leaves_no_app(laptop):
         assert laptop.push(TEST_END=end).returncode
         assert is_clean()
         if end == "die later":
-            assert journal.read("flsk")["operation"] == first_push.OPERATION
+            assert journal.read("flsk")["operation"] == "create by push"
         lifecycle.recover_all()
         assert is_nothing()
     assert laptop.push().returncode == 0
@@ -240,7 +240,10 @@ def test_a_push_that_began_when_there_was_no_app_does_not_overwrite_another(lapt
     folder = os.path.join(paths.first_pushes(), "1-a", "flsk.git")
     repository.create_at(folder)
     monkeypatch.chdir(folder)
-    assert first_push.repository_of("flsk") == os.path.realpath(folder) and first_push.repository_of("blog") == ""
+    assert (
+        first_repository.repository_of("flsk") == os.path.realpath(folder)
+        and first_repository.repository_of("blog") == ""
+    )
     monkeypatch.setattr(repository, "check_commit", lambda *_: None)
     with pytest.raises(errors.Conflict) as caught:
         first_push.accept("flsk", "1" * 40, "main")
@@ -254,7 +257,7 @@ def test_where_a_push_may_create_no_app_it_is_refused_before_anything_comes(lapt
 
 
 def test_the_old_name_of_an_app_is_not_made_anew(laptop):
-    apps.create("blog")
+    apps.write("blog")
     apps.note_renamed("flsk", "blog")
     done = laptop.push()
     assert done.returncode and "app flsk is called blog now" in done.stderr and apps.names() == ["blog"] and is_clean()
@@ -407,7 +410,7 @@ def test_leftovers_go_and_what_is_in_use_stays(world, monkeypatch):
     folder = os.path.dirname(first_push.prepare("flsk"))
     left = os.path.join(paths.first_pushes(), "1-b")
     os.makedirs(os.path.join(left, "blog.git"))
-    first_push.tidy()
+    first_repository.tidy()
     assert os.path.exists(folder) and not os.path.exists(left)
     assert apps.names() == [] and world("apps:list").out.find("flsk") < 0
 

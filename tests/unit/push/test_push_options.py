@@ -3,13 +3,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors
-from minipaas_lib.journal import locks
+from minipaas_lib.journal import held
 from minipaas_lib.push import push_options
 
 
 @pytest.fixture(autouse=True)
 def patience(monkeypatch):
-    monkeypatch.setattr(locks, "patience", 0.0)
+    monkeypatch.setattr(held, "patience", 0.0)
 
 
 def test_options_are_read_as_git_hands_them_over():
@@ -23,14 +23,14 @@ def test_options_are_read_as_git_hands_them_over():
 )
 def test_wait(options, seconds, capsys):
     push_options.obey(options)
-    assert locks.patience == seconds and capsys.readouterr().err == ""
+    assert held.patience == seconds and capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("value", ["", "x", "-1", "nan", "inf", "1e9", "1234567", "\u0663"])
 def test_a_time_that_is_none_is_refused(value):
     with pytest.raises(errors.UsageError) as caught:
         push_options.obey([f"wait={value}"])
-    assert caught.value.hint == "git push -o wait=60" and locks.patience == 0
+    assert caught.value.hint == "git push -o wait=60" and held.patience == 0
 
 
 def test_an_option_that_means_nothing_here_is_named_and_ignored(capsys):
@@ -41,7 +41,7 @@ def test_an_option_that_means_nothing_here_is_named_and_ignored(capsys):
         and "and 1 more: ignored, there is no such push option" in said
         and "\x1b" not in said
     )
-    assert locks.patience == 5
+    assert held.patience == 5
 
 
 @given(st.lists(st.text(max_size=20), max_size=5))

@@ -25,7 +25,7 @@ from plugins.node import commands, door, identity, lending
 store = api.open_directory()
 identity.LOOK = float(fresh)
 commands.api.paths.cache = lambda *parts: os.path.join(folder, *parts)
-known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), commands.files_of)
+known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), identity.files_of)
 if docker:
     server = door.serve(address, known.context, docker, int(port))
 else:
