@@ -75,10 +75,7 @@ def test_the_flask_app(laptop, host, app, stack, downloads):  # noqa: F811
     assert host.get(host.url_host(app)) == (200, "Hello from Flask\n")
 
 
-@pytest.mark.skipif(
-    not sampling.ALL and not sampling.changed("docs/cast"),
-    reason="types at a person's pace: when docs/cast changed, or --all",
-)
+@pytest.mark.skipif(not sampling.ALL, reason="it types at the pace of a person: ./tests/run --all")
 def test_the_terminal_session_can_be_recorded_again(laptop, app, tmp_path):
     recorded = tmp_path / "session.cast"
     laptop(
