@@ -286,6 +286,15 @@ def head_commit(app: str, branches: list[str]) -> str | None:
     return None
 
 
+def branches(app: str) -> list[str]:
+    """The names of the branches that there are."""
+    try:
+        text = git.run([f"--git-dir={paths.repository(app)}", "for-each-ref", "--format=%(refname)", "refs/heads/"])
+    except git.GitFailed:  # nothing has been pushed yet
+        return []
+    return [line.removeprefix("refs/heads/") for line in text.decode("utf-8", "replace").splitlines()]
+
+
 def subject(app: str, commit: str) -> str:
     """The first line of the commit's message, printable; an empty string where the commit is not there any more."""
     return _said_of(app, commit, "%s")

@@ -44,16 +44,26 @@ def kinds_argument(function):
 def choose(app: str, words: tuple[str, ...], mode: str, said: str) -> None:
     """Set the mode of the types that were named, for the deploys to come."""
     kinds = settings.kinds(words)
-    live = api.live_release(api.app(app).name)
-    unknown = [kind for kind in kinds if kind not in live.commands] if live else []
-    if live and unknown:
-        raise api.errors.UsageError(
-            f"{app} {live.name} has no process type {unknown[0]}: it has {', '.join(sorted(live.commands))}",
-            f"checks:report {app}",
-        )
+    check_types(app, kinds)
     api.edit_app(app, lambda document: settings.choose(document, mode, kinds))
     which = " and ".join(kinds) if kinds else "all processes"
     api.output.step(f"From the next deploy on, {which} of {app}: {said}")
+
+
+def check_types(app: str, kinds: list[str]) -> None:
+    """Raises errors.UsageError for a process type that neither the live nor the newest release (maybe failed) has.
+
+    Before the first release nothing tells the types, so there is only a warning.
+    """
+    live, newest = api.live_release(api.app(app).name), next(iter(api.newest_releases(app)), None)
+    types = {kind for release in (live, newest) if release for kind in release.commands}
+    unknown = [kind for kind in kinds if kind not in types]
+    if unknown and newest:
+        raise api.errors.UsageError(
+            f"{app} has no process type {unknown[0]}: it has {', '.join(sorted(types))}", f"checks:report {app}"
+        )
+    if unknown:
+        api.output.warn(f"{app} is not deployed yet: check that its Procfile has the type {' and '.join(unknown)}")
 
 
 @api.commands.command("checks:enable")

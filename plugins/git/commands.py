@@ -56,6 +56,7 @@ def set_limit(key, value):
 def set_of_app(app, key, value):
     if key == "deploy-branch":
         wanted = settings.branch_name(value) if value else None
+        settings.check_beside(wanted or "", api.repository.branches(app))
     elif key == "rev-env-var":
         wanted = api.names.settable_config_name(value) if value else ""
     else:

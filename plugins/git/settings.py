@@ -42,6 +42,15 @@ def branch_name(text: str) -> str:
     return text
 
 
+def check_beside(branch: str, others: list[str]) -> None:
+    """Raises errors.UsageError where git could not make the branch: `main` is a file where `main/x` needs a folder."""
+    for other in others if branch else ():
+        if branch.startswith(other + "/") or other.startswith(branch + "/"):
+            raise api.errors.UsageError(
+                f"git cannot have a branch {branch} beside the branch {other}", "give the branch another name"
+            )
+
+
 def limit(key: str, text: str) -> int:
     """The value of max-entries or max-size, in entries or bytes. Raises errors.UsageError."""
     known = EVERYWHERE.get(key)

@@ -27,14 +27,17 @@ def test_apps_rename_while_it_serves(host, repo, app, other_app):
         done = host.ssh("apps:rename", app, other_app)
         wait_for(lambda: not host.containers(app, every=True), 30)
     assert load.done > 20 and not load.failed, load.failed[:3]
-    assert f"{app} is called {other_app} now, v" in done.stderr and f"{other_app} answers at {app}." in done.stderr
+    assert (
+        f"{app} is now called {other_app}, v" in done.stderr
+        and f"{other_app} no longer answers at {app}." in done.stderr
+    )
     names = host.containers(other_app)
     assert [name.split(".", 1)[1] for name in names] == ["web.1", "web.2", "worker.1"]
     assert host.ssh("apps:exists", app, ok=False).returncode == 1
     assert host.get(domain) == (200, "one") and host.get(host.url_host(other_app)) == (200, "one")
     assert host.ssh("config:get", other_app, "COLOUR").stdout == "blue\n"
     refused = repo.push(ok=False)
-    assert refused.returncode != 0 and f"app {app} is called {other_app} now" in refused.stderr
+    assert refused.returncode != 0 and f"app {app} was renamed to {other_app}" in refused.stderr
     assert f"git remote set-url paas paas@127.0.0.1:{other_app}" in refused.stderr
     repo.git("remote", "set-url", "paas", f"ssh://paas@127.0.0.1:{host.port}/{other_app}")
     assert repo.push().returncode == 0, "everything is up to date"

@@ -103,7 +103,7 @@ def test_a_renaming(blog, world, monkeypatch):
     with open(paths.output("blog") + "/v1.log", "w") as file:
         file.write("built\n")
     said = world("apps:rename", "blog", "journal")
-    assert said.status == 0 and "blog is called journal now, v3" in said.err and "http://blog.test" in said.err
+    assert said.status == 0 and "blog is now called journal, v3" in said.err and "http://blog.test" in said.err
     assert "journal no longer answers at blog.apps.test: journal.apps.test is now its default domain" in said.err
     is_journal(blog, before)
     renamed = [about for hook, about in told if hook == "app_renamed"]
@@ -234,12 +234,12 @@ def test_what_was_called_so_is_said(blog, world):
     world.ok("apps:rename", "blog", "journal")
     refused = world("config:set", "blog", "A=1")
     assert (
-        refused.status == 1 and "app blog is called journal now" in refused.err and "config:set journal" in refused.err
+        refused.status == 1 and "app blog was renamed to journal" in refused.err and "config:set journal" in refused.err
     )
     with pytest.raises(errors.NotFound, match="called journal now"):
         first_push.check("blog")
     world.ok("apps:rename", "journal", "diary")
-    assert "app blog is called diary now" in world("config", "blog").err
+    assert "app blog was renamed to diary" in world("config", "blog").err
     world.ok("apps:create", "blog")
     assert apps.renamed_to("blog") == "" and releases.coming_number("blog") == 3, "its numbers go on"
     world.ok("apps:destroy", "diary", "--force")

@@ -29,7 +29,7 @@ CASES = [
     ),
     (seen("restarting", 127), "exit code 127: the command was not found in the image", "logs:failed blog"),
     (seen("exited", 137, memory=True), "web ran out of memory (exit code 137)", "logs:failed blog"),
-    (seen("exited", 137), "for want of memory", "logs:failed blog"),
+    (seen("exited", 137), "for lack of memory", "logs:failed blog"),
     (seen(error="exec: no such file"), "web could not run: exec: no such file", "logs:failed blog"),
     (seen(), "web does not listen on port 5000", "logs:failed blog"),
     (

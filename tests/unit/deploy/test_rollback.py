@@ -74,7 +74,7 @@ def test_refusals(blog, world):
         rollback.roll_back("blog", 9)
     blog.scheduler.breaks["start"] = errors.DeployFailed("no such command")
     world("ps:restart", "blog")
-    with pytest.raises(errors.UsageError, match="v4 of blog has failed"):
+    with pytest.raises(errors.UsageError, match="v4 of blog failed"):
         rollback.roll_back("blog", 4)
     world.ok("ps:scale", "blog", "web=2")
     with pytest.raises(errors.UsageError, match="nothing would change") as caught:

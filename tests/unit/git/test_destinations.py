@@ -136,10 +136,10 @@ def test_git_goes_to_the_address_that_was_looked_at_and_after_no_redirect_by_its
     [
         ("to/http://localhost/x", "is an address of this host itself"),
         ("to/http://169.254.169.254/x", "169.254.169.254"),
-        ("to/ftp://git.test/x", "no repository"),
-        ("to/http://u:p@git.test/x", "no repository"),
+        ("to/ftp://git.test/x", "is not a repository"),
+        ("to/http://u:p@git.test/x", "is not a repository"),
         ("to/to/to/to/to/to/to/x", "more than 5 times"),
-        ("to/file:///x", "no repository"),
+        ("to/file:///x", "is not a repository"),
     ],
 )
 def test_a_redirect_is_looked_at_like_the_first_address(server, foreign, tmp_path, place, said):

@@ -196,7 +196,7 @@ def test_who_may_push_may_send_and_nobody_gets_http(folder, monkeypatch, capsys)
     assert asked == [("git-receive-pack", "blog"), ("git-upload-pack", "blog")]
     for words, said in (
         (["git-lfs-authenticate", "blog", "upload"], "Git LFS is served over ssh only"),
-        (["git-lfs-transfer", "blog", "lock"], '"lock" is nothing'),
+        (["git-lfs-transfer", "blog", "lock"], '"lock" is not a Git LFS operation'),
         (["git-lfs-transfer", "../blog", "upload"], "app"),
         (["git-lfs-transfer", "nosuch", "upload"], "there is no app"),
         (["git-lfs-transfer"], "app"),

@@ -142,7 +142,7 @@ def test_an_admin_sets_how_much_there_may_be(world):
         repository.keep_commit("blog", commit, 2)
     world.ok("git:set", "--global", "max-entries")
     world.ok("git:set", "--global", "max-size", "1k")
-    with pytest.raises(errors.InvalidFile, match="more than 1,024 bytes"):
+    with pytest.raises(errors.InvalidFile, match="larger than 1,024 bytes"):
         repository.keep_commit("blog", commit, 2)
     assert world.ok("git:report", "--global", "--git-max-size") == "1024\n"
     world.ok("git:set", "--global", "max-size")

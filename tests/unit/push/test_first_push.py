@@ -260,7 +260,7 @@ def test_the_old_name_of_an_app_is_not_made_anew(laptop):
     apps.write("blog")
     apps.note_renamed("flsk", "blog")
     done = laptop.push()
-    assert done.returncode and "app flsk is called blog now" in done.stderr and apps.names() == ["blog"] and is_clean()
+    assert done.returncode and "app flsk was renamed to blog" in done.stderr and apps.names() == ["blog"] and is_clean()
 
 
 def refs(name: str = "flsk") -> list[str]:
@@ -338,7 +338,7 @@ def test_a_push_waits_where_it_is_told_to(laptop, tmp_path):
         assert (
             done.returncode
             and "waiting for it, 0.2 seconds at most" in done.stderr
-            and '"ci.skip": there is no such push option' in done.stderr
+            and '"ci.skip": ignored, there is no such push option' in done.stderr
         )
         how = {"GIT_SSH": str(laptop.ssh), "GIT_SSH_VARIANT": "simple"}
         patient = subprocess.Popen(

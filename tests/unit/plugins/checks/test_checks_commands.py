@@ -61,6 +61,18 @@ def test_refused(world, words):
     world.refused("checks:set", *words)
 
 
+def test_a_type_that_there_may_not_be(world, fake):
+    world.ok("apps:create", "blog")
+    said = world("checks:skip", "blog", "worker")
+    assert said.status == 0 and "blog is not deployed yet: check that its Procfile has the type worker" in said.err
+    world.ok("ps:scale", "blog", "clock=1")
+    fake.scheduler.crashing.add("clock")
+    with pytest.raises(errors.DeployFailed):
+        fake.deploy("blog", {"web": "", "clock": "tick"})
+    world.ok("checks:skip", "blog", "clock")
+    assert "it has clock, web" in world.refused("checks:skip", "blog", "worker")
+
+
 def test_modes(world, fake):
     world.ok("apps:create", "blog")
     world.ok("checks:disable", "blog")
@@ -70,7 +82,9 @@ def test_modes(world, fake):
     assert (table["checks-disabled-list"], table["checks-skipped-list"]) == (["_all_"], ["worker"])
     options = fake.deploy("blog", {"web": "", "worker": "", "other": ""}).options
     assert options == {"web": {}, "worker": {"checks": "skipped"}, "other": {"checks": "disabled"}}
-    world.refused("checks:skip", "blog", "nothing")
+    assert "blog has no process type nothing: it has other, web, worker" in world.refused(
+        "checks:skip", "blog", "nothing"
+    )
     world.refused("checks:disable", "blog", "Web!")
     world.ok("checks:enable", "blog")
     assert "checks" not in apps.load("blog").document

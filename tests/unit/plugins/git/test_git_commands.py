@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import errors, paths
-from minipaas_lib.git import repository
+from minipaas_lib.git import git, repository
 from minipaas_lib.push import pre_receive
 from minipaas_lib.records import apps
 from plugins.git import hooks, settings
@@ -27,6 +27,19 @@ def test_set_and_report(blog):
     assert blog.ok("git:report", "blog", "--git-deploy-branch") == "feature/x\n"
     blog.ok("git:set", "blog", "deploy-branch")
     assert blog.ok("git:report", "blog", "--git-deploy-branch") == "main or master\n"
+
+
+@pytest.mark.parametrize(("there", "wanted"), [("main", "main/x"), ("main/x", "main"), ("a/b", "a/b/c")])
+def test_a_branch_that_git_cannot_have_beside_another_is_refused(blog, there, wanted):
+    folder = repository.create("blog")
+    tree = git.run([f"--git-dir={folder}", "hash-object", "-t", "tree", "-w", "/dev/null"]).decode().strip()
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    commit = git.run([f"--git-dir={folder}", *identity, "commit-tree", tree, "-m", "x"]).decode().strip()
+    git.run([f"--git-dir={folder}", "update-ref", f"refs/heads/{there}", commit])
+    refused = blog.refused("git:set", "blog", "deploy-branch", wanted)
+    assert f"git cannot have a branch {wanted} beside the branch {there}" in refused
+    blog.ok("git:set", "blog", "deploy-branch", there)
+    blog.ok("git:set", "blog", "deploy-branch", "mainline")
 
 
 def test_the_app_finds_its_commit(blog, fake):
