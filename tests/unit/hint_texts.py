@@ -11,6 +11,8 @@ import os
 import re
 from typing import ClassVar, NamedTuple
 
+from minipaas_lib import api
+
 HOUSE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 FOLDERS = ("minipaas_lib", "plugins")
 MOST = 400  # alternatives of one hint; more would mean that the reading here goes wrong
@@ -210,6 +212,8 @@ class Reader:
         """What a function of this module, or of the module before the dot, returns, if that is text."""
         where, _, name = called.removeprefix("self.").rpartition(".")
         home = where.rpartition(".")[2]
+        if where.startswith("api."):  # a name of the api may be another than its module's
+            home = getattr(getattr(api, home, None), "__name__", home).rpartition(".")[2]
         if name in self.seen or home == "names" or name in ("command", "caller_command"):
             return None
         texts = []

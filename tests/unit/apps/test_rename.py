@@ -236,7 +236,7 @@ def test_what_was_called_so_is_said(blog, world):
     assert (
         refused.status == 1 and "app blog was renamed to journal" in refused.err and "config:set journal" in refused.err
     )
-    with pytest.raises(errors.NotFound, match="called journal now"):
+    with pytest.raises(errors.NotFound, match="renamed to journal"):
         first_push.check("blog")
     world.ok("apps:rename", "journal", "diary")
     assert "app blog was renamed to diary" in world("config", "blog").err

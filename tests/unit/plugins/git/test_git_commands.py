@@ -109,7 +109,7 @@ def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monk
     tags = "".join(f"{OLD} {NEW} refs/tags/{'v' * 60}{n}\n" for n in range(12_000))  # more than 1 MiB
     assert len(tags) > 1 << 20
     monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
-    monkeypatch.setattr(pre_receive, "_deploy", lambda name, sorted_push, first: None)
+    monkeypatch.setattr(pre_receive, "_deploy", lambda name, update, kept, first: None)
     head = f"{OLD} {NEW} refs/heads/main\n"
     for late in ("refs/heads/evil", "refs/notes/x", "refs/heads/caf\udce9"):
         data = (head + tags + f"{OLD} {NEW} {late}\n").encode("utf-8", "surrogateescape")
