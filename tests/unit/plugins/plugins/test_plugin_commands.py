@@ -235,7 +235,7 @@ def test_another_name(world, plugs, greeter):
     assert state(world, "hello") == "enabled"
     for name in ("apps", "config", "No", "../x"):
         world.refused("plugin:install", greeter, "--name", name)
-    assert "the command greeter:say is plugin hello's" in world.refused("plugin:install", greeter)
+    assert "the command greeter:say belongs to plugin hello" in world.refused("plugin:install", greeter)
 
 
 def test_twice(world, plugs, greeter):
@@ -325,9 +325,9 @@ def test_trigger(world, plugs):
     result = world("plugin:trigger", "config_changed", "--plugin", "one", 'names=["A"]')
     assert result.status == 0 and json.loads(result.err) == {"app": None, "names": ["A"]}
     assert "live" in world.refused("plugin:trigger", "after_deploy", "--app", "blog")
-    assert "about an app" in world.refused("plugin:trigger", "report")
+    assert "report needs an app" in world.refused("plugin:trigger", "report")
     assert "no hook" in world.refused("plugin:trigger", "nothing")
-    assert "no argument" in world.refused("plugin:trigger", "report", "--app", "blog", "x=1")
+    assert 'has no argument "x"' in world.refused("plugin:trigger", "report", "--app", "blog", "x=1")
 
 
 def test_state_is_for_programs_only(world, plugs):
