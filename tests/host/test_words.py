@@ -48,7 +48,7 @@ def test_process_types_of_heroku_and_a_deploy_of_which_nothing_runs(host, app, r
     assert host.ssh("enter", app, "Work_er.2", "echo", "in it").stdout == "in it\n"
     repo.commit(Procfile="web: exec httpd -f -p $PORT -h /www\n")
     assert f"http://{host.url_host(app)}" in repo.push().stderr
-    assert "forgotten" in host.ssh("ps:scale", app, "Work_er=0").stderr
+    assert "its count is removed" in host.ssh("ps:scale", app, "Work_er=0").stderr
 
 
 def test_words_of_others_over_ssh(host, app):

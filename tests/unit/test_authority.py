@@ -311,7 +311,7 @@ def test_no_answer_names_an_app_that_the_key_may_not_touch(limited):
     limited.ok("apps:rename", "--skip-deploy", "victim", "secretive")
     for words in (["domains:add", "mine", "victim-has.example.org"],):
         said = limited(*words, key="limited").err
-        assert "may not touch" in said and "secretive" not in said
+        assert "may not change" in said and "secretive" not in said
     assert "secretive" in limited("domains:add", "mine", "victim-has.example.org").err
     limited.ok("domains:set-default", "secretive")
     for verb in ("set-default", "unset-default"):
