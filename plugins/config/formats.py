@@ -65,17 +65,19 @@ def parse_env(text: str) -> dict[str, str]:
     if text.lstrip().startswith("{"):
         return _parse_json(text)
     config: dict[str, str] = {}
-    position = 0
+    position, line = 0, 1
     while position < len(text):
-        position = _entry(text, position, config)
+        following = _entry(text, position, line, config)
+        line += text.count("\n", position, following)
+        position = following
     return config
 
 
 _HEAD = re.compile(r"[ \t]*(?:export[ \t]+)?([^=\n]*)(=?)[ \t]*")
 
 
-def _entry(text: str, start: int, config: dict[str, str]) -> int:
-    """Read the entry that starts at `start` into `config`; where the next line starts."""
+def _entry(text: str, start: int, number: int, config: dict[str, str]) -> int:
+    """Read the entry that starts at `start`, in that line, into `config`; where the next line starts."""
     end = _line_end(text, start)
     line = text[start:end].strip()
     if not line or line.startswith("#"):
@@ -83,7 +85,7 @@ def _entry(text: str, start: int, config: dict[str, str]) -> int:
     head = _HEAD.match(text, start)
     assert head, "the pattern matches any text"
     name = head[1].rstrip(" \t")
-    where = f"line {_line_number(text, start)}"
+    where = f"line {number}"
     if not head[2]:
         raise api.errors.UsageError(
             f"{where} has no = sign", "write each line as NAME=value, with quotes around a value of several lines"
@@ -138,10 +140,6 @@ def _unescape(text: str) -> str:
 def _line_end(text: str, position: int) -> int:
     end = text.find("\n", position)
     return len(text) if end < 0 else end
-
-
-def _line_number(text: str, position: int) -> int:
-    return text.count("\n", 0, position) + 1
 
 
 def _parse_json(text: str) -> dict[str, str]:

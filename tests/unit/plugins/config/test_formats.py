@@ -1,6 +1,7 @@
 import base64
 import json
 import subprocess
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -174,3 +175,10 @@ def test_decode_refused(value):
 def test_many_lines_are_quick():
     text = "".join(f"NAME_{n}='it'\\''s # {n}'\n" for n in range(20_000))
     assert len(formats.parse_env(text)) == 20_000
+
+
+def test_as_many_lines_as_there_can_be_are_quick():
+    text = "".join(f"A{n}=\n" for n in range(100_000))
+    began = time.process_time()
+    assert len(text) < formats.TEXT_LIMIT and len(formats.parse_env(text)) == 100_000
+    assert time.process_time() - began < 10  # 60 s where each entry counts the lines before it
