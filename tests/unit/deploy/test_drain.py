@@ -114,7 +114,7 @@ def test_retiring_of_a_destroyed_app_ends(blog, clock):
 def test_retiring_goes_on_when_the_store_answers_again(blog, clock, monkeypatch, silent):
     """Nobody else would: the command that noted the processes is over."""
     change.change("blog", "config", set_config("1"))
-    read, left = drain._read, [silent]
+    read, left = drain.deadlines, [silent]
 
     def silent_for_a_while(app):
         if clock[0] > 1_000_010 and left[0]:

@@ -43,7 +43,7 @@ def test_old_images_of_an_app_go_from_the_nodes(world, monkeypatch):
             release=lambda name, number: releases[name][number - 1],
             release_numbers=lambda name: [one.number for one in releases[name]],
             errors=api.errors,
-            trash=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
+            trashed=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
         ),
     )
     world._nodes.on(world._nodes.all()[0]), world._nodes.on(world._nodes.all()[1])
@@ -69,7 +69,7 @@ def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, m
             app_names=lambda: list(names),
             releases=lambda name: [],
             release_numbers=lambda name: [],
-            trash=types.SimpleNamespace(images=restored),
+            trashed=types.SimpleNamespace(images=restored),
             errors=api.errors,
         ),
     )
