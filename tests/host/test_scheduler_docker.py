@@ -309,7 +309,7 @@ def test_docker_that_does_not_run(monkeypatch):
     monkeypatch.setattr(client.HERE, "_clients", {})
     with pytest.raises(errors.Unavailable) as caught:
         DockerScheduler().processes()
-    assert caught.value.hint == "sudo systemctl start docker"
+    assert caught.value.hint == "on the host: sudo systemctl start docker"
     (finding,) = hooks.doctor(None)
     assert not finding.ok
 
