@@ -72,12 +72,8 @@ def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) 
 
 
 def _refused(said: str) -> Refused:
-    command = caller.command()
-    hint = (
-        f"on the host, as root: minipaas {command} ..."
-        if command
-        else "use an address that can be reached from elsewhere"
-    )
+    by_command = "root may have it fetched, by the same command on the host itself"
+    hint = by_command if caller.command() else "use an address that can be reached from elsewhere"
     return Refused(f"{said}; minipaas does not fetch from there", hint)
 
 

@@ -47,7 +47,7 @@ def test_plugin_list(world):
     rows = json.loads(world.ok("plugin:list", "--format", "json"))
     assert {
         "name": "version",
-        "version": "1.0",
+        "version": __version__,
         "state": "built in",
         "summary": index.load().plugins["version"]["summary"],
     } in rows
