@@ -121,7 +121,7 @@ def test_a_key_that_is_removed_ends_with_what_it_has_open(host, app, repo, tmp_p
                 refused.returncode == 77 and f"the key {guest} is no longer allowed on this host" in refused.stderr
             ), refused
         _, said = follower.communicate(timeout=60)
-        assert follower.returncode == 77 and f"the key {guest} may not use" in said
+        assert follower.returncode == 77 and f"the key {guest} is no longer allowed on this host" in said
     finally:
         follower.kill()
         subprocess.run([*command, "-O", "exit", "paas@127.0.0.1"], capture_output=True)
