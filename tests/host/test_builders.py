@@ -97,7 +97,7 @@ def test_a_stage_is_built_with_a_secret_that_stays_nowhere(host, app, tmp_path):
     assert b"had-it" in held and secret.encode() not in held
     assert secret not in host.ssh("releases:output", app).stdout
     refused = host.ssh("config:unset", "--no-restart", app, "TOKEN", ok=False)
-    assert refused.returncode == 2 and f"builds of {app} are given TOKEN as a secret" in refused.stderr
+    assert refused.returncode == 2 and f"builds of {app} use TOKEN as a secret" in refused.stderr
 
 
 def test_dockerignore_keeps_files_out_of_the_build(host, app, tmp_path):
