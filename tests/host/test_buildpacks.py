@@ -197,7 +197,7 @@ def test_a_procfile_alone_starts_what_is_in_the_repository(host, on_stack, push)
     )
 
 
-def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, push, packs):
+def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, stack, push, packs):
     """Two buildpacks: the second finds what the first exports, the process what both put into .profile.d."""
     one = packs(
         "one",
@@ -223,8 +223,9 @@ def test_the_buildpacks_of_an_app_build_it_in_turn(host, on_stack, push, packs):
     assert f"built with {one}#{head(one)}" in said
     assert host.get(host.url_host(app), "/page") == (200, "config is blue moon\n")
     line = 'echo $ONE $TWO $THREE $GIVEN "$COLOUR"'
-    assert host.ssh("run", app, "sh", "-c", line).stdout == "1 -yes-stack-1 3 $HOME blue moon\n"
-    assert host.ssh("enter", app, "web", "sh", "-c", line).stdout == "1 -yes-stack-1 3 $HOME blue moon\n"
+    printed = f"1 -yes-{stack.rpartition('/')[2].replace(':', '-')} 3 $HOME blue moon\n"
+    assert host.ssh("run", app, "sh", "-c", line).stdout == printed
+    assert host.ssh("enter", app, "web", "sh", "-c", line).stdout == printed
     former = head(one)
     packs("one", compile="echo newer")
     repo.commit(more="1")
@@ -383,7 +384,7 @@ def test_hostile_buildpacks_are_told_and_leave_nothing(host, on_stack, push, pac
     assert "declares no process" not in said
     said = again(packs("floods", compile="yes no | head -c 40000000; exit 3"))
     assert "the build prints too much" in said and len(said) < 30_000_000 and "exit code 3" in said
-    said = again(packs("yaml", release="echo 'default_process_types: |'"))
+    said = again(packs("yaml", release="echo 'default_process_types: words'"))
     assert "bin/release, line 1" in said
     refused = host.ssh("buildpacks:set", on_stack, "/etc", ok=False)
     assert refused.returncode and ("not allowed" in refused.stderr or "must be below" in refused.stderr)
