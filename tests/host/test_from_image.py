@@ -187,7 +187,7 @@ def test_a_registry_with_a_password_to_pull_from_and_to_send_releases_to(host, a
     failed = host.ssh("ps:rebuild", app, ok=False)
     assert (
         failed.returncode == 1
-        and "cannot be sent to" in failed.stderr
+        and "cannot be pushed to" in failed.stderr
         and host.get(host.url_host(app)) == (200, "from the registry")
     )
     assert [row["v"] for row in releases(host, app) if row["status"] == "live"] == [before]
