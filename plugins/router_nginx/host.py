@@ -73,12 +73,13 @@ def workers(host: Host) -> set[int]:
 
 
 def _accepts(child: int) -> bool:
+    """Whether a child of the master takes requests, or is about to: a new worker has the master's title at first."""
     try:
         with open(f"/proc/{child}/cmdline", "rb") as file:
             title = file.read()
     except OSError:  # it has just ended
         return False
-    return title.startswith(b"nginx: worker process") and b"shutting down" not in title
+    return not title.startswith(b"nginx: cache ") and b"shutting down" not in title
 
 
 def setting(host: Host, name: str) -> str:

@@ -205,7 +205,7 @@ def test_an_image_comes_on_stdin_and_may_name_no_other(host, app, other_app, rep
     both = subprocess.run(["docker", "save", name, other], capture_output=True, check=True).stdout
     host.ssh("apps:create", app)
     docker("image", "rm", "-f", name, other)
-    for data, why in ((both, "names"), (b"no tar", "no image"), (saved[: len(saved) // 2], ""), (b"", "")):
+    for data, why in ((both, "names"), (b"no tar", "not an image"), (saved[: len(saved) // 2], ""), (b"", "")):
         code, said = send(host, data, "git:load-image", app, name, ok=False)
         assert code == 1 and why in said and "Traceback" not in said
     code, said = send(host, saved, "git:load-image", app, "t-made/else:1", ok=False)

@@ -1,7 +1,9 @@
 """How nginx is asked."""
 
 import os
+import pathlib
 import resource
+import subprocess
 import time
 
 import pytest
@@ -68,3 +70,27 @@ def test_when_connections_ran_out_is_read_from_the_log(tmp_path, line, words):
     last = host.last_exhaustion(here)
     assert (last[1] if last else "") == words
     assert last is None or last[0] == time.mktime((2026, 11, 30, 10, 20, 30, 0, 0, -1))
+
+
+def test_a_worker_counts_from_its_fork_until_it_shuts_down(monkeypatch):
+    """A new one has its master's title for a moment: passed over, it answered by the former routes after a reload."""
+    titles = [
+        "nginx: master process /usr/sbin/nginx",
+        "nginx: worker process",
+        "nginx: worker process is shutting down",
+        "nginx: cache manager process",
+    ]
+    children = [subprocess.Popen([title, "60"], executable="/bin/sleep") for title in titles]
+    try:
+        deadline = time.monotonic() + 10
+        for child, title in zip(children, titles, strict=True):  # a program has its words only some time after exec
+            while title.encode() not in pathlib.Path(f"/proc/{child.pid}/cmdline").read_bytes():
+                assert time.monotonic() < deadline
+        monkeypatch.setattr(host, "pid", lambda place: os.getpid())
+        found = host.workers(host.Host(render.Place(folder="/nowhere", logs="/nowhere", port=80)))
+        counted = [child.pid in found for child in children]
+    finally:
+        for child in children:
+            child.kill()
+            child.wait()
+    assert counted == [True, True, False, False]
