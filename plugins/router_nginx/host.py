@@ -63,12 +63,13 @@ def pid(host: Host) -> int:
 
 def workers(host: Host) -> set[int]:
     """The process ids of the workers that accept requests; empty where /proc does not tell."""
-    master = pid(host)
-    try:
-        with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as file:
-            children = [int(child) for child in file.read().split()]
-    except OSError:
-        return set()
+    master, children = pid(host), set()
+    for _ in range(3):  # a list may lack one where another ended while it was read (proc(5), children)
+        try:
+            with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as file:
+                children |= {int(child) for child in file.read().split()}
+        except OSError:
+            return set()
     return {child for child in children if _accepts(child)}
 
 
@@ -79,7 +80,7 @@ def _accepts(child: int) -> bool:
             title = file.read()
     except OSError:  # it has just ended
         return False
-    return not title.startswith(b"nginx: cache ") and b"shutting down" not in title
+    return title.startswith(b"nginx: ") and not title.startswith(b"nginx: cache ") and b"shutting down" not in title
 
 
 def setting(host: Host, name: str) -> str:
@@ -192,7 +193,7 @@ def wait_for_proof(host: Host, app: str, wanted: str, former: set[int], seconds:
     What is wrong when that does not come; empty when it does. position: from error_position() before the reload.
     """
     begun = time.monotonic()
-    while former & workers(host) or ask_proof(host, app) != wanted:
+    while any(map(_accepts, former)) or ask_proof(host, app) != wanted:
         said, waited = new_error(host, position), time.monotonic() - begun
         if said or waited > seconds:
             return said or f"it did not apply the new configuration within {seconds:g} seconds"
