@@ -120,7 +120,7 @@ def test_nothing_changed_is_no_release(host, app, repo):
     before = host.containers(app)
     for words in (["config:set", app, "A=1"], ["config:unset", app, "NOT_THERE"], ["config:import", app]):
         said = host.ssh(*words, input="A=1\n")
-        assert "nothing changed" in said.stderr
+        assert "is unchanged" in said.stderr
     assert versions(host, app) == ["v2", "v1"]
     assert f"{app}_v2.web.1" in host.containers(app) and set(host.containers(app)) <= set(before)  # v1 may have drained
 

@@ -108,7 +108,7 @@ def test_a_write_overtaken_before_its_answer_was_lost_is_told_as_done(cluster, s
     def ask(self, method, key, *rest, **params):
         answer = asked(self, method, key, *rest, **params)
         if method == "PUT" and "ours" in params["value"] and not overtaken:
-            overtaken.append(other.write(APP, "theirs", str(answer.index)))
+            overtaken.append(other.write(APP, "theirs", str(answer.modified_index)))
             from minipaas_lib.store import etcd_client
 
             raise etcd_client.Unanswered("timed out")
