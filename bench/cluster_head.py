@@ -7,10 +7,10 @@ from pathlib import Path
 
 from minipaas_lib import api, cluster_settings
 from minipaas_lib.bus import active_engines
-from plugins.cluster import certificates
-from plugins.cluster import head as routing_head
-from plugins.scheduler_fleet import units, wire
-from plugins.scheduler_fleet.client import Fleet
+from plugins.cluster.fleet import connection, units
+from plugins.cluster.fleet.client import Fleet
+from plugins.cluster.head import certificate_authority
+from plugins.cluster.head import head_router as routing_head
 from tests.cluster import node_image, nodes
 
 APP, DOMAIN = "bench", "bench.example.org"
@@ -45,17 +45,17 @@ class Requests:
         self.asked: list[tuple[str, str]] = []
 
     def __enter__(self) -> "Requests":
-        self._exchange = wire.exchange
+        self._exchange = connection.exchange
 
         def counted(where, method, path, *more):
             self.asked.append((method, path))
             return self._exchange(where, method, path, *more)
 
-        wire.exchange = counted
+        connection.exchange = counted
         return self
 
     def __exit__(self, *_) -> None:
-        wire.exchange = self._exchange
+        connection.exchange = self._exchange
 
     @property
     def looks(self) -> int:
@@ -78,7 +78,7 @@ class Head:
         cluster_settings.write(found)
         api.check_store(api.store())
         (self._folder / "keys").mkdir()
-        for part, keys in certificates.make(str(self._folder / "keys")).items():
+        for part, keys in certificate_authority.make(str(self._folder / "keys")).items():
             api.documents.write(api.store(), f"cluster/{part}.toml", keys)
         (self._folder / "image").mkdir()
         node_image.make(self._folder / "image", found, NODE_IMAGE)

@@ -17,7 +17,7 @@ from minipaas_lib import api
 api.activate()
 
 from minipaas_lib.store.contract import Document, Tree  # noqa: E402
-from plugins.node import following, routing  # noqa: E402
+from plugins.cluster.routes import route_document, route_reconciler  # noqa: E402
 from plugins.router_nginx import files, host, render  # noqa: E402
 from plugins.router_nginx.router import NginxRouter  # noqa: E402
 
@@ -41,7 +41,7 @@ class Still:
         routes, told = {}, {}
         for number in range(count):
             found = route(number)
-            routes[routing.path(found.app)] = Document(dumps(routing.to_document(found)), "1")
+            routes[route_document.path(found.app)] = Document(dumps(route_document.to_document(found)), "1")
             for one in found.backends:
                 process = api.Process(
                     one.process,
@@ -57,7 +57,7 @@ class Still:
                     started="2026-01-01T00:00:00Z",
                 )
                 told[api.service.path(process)] = Document(dumps(api.service.to_document(process)), "1")
-        self._found = {routing.FOLDER: Tree(routes, "1"), api.service.FOLDER: Tree(told, "1")}
+        self._found = {route_document.FOLDER: Tree(routes, "1"), api.service.FOLDER: Tree(told, "1")}
 
     def read_all(self, folder: str) -> Tree:
         return self._found[folder]
@@ -123,7 +123,7 @@ def measure(router: NginxRouter, present: int, count: int) -> dict:
         ours.append(clock(router.apply, route(turn, f"of-{count}")))
         touched = max(touched, changed_files(here.live, before))
         bare.append(clock(reload_bare, here))
-    follower = following.Follower(Still(count), Idle(), "node1", lambda backend: True, time.monotonic)
+    follower = route_reconciler.Follower(Still(count), Idle(), "node1", lambda backend: True, time.monotonic)
     follower.look()
     looking = statistics.median(cpu(follower.look) for _ in range(5))
     return {

@@ -18,7 +18,7 @@ class Machine(Protocol):
 
 
 class Machines(Protocol):
-    """The machines of the cluster as a whole: see plugins/scheduler_fleet/machines.py."""
+    """The machines of the cluster as a whole: see plugins/cluster/fleet/machines.py."""
 
     def all(self) -> list[Machine]: ...
     def members(self) -> list[Machine]: ...
@@ -35,7 +35,7 @@ class Machines(Protocol):
 
 
 class ClusterScheduler(Protocol):
-    """What a cluster's scheduler has beside the contract: see plugins/scheduler_fleet/scheduler.py."""
+    """What a cluster's scheduler has beside the contract: see plugins/cluster/fleet/scheduler.py."""
 
     local: "api.Scheduler"  # that of this host alone
     machines: Machines
@@ -46,7 +46,7 @@ class ClusterScheduler(Protocol):
 
 
 class ClusterRouter(Protocol):
-    """What a cluster's router has beside the contract: see plugins/node/everywhere.py."""
+    """What a cluster's router has beside the contract: see plugins/cluster/routes/cluster_router.py."""
 
     def routers(self) -> dict[str, dict]: ...
     def behind(self) -> dict[str, list[str]]: ...

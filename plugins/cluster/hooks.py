@@ -1,33 +1,60 @@
-"""On a head: its own nginx, which served before, goes on serving; and doctor looks at the cluster, too."""
+"""The hooks of the cluster: its engines in the place of those of this host alone, and what else it takes part in."""
 
 from minipaas_lib import api
 
 
-@api.hookimpl(wrapper=True, tryfirst=True)
-def router():
-    every = yield
+@api.hookimpl(wrapper=True)
+def scheduler():
+    """On a cluster processes run on its nodes; the scheduler of this host works on each node's docker."""
+    local = yield
     found = api.cluster.settings()
-    if every is None or found is None:
-        return every
-    from plugins.cluster import head
+    if local is None or found is None:
+        return local
+    from plugins.cluster.fleet import client, nodes
+    from plugins.cluster.fleet.leaving_scheduler import HomewardScheduler
+    from plugins.cluster.fleet.scheduler import FleetScheduler
 
-    return head.HeadRouter(every, found.moving)
+    fleet = client.Fleet(found.fleet)
+    kind = HomewardScheduler if found.moving == api.cluster.OUT else FleetScheduler
+    return kind(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))
+
+
+@api.hookimpl(wrapper=True)
+def router():
+    """On a cluster a route is for every router of it; this host's own nginx, which served before, goes on serving."""
+    local = yield
+    found = api.cluster.settings()
+    if local is None or found is None:
+        return local
+    from plugins.cluster.head.head_router import HeadRouter
+    from plugins.cluster.routes.cluster_router import EveryRouter
+
+    return HeadRouter(EveryRouter(local, api.store()), found.moving)
 
 
 @api.hookimpl
 def doctor(app):
     if app is not None or api.cluster.settings() is None:
         return None
-    from plugins.cluster import looking
+    from plugins.cluster.head import status
 
-    return looking.findings(looking.status())
+    return status.findings(status.status())
 
 
 @api.hookimpl
 def before_git(app):
     """Have here what was deployed through another head, so that a clone has it and a push builds on it."""
-    from plugins.cluster import head, heads, repositories
+    from plugins.cluster.head import git_sync, head_registry, head_router
 
-    if heads.others(api.store()):
-        head.ensure_follower()  # for the others to get what comes in
-        repositories.catch_up(app.name)
+    if head_registry.others(api.store()):
+        head_router.ensure_follower()  # for the others to get what comes in
+        git_sync.catch_up(app.name)
+
+
+@api.hookimpl
+def images_unused(app, kept, newest):
+    if api.cluster.settings() is None:
+        return None
+    from plugins.cluster.fleet import engine
+
+    return engine.scheduler().drop_unused_images(app.name, kept, newest)

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from minipaas_lib import api
-from plugins.cluster import image
+from plugins.cluster.head import node_image
 from tests.cluster import debian, nodes
 
 HOUSE = Path(__file__).parents[2]
@@ -21,7 +21,7 @@ def make(folder: Path, found: "api.cluster.ClusterSettings", name: str = "mpc-mi
     """Build the image of nodes whose cluster is `found`, in an empty folder; its name."""
     bundle = [sys.executable, str(HOUSE / "minipaas_lib" / "bundle.py"), "--out", str(folder / "minipaas")]
     subprocess.run(bundle, check=True, timeout=300, cwd=HOUSE)
-    (folder / "cluster.toml").write_text(image.cluster_file(found, "unix:///run/fleet.sock"))
-    (folder / "Dockerfile").write_text(image.dockerfile(base()))
+    (folder / "cluster.toml").write_text(node_image.cluster_file(found, "unix:///run/fleet.sock"))
+    (folder / "Dockerfile").write_text(node_image.dockerfile(base()))
     nodes.docker("build", "-q", "-t", name, str(folder), timeout=300)
     return name

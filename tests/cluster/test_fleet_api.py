@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from minipaas_lib import errors
-from plugins.scheduler_fleet import client, unitfile
-from plugins.scheduler_fleet.client import INACTIVE, LAUNCHED, LOADED, Fleet
-from plugins.scheduler_fleet.unitfile import Option
+from plugins.cluster.fleet import client, unit_file
+from plugins.cluster.fleet.client import INACTIVE, LAUNCHED, LOADED, Fleet
+from plugins.cluster.fleet.unit_file import Option
 from tests import sampling
 from tests.cluster import nodes
 from tests.cluster.conftest import REAL
@@ -105,7 +105,7 @@ def test_the_life_of_a_unit(cluster, fleet):
     node = cluster.node(place(cluster, fleet, "a.service"))
     assert node.exec("systemctl", "is-active", "a.service").strip() == "active"
     [state] = fleet.states(unit="a.service")
-    assert state == ("a.service", node.machine, "loaded", "active", "running", unitfile.digest(SLEEP))
+    assert state == ("a.service", node.machine, "loaded", "active", "running", unit_file.digest(SLEEP))
     found = until("launched", lambda: (u := fleet.unit("a.service")).current == LAUNCHED and u)
     assert found == ("a.service", LAUNCHED, LAUNCHED, node.machine, tuple(SLEEP))
 
@@ -115,7 +115,7 @@ def test_the_life_of_a_unit(cluster, fleet):
     assert fleet.submit("a.service", other) is True
     until(
         "the other edition",
-        lambda: (s := fleet.states()) and s[0].hash == unitfile.digest(other) and s[0].sub == "running",
+        lambda: (s := fleet.states()) and s[0].hash == unit_file.digest(other) and s[0].sub == "running",
     )
     assert fleet.unit("a.service").machine == node.machine
 

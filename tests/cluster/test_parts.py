@@ -11,10 +11,10 @@ import pytest
 from minipaas_lib import api, cluster_settings
 from minipaas_lib.bus import active_engines
 from minipaas_lib.model.healthcheck import Check
-from plugins.cluster import certificates, renewing
-from plugins.cluster import head as routing_head
-from plugins.scheduler_fleet import units
-from plugins.scheduler_fleet.client import Fleet
+from plugins.cluster.fleet import units
+from plugins.cluster.fleet.client import Fleet
+from plugins.cluster.head import certificate_authority, certificate_renewal
+from plugins.cluster.head import head_router as routing_head
 from tests.cluster import node_image, nodes
 from tests.cluster.test_fleet_api import clear, until
 
@@ -42,7 +42,7 @@ def head(cluster, daemon, tmp_path_factory):
     active_engines.forget()
     api.check_store(api.store())
     (folder / "keys").mkdir()
-    for part, keys in certificates.make(str(folder / "keys")).items():
+    for part, keys in certificate_authority.make(str(folder / "keys")).items():
         api.documents.write(api.store(), f"cluster/{part}.toml", keys)
     (folder / "image").mkdir()
     name = node_image.make(folder / "image", found)
@@ -394,8 +394,11 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
     answers, ending = [], threading.Event()
 
     def everybody() -> bool:
-        tls = certificates.head_context(former)
-        return all(renewing.comes_in(machine.address, renewing.AGENTS, tls) for machine in machines.members())
+        tls = certificate_authority.head_context(former)
+        return all(
+            certificate_renewal.comes_in(machine.address, certificate_renewal.AGENTS, tls)
+            for machine in machines.members()
+        )
 
     until(
         "the agents of all nodes", everybody, 60
@@ -403,13 +406,16 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
 
     def visit() -> None:
         while not ending.is_set():
-            tls = certificates.head_context(dict(api.documents.read(store, "cluster/head.toml")))
-            answers.extend(renewing.comes_in(machine.address, renewing.AGENTS, tls) for machine in machines.members())
+            tls = certificate_authority.head_context(dict(api.documents.read(store, "cluster/head.toml")))
+            answers.extend(
+                certificate_renewal.comes_in(machine.address, certificate_renewal.AGENTS, tls)
+                for machine in machines.members()
+            )
 
     visitor = threading.Thread(target=visit)
     visitor.start()
     try:
-        renewing.renew(store, machines)
+        certificate_renewal.renew(store, machines)
     finally:
         ending.set()
         visitor.join()
@@ -417,9 +423,18 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
     assert len(answers) > 9 and set(answers) == {True}
     now = dict(api.documents.read(store, "cluster/head.toml"))
     for machine in machines.members():
-        assert renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(now)) is True
         assert (
-            renewing.comes_in(machine.address, renewing.AGENTS, certificates.head_context(former | {"ca": now["ca"]}))
+            certificate_renewal.comes_in(
+                machine.address, certificate_renewal.AGENTS, certificate_authority.head_context(now)
+            )
+            is True
+        )
+        assert (
+            certificate_renewal.comes_in(
+                machine.address,
+                certificate_renewal.AGENTS,
+                certificate_authority.head_context(former | {"ca": now["ca"]}),
+            )
             is False
         )
     assert len(api.scheduler().node_images(api.router().routers())) == len(machines.members()), "their dockers answer"

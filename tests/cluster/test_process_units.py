@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from minipaas_lib.model.process import ContainerSpec
-from plugins.scheduler_fleet import units
-from plugins.scheduler_fleet.client import INACTIVE, Fleet
+from plugins.cluster.fleet import units
+from plugins.cluster.fleet.client import INACTIVE, Fleet
 from tests.cluster import nodes
 from tests.cluster.test_fleet_api import LIMIT, clear, until
 

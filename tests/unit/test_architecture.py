@@ -137,7 +137,6 @@ def test_no_kernel_file_names_a_feature_plugin():
         "completion",
         "registry",
         "cluster",
-        "node",
         "tags",
     }
     for plugin in sorted(os.listdir(PLUGINS)):

@@ -37,7 +37,7 @@ VALUES: list[tuple[str, str, st.SearchStrategy]] = [
     ("run/commands.py", ".*command.*", st.just("run")),
     ("run/plan.py", ".*command.*", st.just("run")),
     ("completion/commands.py", "shell", st.sampled_from(["bash", "zsh"])),
-    ("joining.py", "option", st.sampled_from(["ca", "cert", "key"])),
+    ("cluster/head/init.py", "option", st.sampled_from(["ca", "cert", "key"])),
     ("trigger.py", "action", st.sampled_from(["get", "set", "unset"])),
     ("well_known.py", "noun", st.just("apps")),
     ("well_known.py", "next.*verb.*", st.just("list")),

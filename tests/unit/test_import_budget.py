@@ -1,6 +1,7 @@
 """Start-up is the product: no command imports a library that it does not need (docs/architecture.md, Start-up)."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from minipaas_lib.bus import catalog
+from tests.unit import test_architecture as architecture
 
 HOUSE = Path(__file__).parents[2]
 HEAVY = {
@@ -112,11 +114,34 @@ def test_a_command_that_writes_state_imports_no_docker(host):
     }
 
 
+LONG_RUNNING = {"cluster": ("node/agent.py", "head/route_follower.py", "fleet/scheduler.py")}
+"""What runs under gevent of a plugin of which not everything does."""
+
+
 def test_what_runs_under_gevent_runs_no_program_by_sh():
     """It hangs there."""
     for file in (HOUSE / "plugins").glob("*/plugin.toml"):
         if "gevent" in file.read_text():
-            assert not [path for path in file.parent.rglob("*.py") if "api.programs" in path.read_text()]
+            folder = file.parent
+            paths = {folder / name for name in LONG_RUNNING.get(folder.name, ())} or set(folder.rglob("*.py"))
+            reached = within(folder, paths)
+            assert not [path for path in reached if "api.programs" in path.read_text()]
+            assert {
+                path for path in folder.rglob("*.py") if re.search("^(import|from) gevent", path.read_text(), re.M)
+            } <= reached
+
+
+def within(folder: Path, paths: set[Path]) -> set[Path]:
+    """These modules of a plugin and those of it that they import, wherever they do, directly or through others."""
+    reached: set[Path] = set()
+    while paths:
+        reached |= paths
+        named = {name for path in paths for name in architecture.imported_by(path)}
+        paths = {
+            HOUSE / (name.replace(".", "/") + ".py") for name in named if name.startswith(f"plugins.{folder.name}.")
+        }
+        paths = {path for path in paths if path.exists()} - reached
+    return reached
 
 
 def test_without_a_cluster_nothing_of_it_is_imported(host):

@@ -524,13 +524,13 @@ def test_whatever_stands_in_nginx_conf_is_taken_back_as_it_was(text):
 
 
 def test_the_numbers_of_install_are_those_that_doctor_and_nodes_have():
-    from plugins.cluster import image
+    from plugins.cluster.head import node_image
     from plugins.router_nginx import doctor
 
     said = sh(CONNECTIONS + 'echo "$connections $open_files"').stdout.split()
     assert said == [str(doctor.CONNECTIONS), str(doctor.OPEN_FILES)]
-    assert f"worker_rlimit_nofile {doctor.OPEN_FILES};" in image.dockerfile(image.BASE)
-    assert f"\\1{doctor.CONNECTIONS};" in image.dockerfile(image.BASE)
+    assert f"worker_rlimit_nofile {doctor.OPEN_FILES};" in node_image.dockerfile(node_image.BASE)
+    assert f"\\1{doctor.CONNECTIONS};" in node_image.dockerfile(node_image.BASE)
 
 
 def test_what_another_file_of_nginx_says_is_not_said_again(tmp_path):

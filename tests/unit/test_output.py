@@ -15,9 +15,9 @@ TAMED = r"a\x1b]0;title\x07b\x9b2J\u202e\u061cc\x0dd\ud800"
 EXACT = {
     "minipaas_lib/commands.py",
     "plugins/config/commands.py",
-    "plugins/cluster/commands.py",
+    "plugins/cluster/head/commands.py",
     "plugins/completion/commands.py",
-    "plugins/cluster/repositories.py",
+    "plugins/cluster/head/git_sync.py",
 }
 
 
@@ -79,8 +79,10 @@ def test_nothing_prints_around_it():
                 around.add(f"{name}: {ast.unparse(node.func)}")
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("output.exact") and name not in EXACT:
                 around.add(f"{name}: output.exact")
-    replaced = {f"plugins/node/{name}.py: os.execv" for name in ("commands", "head")}  # by nginx, by ourselves
-    assert around == {"plugins/cluster/repositories.py: sys.stdout.buffer.write", *replaced}
+    replaced = {
+        f"plugins/cluster/{name}.py: os.execv" for name in ("node/commands", "head/route_follower")
+    }  # by nginx, by ourselves
+    assert around == {"plugins/cluster/head/git_sync.py: sys.stdout.buffer.write", *replaced}
 
 
 PRINTERS = {

@@ -8,9 +8,9 @@ from minipaas_lib import api, names
 from minipaas_lib.deploy import urls
 from minipaas_lib.model import procfile, service
 from minipaas_lib.model.process import Process, process_name
+from plugins.cluster.fleet import units
 from plugins.enter import choice
 from plugins.logs import lines
-from plugins.scheduler_fleet import units
 
 KINDS = st.text("abAB01_-", min_size=1, max_size=31)
 

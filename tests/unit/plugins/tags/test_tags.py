@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api, errors
-from plugins.scheduler_fleet.client import Machine
+from plugins.cluster.fleet.client import Machine
 from plugins.tags import commands, settings
 
 MACHINES = [

@@ -1,0 +1,112 @@
+"""The nodes: which there are, what they are called, and the scheduler that works on the docker of one."""
+
+import threading
+import time
+
+from minipaas_lib import api
+from plugins.cluster.fleet import client, machines, units
+from plugins.cluster.transport import docker_tls_client
+
+NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
+FRESH = 2.0  # seconds for which the list of machines is not asked for again
+TABLE = "tags"
+IMAGE = "cluster/image.toml"
+DRAINED = "cluster/drained.toml"
+KEYS = "cluster/head.toml"  # the certificate by which nodes know a head
+
+
+class Nodes:
+    """The machines of `fleet`. `tunnels` makes the ways to their dockers, on which `local` works."""
+
+    def __init__(self, local, fleet: client.Fleet, tunnels) -> None:
+        self._local, self._fleet, self._make_tunnels = local, fleet, tunnels
+        self._tunnels: docker_tls_client.Tunnels | None = None
+        self._lock = threading.Lock()
+        self._machines: list[client.Machine] = []
+        self._asked = -FRESH
+        self._schedulers: dict[str, object] = {}
+
+    def all(self) -> list[client.Machine]:
+        """The machines that fleet hears of and that are nodes of ours. Raises errors.Unavailable."""
+        with self._lock:
+            if time.monotonic() - self._asked >= FRESH:
+                self._machines = machines.nodes_among(self._fleet.machines())
+                self._asked = time.monotonic()
+            return self._machines
+
+    def find(self, node: str) -> client.Machine | None:
+        """The machine of that id, or None while fleet does not hear of it."""
+        return next((machine for machine in self.all() if machine.id == node), None)
+
+    def name(self, node: str) -> str:
+        """What people call a machine: its metadata `node`, else the start of its id."""
+        machine = self.find(node)
+        return machine.metadata.get("node", node[:8]) if machine else node[:8]
+
+    def on(self, machine: client.Machine):
+        """The scheduler on the docker of a machine."""
+        with self._lock:
+            if self._tunnels is None:
+                self._tunnels = self._make_tunnels()
+            if machine.id not in self._schedulers:
+                url = self._tunnels.url(machine.address)
+                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id, units.AGENT)
+            return self._schedulers[machine.id]
+
+
+def tags(app: str) -> dict[str, str]:
+    """The machine metadata that the app asks for."""
+    found = api.app(app).document.get(TABLE, {})
+    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+
+
+def fits(machine: client.Machine, wanted: dict[str, str]) -> bool:
+    """Whether the machine has all that metadata."""
+    return all(machine.metadata.get(key) == value for key, value in wanted.items())
+
+
+def described(machine: client.Machine) -> str:
+    """The metadata that people gave the machine."""
+    return " ".join(f"{k}={v}" for k, v in sorted(machine.metadata.items()) if not k.startswith("minipaas"))
+
+
+def drained(store) -> set[str]:
+    """The ids of the machines that nothing is to be started on."""
+    try:
+        found = api.documents.read(store, DRAINED).get("nodes", [])
+    except api.errors.NotFound:
+        return set()
+    return {node for node in found if isinstance(node, str)} if isinstance(found, list) else set()
+
+
+def image(store) -> str:
+    """The image of minipaas that nodes run. Raises errors.Unavailable before cluster:init."""
+    try:
+        return str(api.documents.read(store, IMAGE)["name"])
+    except (api.errors.NotFound, KeyError):
+        raise api.errors.Unavailable("this cluster has no image of minipaas yet", "cluster:init") from None
+
+
+def tunnels() -> docker_tls_client.Tunnels:
+    """The ways to the nodes, with this cluster's certificate. Raises errors.Unavailable before cluster:init."""
+    try:
+        keys = api.documents.read(api.store(), KEYS)
+    except api.errors.NotFound:
+        raise api.errors.Unavailable("this cluster has no certificates yet", "cluster:init") from None
+    return docker_tls_client.Tunnels(
+        docker_tls_client.context(keys.get("ca", ""), keys.get("cert", ""), keys.get("key", ""))
+    )
+
+
+def machine_id(path: str = "/etc/machine-id") -> str:
+    """The id of the machine that we run on."""
+    with open(path, encoding="ascii") as file:
+        return file.read().strip()
+
+
+def this_machine(near: Nodes, path: str = "/etc/machine-id") -> client.Machine:
+    """The machine that we run on. Raises errors.Unavailable while fleet does not hear of it."""
+    found = near.find(machine_id(path))
+    if found is None:
+        raise api.errors.Unavailable("fleet does not know this machine", "systemctl status fleet")
+    return found

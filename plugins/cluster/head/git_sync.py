@@ -1,0 +1,129 @@
+"""Each head has git repositories of its own; the commits of releases come to it from the other heads.
+
+git fetches from the other head through a process of ours that speaks TLS with it: see transport/git_server.py.
+"""
+
+import os
+import re
+
+from minipaas_lib import api
+from plugins.cluster.head import certificate_authority, head_registry
+
+PORT = 7391  # see plugins/cluster/transport/git_server.py
+CONNECT_TIMEOUT = 5.0  # seconds
+FETCH_LIMIT = 900.0  # seconds
+
+
+def catch_up(name: str) -> None:
+    """Have the commit of the live release in the app's repository here, and a clone yield it.
+
+    Where no other head has it, that is told of: the next push brings what it needs. Raises errors.Unavailable.
+    """
+    live = api.live_release(name)
+    if live is None or not live.commit:
+        return
+    repository = api.repository
+    repository.create(name)
+    if not repository.has_commit(name, live.commit):
+        branch, said = "", []
+        for host, address in sorted(head_registry.others(api.store()).items()):
+            branch = _fetch(name, address)
+            if repository.has_commit(name, live.commit):
+                break
+            said.append(host)
+        else:
+            where = f"it cannot be fetched from {', '.join(said)}" if said else "there is no other head"
+            api.output.warn(f"the commit of {live.name} of {name} is not on this head, and {where}")
+            return
+        repository.follow(name, live.commit, branch)
+    elif repository.head_of(name) != live.commit:
+        repository.follow(name, live.commit)
+
+
+def _fetch(name: str, address: str) -> str:
+    """Get the commits of all releases from the head at an IP address; the branch that a clone from it has.
+
+    What cannot be had is left out: whoever asked looks for what it needs.
+    """
+    folder = api.paths.repository(name)
+    url = f"ext::{api.paths.program()} cluster:reach {address} {name}"
+    _git(
+        folder,
+        "fetch",
+        "--quiet",
+        "--no-tags",
+        "--no-auto-gc",
+        "--no-write-fetch-head",
+        url,
+        "refs/minipaas/*:refs/minipaas/*",
+    )
+    found = re.match(r"ref: refs/heads/(\S+)\tHEAD\n", _git(folder, "ls-remote", "--symref", url, "HEAD"))
+    return found[1] if found else ""
+
+
+def _git(folder: str, *words: str) -> str:
+    """What git printed; empty where it failed."""
+    import subprocess
+
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GIT_", "SSH_", "MINIPAAS_KEY"))}
+    ours = {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "GIT_TERMINAL_PROMPT": "0",
+        "LC_ALL": "C",
+        "GIT_ALLOW_PROTOCOL": "ext",
+    }
+    try:
+        done = subprocess.run(
+            ["git", f"--git-dir={folder}", *words],
+            env=kept | ours,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=FETCH_LIMIT,
+            umask=0o077,
+        )
+    except subprocess.TimeoutExpired:
+        raise api.errors.Unavailable(
+            f"another head did not send its commits within {FETCH_LIMIT:.0f} seconds"
+        ) from None
+    return "" if done.returncode else done.stdout
+
+
+def reach(address: str, name: str) -> None:
+    """Join our standard input and output to git on the head at that address. Raises errors.Unavailable."""
+    import asyncio
+
+    keys = api.documents.read(api.store(), "cluster/head.toml")
+    try:
+        asyncio.run(_join(address, name, certificate_authority.head_context(keys)))
+    except (OSError, TimeoutError) as error:
+        raise api.errors.Unavailable(f"the head at {address} cannot be reached: {error}", "cluster:status") from None
+
+
+async def _join(address: str, name: str, tls) -> None:
+    import asyncio
+    import sys
+
+    opening = asyncio.open_connection(address, PORT, ssl=tls, server_hostname=certificate_authority.AGENT)
+    reader, writer = await asyncio.wait_for(opening, CONNECT_TIMEOUT)
+    inside = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(inside), sys.stdin)
+
+    async def outward() -> None:
+        writer.write(name.encode() + b"\n")
+        while data := await inside.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+
+    async def inward() -> None:
+        while data := await reader.read(1 << 16):
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+
+    parts = [asyncio.ensure_future(outward()), asyncio.ensure_future(inward())]
+    await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)  # git has all it wanted, or there is no more
+    for part in parts:
+        part.cancel()
+    writer.close()

@@ -1,0 +1,99 @@
+"""The router of a head. Its own nginx follows the cluster's routes like that of every node.
+
+While apps are moved between this host and the cluster there are two kinds of processes: those of nodes, which every
+router reaches, and those of this host, which only its own nginx reaches.
+"""
+
+import os
+
+from minipaas_lib import api
+from plugins.cluster import engines
+
+LOCK = "follow.lock"  # see plugins/cluster/head/route_follower.py: held as long as somebody follows the routes here
+WORD = ("node:follow", "--serve")
+
+
+class HeadRouter:
+    """See bus.engines.Router. `every` is the router of the whole cluster, `every.local` that of this host."""
+
+    def __init__(self, every, moving: str) -> None:
+        self._every, self.local, self._moving = every, every.local, moving
+
+    def apply(self, route: "api.Route") -> None:
+        if not self._moving:
+            ensure_follower()
+            self._every.apply(route)
+        elif self._is_here(route):
+            self.local.apply(route)
+            self._forget(route.app)
+        else:
+            self._every.apply(route)
+            self.local.apply(route)
+
+    def remove(self, app: str) -> None:
+        if not self._moving:
+            ensure_follower()
+            self._every.remove(app)
+            return
+        self.local.remove(app)
+        self._forget(app)
+
+    def applied(self, app: str) -> str:
+        return (self.local if self._moving else self._every).applied(app)
+
+    def routes(self) -> list[str]:
+        return (self.local if self._moving else self._every).routes()
+
+    def check(self, route: "api.Route | None" = None) -> None:
+        (self.local if self._moving else self._every).check(route)
+
+    def placed(self, app: str) -> str:
+        return (self.local if self._moving else self._every).placed(app)
+
+    def warm(self) -> None:
+        self.local.warm()
+
+    def __getattr__(self, name: str):
+        return getattr(self._every, name)
+
+    def _is_here(self, route: "api.Route") -> bool:
+        """Whether the route leads to processes of this host, or to none at all on the way back."""
+        here = {process.name for process in engines.scheduler().local.processes(route.app)}
+        names = {backend.process for backend in route.backends}
+        return bool(names & here) or (not names and self._moving == api.cluster.OUT)
+
+    def _forget(self, app: str) -> None:
+        """Take the route from the nodes; that none of them is alive is no reason to fail."""
+        if app not in self._every.routes():
+            return
+        try:
+            self._every.remove(app)
+        except api.errors.Unavailable as error:
+            api.output.warn(f"nodes may still route {app}: {error.message}")
+
+
+def ensure_follower() -> None:
+    """Have a process on this host that follows the routes; it goes on when this command has ended."""
+    if not is_followed():
+        api.in_background(_become_follower)
+
+
+def is_followed() -> bool:
+    """Whether a process follows the routes here."""
+    import fcntl
+
+    try:
+        with open(api.paths.cache(LOCK), "a", encoding="ascii") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _become_follower() -> None:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MINIPAAS_", "GIT_", "SSH_"))}
+    kept |= {name: os.environ[name] for name in ("MINIPAAS_ROOT", "MINIPAAS_PROGRAM") if name in os.environ}
+    program = api.paths.program()
+    os.execve(program, [program, *WORD], kept)

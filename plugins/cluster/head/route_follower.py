@@ -1,0 +1,97 @@
+"""The router of a head, which is no node: it follows the cluster's routes as every router does, while it is a head."""
+
+import contextlib
+import os
+import time
+
+import gevent
+from gevent.event import Event
+
+from minipaas_lib import api
+from plugins.cluster.node import agent, engines
+from plugins.cluster.routes import route_document, route_reconciler
+from plugins.cluster.transport import git_server, identity
+
+SETTLE = 2.0  # seconds after a change
+LOOK = 1.0  # seconds between two looks whether this host still belongs to the cluster in the same way
+CATCH_UP = "cluster:catch-up"  # the command that brings this host what another head has changed
+LOCK = "follow.lock"  # in the cache folder: held by the one process that follows
+
+
+def serve() -> None:
+    """Follow the routes until this host leaves the cluster; at once nothing where somebody does so already."""
+    import fcntl
+
+    os.makedirs(api.paths.cache(), mode=0o700, exist_ok=True)
+    with open(api.paths.cache(LOCK), "a", encoding="ascii") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        found = api.cluster.settings()
+        if found is None or _follow(found):
+            return
+    program = api.paths.program()  # it was upgraded: the lock is free, and the new one takes our place
+    os.execv(program, [program, "node:follow", "--serve"])
+
+
+def _version() -> tuple[int, int]:
+    """What tells one installed program from the next."""
+    try:
+        found = os.stat(api.paths.source())
+    except OSError:  # just being replaced
+        return (0, 0)
+    return (found.st_ino, found.st_mtime_ns)
+
+
+def _follow(found: "api.cluster.ClusterSettings") -> bool:
+    """True when this host has left the cluster, or moves apps; False when the program is another one by now."""
+    name = f"head-{api.caller.host()}"
+    store = api.open_cluster(found, quorum=False)
+    follower = route_reconciler.Follower(store, engines.router().local, name, agent.accepts, time.monotonic)
+    stale = Event()
+    parts = [
+        gevent.spawn(agent.again, "watching the routes", lambda: agent.watch(store, route_document.FOLDER, stale)),
+        gevent.spawn(agent.again, "watching the processes", lambda: agent.watch(store, api.service.FOLDER, stale)),
+        gevent.spawn(agent.again, "following the routes", lambda: agent.follow(follower, stale)),
+        gevent.spawn(agent.again, "reaching the nodes", lambda: agent.reach(follower, stale)),
+        gevent.spawn(agent.again, "lending commits", lambda: _lend(store)),
+        gevent.spawn(agent.again, "watching the releases", lambda: _catch_up(store, "apps")),
+        gevent.spawn(agent.again, "watching the keys", lambda: _catch_up(store, "users", "--keys")),
+    ]
+    begun = _version()
+    while api.cluster.settings() == found and _version() in (begun, (0, 0)):
+        gevent.sleep(LOOK)
+    gevent.killall(parts, timeout=60)  # not between two files of nginx
+    if api.cluster.settings() == found:
+        return False
+    with contextlib.suppress(api.errors.MinipaasError):  # it expires anyway
+        store.delete(f"{route_reconciler.FOLDER}/{name}")
+    return True
+
+
+def _lend(store) -> None:
+    """Let other heads fetch from the repositories here. Raises errors.NotFound until this head is noted as one."""
+    address = str(api.documents.read(store, f"cluster/heads/{api.caller.host()}.toml")["address"])
+    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), identity.files_of)
+    git_server.serve(address, known.context).serve_forever()
+
+
+def _catch_up(store, folder: str, *words: str) -> None:
+    """Have this host get what changes in the folder, whichever head changed it; all of it to begin with."""
+    import subprocess
+
+    token = store.watch(folder)
+    while True:
+        if len(store.children("cluster/heads")) > 1:
+            done = subprocess.run(
+                [api.paths.program(), CATCH_UP, *words], stdin=subprocess.DEVNULL, capture_output=True
+            )
+            if done.returncode:
+                said = done.stderr.decode(errors="replace").strip()[-300:]
+                raise api.errors.Unavailable(f"changes of other heads have not arrived yet: {said}")
+        newer = None
+        while newer is None:
+            newer = store.watch(folder, token)
+        token = newer
+        gevent.sleep(SETTLE)  # a deploy changes many documents

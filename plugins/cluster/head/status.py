@@ -1,0 +1,230 @@
+"""What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
+
+from typing import Any
+
+from minipaas_lib import api
+from plugins.cluster import engines
+from plugins.cluster.head import (
+    certificate_authority,
+    certificate_renewal,
+    head_registry,
+    head_router,
+    init,
+    node_drain,
+    node_registry,
+    rolling_upgrade,
+    saved_options,
+)
+
+
+def status() -> dict:
+    """All of it as plain data. What does not answer is among `wrong`; nothing is raised for it."""
+    found = api.cluster.settings()
+    if found is None:
+        begun = saved_options.read(saved_options.JOINING) or saved_options.read(saved_options.LEAVING)
+        said = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
+        return {"cluster": False, "wrong": [said] if begun else []}
+    wrong: list[str] = []
+    store: Any = api.store()  # that of a cluster is etcd's
+    etcd = [member._asdict() for member in store.cluster.states()]
+    wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
+    if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
+        wrong.append("etcd has no quorum: sites keep their last routes, and nothing can be changed")
+        return {
+            "cluster": True,
+            "moving": found.moving,
+            "etcd": etcd,
+            "nodes": [],
+            "heads": [],
+            "lost": [],
+            "removed": [],
+            "wrong": wrong,
+        }
+    try:
+        asked = engines.router().routers()  # others would not answer, and take long over it
+        images = engines.scheduler().node_images(asked)
+        nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
+        if not found.moving:
+            late = rolling_upgrade.behind(api.store(), engines.scheduler().machines.members())
+            wrong += [
+                f"{node_registry.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
+                for one in late
+            ]
+        if len(images) == len(nodes) and not found.moving:
+            wrong += gone(_live_images(), set().union(*images.values()))
+    except api.errors.MinipaasError as error:
+        nodes, heads, lost, removed = [], [], [], []
+        wrong.append(error.message)
+    wrong += _certificates()
+    if found.moving:
+        back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
+        wrong.append(f"apps are being moved, or a move was interrupted; to continue: {back}")
+    elif not head_router.is_followed():
+        wrong.append("this host's nginx does not follow the routes; the next command that changes one fixes that")
+    wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
+    wrong += [
+        f"{one['name']}: fleet does not know it; if it is gone for good: cluster:remove {one['name']}" for one in lost
+    ]
+    return {
+        "cluster": True,
+        "moving": found.moving,
+        "etcd": etcd,
+        "nodes": nodes,
+        "heads": heads,
+        "lost": lost,
+        "removed": removed,
+        "wrong": wrong,
+    }
+
+
+def _certificates() -> list[str]:
+    """What is wrong with those of the cluster."""
+    store = api.store()
+    try:
+        if certificate_renewal.begun(store):
+            return [
+                "the certificates are being renewed, or that was interrupted; to continue: cluster:renew-certificates"
+            ]
+        why = certificate_authority.fault(str(api.documents.read(store, "cluster/head.toml").get("ca", "")))
+    except api.errors.MinipaasError as error:
+        return [error.message]
+    return [f"{why}; to renew them: cluster:renew-certificates"] if why else []
+
+
+def _lost() -> list[dict]:
+    """The nodes that fleet does not hear of."""
+    return [one._asdict() for one in node_registry.lost(engines.scheduler().machines.all())]
+
+
+def _removed() -> list[str]:
+    """The names of machines that fleet hears of and that cluster:remove took away."""
+    return [node_registry.named(machine) for machine in engines.scheduler().machines.expelled()]
+
+
+def _live_images() -> dict[str, str]:
+    """What each app runs that was deployed and is not stopped: its image by the app's name."""
+    found = {}
+    for name in api.app_names():
+        try:
+            live = None if api.app(name).stopped else api.live_release(name)
+        except (api.errors.BadConfig, api.errors.NotFound):  # one that cannot be read is doctor's, not all others'
+            continue
+        if live:
+            found[name] = live.image
+    return found
+
+
+def gone(live: dict[str, str], there: set[str]) -> list[str]:
+    """The complaints about live releases whose image is not `there`, on any node. Pure."""
+    return [
+        f"{app}: no node has the image that it runs; to build it again: ps:rebuild {app}"
+        for app, image in sorted(live.items())
+        if image not in there
+    ]
+
+
+def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
+    machines, router = engines.scheduler().machines, engines.router()
+    states = {unit: machines.outcomes(unit) for unit, _ in init.UNITS}
+    said, behind, drained = router.routers(), router.behind(), node_drain.drained()
+    processes = [process.node for process in api.scheduler().processes()]
+    return [
+        {
+            "name": machine.metadata.get("node", machine.id[:8]),
+            "id": machine.id,
+            "address": machine.address,
+            "metadata": {
+                key: value
+                for key, value in sorted(machine.metadata.items())
+                if key != "node" and not key.startswith("minipaas")
+            },
+            "drained": machine.id in drained,
+            "processes": processes.count(machine.id),
+            "images": sum(map(bool, images[machine.id].values())) if machine.id in images else None,
+            "router": states[init.ROUTER].get(machine.id, "missing"),
+            "agent": states[init.AGENT].get(machine.id, "missing"),
+            **_routes(machine.id, said, behind),
+        }
+        for machine in machines.members()
+    ]
+
+
+def _heads() -> list[dict]:
+    router = engines.router()
+    said, behind = router.routers(), router.behind()
+    return [
+        {"name": name, **_routes(head_registry.ROUTER + name, said, behind)}
+        for name in sorted(head_registry.alive(api.store()) | head_registry.known(api.store()).keys())
+    ]
+
+
+def _routes(router: str, said: dict, behind: dict) -> dict:
+    """What a router says of itself; `applied` is None where it says nothing."""
+    about = said.get(router)
+    if about is None:
+        return {"applied": None, "behind": [], "refused": {}}
+    refused = {app: text.partition(" ")[2] for app, text in about.get("refused", {}).items()}
+    return {"applied": len(about.get("applied", {})), "behind": behind.get(router, []), "refused": refused}
+
+
+def _complaints(one: dict) -> list[str]:
+    """What is wrong with a node or a head. Pure."""
+    found = [
+        f"{one['name']}: the {part} is {one[part]}"
+        for part in ("router", "agent")
+        if one.get(part, "running") != "running"
+    ]
+    if one["applied"] is None:
+        found.append(f"{one['name']}: its router is not responding")
+    found += [f"{one['name']}: refuses the route of {app}: {why}" for app, why in sorted(one["refused"].items())]
+    found += [
+        f"{one['name']}: has not applied the route of {app}" for app in one["behind"] if app not in one["refused"]
+    ]
+    return found
+
+
+def findings(found: dict) -> list["api.Finding"]:
+    """What doctor says of a status: each thing that is wrong, or one sentence. Pure."""
+    if found["wrong"]:
+        return [api.Finding("cluster", False, said, "cluster:status") for said in found["wrong"]]
+    names = ", ".join(node["name"] for node in found["nodes"])
+    return [api.Finding("cluster", True, f"etcd, the nodes {names} and all routers are fine")]
+
+
+def show(found: dict) -> None:
+    """The status for people."""
+    data = api.output.data
+    if not found["cluster"]:
+        data("This host is on its own.")
+    else:
+        data("=====> etcd")
+        for member in found["etcd"]:
+            state = (
+                (f"version {member['version']}" + (", leads" if member["leads"] else ""))
+                if member["serves"]
+                else member["reason"]
+            )
+            data(f"       {member['url']:<32} {api.output.tame(state)}")
+        data("=====> Nodes")
+        rows = [
+            {
+                "node": node["name"],
+                "address": node["address"],
+                "processes": node["processes"],
+                "images": "-" if node["images"] is None else node["images"],
+                "routes": "-" if node["applied"] is None else node["applied"],
+                "router": node["router"],
+                "agent": node["agent"],
+                "state": "drained" if node["drained"] else "",
+                "metadata": " ".join(f"{key}={value}" for key, value in node["metadata"].items()),
+            }
+            for node in found["nodes"]
+        ]
+        api.commands.print_table(rows)
+        if found["removed"]:
+            data("       removed (to bring one back: cluster:undrain <node>): " + ", ".join(found["removed"]))
+        for one in found["heads"]:
+            routes = "not responding" if one["applied"] is None else f"{one['applied']} routes"
+            data(f"=====> Head {one['name']}: {routes}")
+    for said in found["wrong"]:
+        api.output.warn(said)
