@@ -1,6 +1,5 @@
 """The commands of the cluster, each from the room that it belongs to."""
 
-from plugins.cluster.fleet.commands import node_catch_up, node_create, node_hand_over
 from plugins.cluster.head.commands import (
     cluster_catch_up,
     cluster_cloud_config,
@@ -14,7 +13,14 @@ from plugins.cluster.head.commands import (
     cluster_status,
     cluster_undrain,
 )
-from plugins.cluster.node.commands import node_agent, node_follow, node_router
+from plugins.cluster.node.commands import (
+    node_agent,
+    node_catch_up,
+    node_create,
+    node_follow,
+    node_hand_over,
+    node_router,
+)
 
 __all__ = [
     "cluster_catch_up",

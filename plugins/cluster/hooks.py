@@ -10,13 +10,9 @@ def scheduler():
     found = api.cluster.settings()
     if local is None or found is None:
         return local
-    from plugins.cluster.fleet import client, nodes
-    from plugins.cluster.fleet.leaving_scheduler import HomewardScheduler
-    from plugins.cluster.fleet.scheduler import FleetScheduler
+    from plugins.cluster import active_engine
 
-    fleet = client.Fleet(found.fleet)
-    kind = HomewardScheduler if found.moving == api.cluster.OUT else FleetScheduler
-    return kind(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))
+    return active_engine.choose(found, local)
 
 
 @api.hookimpl(wrapper=True)
@@ -55,6 +51,6 @@ def before_git(app):
 def images_unused(app, kept, newest):
     if api.cluster.settings() is None:
         return None
-    from plugins.cluster.fleet import engine
+    from plugins.cluster import active_engine
 
-    return engine.scheduler().drop_unused_images(app.name, kept, newest)
+    return active_engine.scheduler().drop_unused_images(app.name, kept, newest)

@@ -1,13 +1,14 @@
-"""The scheduler as this plugin knows it: with more than the kernel's contract has."""
-
-from typing import TYPE_CHECKING, cast
+"""Makes the engine that runs processes as units of fleet."""
 
 from minipaas_lib import api
+from plugins.cluster.engine import ClusterEngine, LocalScheduler
+from plugins.cluster.fleet import client, nodes
+from plugins.cluster.fleet.leaving_scheduler import LeavingScheduler
+from plugins.cluster.fleet.scheduler import FleetScheduler
 
-if TYPE_CHECKING:
-    from plugins.cluster.fleet.scheduler import FleetScheduler
 
-
-def scheduler() -> "FleetScheduler":
-    """The scheduler of a machine that belongs to a cluster."""
-    return cast("FleetScheduler", api.scheduler())
+def make(found: "api.cluster.ClusterSettings", local: LocalScheduler) -> ClusterEngine:
+    """The scheduler of that cluster's fleet; while apps come back to this host, one that starts them here."""
+    fleet = client.Fleet(found.fleet)
+    kind = LeavingScheduler if found.moving == api.cluster.OUT else FleetScheduler
+    return kind(local, fleet, api.store(), nodes.Nodes(local, fleet, nodes.tunnels))

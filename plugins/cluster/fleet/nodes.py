@@ -4,27 +4,27 @@ import threading
 import time
 
 from minipaas_lib import api
-from plugins.cluster.fleet import client, machines, units
+from plugins.cluster import names
+from plugins.cluster.engine import LocalScheduler
+from plugins.cluster.fleet import client, machines
 from plugins.cluster.transport import docker_tls_client
 
 NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
 FRESH = 2.0  # seconds for which the list of machines is not asked for again
 TABLE = "tags"
-IMAGE = "cluster/image.toml"
-DRAINED = "cluster/drained.toml"
 KEYS = "cluster/head.toml"  # the certificate by which nodes know a head
 
 
 class Nodes:
     """The machines of `fleet`. `tunnels` makes the ways to their dockers, on which `local` works."""
 
-    def __init__(self, local, fleet: client.Fleet, tunnels) -> None:
+    def __init__(self, local: LocalScheduler, fleet: client.Fleet, tunnels) -> None:
         self._local, self._fleet, self._make_tunnels = local, fleet, tunnels
         self._tunnels: docker_tls_client.Tunnels | None = None
         self._lock = threading.Lock()
         self._machines: list[client.Machine] = []
         self._asked = -FRESH
-        self._schedulers: dict[str, object] = {}
+        self._schedulers: dict[str, LocalScheduler] = {}
 
     def all(self) -> list[client.Machine]:
         """The machines that fleet hears of and that are nodes of ours. Raises errors.Unavailable."""
@@ -43,14 +43,14 @@ class Nodes:
         machine = self.find(node)
         return machine.metadata.get("node", node[:8]) if machine else node[:8]
 
-    def on(self, machine: client.Machine):
+    def on(self, machine: client.Machine) -> LocalScheduler:
         """The scheduler on the docker of a machine."""
         with self._lock:
             if self._tunnels is None:
                 self._tunnels = self._make_tunnels()
             if machine.id not in self._schedulers:
                 url = self._tunnels.url(machine.address)
-                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id, units.AGENT)
+                self._schedulers[machine.id] = self._local.elsewhere(url, machine.address, machine.id, names.AGENT)
             return self._schedulers[machine.id]
 
 
@@ -73,7 +73,7 @@ def described(machine: client.Machine) -> str:
 def drained(store) -> set[str]:
     """The ids of the machines that nothing is to be started on."""
     try:
-        found = api.documents.read(store, DRAINED).get("nodes", [])
+        found = api.documents.read(store, names.DRAINED).get("nodes", [])
     except api.errors.NotFound:
         return set()
     return {node for node in found if isinstance(node, str)} if isinstance(found, list) else set()
@@ -82,7 +82,7 @@ def drained(store) -> set[str]:
 def image(store) -> str:
     """The image of minipaas that nodes run. Raises errors.Unavailable before cluster:init."""
     try:
-        return str(api.documents.read(store, IMAGE)["name"])
+        return str(api.documents.read(store, names.IMAGE)["name"])
     except (api.errors.NotFound, KeyError):
         raise api.errors.Unavailable("this cluster has no image of minipaas yet", "cluster:init") from None
 

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Collection
 
 from minipaas_lib import api
+from plugins.cluster.engine import LocalScheduler
 from plugins.cluster.fleet import client, handover, image_sync, machines, nodes, state_poller, units
 
 # Seconds until fleet must have found a machine for a unit. Its engine looks every two; but a machine that has just been
@@ -27,11 +28,11 @@ GATHER = 10  # nodes asked at the same time
 
 
 class FleetScheduler:
-    """Runs each process as a unit; one-off runs too go to a node."""
+    """A ClusterEngine: runs each process as a unit; one-off runs too go to a node."""
 
     at_once = AT_ONCE
 
-    def __init__(self, local, fleet: client.Fleet, store, near: "nodes.Nodes") -> None:
+    def __init__(self, local: LocalScheduler, fleet: client.Fleet, store, near: nodes.Nodes) -> None:
         self.local, self._fleet, self._store, self._nodes = local, fleet, store, near
         self._poller = state_poller.Poller(fleet.states)
         self._bringing = threading.Lock()  # processes start at the same time, and have one image
@@ -345,7 +346,7 @@ class FleetScheduler:
 
     # -- the docker of nodes
 
-    def _beside(self, process: "api.Process"):
+    def _beside(self, process: "api.Process") -> LocalScheduler:
         """The scheduler that reaches a process's container. Raises errors.Unavailable when its node is lost."""
         if not process.node:
             return self.local
@@ -354,7 +355,7 @@ class FleetScheduler:
             raise api.errors.Unavailable(f"the node of {process.name} is gone", "cluster:status")
         return self._nodes.on(machine)
 
-    def _somewhere(self, spec: "api.ContainerSpec"):
+    def _somewhere(self, spec: "api.ContainerSpec") -> LocalScheduler:
         """A scheduler on a node that may run a one-off of the app, its image brought there."""
         import random
 

@@ -7,6 +7,7 @@ it from the release in the store. An existing container starts with docker alone
 import re
 
 from minipaas_lib import api
+from plugins.cluster import names
 from plugins.cluster.fleet import unit_file
 from plugins.cluster.fleet.unit_file import Option
 
@@ -19,19 +20,16 @@ STOP_GRACE = 15  # seconds that systemd waits longer than docker, which waits fo
 # Seconds that a process which is moved may stay until it runs elsewhere; with a stop timeout of 30 less than the 90
 # after which systemd ends any stop of a unit whose file fleet has removed.
 HAND_OVER = 45
-AGENT = "minipaas-agent"  # the container on every node that sees all processes there
 RESTART_AFTER = 2  # seconds
 MACHINES = 100  # more than fleet can keep together
 SUFFIX = ".service"
 # At the same place inside and out: from it docker mounts the tool of liveness checks into processes.
 CACHE = "/var/lib/minipaas/cache"
-MARK = "minipaas"  # the metadata by which one machine is told from all others: its id
 NODE_FILES = "/etc/minipaas"  # on every node: the addresses and certificates that it was set up with
 # 137 and 143 are what docker says of an app that SIGKILL or SIGTERM ended: no failure, it was asked for. Without it
 # such units stay "failed" in the node's systemd for ever.
 SUCCESS = "137 143"
 
-_PROCESS = re.compile(rf"({api.names.APP_NAME})_v([1-9][0-9]{{0,8}})\.({api.names.PROCESS_TYPE})\.([1-9][0-9]{{0,8}})")
 _IMAGE = "[A-Za-z0-9][A-Za-z0-9._:/@-]{0,254}"
 
 
@@ -69,7 +67,7 @@ def process_unit(
         Option("Service", "StandardOutput", "null"),
         *_placement(spec, tags or {}, nodes),
         # The same key twice: one of them will do.
-        *[Option("X-Fleet", "MachineMetadata", unit_file.metadata(MARK, machine)) for machine in only],
+        *[Option("X-Fleet", "MachineMetadata", unit_file.metadata(names.MARK, machine)) for machine in only],
     ]
     unit_file.check(options)
     return options
@@ -127,12 +125,7 @@ def unit_name(process_name: str) -> str:
 
 def process_of(name: str) -> tuple[str, int, str, int] | None:
     """(app, release, process type, index) of the unit of a process; None for any other unit."""
-    found = _PROCESS.fullmatch(name.removesuffix(SUFFIX)) if name.endswith(SUFFIX) else None
-    if not found:
-        return None
-    groups = [group for group in found.groups()]
-    app, release, process_type, index = groups[0], groups[-3], groups[-2], groups[-1]
-    return app, int(release), process_type, int(index)
+    return names.process(name.removesuffix(SUFFIX)) if name.endswith(SUFFIX) else None
 
 
 def apart_from(app: str, release: int, process_type: str, index: int, nodes: int) -> list[str]:
@@ -177,7 +170,7 @@ def _stop(name: str, timeout: int) -> str:
     """
     import shlex
 
-    first = shlex.join([DOCKER, "exec", AGENT, "minipaas", "node:hand-over", name])
+    first = shlex.join([DOCKER, "exec", names.AGENT, "minipaas", "node:hand-over", name])
     return f"{first} >/dev/null 2>&1; exec {shlex.join([DOCKER, 'stop', '--time', str(timeout), name])}"
 
 

@@ -3,7 +3,7 @@
 import click
 
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine
 
 FLEET = "unix:///var/run/fleet.sock"
 
@@ -106,9 +106,9 @@ def cluster_renew_certificates():
     """
     from plugins.cluster.head import certificate_renewal
 
-    if engines.settings().moving:
+    if active_engine.settings().moving:
         raise api.errors.Conflict("apps are being moved between this host and the cluster", "cluster:status")
-    certificate_renewal.renew(api.store(), engines.scheduler().machines)
+    certificate_renewal.renew(api.store(), active_engine.scheduler().machines)
     api.output.step("All nodes and heads use new certificates")
 
 
@@ -182,7 +182,7 @@ def cluster_drain(node):
     """
     from plugins.cluster.head import node_drain
 
-    engines.settings()
+    active_engine.settings()
     machine = node_drain.find(node)
     node_drain.drain(machine)
     api.output.step(
@@ -202,9 +202,9 @@ def cluster_undrain(node):
     """
     from plugins.cluster.head import node_drain, node_removal
 
-    engines.settings()
+    active_engine.settings()
     machine = node_drain.find(node)
-    if machine in engines.scheduler().machines.expelled():
+    if machine in active_engine.scheduler().machines.expelled():
         node_removal.bring_back(machine)
     node_drain.undrain(machine)
     api.output.step(f"{machine.metadata.get('node', machine.id[:8])} accepts processes again")
@@ -224,7 +224,7 @@ def cluster_remove(node):
     """
     from plugins.cluster.head import head_registry, node_removal
 
-    engines.settings()
+    active_engine.settings()
     if node in head_registry.others(api.store()):
         head_registry.forget(node)
         api.output.step(f"{node} is no longer a head of this cluster")

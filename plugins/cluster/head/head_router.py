@@ -7,67 +7,75 @@ router reaches, and those of this host, which only its own nginx reaches.
 import os
 
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine
+from plugins.cluster.engine import ClusterRouter, LocalRouter
 
 LOCK = "follow.lock"  # see plugins/cluster/head/route_follower.py: held as long as somebody follows the routes here
 WORD = ("node:follow", "--serve")
 
 
 class HeadRouter:
-    """See bus.engines.Router. `every` is the router of the whole cluster, `every.local` that of this host."""
+    """A ClusterRouter. `cluster` is the router of all nodes and heads, `cluster.local` that of this host."""
 
-    def __init__(self, every, moving: str) -> None:
-        self._every, self.local, self._moving = every, every.local, moving
+    def __init__(self, cluster: ClusterRouter, moving: str) -> None:
+        self._cluster, self.local, self._moving = cluster, cluster.local, moving
 
     def apply(self, route: "api.Route") -> None:
         if not self._moving:
             ensure_follower()
-            self._every.apply(route)
+            self._cluster.apply(route)
         elif self._is_here(route):
             self.local.apply(route)
             self._forget(route.app)
         else:
-            self._every.apply(route)
+            self._cluster.apply(route)
             self.local.apply(route)
 
     def remove(self, app: str) -> None:
         if not self._moving:
             ensure_follower()
-            self._every.remove(app)
+            self._cluster.remove(app)
             return
         self.local.remove(app)
         self._forget(app)
 
     def applied(self, app: str) -> str:
-        return (self.local if self._moving else self._every).applied(app)
+        return self._authority().applied(app)
 
     def routes(self) -> list[str]:
-        return (self.local if self._moving else self._every).routes()
+        return self._authority().routes()
 
     def check(self, route: "api.Route | None" = None) -> None:
-        (self.local if self._moving else self._every).check(route)
+        self._authority().check(route)
 
     def placed(self, app: str) -> str:
-        return (self.local if self._moving else self._every).placed(app)
+        return self._authority().placed(app)
 
     def warm(self) -> None:
         self.local.warm()
 
-    def __getattr__(self, name: str):
-        return getattr(self._every, name)
+    def routers(self) -> dict[str, dict]:
+        return self._cluster.routers()
+
+    def behind(self) -> dict[str, list[str]]:
+        return self._cluster.behind()
+
+    def _authority(self) -> ClusterRouter | LocalRouter:
+        """The router that has every route: this host's own while apps are moved."""
+        return self.local if self._moving else self._cluster
 
     def _is_here(self, route: "api.Route") -> bool:
         """Whether the route leads to processes of this host, or to none at all on the way back."""
-        here = {process.name for process in engines.scheduler().local.processes(route.app)}
+        here = {process.name for process in active_engine.scheduler().local.processes(route.app)}
         names = {backend.process for backend in route.backends}
         return bool(names & here) or (not names and self._moving == api.cluster.OUT)
 
     def _forget(self, app: str) -> None:
         """Take the route from the nodes; that none of them is alive is no reason to fail."""
-        if app not in self._every.routes():
+        if app not in self._cluster.routes():
             return
         try:
-            self._every.remove(app)
+            self._cluster.remove(app)
         except api.errors.Unavailable as error:
             api.output.warn(f"nodes may still route {app}: {error.message}")
 

@@ -9,7 +9,8 @@ import os
 import time
 
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine
+from plugins.cluster.engine import Machines
 from plugins.cluster.head import (
     certificate_authority,
     clock,
@@ -23,8 +24,8 @@ from plugins.cluster.head import (
     rolling_upgrade,
     saved_options,
 )
+from plugins.cluster.names import AGENT, ROUTER
 
-AGENT, ROUTER = rolling_upgrade.AGENT, rolling_upgrade.ROUTER
 UNITS = ((ROUTER, ["node:router"]), (AGENT, ["node:agent", "--serve"]))
 # What both share: the files of nginx, its pid and its logs. Volumes, so that nginx goes on when an agent is replaced.
 SHARED = ("minipaas-nginx:/var/lib/minipaas/nginx", "minipaas-run:/run", "minipaas-log:/var/log/nginx")
@@ -109,18 +110,15 @@ def _member_id() -> str:
     return str(api.documents.read(api.open_cluster(present), saved_options.OWNER).get("id", ""))
 
 
-def machines_of(found: "api.cluster.ClusterSettings"):
+def machines_of(found: "api.cluster.ClusterSettings") -> Machines:
     """The machines of a cluster that this host need not belong to yet. Raises errors.BadConfig."""
     api.cluster.assume(found)
     forget()
     try:
-        machines = getattr(api.scheduler(), "machines", None)
+        return active_engine.scheduler().machines
     finally:
         api.cluster.assume(None)
         forget()
-    if machines is None:
-        raise api.errors.BadConfig("no enabled plugin runs processes on nodes", "plugin:list")
-    return machines
 
 
 def forget() -> None:
@@ -238,7 +236,7 @@ def move(found: "api.cluster.ClusterSettings") -> None:
     api.of_each_app(lambda name: migration.move(name, "moved to the cluster", lambda process: not process.node))
     migration.wait_until_gone(lambda process: not process.node, "the processes on this host")
     api.output.step("Copying the images of earlier releases to the nodes")
-    engines.scheduler().bring_images()
+    active_engine.scheduler().bring_images()
     api.cluster.write(found)
     forget()
     saved_options.remove(saved_options.JOINING)

@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine
 from plugins.cluster.head import (
     head_router,
     init,
@@ -47,7 +47,7 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
     api.of_each_app(lambda name: migration.move(name, "moved back to one host", lambda process: bool(process.node)))
     migration.wait_until_gone(lambda process: bool(process.node), "the processes on the nodes")
     api.output.step("Copying the images of earlier releases to this host")
-    engines.scheduler().bring_images()
+    active_engine.scheduler().bring_images()
 
 
 def _switch(found: "api.cluster.ClusterSettings") -> None:

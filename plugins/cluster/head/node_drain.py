@@ -1,44 +1,41 @@
 """cluster:drain: have nothing run on a node, so that it can be shut down, changed or taken away."""
 
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine, names
 from plugins.cluster.head import migration
-
-DRAINED = "cluster/drained.toml"
-MARK = "minipaas"  # the metadata by which fleet is told of one machine: its id
 
 
 def drained() -> set[str]:
     """The ids of drained nodes."""
     try:
-        return set(api.documents.read(api.store(), DRAINED).get("nodes", []))
+        return set(api.documents.read(api.store(), names.DRAINED).get("nodes", []))
     except api.errors.NotFound:
         return set()
 
 
 def find(text: str):
     """The machine that is meant by a node's name or the start of its id. Raises errors.NotFound, errors.UsageError."""
-    there = engines.scheduler().machines.all()
+    there = active_engine.scheduler().machines.all()
     found = [m for m in there if m.metadata.get("node") == text] or [m for m in there if m.id.startswith(text)]
     if len(found) == 1:
         return found[0]
-    names = " ".join(machine.metadata.get("node", machine.id[:8]) for machine in there) or "none"
+    known = " ".join(machine.metadata.get("node", machine.id[:8]) for machine in there) or "none"
     if found:
-        raise api.errors.UsageError(f"{api.names.safe(text)} can mean {len(found)} nodes", f"one of: {names}")
-    raise api.errors.NotFound(f"fleet knows no node {api.names.safe(text)}", f"there are: {names}")
+        raise api.errors.UsageError(f"{api.names.safe(text)} can mean {len(found)} nodes", f"one of: {known}")
+    raise api.errors.NotFound(f"fleet knows no node {api.names.safe(text)}", f"there are: {known}")
 
 
 def drain(machine) -> None:
     """Nothing new is started there from now on, and what runs there starts elsewhere before it ends there."""
-    machines, name = engines.scheduler().machines, machine.metadata.get("node", machine.id[:8])
+    machines, name = active_engine.scheduler().machines, machine.metadata.get("node", machine.id[:8])
     there = machines.members()
     if not {one.id for one in there} - drained() - {machine.id}:
         raise api.errors.UsageError(
             f"{name} is the last node that is not drained", "bring another one back first: cluster:undrain <node>"
         )
     for one in there:
-        if one.metadata.get(MARK) != one.id:
-            machines.mark(one.id, MARK, one.id)
+        if one.metadata.get(names.MARK) != one.id:
+            machines.mark(one.id, names.MARK, one.id)
     _note(lambda nodes: nodes | {machine.id})
     for app in _apps_on(machine.id):
         api.output.step(f"Moving {app}")
@@ -70,4 +67,4 @@ def _note(change) -> None:
     def edit(document) -> None:
         document["nodes"] = sorted(change(set(document.get("nodes", []))))
 
-    api.documents.edit(api.store(), DRAINED, edit, create=True)
+    api.documents.edit(api.store(), names.DRAINED, edit, create=True)

@@ -1,8 +1,10 @@
 """Which machines are nodes: noted in the store, so that one that is lost is missed, and can be removed by its name."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from minipaas_lib import api
+from plugins.cluster.engine import Machine
 
 NODES = "cluster/nodes.toml"
 
@@ -15,7 +17,7 @@ class Lost(NamedTuple):
     name: str
 
 
-def note(store, machines: list) -> None:
+def note(store, machines: Iterable[Machine]) -> None:
     """Note that these are nodes now."""
 
     def edit(document) -> None:
@@ -25,11 +27,11 @@ def note(store, machines: list) -> None:
     api.documents.edit(store, NODES, edit, create=True)
 
 
-def named(machine) -> str:
+def named(machine: Machine) -> str:
     return machine.metadata.get("node", machine.id[:8])
 
 
-def lost(heard: list) -> list[Lost]:
+def lost(heard: Iterable[Machine]) -> list[Lost]:
     """The nodes that fleet, which hears of these machines, does not hear of."""
     there = {machine.id for machine in heard}
     try:

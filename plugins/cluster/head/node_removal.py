@@ -4,7 +4,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine, names
 from plugins.cluster.head import init, node_drain, node_image_delivery, node_registry, rolling_upgrade
 from plugins.cluster.head.node_registry import named
 
@@ -30,7 +30,7 @@ def remove(text: str) -> str:
 
     Raises errors.NotFound, errors.UsageError for the last node, errors.Unavailable.
     """
-    machines = engines.scheduler().machines
+    machines = active_engine.scheduler().machines
     gone = [one for one in node_registry.lost(machines.all()) if one.name == text or one.id.startswith(text)]
     here = [one for one in machines.all() if named(one) == text or one.id.startswith(text)]
     if len(gone) + len(here) > 1:
@@ -84,7 +84,7 @@ def _expel(machines, machine) -> None:
 def _forget(machines, id: str) -> None:
     """Take a node out of the store, the mark of drain:cluster too; that it is no node stays marked."""
     store = api.store()
-    machines.mark(id, node_drain.MARK, None)
+    machines.mark(id, names.MARK, None)
     with contextlib.suppress(api.errors.NotFound):
         store.delete(f"routers/{id}")
     for path, document in store.read_all("services").documents.items():
@@ -97,10 +97,10 @@ def _forget(machines, id: str) -> None:
 
 def bring_back(machine) -> None:
     """Make a machine that was removed a node again, with what the others have. Raises errors.Unavailable."""
-    found, machines = engines.settings(), engines.scheduler().machines
+    found, machines = active_engine.settings(), active_engine.scheduler().machines
     name = rolling_upgrade.wanted(api.store())
     api.output.step(f"Sending the image of minipaas to {named(machine)}")
-    engines.scheduler().have_image(name)
+    active_engine.scheduler().have_image(name)
     machines.join(machine.id)
     node_image_delivery.bring(machines, name, node_image_delivery.own_address(found.etcd))
     init.wait_for_routers(api.store(), machines)

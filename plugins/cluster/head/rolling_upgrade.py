@@ -6,17 +6,17 @@ of them anew at the same moment.
 
 import secrets
 import time
+from collections.abc import Iterable
 
 from minipaas_lib import api
+from plugins.cluster import names
+from plugins.cluster.engine import Machine, Machines
 from plugins.cluster.head import node_registry
 from plugins.cluster.head.node_image import CURRENT
+from plugins.cluster.names import AGENT, ROUTER
 
-IMAGE = (
-    "cluster/image.toml"  # name: the image that nodes are to run, made from base; done: the ids of the machines that do
-)
 UNIT = "minipaas-upgrade"
 LIMIT = 120.0  # seconds that one node may take
-ROUTER, AGENT = "minipaas-router", "minipaas-agent"
 DRAIN = 5  # seconds that a router has for what it is answering; meanwhile it takes no new connections
 # What one node runs, as root. 7 is how curl says that nothing takes its connection: any answer at all is good.
 LINE = f"""\
@@ -34,7 +34,7 @@ def note(store, name: str, base: str) -> None:
     """Note which image the nodes are to run. None of them does yet, unless it is what they had to run before."""
     known = _noted(store)
     if known.get("name") != name:
-        api.documents.write(store, IMAGE, {"name": name, "base": base, "done": []})
+        api.documents.write(store, names.IMAGE, {"name": name, "base": base, "done": []})
 
 
 def base(store) -> str:
@@ -44,7 +44,7 @@ def base(store) -> str:
 
 def wanted(store) -> str:
     """The name of the image that nodes are to run. Raises errors.NotFound before there is one."""
-    return str(api.documents.read(store, IMAGE)["name"])
+    return str(api.documents.read(store, names.IMAGE)["name"])
 
 
 def done(store, ids: list[str]) -> None:
@@ -53,16 +53,16 @@ def done(store, ids: list[str]) -> None:
     def edit(document) -> None:
         document["done"] = sorted({*document.get("done", []), *ids})
 
-    api.documents.edit(store, IMAGE, edit)
+    api.documents.edit(store, names.IMAGE, edit)
 
 
-def behind(store, machines: list) -> list:
+def behind(store, machines: Iterable[Machine]) -> list[Machine]:
     """Those of the machines that may run another image still."""
     there = _noted(store).get("done", [])
     return [machine for machine in machines if machine.id not in there]
 
 
-def roll(store, machines) -> None:
+def roll(store, machines: Machines) -> None:
     """Have every node run what it was brought, one after the other.
 
     Raises errors.Unavailable with one that does not.
@@ -78,7 +78,7 @@ def roll(store, machines) -> None:
         done(store, [machine.id])
 
 
-def _wait(machines, machine) -> None:
+def _wait(machines: Machines, machine: Machine) -> None:
     end = time.monotonic() + LIMIT
     while (outcome := machines.outcomes(UNIT).get(machine.id)) != "done":
         if outcome == "failed" or time.monotonic() > end:
@@ -92,6 +92,6 @@ def _wait(machines, machine) -> None:
 
 def _noted(store) -> dict:
     try:
-        return api.documents.read(store, IMAGE)
+        return api.documents.read(store, names.IMAGE)
     except api.errors.NotFound:
         return {}

@@ -8,7 +8,8 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.cluster.node import agent, engines
+from plugins.cluster import active_engine
+from plugins.cluster.node import agent
 from plugins.cluster.routes import route_document, route_reconciler
 from plugins.cluster.transport import git_server, identity
 
@@ -48,7 +49,7 @@ def _follow(found: "api.cluster.ClusterSettings") -> bool:
     """True when this host has left the cluster, or moves apps; False when the program is another one by now."""
     name = f"head-{api.caller.host()}"
     store = api.open_cluster(found, quorum=False)
-    follower = route_reconciler.Follower(store, engines.router().local, name, agent.accepts, time.monotonic)
+    follower = route_reconciler.Follower(store, active_engine.router().local, name, agent.accepts, time.monotonic)
     stale = Event()
     parts = [
         gevent.spawn(agent.again, "watching the routes", lambda: agent.watch(store, route_document.FOLDER, stale)),

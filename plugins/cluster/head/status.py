@@ -1,9 +1,7 @@
 """What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
 
-from typing import Any
-
 from minipaas_lib import api
-from plugins.cluster import engines
+from plugins.cluster import active_engine, names
 from plugins.cluster.head import (
     certificate_authority,
     certificate_renewal,
@@ -25,8 +23,7 @@ def status() -> dict:
         said = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
         return {"cluster": False, "wrong": [said] if begun else []}
     wrong: list[str] = []
-    store: Any = api.store()  # that of a cluster is etcd's
-    etcd = [member._asdict() for member in store.cluster.states()]
+    etcd = [member._asdict() for member in api.open_cluster(found).cluster.states()]
     wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
     if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
         wrong.append("etcd has no quorum: sites keep their last routes, and nothing can be changed")
@@ -41,11 +38,11 @@ def status() -> dict:
             "wrong": wrong,
         }
     try:
-        asked = engines.router().routers()  # others would not answer, and take long over it
-        images = engines.scheduler().node_images(asked)
+        asked = active_engine.router().routers()  # others would not answer, and take long over it
+        images = active_engine.scheduler().node_images(asked)
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
         if not found.moving:
-            late = rolling_upgrade.behind(api.store(), engines.scheduler().machines.members())
+            late = rolling_upgrade.behind(api.store(), active_engine.scheduler().machines.members())
             wrong += [
                 f"{node_registry.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
                 for one in late
@@ -93,12 +90,12 @@ def _certificates() -> list[str]:
 
 def _lost() -> list[dict]:
     """The nodes that fleet does not hear of."""
-    return [one._asdict() for one in node_registry.lost(engines.scheduler().machines.all())]
+    return [one._asdict() for one in node_registry.lost(active_engine.scheduler().machines.all())]
 
 
 def _removed() -> list[str]:
     """The names of machines that fleet hears of and that cluster:remove took away."""
-    return [node_registry.named(machine) for machine in engines.scheduler().machines.expelled()]
+    return [node_registry.named(machine) for machine in active_engine.scheduler().machines.expelled()]
 
 
 def _live_images() -> dict[str, str]:
@@ -124,7 +121,7 @@ def gone(live: dict[str, str], there: set[str]) -> list[str]:
 
 
 def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
-    machines, router = engines.scheduler().machines, engines.router()
+    machines, router = active_engine.scheduler().machines, active_engine.router()
     states = {unit: machines.outcomes(unit) for unit, _ in init.UNITS}
     said, behind, drained = router.routers(), router.behind(), node_drain.drained()
     processes = [process.node for process in api.scheduler().processes()]
@@ -141,8 +138,8 @@ def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
             "drained": machine.id in drained,
             "processes": processes.count(machine.id),
             "images": sum(map(bool, images[machine.id].values())) if machine.id in images else None,
-            "router": states[init.ROUTER].get(machine.id, "missing"),
-            "agent": states[init.AGENT].get(machine.id, "missing"),
+            "router": states[names.ROUTER].get(machine.id, "missing"),
+            "agent": states[names.AGENT].get(machine.id, "missing"),
             **_routes(machine.id, said, behind),
         }
         for machine in machines.members()
@@ -150,7 +147,7 @@ def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
 
 
 def _heads() -> list[dict]:
-    router = engines.router()
+    router = active_engine.router()
     said, behind = router.routers(), router.behind()
     return [
         {"name": name, **_routes(head_registry.ROUTER + name, said, behind)}

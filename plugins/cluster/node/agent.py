@@ -9,7 +9,8 @@ import gevent
 from gevent.event import Event
 
 from minipaas_lib import api
-from plugins.cluster.node import container_gc, engines, log_rotation, service_registry
+from plugins.cluster import active_engine
+from plugins.cluster.node import container_gc, log_rotation, service_registry
 from plugins.cluster.routes import reachability, route_document, route_reconciler
 from plugins.cluster.transport import docker_tls_server, identity
 
@@ -31,9 +32,9 @@ def serve(node: str, address: str, files, wanted) -> None:
     if found is None:
         raise api.errors.BadConfig("this machine belongs to no cluster", "cluster:init")
     store = api.open_cluster(found, quorum=False)
-    scheduler = engines.scheduler().local.elsewhere("", address, node)
+    scheduler = active_engine.scheduler().local.elsewhere("", address, node)
     publisher = service_registry.Publisher(store, scheduler, node, time.monotonic)
-    follower = route_reconciler.Follower(store, engines.router().local, node, accepts, time.monotonic)
+    follower = route_reconciler.Follower(store, active_engine.router().local, node, accepts, time.monotonic)
     sweeper = container_gc.Sweeper(scheduler, wanted, time.monotonic)
     stale, told, heard = Event(), Event(), Heard()
     known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files)
@@ -118,7 +119,7 @@ class Heard:
 
 
 def _turn_over() -> None:
-    reopen = engines.router().local.reopen_logs
+    reopen = active_engine.router().local.reopen_logs
     reopen()  # a former agent may have been killed before it did
     _every(log_rotation.LOOK, lambda: log_rotation.look(LOGS, time.time(), reopen))
 

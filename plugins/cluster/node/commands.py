@@ -1,11 +1,11 @@
-"""The commands that the units of every node run."""
+"""The commands that run on every node: its agent and router, and what its processes need before they start or stop."""
 
 import os
 
 import click
 
 from minipaas_lib import api
-from plugins.cluster.node import engines
+from plugins.cluster import active_engine, names
 
 
 @api.commands.command(
@@ -24,7 +24,7 @@ def _work() -> None:
     from plugins.cluster.node import agent
     from plugins.cluster.transport import identity
 
-    scheduler = engines.scheduler()
+    scheduler = active_engine.scheduler()
     here = scheduler.this_machine()
 
     def wanted() -> set[str]:
@@ -35,7 +35,7 @@ def _work() -> None:
 
 @api.commands.command("node:router", help="Run nginx on this node, in the foreground.\n\n\b\ne.g.: node:router")
 def node_router():
-    engines.router().local.install()
+    active_engine.router().local.install()
     os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # it takes our place
 
 
@@ -48,3 +48,39 @@ def node_follow(serve):
     from plugins.cluster.head import route_follower
 
     route_follower.serve()
+
+
+@api.commands.command(
+    "node:create",
+    help="Make the container of a process on this node, unless it is there.\n\n\b\ne.g.: node:create blog_v3.web.1",
+)
+@click.argument("process")
+def node_create(process):
+    app, release, kind, index = _parsed(process)
+    active_engine.scheduler().prepare(api.container_spec(api.release(app, release), kind, index))
+
+
+@api.commands.command(
+    "node:hand-over",
+    help="Wait, where a process is being moved from this node, until it runs "
+    "elsewhere.\n\n\b\ne.g.: node:hand-over blog_v3.web.1",
+)
+@click.argument("process")
+def node_hand_over(process):
+    app, *_ = _parsed(process)
+    active_engine.scheduler().hand_over(app, process)
+
+
+@api.commands.command(
+    "node:catch-up", help="Have on this node the images that other nodes keep for its apps.\n\n\b\ne.g.: node:catch-up"
+)
+def node_catch_up():
+    active_engine.scheduler().catch_up()
+
+
+def _parsed(process: str) -> tuple[str, int, str, int]:
+    found = names.process(process)
+    if found is None:
+        said = f"{api.names.safe(process)} is not the name of a process"
+        raise api.errors.UsageError(said, "one is called like blog_v3.web.1")
+    return found

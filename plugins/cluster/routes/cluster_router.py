@@ -4,6 +4,7 @@ import time
 import tomllib
 
 from minipaas_lib import api
+from plugins.cluster.engine import LocalRouter
 from plugins.cluster.routes import route_document, route_reconciler
 
 PATIENCE = 30.0  # seconds until all routers must have taken up a route; reloading nginx takes a tenth
@@ -11,9 +12,9 @@ STEP = 0.05  # seconds between two looks
 
 
 class EveryRouter:
-    """See bus.engines.Router. `local` is the router of this host, which its agent works."""
+    """A ClusterRouter. `local` is the router of this host, which its agent works."""
 
-    def __init__(self, local, store, sleep=time.sleep) -> None:
+    def __init__(self, local: LocalRouter, store, sleep=time.sleep) -> None:
         self.local, self._store, self._sleep = local, store, sleep
 
     def apply(self, route: "api.Route") -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from minipaas_lib import api
 from minipaas_lib.store.directory import DirectoryStore
+from plugins.cluster import names
 from plugins.cluster.fleet import nodes, scheduler, state_poller
 from tests.unit.plugins.cluster.fleet.fakes import Elsewhere, Fleet, Tunnels
 
@@ -71,7 +72,7 @@ def daemon(tmp_path):
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     store = DirectoryStore(str(tmp_path / "state"), str(tmp_path / "locks"))
-    api.documents.write(store, nodes.IMAGE, {"name": "minipaas-node:1"})
+    api.documents.write(store, names.IMAGE, {"name": "minipaas-node:1"})
     fleet, local = Fleet(store), Elsewhere()
     monkeypatch.setattr(nodes, "tags", lambda app: {})
     monkeypatch.setattr(state_poller, "INTERVAL", 0.02)

@@ -162,7 +162,7 @@ def test_a_host_that_leaves_takes_along_what_the_nodes_keep(world, three_apps):
     one = world._nodes.on(world._nodes.all()[0])
     one.built = three_apps
     world.local.built = {"blogs": "blog"}
-    leaving_scheduler.HomewardScheduler(world.local, world.fleet, world.store, world._nodes).bring_images()
+    leaving_scheduler.LeavingScheduler(world.local, world.fleet, world.store, world._nodes).bring_images()
     assert world.local.taken == ["shops", "new"]
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from minipaas_lib import api
 from minipaas_lib.model import service
+from plugins.cluster import names
 from plugins.cluster.fleet import client, nodes, scheduler, state_poller
 from tests.unit.plugins.cluster.fleet.fakes import ONE, SPEC, TWO
 
@@ -179,18 +180,18 @@ def test_a_process_on_a_lost_node_says_so(world):
 
 
 def test_nothing_starts_on_a_drained_node(world):
-    api.documents.write(world.store, nodes.DRAINED, {"nodes": [TWO]})
+    api.documents.write(world.store, names.DRAINED, {"nodes": [TWO]})
     world.start(SPEC)
     options = world.fleet.made["blog_v3.web.1.service"]
     assert [one.value for one in options if one.name == "MachineMetadata"] == [f"minipaas={ONE}"]
     assert TWO not in world.local.nodes, "it gets no image either"
-    api.documents.write(world.store, nodes.DRAINED, {"nodes": [ONE, TWO]})
+    api.documents.write(world.store, names.DRAINED, {"nodes": [ONE, TWO]})
     with pytest.raises(api.errors.DeployFailed, match="the cluster has no nodes yet"):
         world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
 
 
 def test_a_broken_word_on_drained_nodes_is_none(world):
-    world.store.write(nodes.DRAINED, 'nodes = "all"\n')
+    world.store.write(names.DRAINED, 'nodes = "all"\n')
     assert nodes.drained(world.store) == set()
 
 
@@ -199,7 +200,7 @@ def test_on_the_way_back_what_starts_starts_here(world):
 
     world.start(SPEC)
     world.local.gone = {"sha256:1"}
-    back = leaving_scheduler.HomewardScheduler(world.local, world.fleet, world.store, world._nodes)
+    back = leaving_scheduler.LeavingScheduler(world.local, world.fleet, world.store, world._nodes)
     started = back.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
     assert started.node == "" and world.local.taken == ["sha256:1"]
     assert sorted(world.fleet.made) == ["blog_v3.web.1.service"]

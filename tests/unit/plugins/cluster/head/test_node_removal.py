@@ -3,6 +3,7 @@
 import pytest
 
 from minipaas_lib import api, errors
+from plugins.cluster import names
 from plugins.cluster.fleet.client import Machine
 from plugins.cluster.head import (
     init,
@@ -148,7 +149,7 @@ def test_a_cleaning_that_does_not_end_is_said(made, monkeypatch):
 
 
 def test_a_machine_comes_back_with_what_the_others_have(made, monkeypatch):
-    api.documents.write(api.store(), rolling_upgrade.IMAGE, {"name": "minipaas-node:1"})
+    api.documents.write(api.store(), names.IMAGE, {"name": "minipaas-node:1"})
     made.machines.out.add(TWO)
     brought = []
     monkeypatch.setattr(api.cluster, "settings", lambda: api.cluster.ClusterSettings(("http://127.0.0.1:2379",)))

@@ -6,6 +6,7 @@ import subprocess
 import pytest
 
 from minipaas_lib import api, errors
+from plugins.cluster import names
 from plugins.cluster.fleet import unit_file
 from plugins.cluster.fleet.client import Machine
 from plugins.cluster.head import rolling_upgrade
@@ -87,7 +88,7 @@ def test_a_node_that_takes_too_long_is_named(store, monkeypatch):
 
 
 def test_the_document_of_a_cluster_that_is_older(store):
-    api.documents.write(store, rolling_upgrade.IMAGE, {"name": "minipaas-node:1"})
+    api.documents.write(store, names.IMAGE, {"name": "minipaas-node:1"})
     assert rolling_upgrade.behind(store, NODES) == NODES
     rolling_upgrade.done(store, IDS[:1])
     assert rolling_upgrade.behind(store, NODES) == NODES[1:]
@@ -110,26 +111,24 @@ echo curl >>$HERE/log
 """
 
 
-@pytest.mark.parametrize(
-    "behind", [(), (rolling_upgrade.ROUTER,), (rolling_upgrade.AGENT,), (rolling_upgrade.ROUTER, rolling_upgrade.AGENT)]
-)
+@pytest.mark.parametrize("behind", [(), (names.ROUTER,), (names.AGENT,), (names.ROUTER, names.AGENT)])
 def test_the_line_itself(tmp_path, behind):
     """Run by sh. What runs the image already is left alone; nginx ends its requests first, and answers again after."""
     for name, text in (("docker", DOCKER), ("systemctl", SYSTEMCTL), ("curl", CURL)):
         (tmp_path / name).write_text(text)
         (tmp_path / name).chmod(0o755)
-    for name in (rolling_upgrade.ROUTER, rolling_upgrade.AGENT):
+    for name in (names.ROUTER, names.AGENT):
         (tmp_path / name).write_text("old true\n" if name in behind else "new true\n")
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "HERE": str(tmp_path)}
     assert subprocess.run(["/bin/sh", "-c", rolling_upgrade.LINE], env=environment, timeout=60).returncode == 0
     did = [line for line in (tmp_path / "log").read_text().splitlines() if "inspect" not in line]
     router = [
-        f"docker kill -s QUIT {rolling_upgrade.ROUTER}",
-        f"docker wait {rolling_upgrade.ROUTER}",
-        f"systemctl restart {rolling_upgrade.ROUTER}",
+        f"docker kill -s QUIT {names.ROUTER}",
+        f"docker wait {names.ROUTER}",
+        f"systemctl restart {names.ROUTER}",
     ]
-    wanted = [*(router if rolling_upgrade.ROUTER in behind else []), "curl", "curl", "curl"]
-    assert did == wanted + ([f"systemctl restart {rolling_upgrade.AGENT}"] if rolling_upgrade.AGENT in behind else [])
+    wanted = [*(router if names.ROUTER in behind else []), "curl", "curl", "curl"]
+    assert did == wanted + ([f"systemctl restart {names.AGENT}"] if names.AGENT in behind else [])
 
 
 def test_a_machine_without_the_image_leaves_what_runs(tmp_path):
