@@ -9,8 +9,7 @@ from minipaas_lib import api, cluster_settings
 from minipaas_lib.bus import active_engines
 from plugins.cluster.fleet import connection, units
 from plugins.cluster.fleet.client import Fleet
-from plugins.cluster.head import certificate_authority
-from plugins.cluster.head import head_router as routing_head
+from plugins.cluster.head import certificate_authority, follower_process
 from tests.cluster import node_image, nodes
 
 APP, DOMAIN = "bench", "bench.example.org"
@@ -72,7 +71,7 @@ class Head:
     def join(self) -> None:
         """Have agents and routers at work on all nodes, and the app's image there."""
         os.environ["MINIPAAS_ROOT"] = str(self._folder / "root")
-        routing_head.ensure_follower = lambda: None  # an nginx on this machine is none of ours
+        follower_process.ensure_running = lambda: None  # an nginx on this machine is none of ours
         (self._folder / "root").mkdir()
         found = cluster_settings.ClusterSettings(tuple(self.cluster.etcd.split(",")), fleet=self.cluster.fleet)
         cluster_settings.write(found)

@@ -12,12 +12,12 @@ from plugins.cluster.head.commands import (
     cluster_renew_certificates,
     cluster_status,
     cluster_undrain,
+    node_follow,
 )
 from plugins.cluster.node.commands import (
     node_agent,
     node_catch_up,
     node_create,
-    node_follow,
     node_hand_over,
     node_router,
 )

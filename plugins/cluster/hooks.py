@@ -40,10 +40,10 @@ def doctor(app):
 @api.hookimpl
 def before_git(app):
     """Have here what was deployed through another head, so that a clone has it and a push builds on it."""
-    from plugins.cluster.head import git_sync, head_registry, head_router
+    from plugins.cluster.head import follower_process, git_sync, head_registry
 
     if head_registry.others(api.store()):
-        head_router.ensure_follower()  # for the others to get what comes in
+        follower_process.ensure_running()  # for the others to get what comes in
         git_sync.catch_up(app.name)
 
 

@@ -13,8 +13,9 @@ from minipaas_lib.bus import active_engines
 from minipaas_lib.model.healthcheck import Check
 from plugins.cluster.fleet import units
 from plugins.cluster.fleet.client import Fleet
-from plugins.cluster.head import certificate_authority, certificate_renewal
-from plugins.cluster.head import head_router as routing_head
+from plugins.cluster.head import certificate_authority, certificate_renewal, follower_process
+from plugins.cluster.transport import protocol
+from plugins.cluster.transport import tls as cluster_tls
 from tests.cluster import node_image, nodes
 from tests.cluster.test_fleet_api import clear, until
 
@@ -35,7 +36,7 @@ def head(cluster, daemon, tmp_path_factory):
     patch = pytest.MonkeyPatch()
     patch.setenv("MINIPAAS_ROOT", str(folder / "root"))
     # A head without an nginx: one that may be installed here is another head's.
-    patch.setattr(routing_head, "ensure_follower", lambda: None)
+    patch.setattr(follower_process, "ensure_running", lambda: None)
     (folder / "root").mkdir()
     found = cluster_settings.ClusterSettings(tuple(cluster.etcd.split(",")), fleet=cluster.fleet)
     cluster_settings.write(found)
@@ -43,7 +44,7 @@ def head(cluster, daemon, tmp_path_factory):
     api.check_store(api.store())
     (folder / "keys").mkdir()
     for part, keys in certificate_authority.make(str(folder / "keys")).items():
-        api.documents.write(api.store(), f"cluster/{part}.toml", keys)
+        api.documents.write(api.store(), protocol.keys_path(part), keys)
     (folder / "image").mkdir()
     name = node_image.make(folder / "image", found)
     api.documents.write(api.store(), "cluster/image.toml", {"name": name})
@@ -390,14 +391,13 @@ def test_a_node_that_dies_is_routed_around_and_its_process_comes_up_elsewhere(cl
 def test_certificates_are_renewed_while_every_node_is_reached(head):
     """The last one here: what this process had opened before shows the former certificates."""
     store, machines = api.store(), api.scheduler().machines
-    former = dict(api.documents.read(store, "cluster/head.toml"))
+    former = dict(api.documents.read(store, protocol.keys_path("head")))
     answers, ending = [], threading.Event()
 
     def everybody() -> bool:
-        tls = certificate_authority.head_context(former)
+        tls = cluster_tls.client_context(former)
         return all(
-            certificate_renewal.comes_in(machine.address, certificate_renewal.AGENTS, tls)
-            for machine in machines.members()
+            certificate_renewal.comes_in(machine.address, protocol.AGENT_PORT, tls) for machine in machines.members()
         )
 
     until(
@@ -406,9 +406,9 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
 
     def visit() -> None:
         while not ending.is_set():
-            tls = certificate_authority.head_context(dict(api.documents.read(store, "cluster/head.toml")))
+            tls = cluster_tls.client_context(dict(api.documents.read(store, protocol.keys_path("head"))))
             answers.extend(
-                certificate_renewal.comes_in(machine.address, certificate_renewal.AGENTS, tls)
+                certificate_renewal.comes_in(machine.address, protocol.AGENT_PORT, tls)
                 for machine in machines.members()
             )
 
@@ -421,19 +421,16 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
         visitor.join()
     active_engines.forget()
     assert len(answers) > 9 and set(answers) == {True}
-    now = dict(api.documents.read(store, "cluster/head.toml"))
+    now = dict(api.documents.read(store, protocol.keys_path("head")))
     for machine in machines.members():
         assert (
-            certificate_renewal.comes_in(
-                machine.address, certificate_renewal.AGENTS, certificate_authority.head_context(now)
-            )
-            is True
+            certificate_renewal.comes_in(machine.address, protocol.AGENT_PORT, cluster_tls.client_context(now)) is True
         )
         assert (
             certificate_renewal.comes_in(
                 machine.address,
-                certificate_renewal.AGENTS,
-                certificate_authority.head_context(former | {"ca": now["ca"]}),
+                protocol.AGENT_PORT,
+                cluster_tls.client_context(former | {"ca": now["ca"]}),
             )
             is False
         )

@@ -17,7 +17,7 @@ EXACT = {
     "plugins/config/commands.py",
     "plugins/cluster/head/commands.py",
     "plugins/completion/commands.py",
-    "plugins/cluster/head/git_sync.py",
+    "plugins/cluster/transport/git_client.py",
 }
 
 
@@ -82,7 +82,7 @@ def test_nothing_prints_around_it():
     replaced = {
         f"plugins/cluster/{name}.py: os.execv" for name in ("node/commands", "head/route_follower")
     }  # by nginx, by ourselves
-    assert around == {"plugins/cluster/head/git_sync.py: sys.stdout.buffer.write", *replaced}
+    assert around == {"plugins/cluster/transport/git_client.py: sys.stdout.buffer.write", *replaced}
 
 
 PRINTERS = {

@@ -7,12 +7,11 @@ from minipaas_lib import api
 from plugins.cluster import names
 from plugins.cluster.engine import LocalScheduler
 from plugins.cluster.fleet import client, machines
-from plugins.cluster.transport import docker_tls_client
+from plugins.cluster.transport import docker_tls_client, protocol, tls
 
 NOWHERE = "nowhere"  # the node of a process that fleet has found no machine for
 FRESH = 2.0  # seconds for which the list of machines is not asked for again
 TABLE = "tags"
-KEYS = "cluster/head.toml"  # the certificate by which nodes know a head
 
 
 class Nodes:
@@ -90,12 +89,10 @@ def image(store) -> str:
 def tunnels() -> docker_tls_client.Tunnels:
     """The ways to the nodes, with this cluster's certificate. Raises errors.Unavailable before cluster:init."""
     try:
-        keys = api.documents.read(api.store(), KEYS)
+        keys = api.documents.read(api.store(), protocol.keys_path("head"))
     except api.errors.NotFound:
         raise api.errors.Unavailable("this cluster has no certificates yet", "cluster:init") from None
-    return docker_tls_client.Tunnels(
-        docker_tls_client.context(keys.get("ca", ""), keys.get("cert", ""), keys.get("key", ""))
-    )
+    return docker_tls_client.Tunnels(tls.client_context(keys))
 
 
 def machine_id(path: str = "/etc/machine-id") -> str:

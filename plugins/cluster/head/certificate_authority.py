@@ -3,9 +3,8 @@
 import os
 
 from minipaas_lib import api
+from plugins.cluster.transport.protocol import AGENT, HEAD
 
-AGENT = "minipaas-agent"  # DNS names in the certificates; every agent has the same, and so has every head
-HEAD = "minipaas-head"
 DAYS = "3650"
 LATE = 90 * 86400  # seconds before their end in which that is said
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
@@ -94,26 +93,6 @@ def make(folder: str) -> dict[str, dict[str, str]]:
         )
         made[part] = {"ca": _read(ca), "cert": _read(cert), "key": _read(key)}
     os.unlink(ca_key)
-    return made
-
-
-def head_context(keys: dict[str, str]):
-    """How a head shakes hands with another, by the PEM texts of the store. Raises errors.BadConfig."""
-    import ssl
-    import tempfile
-
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        made.load_verify_locations(cadata=keys["ca"])
-        with tempfile.NamedTemporaryFile("w", prefix="minipaas-") as file:  # ssl takes these from a file alone
-            file.write(keys["cert"] + "\n" + keys["key"])
-            file.flush()
-            made.load_cert_chain(file.name)
-    except (KeyError, OSError, ValueError) as error:
-        raise api.errors.BadConfig(
-            f"the certificates of the cluster cannot be used: {error}", "cluster:status"
-        ) from None
     return made
 
 

@@ -10,12 +10,11 @@ import time
 
 from minipaas_lib import api
 from plugins.cluster.head import certificate_authority, head_registry, migration, node_registry
+from plugins.cluster.transport import protocol, tls
 
 RENEWAL = "cluster/renewal.toml"  # step, and the certificates of before (former) and after (new), while it lasts
 TRUST, SHOW, DROP = STEPS = ("trust", "show", "drop")
-PARTS = ("agent", "head")
 LOCK = "cluster-certificates"
-AGENTS, HEADS = 7390, 7391  # the ports, see plugins/node
 LIMIT = 60.0  # seconds that a node may take for a step
 AGAIN = 0.5  # seconds between two looks
 TIMEOUT = 5.0  # seconds for a handshake
@@ -39,7 +38,7 @@ def renew(store, machines) -> None:
                 contextlib.nullcontext() if step == TRUST else migration.all_locked()
             ):  # commands go on with what they read
                 for part, keys in documents(renewal, step).items():
-                    api.documents.write(store, f"cluster/{part}.toml", keys)
+                    api.documents.write(store, protocol.keys_path(part), keys)
             _prove(renewal, step, peers(store, machines))
         store.delete(RENEWAL)
 
@@ -55,7 +54,7 @@ def begun(store) -> dict:
 def _begin(store) -> dict:
     import tempfile
 
-    former = {part: dict(api.documents.read(store, f"cluster/{part}.toml")) for part in PARTS}
+    former = {part: dict(api.documents.read(store, protocol.keys_path(part))) for part in protocol.PARTS}
     with tempfile.TemporaryDirectory(prefix="minipaas-keys-") as folder:
         renewal = {"step": TRUST, "former": former, "new": certificate_authority.make(folder)}
     api.documents.write(store, RENEWAL, renewal)
@@ -65,7 +64,7 @@ def _begin(store) -> dict:
 def documents(renewal: dict, step: str) -> dict[str, dict[str, str]]:
     """What agents and heads are to trust and to show at a step. Pure."""
     found = {}
-    for part in PARTS:
+    for part in protocol.PARTS:
         former, new = renewal["former"][part], renewal["new"][part]
         own = former if step == TRUST else new
         ca = new["ca"] if step == DROP else former["ca"].rstrip("\n") + "\n" + new["ca"]
@@ -75,11 +74,11 @@ def documents(renewal: dict, step: str) -> dict[str, dict[str, str]]:
 
 def peers(store, machines) -> list[tuple[str, str, int]]:
     """Who lets others in: (name, IP address, port). One that is away reads what it needs when it is back."""
-    found = [(node_registry.named(machine), machine.address, AGENTS) for machine in machines.members()]
+    found = [(node_registry.named(machine), machine.address, protocol.AGENT_PORT) for machine in machines.members()]
     alive = head_registry.alive(store)
     for host, about in sorted(head_registry.known(store).items()):
         if host in alive and about.get("address"):
-            found.append((host, str(about["address"]), HEADS))
+            found.append((host, str(about["address"]), protocol.HEAD_PORT))
     return found
 
 
@@ -94,10 +93,10 @@ def proofs(renewal: dict, step: str) -> list[tuple[dict[str, str], bool]]:
 
 def _prove(renewal: dict, step: str, who: list[tuple[str, str, int]]) -> None:
     """Wait until all have taken up a step. Raises errors.Unavailable with one that has not."""
-    wanted = [(certificate_authority.head_context(keys), good) for keys, good in proofs(renewal, step)]
+    wanted = [(tls.client_context(keys), good) for keys, good in proofs(renewal, step)]
     end = time.monotonic() + LIMIT
     for name, address, port in who:
-        while not all(comes_in(address, port, tls) is good for tls, good in wanted):
+        while not all(comes_in(address, port, context) is good for context, good in wanted):
             if time.monotonic() > end:
                 raise _late(name, comes_in(address, port, wanted[0][0]) is None)
             time.sleep(AGAIN)
@@ -117,7 +116,7 @@ def _late(name: str, is_silent: bool) -> Exception:
     )
 
 
-def comes_in(address: str, port: int, tls) -> bool | None:
+def comes_in(address: str, port: int, context) -> bool | None:
     """Whether who shows the certificate of that context is let in, and trusts who lets it in; None: nothing answers."""
     import socket
     import ssl
@@ -128,9 +127,9 @@ def comes_in(address: str, port: int, tls) -> bool | None:
         return None
     with outside:
         try:
-            with tls.wrap_socket(outside, server_hostname=certificate_authority.AGENT) as inside:
+            with context.wrap_socket(outside, server_hostname=protocol.AGENT) as inside:
                 # In TLS 1.3 a refusal comes after the handshake. An agent ends an empty request, a head an empty name.
-                inside.sendall(bytes(4) if port == AGENTS else b"\n")
+                inside.sendall(protocol.END if port == protocol.AGENT_PORT else b"\n")
                 inside.recv(1)
         except TimeoutError:
             return None

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from minipaas_lib import api
+from plugins.cluster.transport import protocol
 
 AGENT_TTL = "60s"  # as long as what agents tell lives: a short election of etcd then restarts nothing
 NAME = "[a-z][a-z0-9-]{0,39}"
@@ -87,7 +88,15 @@ def text(node: str, members: dict[str, str], metadata: dict[str, str]) -> str:
     said = ",".join(f"{key}={value}" for key, value in {"node": node, **metadata}.items())
     # Its own first, and the others for when that one is away: fleet on this node goes on without it.
     asked = ",".join(dict.fromkeys(["http://127.0.0.1:2379", *map(_client, members.values())]))
-    return _HEAD.format(node=node, etcd=_etcd(node, members), asked=asked, metadata=said, ttl=AGENT_TTL)
+    return _HEAD.format(
+        node=node,
+        etcd=_etcd(node, members),
+        asked=asked,
+        metadata=said,
+        ttl=AGENT_TTL,
+        agent_port=protocol.AGENT_PORT,
+        head_port=protocol.HEAD_PORT,
+    )
 
 
 def _client(peer: str) -> str:
@@ -116,7 +125,7 @@ def _etcd(node: str, members: dict[str, str]) -> str:
 _HEAD = """\
 #cloud-config
 # A node of a minipaas cluster. etcd and fleet are open to the whole network here, and who reaches either is root on
-# every node: keep the ports 2379, 2380, 7390, 7391 and 49153 to the cluster's own network.
+# every node: keep the ports 2379, 2380, {agent_port}, {head_port} and 49153 to the cluster's own network.
 hostname: "{node}"
 coreos:
   etcd2:

@@ -119,9 +119,9 @@ def cluster_renew_certificates():
 @click.argument("address", metavar="<ip>")
 @api.commands.app_argument
 def cluster_reach(address, app):
-    from plugins.cluster.head import git_sync
+    from plugins.cluster.transport import git_client
 
-    git_sync.reach(address, app)
+    git_client.reach(address, app)
 
 
 @api.commands.command(
@@ -136,6 +136,17 @@ def cluster_catch_up(keys):
 
     if api.cluster.settings() is not None:
         join_head.catch_up(keys)
+
+
+@api.commands.command(
+    "node:follow",
+    help="Route requests on a head of a cluster as its nodes do, while it is one.\n\n\b\ne.g.: node:follow --serve",
+)
+@click.option("--serve", is_flag=True, required=True, help="Go on until this host leaves the cluster")
+def node_follow(serve):
+    from plugins.cluster.head import route_follower
+
+    route_follower.serve()
 
 
 @api.commands.command("cluster:leave")

@@ -7,10 +7,8 @@ import os
 import re
 
 from minipaas_lib import api
-from plugins.cluster.head import certificate_authority, head_registry
+from plugins.cluster.head import head_registry
 
-PORT = 7391  # see plugins/cluster/transport/git_server.py
-CONNECT_TIMEOUT = 5.0  # seconds
 FETCH_LIMIT = 900.0  # seconds
 
 
@@ -89,41 +87,3 @@ def _git(folder: str, *words: str) -> str:
             f"another head did not send its commits within {FETCH_LIMIT:.0f} seconds"
         ) from None
     return "" if done.returncode else done.stdout
-
-
-def reach(address: str, name: str) -> None:
-    """Join our standard input and output to git on the head at that address. Raises errors.Unavailable."""
-    import asyncio
-
-    keys = api.documents.read(api.store(), "cluster/head.toml")
-    try:
-        asyncio.run(_join(address, name, certificate_authority.head_context(keys)))
-    except (OSError, TimeoutError) as error:
-        raise api.errors.Unavailable(f"the head at {address} cannot be reached: {error}", "cluster:status") from None
-
-
-async def _join(address: str, name: str, tls) -> None:
-    import asyncio
-    import sys
-
-    opening = asyncio.open_connection(address, PORT, ssl=tls, server_hostname=certificate_authority.AGENT)
-    reader, writer = await asyncio.wait_for(opening, CONNECT_TIMEOUT)
-    inside = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(inside), sys.stdin)
-
-    async def outward() -> None:
-        writer.write(name.encode() + b"\n")
-        while data := await inside.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-
-    async def inward() -> None:
-        while data := await reader.read(1 << 16):
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
-
-    parts = [asyncio.ensure_future(outward()), asyncio.ensure_future(inward())]
-    await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)  # git has all it wanted, or there is no more
-    for part in parts:
-        part.cancel()
-    writer.close()

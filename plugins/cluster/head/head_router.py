@@ -4,14 +4,10 @@ While apps are moved between this host and the cluster there are two kinds of pr
 router reaches, and those of this host, which only its own nginx reaches.
 """
 
-import os
-
 from minipaas_lib import api
 from plugins.cluster import active_engine
 from plugins.cluster.engine import ClusterRouter, LocalRouter
-
-LOCK = "follow.lock"  # see plugins/cluster/head/route_follower.py: held as long as somebody follows the routes here
-WORD = ("node:follow", "--serve")
+from plugins.cluster.head import follower_process
 
 
 class HeadRouter:
@@ -22,7 +18,7 @@ class HeadRouter:
 
     def apply(self, route: "api.Route") -> None:
         if not self._moving:
-            ensure_follower()
+            follower_process.ensure_running()
             self._cluster.apply(route)
         elif self._is_here(route):
             self.local.apply(route)
@@ -33,7 +29,7 @@ class HeadRouter:
 
     def remove(self, app: str) -> None:
         if not self._moving:
-            ensure_follower()
+            follower_process.ensure_running()
             self._cluster.remove(app)
             return
         self.local.remove(app)
@@ -78,30 +74,3 @@ class HeadRouter:
             self._cluster.remove(app)
         except api.errors.Unavailable as error:
             api.output.warn(f"nodes may still route {app}: {error.message}")
-
-
-def ensure_follower() -> None:
-    """Have a process on this host that follows the routes; it goes on when this command has ended."""
-    if not is_followed():
-        api.in_background(_become_follower)
-
-
-def is_followed() -> bool:
-    """Whether a process follows the routes here."""
-    import fcntl
-
-    try:
-        with open(api.paths.cache(LOCK), "a", encoding="ascii") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
-def _become_follower() -> None:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("MINIPAAS_", "GIT_", "SSH_"))}
-    kept |= {name: os.environ[name] for name in ("MINIPAAS_ROOT", "MINIPAAS_PROGRAM") if name in os.environ}
-    program = api.paths.program()
-    os.execve(program, [program, *WORD], kept)

@@ -14,8 +14,8 @@ from plugins.cluster.engine import Machines
 from plugins.cluster.head import (
     certificate_authority,
     clock,
+    follower_process,
     head_registry,
-    head_router,
     migration,
     node_image,
     node_image_delivery,
@@ -25,6 +25,7 @@ from plugins.cluster.head import (
     saved_options,
 )
 from plugins.cluster.names import AGENT, ROUTER
+from plugins.cluster.transport import protocol
 
 UNITS = ((ROUTER, ["node:router"]), (AGENT, ["node:agent", "--serve"]))
 # What both share: the files of nginx, its pid and its logs. Volumes, so that nginx goes on when an agent is replaced.
@@ -186,12 +187,12 @@ def _named(machines: list) -> str:
 def _certificates(store) -> None:
     import tempfile
 
-    if store.exists("cluster/agent.toml") and store.exists("cluster/head.toml"):
+    if all(store.exists(protocol.keys_path(part)) for part in protocol.PARTS):
         return
     api.output.step("Making certificates")
     with tempfile.TemporaryDirectory(prefix="minipaas-keys-") as folder:
         for part, keys in certificate_authority.make(folder).items():
-            api.documents.write(store, f"cluster/{part}.toml", keys)
+            api.documents.write(store, protocol.keys_path(part), keys)
 
 
 def wait_for_routers(store, machines) -> None:
@@ -240,5 +241,5 @@ def move(found: "api.cluster.ClusterSettings") -> None:
     api.cluster.write(found)
     forget()
     saved_options.remove(saved_options.JOINING)
-    head_router.ensure_follower()
+    follower_process.ensure_running()
     wait_for_head()

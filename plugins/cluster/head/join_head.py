@@ -9,7 +9,8 @@ import os
 import time
 
 from minipaas_lib import api
-from plugins.cluster.head import git_sync, head_registry, head_router, init, migration, saved_options
+from plugins.cluster.head import follower_process, git_sync, head_registry, init, migration, saved_options
+from plugins.cluster.transport import protocol
 
 
 def findings(found: "api.cluster.ClusterSettings") -> list["api.Finding"]:
@@ -21,7 +22,7 @@ def findings(found: "api.cluster.ClusterSettings") -> list["api.Finding"]:
     if names:
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         said.append(api.Finding("apps", False, f"this host has apps of its own: {some}", f"apps:destroy {names[0]}"))
-    if not present or not store.exists("cluster/head.toml"):
+    if not present or not store.exists(protocol.keys_path("head")):
         why = "this etcd does not hold the state of a cluster, or a host is just joining or leaving"
         said.append(api.Finding("heads", False, why, "on the host that has the apps: minipaas cluster:init"))
     elif present.get(api.caller.host(), {}).get("machine", head_registry.machine()) != head_registry.machine():
@@ -43,7 +44,7 @@ def join(found: "api.cluster.ClusterSettings", address: str) -> None:
     init.forget()
     saved_options.remove(saved_options.LEAVING)
     catch_up()
-    head_router.ensure_follower()
+    follower_process.ensure_running()
     init.wait_for_head()
     for name in _strangers():
         api.output.warn(f"the cluster does not know the key {name} of this host; to add it: ssh-keys:add {name}")
@@ -117,7 +118,7 @@ def finish(found: "api.cluster.ClusterSettings") -> None:
 def _wait_for_follower() -> None:
     """It would take this host's routes to be the cluster's again. Raises errors.Unavailable."""
     end = time.monotonic() + 90
-    while head_router.is_followed():
+    while follower_process.is_running():
         if time.monotonic() > end:
             raise api.errors.Unavailable("the process that follows the routes does not stop", "pgrep -af node:follow")
         time.sleep(0.2)

@@ -6,7 +6,7 @@ import time
 from minipaas_lib import api
 from plugins.cluster import active_engine
 from plugins.cluster.head import (
-    head_router,
+    follower_process,
     init,
     join_head,
     migration,
@@ -40,7 +40,7 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
         api.cluster.write(found._replace(moving=api.cluster.OUT))
         init.forget()
     end = time.monotonic() + FOLLOWER
-    while head_router.is_followed():  # it would take this host's routes to be the nodes' again
+    while follower_process.is_running():  # it would take this host's routes to be the nodes' again
         if time.monotonic() > end:
             raise api.errors.Unavailable("the process that follows the routes does not stop", "pgrep -af node:follow")
         time.sleep(0.2)

@@ -9,14 +9,13 @@ from gevent.event import Event
 
 from minipaas_lib import api
 from plugins.cluster import active_engine
-from plugins.cluster.node import agent
-from plugins.cluster.routes import route_document, route_reconciler
+from plugins.cluster.head import follower_process
+from plugins.cluster.routes import loops, reachability, route_document, route_reconciler
 from plugins.cluster.transport import git_server, identity
 
 SETTLE = 2.0  # seconds after a change
 LOOK = 1.0  # seconds between two looks whether this host still belongs to the cluster in the same way
 CATCH_UP = "cluster:catch-up"  # the command that brings this host what another head has changed
-LOCK = "follow.lock"  # in the cache folder: held by the one process that follows
 
 
 def serve() -> None:
@@ -24,7 +23,7 @@ def serve() -> None:
     import fcntl
 
     os.makedirs(api.paths.cache(), mode=0o700, exist_ok=True)
-    with open(api.paths.cache(LOCK), "a", encoding="ascii") as lock:
+    with open(api.paths.cache(follower_process.LOCK), "a", encoding="ascii") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -33,7 +32,7 @@ def serve() -> None:
         if found is None or _follow(found):
             return
     program = api.paths.program()  # it was upgraded: the lock is free, and the new one takes our place
-    os.execv(program, [program, "node:follow", "--serve"])
+    os.execv(program, [program, *follower_process.COMMAND])
 
 
 def _version() -> tuple[int, int]:
@@ -49,16 +48,18 @@ def _follow(found: "api.cluster.ClusterSettings") -> bool:
     """True when this host has left the cluster, or moves apps; False when the program is another one by now."""
     name = f"head-{api.caller.host()}"
     store = api.open_cluster(found, quorum=False)
-    follower = route_reconciler.Follower(store, active_engine.router().local, name, agent.accepts, time.monotonic)
+    follower = route_reconciler.Follower(
+        store, active_engine.router().local, name, reachability.accepts, time.monotonic
+    )
     stale = Event()
     parts = [
-        gevent.spawn(agent.again, "watching the routes", lambda: agent.watch(store, route_document.FOLDER, stale)),
-        gevent.spawn(agent.again, "watching the processes", lambda: agent.watch(store, api.service.FOLDER, stale)),
-        gevent.spawn(agent.again, "following the routes", lambda: agent.follow(follower, stale)),
-        gevent.spawn(agent.again, "reaching the nodes", lambda: agent.reach(follower, stale)),
-        gevent.spawn(agent.again, "lending commits", lambda: _lend(store)),
-        gevent.spawn(agent.again, "watching the releases", lambda: _catch_up(store, "apps")),
-        gevent.spawn(agent.again, "watching the keys", lambda: _catch_up(store, "users", "--keys")),
+        gevent.spawn(loops.again, "watching the routes", lambda: loops.watch(store, route_document.FOLDER, stale)),
+        gevent.spawn(loops.again, "watching the processes", lambda: loops.watch(store, api.service.FOLDER, stale)),
+        gevent.spawn(loops.again, "following the routes", lambda: loops.follow(follower, stale)),
+        gevent.spawn(loops.again, "reaching the nodes", lambda: loops.reach(follower, stale)),
+        gevent.spawn(loops.again, "lending commits", lambda: _lend(store)),
+        gevent.spawn(loops.again, "watching the releases", lambda: _catch_up(store, "apps")),
+        gevent.spawn(loops.again, "watching the keys", lambda: _catch_up(store, "users", "--keys")),
     ]
     begun = _version()
     while api.cluster.settings() == found and _version() in (begun, (0, 0)):

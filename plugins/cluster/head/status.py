@@ -5,14 +5,15 @@ from plugins.cluster import active_engine, names
 from plugins.cluster.head import (
     certificate_authority,
     certificate_renewal,
+    follower_process,
     head_registry,
-    head_router,
     init,
     node_drain,
     node_registry,
     rolling_upgrade,
     saved_options,
 )
+from plugins.cluster.transport import protocol
 
 
 def status() -> dict:
@@ -56,7 +57,7 @@ def status() -> dict:
     if found.moving:
         back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
         wrong.append(f"apps are being moved, or a move was interrupted; to continue: {back}")
-    elif not head_router.is_followed():
+    elif not follower_process.is_running():
         wrong.append("this host's nginx does not follow the routes; the next command that changes one fixes that")
     wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
     wrong += [
@@ -82,7 +83,7 @@ def _certificates() -> list[str]:
             return [
                 "the certificates are being renewed, or that was interrupted; to continue: cluster:renew-certificates"
             ]
-        why = certificate_authority.fault(str(api.documents.read(store, "cluster/head.toml").get("ca", "")))
+        why = certificate_authority.fault(str(api.documents.read(store, protocol.keys_path("head")).get("ca", "")))
     except api.errors.MinipaasError as error:
         return [error.message]
     return [f"{why}; to renew them: cluster:renew-certificates"] if why else []

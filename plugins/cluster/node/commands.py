@@ -14,9 +14,9 @@ from plugins.cluster import active_engine, names
 )
 @click.option("--serve", is_flag=True, required=True, help="Go on until it is ended")
 def node_agent(serve):
-    from plugins.cluster.node import agent
+    from plugins.cluster.routes import loops
 
-    agent.again("starting", _work)
+    loops.again("starting", _work)
 
 
 def _work() -> None:
@@ -37,17 +37,6 @@ def _work() -> None:
 def node_router():
     active_engine.router().local.install()
     os.execv("/usr/sbin/nginx", ["nginx", "-g", "daemon off;"])  # it takes our place
-
-
-@api.commands.command(
-    "node:follow",
-    help="Route requests on a head of a cluster as its nodes do, while it is one.\n\n\b\ne.g.: node:follow --serve",
-)
-@click.option("--serve", is_flag=True, required=True, help="Go on until this host leaves the cluster")
-def node_follow(serve):
-    from plugins.cluster.head import route_follower
-
-    route_follower.serve()
 
 
 @api.commands.command(

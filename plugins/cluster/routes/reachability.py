@@ -26,6 +26,17 @@ def silent(address: str) -> bool:
     return False
 
 
+def accepts(backend: "api.Backend") -> bool:
+    """Whether any port of a backend takes a connection now."""
+    for _, port in backend.ports:
+        try:
+            socket.create_connection((backend.address, port), timeout=TIMEOUT).close()
+            return True
+        except OSError:
+            continue
+    return False
+
+
 def lost(
     backends: Collection["api.Backend"], silent: Callable[[str], bool], accepts: Callable[["api.Backend"], bool]
 ) -> frozenset["api.Backend"]:

@@ -11,16 +11,13 @@ import threading
 from typing import TYPE_CHECKING
 
 from minipaas_lib import api
+from plugins.cluster.transport import protocol
 
 if TYPE_CHECKING:
     import asyncio
 
-PORT = 7390
-SERVER = "minipaas-agent"  # the name in the certificate of every agent
 CONNECT_TIMEOUT = 5.0  # seconds
 ABSENT = 10.0  # seconds that an agent may be away, while its node is there: it takes three to start again
-CHUNK = 1 << 16
-SIZE = 4
 
 
 class Tunnels:
@@ -78,25 +75,6 @@ def _place() -> str:
     return place
 
 
-def context(ca: str, cert: str, key: str) -> ssl.SSLContext:
-    """How a head shakes hands; the texts are PEM. Raises errors.BadConfig."""
-    import tempfile
-
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    made.minimum_version = ssl.TLSVersion.TLSv1_3
-    try:
-        made.load_verify_locations(cadata=ca)
-        with tempfile.NamedTemporaryFile("w", prefix="minipaas-") as file:  # ssl takes these from a file alone
-            file.write(cert + "\n" + key)
-            file.flush()
-            made.load_cert_chain(file.name)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        raise api.errors.BadConfig(
-            f"the certificates of the cluster cannot be used: {error}", "cluster:status"
-        ) from None
-    return made
-
-
 async def _join(reader, writer, address: str, tls: ssl.SSLContext) -> None:
     """Join a local connection to the agent at `address` until both directions have ended."""
     import asyncio
@@ -125,7 +103,7 @@ async def _open(address: str, tls: ssl.SSLContext):
     end = asyncio.get_running_loop().time() + ABSENT
     while True:
         try:
-            opening = asyncio.open_connection(address, PORT, ssl=tls, server_hostname=SERVER)
+            opening = asyncio.open_connection(address, protocol.AGENT_PORT, ssl=tls, server_hostname=protocol.AGENT)
             return await asyncio.wait_for(opening, CONNECT_TIMEOUT)
         except ConnectionRefusedError:
             if asyncio.get_running_loop().time() > end:
@@ -134,17 +112,17 @@ async def _open(address: str, tls: ssl.SSLContext):
 
 
 async def _outward(reader, far) -> None:
-    while data := await reader.read(CHUNK):
-        far.write(len(data).to_bytes(SIZE) + data)
+    while data := await reader.read(protocol.CHUNK):
+        far.write(protocol.frame(data))
         await far.drain()
-    far.write(bytes(SIZE))
+    far.write(protocol.END)
     await far.drain()
 
 
 async def _inward(far_reader, writer) -> None:
-    while size := int.from_bytes(await far_reader.readexactly(SIZE)):
+    while size := int.from_bytes(await far_reader.readexactly(protocol.LENGTH)):
         while size:
-            part = await far_reader.read(min(size, CHUNK))
+            part = await far_reader.read(min(size, protocol.CHUNK))
             if not part:
                 raise OSError("cut short")
             writer.write(part)

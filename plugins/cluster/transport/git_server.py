@@ -10,16 +10,15 @@ import os
 import re
 
 from minipaas_lib import api
-from plugins.cluster.transport import docker_tls_server
+from plugins.cluster.transport import protocol, tls_server
 
-PORT = 7391
 NAME_LIMIT = 100  # bytes of the line
 PATIENCE = 60  # seconds that git waits for the other side
 
 
-def serve(address: str, tls, port: int = PORT):
+def serve(address: str, tls, port: int = protocol.HEAD_PORT):
     """A gevent server of that; start() it."""
-    return docker_tls_server.listen(address, port, tls, lend)
+    return tls_server.listen(address, port, tls, lend)
 
 
 def lend(inside) -> None:
@@ -79,7 +78,7 @@ def _pass_on(inside, ours) -> None:
 
     def inward() -> None:
         with contextlib.suppress(OSError):
-            while data := inside.recv(docker_tls_server.CHUNK):
+            while data := inside.recv(protocol.CHUNK):
                 ours.sendall(data)
         with contextlib.suppress(OSError):
             ours.shutdown(socket.SHUT_WR)
@@ -87,7 +86,7 @@ def _pass_on(inside, ours) -> None:
     asking = gevent.spawn(inward)
     try:
         with contextlib.suppress(OSError):
-            while data := ours.recv(docker_tls_server.CHUNK):
+            while data := ours.recv(protocol.CHUNK):
                 inside.sendall(data)
     finally:
         asking.kill()

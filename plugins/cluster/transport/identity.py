@@ -10,9 +10,9 @@ from collections.abc import Callable
 import gevent
 
 from minipaas_lib import api
-from plugins.cluster.transport import docker_tls_server
+from plugins.cluster.transport import protocol, tls
 
-KEYS = "cluster/agent.toml"  # who is asked shows this one
+KEYS = protocol.keys_path("agent")  # who is asked shows this one
 LOOK = 1.0  # seconds between two looks
 
 
@@ -48,7 +48,7 @@ class Identity:
 
     def _made(self, texts: dict):
         files = self._files(texts)
-        return docker_tls_server.context(True, files["ca"], files["cert"], files["key"])
+        return tls.server_context(files["ca"], files["cert"], files["key"])
 
 
 def files_of(keys: dict[str, str]) -> dict[str, str]:

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from plugins.cluster.head import certificate_authority
-from plugins.cluster.transport import docker_tls_server
+from plugins.cluster.transport import protocol
+from plugins.cluster.transport import tls as cluster_tls
 from tests.cluster import tls
 
 
@@ -53,10 +54,8 @@ def shake(server: ssl.SSLContext, client: ssl.SSLContext, name: str | None) -> d
 def test_strict_contexts_take_them(made, tmp_path):
     server = context(True, made["agent"]["ca"], made["agent"], tmp_path)
     client = context(False, made["head"]["ca"], made["head"], tmp_path)
-    assert docker_tls_server.is_head(shake(server, client, certificate_authority.AGENT))
-    assert docker_tls_server.is_head(
-        shake(server, certificate_authority.head_context(made["head"]), certificate_authority.AGENT)
-    )
+    assert cluster_tls.is_head(shake(server, client, protocol.AGENT))
+    assert cluster_tls.is_head(shake(server, cluster_tls.client_context(made["head"]), protocol.AGENT))
 
 
 def test_urllib3_takes_them(made, tmp_path):
@@ -67,7 +66,7 @@ def test_urllib3_takes_them(made, tmp_path):
     client.load_verify_locations(cadata=made["head"]["ca"])
     (tmp_path / "pair.pem").write_text(made["head"]["cert"] + made["head"]["key"])
     client.load_cert_chain(tmp_path / "pair.pem")
-    assert docker_tls_server.is_head(shake(server, client, certificate_authority.AGENT))
+    assert cluster_tls.is_head(shake(server, client, protocol.AGENT))
 
 
 def test_what_is_in_them(made):
@@ -88,10 +87,10 @@ def test_each_is_for_one_thing(made, tmp_path):
     """An agent's certificate opens no door, and a head's is none that a head talks to."""
     server = context(True, made["agent"]["ca"], made["agent"], tmp_path)
     with pytest.raises(ssl.SSLError):
-        shake(server, context(False, made["head"]["ca"], made["agent"], tmp_path), certificate_authority.AGENT)
+        shake(server, context(False, made["head"]["ca"], made["agent"], tmp_path), protocol.AGENT)
     server = context(True, made["agent"]["ca"], made["head"], tmp_path)
     with pytest.raises(ssl.SSLError):
-        shake(server, context(False, made["head"]["ca"], made["head"], tmp_path), certificate_authority.HEAD)
+        shake(server, context(False, made["head"]["ca"], made["head"], tmp_path), protocol.HEAD)
 
 
 def test_each_authority_has_a_name_of_its_own(made, tmp_path):
@@ -104,12 +103,10 @@ def test_each_authority_has_a_name_of_its_own(made, tmp_path):
     for mine in (made, other):
         server = context(True, both, mine["agent"], tmp_path)
         for theirs in (made, other):
-            assert docker_tls_server.is_head(
-                shake(server, context(False, both, theirs["head"], tmp_path), certificate_authority.AGENT)
-            )
+            assert cluster_tls.is_head(shake(server, context(False, both, theirs["head"], tmp_path), protocol.AGENT))
     with pytest.raises(ssl.SSLError):
         server = context(True, made["agent"]["ca"], made["agent"], tmp_path)
-        shake(server, context(False, both, other["head"], tmp_path), certificate_authority.AGENT)
+        shake(server, context(False, both, other["head"], tmp_path), protocol.AGENT)
 
 
 def test_the_key_of_the_authority_is_gone(made, tmp_path):

@@ -14,6 +14,8 @@ import pytest
 from minipaas_lib import api, errors
 from plugins.cluster.fleet.client import Machine
 from plugins.cluster.head import certificate_authority, certificate_renewal, head_registry, status
+from plugins.cluster.transport import protocol
+from plugins.cluster.transport import tls as cluster_tls
 
 HOUSE = Path(__file__).parents[5]
 AGENT = """
@@ -86,7 +88,7 @@ class Nodes:
         return [Machine(str(number) * 32, f"127.0.0.{number}", {"node": f"node{number}"}) for number in (2, 3)]
 
     def let_in(self, keys: dict) -> list[bool | None]:
-        tls = certificate_authority.head_context(keys)
+        tls = cluster_tls.client_context(keys)
         return [certificate_renewal.comes_in(machine.address, self.port, tls) for machine in self.members()]
 
 
@@ -155,7 +157,7 @@ def old(world, tmp_path):
 @pytest.fixture
 def nodes(world, old, tmp_path, monkeypatch):
     made = Nodes(tmp_path, world.root)
-    monkeypatch.setattr(certificate_renewal, "AGENTS", made.port)
+    monkeypatch.setattr(protocol, "AGENT_PORT", made.port)
     monkeypatch.setattr(certificate_renewal, "AGAIN", 0.02)
     yield made
     for number in list(made.running):
@@ -261,15 +263,15 @@ def test_heads_that_live_are_asked_too(nodes, monkeypatch):
     api.documents.write(store, head_registry.path("one"), {"address": "127.0.0.4"})
     api.documents.write(store, head_registry.path("gone"), {"address": "127.0.0.5"})
     store.write("routers/head-one", "{}", ttl=60)
-    assert certificate_renewal.peers(store, nodes)[2:] == [("one", "127.0.0.4", certificate_renewal.HEADS)]
+    assert certificate_renewal.peers(store, nodes)[2:] == [("one", "127.0.0.4", protocol.HEAD_PORT)]
     with socket.create_server(("127.0.0.4", 0)) as found:
         port = found.getsockname()[1]
-    monkeypatch.setattr(certificate_renewal, "HEADS", port)
+    monkeypatch.setattr(protocol, "HEAD_PORT", port)
     for number in (2, 3):
         nodes.start(number)
     nodes.start(4, port=port, docker="")
     certificate_renewal.renew(store, nodes)
-    assert certificate_renewal.comes_in("127.0.0.4", port, certificate_authority.head_context(now())) is True
+    assert certificate_renewal.comes_in("127.0.0.4", port, cluster_tls.client_context(now())) is True
 
 
 def test_two_do_not_renew_at_a_time(nodes):

@@ -8,7 +8,8 @@ import pytest
 
 from minipaas_lib import api, cluster_settings, errors
 from minipaas_lib.store.directory import DirectoryStore
-from plugins.cluster.head import certificate_authority, git_sync, head_registry, head_router, init, join_head, leave
+from plugins.cluster.head import follower_process, git_sync, head_registry, init, join_head, leave
+from plugins.cluster.transport import git_client, protocol, tls
 
 SETTINGS = cluster_settings.ClusterSettings(("http://10.0.0.1:2379",), fleet="unix:///var/run/fleet.sock")
 
@@ -25,7 +26,7 @@ def etcd(world, fake, monkeypatch, tmp_path):
     monkeypatch.setattr(stores, "is_current", lambda: True)
     monkeypatch.setattr(init, "forget", lambda: None)
     monkeypatch.setattr(init, "wait_for_head", lambda: None)
-    monkeypatch.setattr(head_router, "ensure_follower", lambda: None)
+    monkeypatch.setattr(follower_process, "ensure_running", lambda: None)
     monkeypatch.setattr(api, "notify", lambda hook: noted.append(hook), raising=False)
     noted = shared.noted = []
     return shared
@@ -168,8 +169,8 @@ def test_an_app_without_a_release_or_a_commit_needs_nothing(world, cluster, monk
 
 
 def test_a_head_that_does_not_answer_is_named(world, cluster, monkeypatch):
-    monkeypatch.setattr(git_sync, "PORT", 1)
-    monkeypatch.setattr(certificate_authority, "head_context", lambda keys: ssl.create_default_context())
+    monkeypatch.setattr(protocol, "HEAD_PORT", 1)
+    monkeypatch.setattr(tls, "client_context", lambda keys: ssl.create_default_context())
     cluster_settings.write(SETTINGS)
     with pytest.raises(errors.Unavailable, match="the head at 127.0.0.1 cannot be reached"):
-        git_sync.reach("127.0.0.1", "blog")
+        git_client.reach("127.0.0.1", "blog")

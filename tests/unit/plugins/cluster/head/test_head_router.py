@@ -3,7 +3,7 @@
 import pytest
 
 from minipaas_lib import api, errors
-from plugins.cluster.head import head_router
+from plugins.cluster.head import follower_process, head_router
 
 HERE = api.Process("blog_v1.web.1", "blog", 1, "web", 1, address="10.87.0.2", port=5000, state="running")
 THERE = api.Backend("10.0.0.1", ((5000, 49153),), "blog_v2.web.1")
@@ -57,7 +57,7 @@ def made(monkeypatch):
     """make(moving) -> (the head's router, that of the cluster, this host's own)."""
     monkeypatch.setattr(api, "scheduler", Scheduler, raising=False)
     followed = []
-    monkeypatch.setattr(head_router, "ensure_follower", lambda: followed.append(1))
+    monkeypatch.setattr(follower_process, "ensure_running", lambda: followed.append(1))
 
     def make(moving):
         every, local = Router(), Router()
@@ -113,31 +113,3 @@ def test_dead_nodes_do_not_keep_an_app_from_coming_back(made, capsys):
     every.fails = errors.Unavailable("no router of the cluster is running")
     router.apply(route(HERE.backend))
     assert local.routes() == ["blog"] and "nodes may still route blog" in capsys.readouterr().err
-
-
-def test_who_follows_is_known_by_a_lock(tmp_path, monkeypatch):
-    import fcntl
-
-    monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path))
-    assert not head_router.is_followed()
-    (tmp_path / "cache").mkdir()
-    assert not head_router.is_followed()
-    with open(tmp_path / "cache" / head_router.LOCK, "a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        assert head_router.is_followed()
-    assert not head_router.is_followed()
-
-
-def test_a_follower_takes_nothing_of_the_caller_with_it(monkeypatch):
-    import os
-
-    began = []
-    monkeypatch.setattr(os, "execve", lambda program, words, environment: began.append((words, environment)))
-    for name in ("MINIPAAS_KEY", "GIT_DIR", "SSH_ORIGINAL_COMMAND"):
-        monkeypatch.setenv(name, "x")
-    monkeypatch.setenv("MINIPAAS_ROOT", "/root-folder")
-    monkeypatch.setenv("MINIPAAS_PROGRAM", "/program")
-    head_router._become_follower()
-    ((words, environment),) = began
-    assert words == ["/program", "node:follow", "--serve"] and environment["MINIPAAS_ROOT"] == "/root-folder"
-    assert not environment.keys() & {"MINIPAAS_KEY", "GIT_DIR", "SSH_ORIGINAL_COMMAND"}

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 
 from plugins.cluster.head import certificate_authority
-from plugins.cluster.transport import docker_tls_client
+from plugins.cluster.transport import docker_tls_client, protocol, tls
 
 HOUSE = Path(__file__).parents[5]
 SERVER = """
 from gevent import monkey; monkey.patch_all()
 import sys
-from plugins.cluster.transport import docker_tls_server
+from plugins.cluster.transport import docker_tls_server, tls as handshake
 folder, port, docker = sys.argv[1:]
-tls = docker_tls_server.context(True, folder + "/ca", folder + "/cert", folder + "/key")
+tls = handshake.server_context(folder + "/ca", folder + "/cert", folder + "/key")
 docker_tls_server.serve("127.0.0.1", lambda: tls, docker, int(port)).serve_forever()
 """
 
@@ -121,8 +121,8 @@ def asked(url: str, data: bytes) -> bytes:
 
 
 def test_all_that_is_said_arrives_and_the_end_of_it_too(port, keys, monkeypatch):
-    monkeypatch.setattr(docker_tls_client, "PORT", port)
-    tunnels = docker_tls_client.Tunnels(docker_tls_client.context(**keys["head"]))
+    monkeypatch.setattr(protocol, "AGENT_PORT", port)
+    tunnels = docker_tls_client.Tunnels(tls.client_context(keys["head"]))
     url = tunnels.url("127.0.0.1")
     assert (
         url == tunnels.url("127.0.0.1") and os.stat(os.path.dirname(url.removeprefix("unix://"))).st_mode & 0o077 == 0
@@ -135,8 +135,8 @@ def test_all_that_is_said_arrives_and_the_end_of_it_too(port, keys, monkeypatch)
 
 def test_an_answer_comes_long_after_the_end_of_the_question(port, keys, monkeypatch):
     """As the output of a command comes that has read all its input. Meanwhile Python looks what is in use."""
-    monkeypatch.setattr(docker_tls_client, "PORT", port)
-    url, answers = docker_tls_client.Tunnels(docker_tls_client.context(**keys["head"])).url("127.0.0.1"), []
+    monkeypatch.setattr(protocol, "AGENT_PORT", port)
+    url, answers = docker_tls_client.Tunnels(tls.client_context(keys["head"])).url("127.0.0.1"), []
     asking = threading.Thread(target=lambda: answers.append(asked(url, SLOWLY)))
     asking.start()
     while asking.is_alive():
@@ -146,12 +146,12 @@ def test_an_answer_comes_long_after_the_end_of_the_question(port, keys, monkeypa
 
 
 def test_nobody_comes_in_without_a_heads_certificate(port, keys, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(docker_tls_client, "PORT", port)
+    monkeypatch.setattr(protocol, "AGENT_PORT", port)
     others = certificate_authority.make(str(tmp_path_factory.mktemp("others")))
     agent = keys["agent"]
     stranger = {"ca": agent["ca"], "cert": others["head"]["cert"], "key": others["head"]["key"]}
     for who in (agent, stranger):
-        assert asked(docker_tls_client.Tunnels(docker_tls_client.context(**who)).url("127.0.0.1"), b"hello") == b""
+        assert asked(docker_tls_client.Tunnels(tls.client_context(who)).url("127.0.0.1"), b"hello") == b""
     with socket.create_connection(("127.0.0.1", port), 5) as plain:
         plain.settimeout(20)
         plain.sendall(b"GET /version HTTP/1.0\r\n\r\n")
@@ -162,23 +162,23 @@ def test_nobody_comes_in_without_a_heads_certificate(port, keys, tmp_path_factor
 
 
 def test_a_server_that_is_not_ours_is_not_spoken_to(port, keys, tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(docker_tls_client, "PORT", port)
+    monkeypatch.setattr(protocol, "AGENT_PORT", port)
     others = certificate_authority.make(str(tmp_path_factory.mktemp("others")))
     mistaken = keys["head"] | {"ca": others["head"]["ca"]}
-    assert asked(docker_tls_client.Tunnels(docker_tls_client.context(**mistaken)).url("127.0.0.1"), b"secret") == b""
+    assert asked(docker_tls_client.Tunnels(tls.client_context(mistaken)).url("127.0.0.1"), b"secret") == b""
 
 
 def test_a_node_that_is_away_ends_the_connection(keys, monkeypatch):
-    monkeypatch.setattr(docker_tls_client, "PORT", free_port())
+    monkeypatch.setattr(protocol, "AGENT_PORT", free_port())
     monkeypatch.setattr(docker_tls_client, "ABSENT", 0.5)
-    assert asked(docker_tls_client.Tunnels(docker_tls_client.context(**keys["head"])).url("127.0.0.1"), b"") == b""
+    assert asked(docker_tls_client.Tunnels(tls.client_context(keys["head"])).url("127.0.0.1"), b"") == b""
 
 
 def test_an_agent_that_is_starting_again_is_waited_for(tmp_path, keys, docker, monkeypatch):
     port, answers = free_port(), []
-    monkeypatch.setattr(docker_tls_client, "PORT", port)
+    monkeypatch.setattr(protocol, "AGENT_PORT", port)
     monkeypatch.setattr(docker_tls_client, "ABSENT", 30)
-    url = docker_tls_client.Tunnels(docker_tls_client.context(**keys["head"])).url("127.0.0.1")
+    url = docker_tls_client.Tunnels(tls.client_context(keys["head"])).url("127.0.0.1")
     asking = threading.Thread(target=lambda: answers.append(asked(url, b"hello")))
     asking.start()
     time.sleep(0.3)

@@ -17,8 +17,8 @@ import gevent.monkey
 gevent.monkey.patch_all()
 import sys
 sys.path.insert(0, sys.argv[1])
-from plugins.cluster.transport import docker_tls_server, git_server
-tls = docker_tls_server.context(True, *sys.argv[2:5])
+from plugins.cluster.transport import git_server, tls as handshake
+tls = handshake.server_context(*sys.argv[2:5])
 server = git_server.serve("127.0.0.1", lambda: tls, 0)
 server.start()
 print(server.server_port, flush=True)
@@ -28,10 +28,10 @@ CLIENT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import asyncio
-from plugins.cluster.head import certificate_authority, git_sync
-git_sync.PORT = int(sys.argv[2])
+from plugins.cluster.transport import git_client, protocol, tls
+protocol.HEAD_PORT = int(sys.argv[2])
 keys = {part: open(path).read() for part, path in zip(("ca", "cert", "key"), sys.argv[4:])}
-asyncio.run(git_sync._join("127.0.0.1", sys.argv[3], certificate_authority.head_context(keys)))
+asyncio.run(git_client._join("127.0.0.1", sys.argv[3], tls.client_context(keys)))
 """
 
 
