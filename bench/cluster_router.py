@@ -123,9 +123,9 @@ def measure(router: NginxRouter, present: int, count: int) -> dict:
         ours.append(clock(router.apply, route(turn, f"of-{count}")))
         touched = max(touched, changed_files(here.live, before))
         bare.append(clock(reload_bare, here))
-    follower = route_reconciler.Follower(Still(count), Idle(), "node1", lambda backend: True, time.monotonic)
-    follower.look()
-    looking = statistics.median(cpu(follower.look) for _ in range(5))
+    reconciler = route_reconciler.Reconciler(Still(count), Idle(), "node1", lambda backend: True, time.monotonic)
+    reconciler.look()
+    looking = statistics.median(cpu(reconciler.look) for _ in range(5))
     return {
         "routes": count,
         "render": rendering,

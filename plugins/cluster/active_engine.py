@@ -6,11 +6,11 @@ from minipaas_lib import api
 from plugins.cluster.engine import ClusterEngine, ClusterRouter, LocalScheduler
 
 
-def choose(found: "api.cluster.ClusterSettings", local: LocalScheduler) -> ClusterEngine:
+def choose(cluster: "api.cluster.ClusterSettings", local: LocalScheduler) -> ClusterEngine:
     """The engine for these settings, working with the scheduler of this host. fleet is the only one."""
     from plugins.cluster.fleet import engine
 
-    return engine.make(found, local)
+    return engine.make(cluster, local)
 
 
 def scheduler() -> ClusterEngine:
@@ -25,7 +25,7 @@ def router() -> ClusterRouter:
 
 def settings() -> "api.cluster.ClusterSettings":
     """The cluster that this host belongs to. Raises errors.UsageError where it belongs to none."""
-    found = api.cluster.settings()
-    if found is None:
+    cluster = api.cluster.settings()
+    if cluster is None:
         raise api.errors.UsageError("this host does not belong to a cluster", "cluster:init --etcd URL[,URL...]")
-    return found
+    return cluster

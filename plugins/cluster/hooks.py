@@ -7,25 +7,25 @@ from minipaas_lib import api
 def scheduler():
     """On a cluster processes run on its nodes; the scheduler of this host works on each node's docker."""
     local = yield
-    found = api.cluster.settings()
-    if local is None or found is None:
+    cluster = api.cluster.settings()
+    if local is None or cluster is None:
         return local
     from plugins.cluster import active_engine
 
-    return active_engine.choose(found, local)
+    return active_engine.choose(cluster, local)
 
 
 @api.hookimpl(wrapper=True)
 def router():
     """On a cluster a route is for every router of it; this host's own nginx, which served before, goes on serving."""
     local = yield
-    found = api.cluster.settings()
-    if local is None or found is None:
+    cluster = api.cluster.settings()
+    if local is None or cluster is None:
         return local
     from plugins.cluster.head.head_router import HeadRouter
-    from plugins.cluster.routes.cluster_router import EveryRouter
+    from plugins.cluster.routes.cluster_router import ClusterWideRouter
 
-    return HeadRouter(EveryRouter(local, api.store()), found.moving)
+    return HeadRouter(ClusterWideRouter(local, api.store()), cluster.moving)
 
 
 @api.hookimpl

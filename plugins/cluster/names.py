@@ -16,9 +16,9 @@ _PROCESS = re.compile(rf"({api.names.APP_NAME})_v([1-9][0-9]{{0,8}})\.({api.name
 
 def process(name: str) -> tuple[str, int, str, int] | None:
     """(app, release, process type, index) of `blog_v3.web.1`; None for what is not the name of a process."""
-    found = _PROCESS.fullmatch(name)
-    if not found:
+    match = _PROCESS.fullmatch(name)
+    if not match:
         return None
-    groups = found.groups()
+    groups = match.groups()
     app, release, process_type, index = groups[0], groups[-3], groups[-2], groups[-1]
     return app, int(release), process_type, int(index)

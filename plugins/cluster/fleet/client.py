@@ -61,8 +61,8 @@ class Fleet:
 
     def machines(self) -> list[Machine]:
         """The machines that fleet hears of, sorted by id. One that died stays for up to fleet's TTL (30 s)."""
-        found = [_machine(entry) for entry in self._pages("/machines", "machines")]
-        return sorted(found, key=lambda machine: machine.id)
+        machines = [_machine(entry) for entry in self._pages("/machines", "machines")]
+        return sorted(machines, key=lambda machine: machine.id)
 
     def units(self) -> list[Unit]:
         """All units, sorted by name. One that somebody else has poisoned is not in it."""
@@ -108,8 +108,8 @@ class Fleet:
         filters = [("machineID", machine)] if machine else []
         if unit:
             filters.append(("unitName", unit_file.name(unit)))
-        found = [_state(entry) for entry in self._pages("/state", "states", filters)]
-        return sorted(found, key=lambda state: (state.name, state.machine))
+        states = [_state(entry) for entry in self._pages("/state", "states", filters)]
+        return sorted(states, key=lambda state: (state.name, state.machine))
 
     def set_metadata(self, machine: str, changes: dict[str, str | None]) -> None:
         """Set metadata of a machine, or remove those that are None, in one request. It survives the machine's reboot.
@@ -131,8 +131,8 @@ class Fleet:
 
     def _check_state(self, name: str, desired: str) -> None:
         if desired not in STATES:
-            said = f"{api.names.safe(desired)} is not a state of a unit"
-            raise api.errors.UsageError(said, "one of: " + ", ".join(STATES))
+            message = f"{api.names.safe(desired)} is not a state of a unit"
+            raise api.errors.UsageError(message, "one of: " + ", ".join(STATES))
         if unit_file.is_template(name) and desired != INACTIVE:
             raise api.errors.UsageError(f"{name} is a template: only its instances can run", "give the instance's name")
 
@@ -146,10 +146,10 @@ class Fleet:
             query = urlencode([*filters, *([("nextPageToken", token)] if token else [])])
             status, answer = self._ask("GET", path + ("?" + query if query else ""))
             self._expect(status, answer, 200, "")
-            found = answer.get(key) or []
-            if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+            page = answer.get(key) or []
+            if not isinstance(page, list) or not all(isinstance(entry, dict) for entry in page):
                 raise _not_fleet()
-            entries += found
+            entries += page
             token = answer.get("nextPageToken") or ""
             if not token:
                 return entries
@@ -204,11 +204,11 @@ class Fleet:
         if status in (wanted if isinstance(wanted, tuple) else (wanted,)):
             return
         error = answer.get("error")
-        said = error.get("message") if isinstance(error, dict) else None
-        if not isinstance(said, str) or not 400 <= status < 500:
+        message = error.get("message") if isinstance(error, dict) else None
+        if not isinstance(message, str) or not 400 <= status < 500:
             raise _not_fleet()
         refused = f"fleet refuses the unit {what}" if what else "fleet refuses the request"
-        raise api.errors.DeployFailed(f"{refused}: {' '.join(said.split())[:300] or f'status {status}'}", "doctor")
+        raise api.errors.DeployFailed(f"{refused}: {' '.join(message.split())[:300] or f'status {status}'}", "doctor")
 
 
 _LOST_ETCD = "it does not reach etcd"

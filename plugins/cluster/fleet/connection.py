@@ -22,18 +22,18 @@ def endpoints(text: str) -> list[str]:
 
     Raises errors.UsageError.
     """
-    found = [endpoint(part.strip()) for part in text.split(",") if part.strip()]
-    if not found:
+    addresses = [endpoint(part.strip()) for part in text.split(",") if part.strip()]
+    if not addresses:
         raise api.errors.UsageError("no address of fleet is given", f"give one such as: {DEFAULT_SOCKET}")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(addresses))
 
 
 def endpoint(text: str) -> str:
     """One endpoint, unchanged but for a slash at its end. Raises errors.UsageError."""
     if re.fullmatch(r"unix://(/[^\0\n\r]{1,100})", text):
         return text
-    found = re.fullmatch(rf"http://({_HOST}):([0-9]{{1,5}})/?", text)
-    if found and 0 < int(found[3]) < 65536:
+    match = re.fullmatch(rf"http://({_HOST}):([0-9]{{1,5}})/?", text)
+    if match and 0 < int(match[3]) < 65536:
         return text.rstrip("/")
     raise api.errors.UsageError(
         f"{api.names.safe(text)} is not an address of fleet",

@@ -1,4 +1,4 @@
-"""What a unit does before its container is stopped: if fleet moves the process, it first has to run at its new place.
+"""Before a unit stops its container: if fleet is moving the process, wait until it runs in its new place.
 
 fleet stops a unit on one machine while another only begins to start it. Where etcd was without quorum for longer than
 fleet's TTL, it does so to many units at once, which could be all processes of an app.

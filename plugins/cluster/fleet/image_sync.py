@@ -6,12 +6,14 @@ The image keeps its ID.
 from collections.abc import Callable
 
 from minipaas_lib import api
+from plugins.cluster.engine import LocalScheduler
 from plugins.cluster.fleet import client
+from plugins.cluster.fleet.nodes import Nodes
 
 AT_ONCE = 4  # nodes loading at the same time
 
 
-def fetch(on, near, image: str, node: str, app: str) -> None:
+def fetch(on: LocalScheduler, near: Nodes, image: str, node: str, app: str) -> None:
     """Have the image on this very node, from any other: it was away when the others were given it.
 
     Raises errors.DeployFailed when nobody can be reached who has it.
@@ -30,7 +32,7 @@ def fetch(on, near, image: str, node: str, app: str) -> None:
     raise api.errors.DeployFailed("no reachable node has the image", f"ps:rebuild {app}")
 
 
-def bring(local, near, image: str, machines: list[client.Machine], app: str) -> None:
+def bring(local: LocalScheduler, near: Nodes, image: str, machines: list[client.Machine], app: str) -> None:
     """Have the image on all of `machines`; the loss of any one of them is then no loss of the image.
 
     Raises errors.DeployFailed when nobody has it, or when no machine could be given it; a machine that cannot be
@@ -38,7 +40,7 @@ def bring(local, near, image: str, machines: list[client.Machine], app: str) -> 
     """
     from concurrent.futures import ThreadPoolExecutor
 
-    def lacks(machine) -> bool | None:
+    def lacks(machine: client.Machine) -> bool | None:
         try:
             return not near.on(machine).has_image(image)
         except api.errors.Unavailable as error:
@@ -65,7 +67,7 @@ def bring(local, near, image: str, machines: list[client.Machine], app: str) -> 
             pass
 
 
-def catch_up(on, near, node: str, fits: Callable[[str], bool]) -> None:
+def catch_up(on: LocalScheduler, near: Nodes, node: str, fits: Callable[[str], bool]) -> None:
     """Have on `on`, the node of that id, what other nodes keep of apps that it `fits`: it was away, or is new.
 
     An image that no node can give is not missed here: see fetch. Raises errors.Unavailable.
@@ -89,13 +91,13 @@ def needed(images: dict[str, str], there: set[str]) -> dict[str, str]:
 
     An image that was not built for an app is none of them: who starts it brings it.
     """
-    names, found = api.app_names(), {}
+    names, wanted = api.app_names(), {}
     for image, name in images.items():
         if name and image not in there:
             apps = [name] if name in names else names  # it has another name by now, or left a clone behind
             if owner := next((app for app in apps if _may_go_back(app, image)), None):
-                found[image] = owner
-    return found
+                wanted[image] = owner
+    return wanted
 
 
 def _may_go_back(app: str, image: str) -> bool:
@@ -110,17 +112,17 @@ def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str]
 
     Those of an app that is no more, as after a rename, go too. `everywhere` calls something with each node's scheduler.
     """
-    found = dict(everywhere(lambda on: (on, on.images())))
+    images_by_node = dict(everywhere(lambda on: (on, on.images())))
     # Only now: what was brought for a release that is being made is in its document by then.
-    former = {name for images in found.values() for name in images.values()} - set(api.app_names()) - {app, ""}
+    former = {name for images in images_by_node.values() for name in images.values()} - set(api.app_names()) - {app, ""}
     wanted = set().union(kept, *map(api.trashed.images, former))
     names = set(api.app_names())  # again: one may have come back from the trash meanwhile
     wanted = wanted.union(*map(_newest, names - {app}))
     wanted |= {release.image for release in api.releases(app) if release.number > newest}
     of = {app, *(former - names)}
 
-    def drop(on) -> set[str]:
-        old = {image for image, name in found.get(on, {}).items() if name in of and image not in wanted}
+    def drop(on: LocalScheduler) -> set[str]:
+        old = {image for image, name in images_by_node.get(on, {}).items() if name in of and image not in wanted}
         return {image for image in old if on.drop_image(image)}
 
     return sorted(set().union(*everywhere(drop)))

@@ -1,4 +1,4 @@
-"""The scheduler of a host that is leaving its cluster: what starts, starts here; what runs on nodes can be stopped."""
+"""The scheduler of a host that is leaving its cluster: processes start here, and those on nodes can be stopped."""
 
 from minipaas_lib import api
 from plugins.cluster.engine import LocalScheduler

@@ -63,10 +63,10 @@ class Machines:
 
     def outcomes(self, name: str) -> dict[str, str]:
         """By id of the machine, how `name` is there: running, done (what runs once), failed or starting."""
-        found = self._fleet.unit(name + units.SUFFIX)
-        if found is None:
+        unit = self._fleet.unit(name + units.SUFFIX)
+        if unit is None:
             return {}
-        wanted = unit_file.digest(found.options)
+        wanted = unit_file.digest(unit.options)
         states = [state for state in self._fleet.states() if state.name == name + units.SUFFIX]
         return {state.machine: _outcome(state) for state in states if state.hash in (wanted, "")}
 

@@ -55,8 +55,8 @@ class Nodes:
 
 def tags(app: str) -> dict[str, str]:
     """The machine metadata that the app asks for."""
-    found = api.app(app).document.get(TABLE, {})
-    return {key: value for key, value in found.items() if isinstance(value, str)} if isinstance(found, dict) else {}
+    table = api.app(app).document.get(TABLE, {})
+    return {key: value for key, value in table.items() if isinstance(value, str)} if isinstance(table, dict) else {}
 
 
 def fits(machine: client.Machine, wanted: dict[str, str]) -> bool:
@@ -72,10 +72,10 @@ def described(machine: client.Machine) -> str:
 def drained(store) -> set[str]:
     """The ids of the machines that nothing is to be started on."""
     try:
-        found = api.documents.read(store, names.DRAINED).get("nodes", [])
+        ids = api.documents.read(store, names.DRAINED).get("nodes", [])
     except api.errors.NotFound:
         return set()
-    return {node for node in found if isinstance(node, str)} if isinstance(found, list) else set()
+    return {node for node in ids if isinstance(node, str)} if isinstance(ids, list) else set()
 
 
 def image(store) -> str:
@@ -103,7 +103,7 @@ def machine_id(path: str = "/etc/machine-id") -> str:
 
 def this_machine(near: Nodes, path: str = "/etc/machine-id") -> client.Machine:
     """The machine that we run on. Raises errors.Unavailable while fleet does not hear of it."""
-    found = near.find(machine_id(path))
-    if found is None:
+    machine = near.find(machine_id(path))
+    if machine is None:
         raise api.errors.Unavailable("fleet does not know this machine", "systemctl status fleet")
-    return found
+    return machine

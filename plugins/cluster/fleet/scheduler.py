@@ -172,19 +172,19 @@ class FleetScheduler:
         told = self._one(process)
         if told is not None:
             return told
-        found = {one.name: one for one in self.processes(process.app)}
-        return found.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)
+        processes = {one.name: one for one in self.processes(process.app)}
+        return processes.get(process.name) or dataclasses.replace(process, state="missing", adopted=False)
 
     def processes(self, app: str | None = None) -> list["api.Process"]:
         told = self._told(app)
-        found = list(self.local.processes(app))
+        processes = list(self.local.processes(app))
         for unit in self._fleet.units():
-            about = units.process_of(unit.name)
-            if about is None or app not in (None, about[0]):
+            parts = units.process_of(unit.name)
+            if parts is None or app not in (None, parts[0]):
                 continue
             name = unit.name.removesuffix(units.SUFFIX)
-            found.append(told.get(name) or self._silent(name, about, unit))
-        return sorted(found, key=lambda one: (one.app, one.process_type, one.index, one.release))
+            processes.append(told.get(name) or self._silent(name, parts, unit))
+        return sorted(processes, key=lambda one: (one.app, one.process_type, one.index, one.release))
 
     def diagnose(self, process: "api.Process", lines: int = 20) -> "api.Diagnosis":
         return self._beside(process).diagnose(process, lines)
@@ -201,8 +201,8 @@ class FleetScheduler:
         return self._somewhere(spec).detach(spec, ttl, self._take_number(spec.app))
 
     def detached(self, app: str | None = None) -> list["api.Detached"]:
-        found = [one for several in self._everywhere(lambda on: on.detached(app)) for one in several]
-        return sorted([*self.local.detached(app), *found], key=lambda one: (one.process.app, one.process.index))
+        runs = [one for several in self._everywhere(lambda on: on.detached(app)) for one in several]
+        return sorted([*self.local.detached(app), *runs], key=lambda one: (one.process.app, one.process.index))
 
     def probe(self, process: "api.Process", command: list[str], timeout: float) -> tuple[int, str]:
         return self._beside(process).probe(process, command, timeout)
@@ -211,8 +211,8 @@ class FleetScheduler:
         return self._beside(process).enter(process, command, tty)
 
     def logs(self, processes: list["api.Process"], lines: int | None = 100) -> list["api.LogLine"]:
-        found = [line for process in processes for line in self._beside(process).logs([process], lines)]
-        return sorted(found, key=lambda line: line.time)
+        log_lines = [line for process in processes for line in self._beside(process).logs([process], lines)]
+        return sorted(log_lines, key=lambda line: line.time)
 
     def stream(self, process: "api.Process", lines: int | None = 100):
         yield from self._beside(process).stream(process, lines)
@@ -237,9 +237,9 @@ class FleetScheduler:
 
     def _started(self, spec: "api.ContainerSpec", view: state_poller.View, asked: float) -> "api.Process | None":
         """The process once its node tells of it. Raises errors.DeployFailed when systemd could not start it."""
-        name, found = spec.name, self._one(spec)
-        if found is not None and found.state != "created":
-            return found
+        name, process = spec.name, self._one(spec)
+        if process is not None and process.state != "created":
+            return process
         failing = [
             state
             for state in view.of(units.unit_name(name))
@@ -263,8 +263,8 @@ class FleetScheduler:
             self._store.delete(f"{api.service.FOLDER}/{process.app}/{process.name}")
 
     def _is_on(self, name: str, machine: str) -> bool:
-        found = self._fleet.unit(units.unit_name(name))
-        return found is not None and found.machine == machine
+        unit = self._fleet.unit(units.unit_name(name))
+        return unit is not None and unit.machine == machine
 
     def _one(self, process: "api.ContainerSpec | api.Process") -> "api.Process | None":
         """What the agent tells of one process."""
@@ -277,18 +277,18 @@ class FleetScheduler:
     def _told(self, app: str | None) -> dict[str, "api.Process"]:
         """What the agents tell of processes, by name; what is no agent's document is passed over."""
         folder = f"{api.service.FOLDER}/{app}" if app else api.service.FOLDER
-        found = {}
+        processes = {}
         for path, document in self._store.read_all(folder).documents.items():
             name = path.rpartition("/")[2]
             try:
-                found[name] = api.service.from_document(name, tomllib.loads(document.text))
+                processes[name] = api.service.from_document(name, tomllib.loads(document.text))
             except (api.errors.InvalidFile, ValueError) as error:
                 api.output.warn(f"{path} is skipped: {error}")
-        return found
+        return processes
 
-    def _silent(self, name: str, about: tuple, unit: client.Unit) -> "api.Process":
+    def _silent(self, name: str, parts: tuple, unit: client.Unit) -> "api.Process":
         """A process that no agent tells of: systemd's word for it."""
-        app, release, kind, index = about
+        app, release, kind, index = parts
         states = self._poller.look().of(unit.name)
         running = any(state.active == "active" for state in states)
         failed = any(state.active == "failed" for state in states)
@@ -311,14 +311,14 @@ class FleetScheduler:
         """
         wanted, drained = nodes.tags(app), nodes.drained(self._store)
         present = [machine for machine in self._nodes.all() if machine.id not in drained]
-        found = [machine for machine in present if nodes.fits(machine, wanted)]
+        fitting = [machine for machine in present if nodes.fits(machine, wanted)]
         if not present:
             raise api.errors.DeployFailed("the cluster has no nodes yet", "cluster:status")
-        if not found:
+        if not fitting:
             asked = " ".join(f"{key}={value}" for key, value in sorted(wanted.items()))
             there = "; ".join(self._nodes.name(m.id) + ": " + nodes.described(m) for m in present)
             raise api.errors.DeployFailed(f"no node has {asked} (there are: {there})", f"tags:report {app}")
-        return found
+        return fitting
 
     def _membership(self, fitting: list[client.Machine]) -> dict[str, str]:
         """What else a unit asks for, so that fleet never moves it to a machine that is no node."""

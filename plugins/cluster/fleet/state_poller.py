@@ -57,7 +57,7 @@ class Poller:
             self._view = View(states, taken)
             return self._view
 
-    def wait(self, found: Callable[[View], Found | None], timeout: float, what: str, patient: bool = True) -> Found:
+    def wait(self, condition: Callable[[View], Found | None], timeout: float, what: str, patient: bool = True) -> Found:
         """Look until `found(view)` is true, and return that.
 
         `patient`: a fleet that is away for a while (a restart, an election of etcd) is waited for. Raises
@@ -68,7 +68,7 @@ class Poller:
         while True:
             away = None
             try:
-                result = found(self.look())
+                result = condition(self.look())
                 if result:
                     return result
             except api.errors.Unavailable as error:

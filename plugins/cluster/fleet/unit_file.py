@@ -39,8 +39,8 @@ def is_template(name: str) -> bool:
 
 def is_global(options) -> bool:
     """Whether a unit with these options runs on every node: the last word on it counts."""
-    said = [option.value for option in options if option.section == "X-Fleet" and option.name == "Global"]
-    return bool(said) and said[-1].strip('"').lower() in ("true", "yes", "1", "on", "t")
+    values = [option.value for option in options if option.section == "X-Fleet" and option.name == "Global"]
+    return bool(values) and values[-1].strip('"').lower() in ("true", "yes", "1", "on", "t")
 
 
 def check(options: list[Option]) -> None:

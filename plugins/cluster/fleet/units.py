@@ -184,16 +184,16 @@ def _restart(policy: str) -> str:
 
 def _limit(policy: str) -> list[Option]:
     """How often it may start: without end, or as often as `on-failure:5` says."""
-    found = re.fullmatch("(no|always|unless-stopped|on-failure)(?::([0-9]{1,6}))?", policy)
-    if not found or (found[2] and found[1] != "on-failure"):
+    match = re.fullmatch("(no|always|unless-stopped|on-failure)(?::([0-9]{1,6}))?", policy)
+    if not match or (match[2] and match[1] != "on-failure"):
         raise api.errors.BadConfig(
             f"{api.names.safe(policy)} is not a restart policy", "one of: always, on-failure:5, no"
         )
-    if not int(found[2] or 0):
+    if not int(match[2] or 0):
         return [Option("Unit", "StartLimitIntervalSec", "0")]
     return [
         Option("Unit", "StartLimitIntervalSec", "1w"),
-        Option("Unit", "StartLimitBurst", str(int(found[2]) + 1)),
+        Option("Unit", "StartLimitBurst", str(int(match[2]) + 1)),
     ]
 
 

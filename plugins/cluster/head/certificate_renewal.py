@@ -9,6 +9,7 @@ import contextlib
 import time
 
 from minipaas_lib import api
+from plugins.cluster.engine import Machines
 from plugins.cluster.head import certificate_authority, head_registry, migration, node_registry
 from plugins.cluster.transport import protocol, tls
 
@@ -25,7 +26,7 @@ WORDS = {
 }
 
 
-def renew(store, machines) -> None:
+def renew(store, machines: Machines) -> None:
     """Do what is left of a renewal, or one from the start. Raises errors.Locked, errors.Unavailable."""
     with store.lock(LOCK, api.holder()):
         renewal = begun(store) or _begin(store)
@@ -63,23 +64,23 @@ def _begin(store) -> dict:
 
 def documents(renewal: dict, step: str) -> dict[str, dict[str, str]]:
     """What agents and heads are to trust and to show at a step. Pure."""
-    found = {}
+    certificates = {}
     for part in protocol.PARTS:
         former, new = renewal["former"][part], renewal["new"][part]
         own = former if step == TRUST else new
         ca = new["ca"] if step == DROP else former["ca"].rstrip("\n") + "\n" + new["ca"]
-        found[part] = {"ca": ca, "cert": own["cert"], "key": own["key"]}
-    return found
+        certificates[part] = {"ca": ca, "cert": own["cert"], "key": own["key"]}
+    return certificates
 
 
-def peers(store, machines) -> list[tuple[str, str, int]]:
+def peers(store, machines: Machines) -> list[tuple[str, str, int]]:
     """Who lets others in: (name, IP address, port). One that is away reads what it needs when it is back."""
-    found = [(node_registry.named(machine), machine.address, protocol.AGENT_PORT) for machine in machines.members()]
+    addresses = [(node_registry.named(machine), machine.address, protocol.AGENT_PORT) for machine in machines.members()]
     alive = head_registry.alive(store)
-    for host, about in sorted(head_registry.known(store).items()):
-        if host in alive and about.get("address"):
-            found.append((host, str(about["address"]), protocol.HEAD_PORT))
-    return found
+    for host, record in sorted(head_registry.known(store).items()):
+        if host in alive and record.get("address"):
+            addresses.append((host, str(record["address"]), protocol.HEAD_PORT))
+    return addresses
 
 
 def proofs(renewal: dict, step: str) -> list[tuple[dict[str, str], bool]]:

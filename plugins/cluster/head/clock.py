@@ -26,20 +26,20 @@ def offset(url: str, tls: "ssl.SSLContext | None" = None) -> float | None:
     try:
         asked = time.time()
         connection.request("GET", "/version")
-        said = connection.getresponse().getheader("Date") or ""
+        date = connection.getresponse().getheader("Date") or ""
         between = (asked + time.time()) / 2
-        return email.utils.parsedate_to_datetime(said).timestamp() + 0.5 - between  # it counts whole seconds
+        return email.utils.parsedate_to_datetime(date).timestamp() + 0.5 - between  # it counts whole seconds
     except (OSError, http.client.HTTPException, ValueError, TypeError):
         return None
     finally:
         connection.close()
 
 
-def context(found: "api.cluster.ClusterSettings") -> "ssl.SSLContext | None":
+def context(cluster: "api.cluster.ClusterSettings") -> "ssl.SSLContext | None":
     """How to speak TLS with etcd; None without https. Raises OSError for files that cannot be used."""
-    if not any(url.startswith("https:") for url in found.etcd):
+    if not any(url.startswith("https:") for url in cluster.etcd):
         return None
-    made = ssl.create_default_context(cafile=found.ca or None)
-    if found.cert:
-        made.load_cert_chain(found.cert, found.key)
+    made = ssl.create_default_context(cafile=cluster.ca or None)
+    if cluster.cert:
+        made.load_cert_chain(cluster.cert, cluster.key)
     return made

@@ -15,64 +15,64 @@ def parse_members(text: str) -> dict[str, str]:
     """The peer URLs of etcd by member in `node1=10.0.0.1,node2=10.0.0.2`. Raises errors.UsageError."""
     import ipaddress
 
-    found = {}
+    members = {}
     for part in text.split(","):
         name, _, address = part.strip().partition("=")
         try:
             given = ipaddress.ip_address(address)
         except ValueError:
             given = None
-        if not re.fullmatch(NAME, name) or given is None or name in found:
+        if not re.fullmatch(NAME, name) or given is None or name in members:
             raise api.errors.UsageError(
                 f"{api.names.safe(part)} does not name a member", "--members node1=10.0.0.1,node2=10.0.0.2"
             )
-        found[name] = f"http://[{given}]:2380" if given.version == 6 else f"http://{given}:2380"
-    return found
+        members[name] = f"http://[{given}]:2380" if given.version == 6 else f"http://{given}:2380"
+    return members
 
 
 def parse_metadata(text: str) -> dict[str, str]:
     """`disk=ssd,zone=b` as a table. Raises errors.UsageError."""
-    found = {}
+    metadata = {}
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
-        if not re.fullmatch(TAG, key) or not re.fullmatch(TAG, value) or key == "node" or key in found:
+        if not re.fullmatch(TAG, key) or not re.fullmatch(TAG, value) or key == "node" or key in metadata:
             raise api.errors.UsageError(f"{api.names.safe(part)} cannot be metadata", "--metadata disk=ssd,zone=b")
-        found[key] = value
-    return found
+        metadata[key] = value
+    return metadata
 
 
 def known_members() -> dict[str, str]:
     """The members that the etcd of this cluster tells of. Raises errors.UsageError without a cluster."""
-    found = api.cluster.settings()
-    if found is None:
+    cluster = api.cluster.settings()
+    if cluster is None:
         raise api.errors.UsageError(
             "this host does not belong to a cluster, so the members of etcd must be given",
             "--members node1=10.0.0.1,node2=10.0.0.2,node3=10.0.0.3",
         )
-    return members_in(_ask(found))
+    return members_in(_ask(cluster))
 
 
 def members_in(answer: Any) -> dict[str, str]:
     """The members in etcd's answer to /v2/members. Raises errors.Unavailable for what is none."""
     try:
-        found = {str(member["name"]): str(member["peerURLs"][0]) for member in answer["members"]}
+        members = {str(member["name"]): str(member["peerURLs"][0]) for member in answer["members"]}
     except (KeyError, IndexError, TypeError):
-        found = {}
-    if not found or not all(re.fullmatch("[A-Za-z0-9._-]{1,64}", name) for name in found):
+        members = {}
+    if not members or not all(re.fullmatch("[A-Za-z0-9._-]{1,64}", name) for name in members):
         raise api.errors.Unavailable("etcd does not list its members", "cluster:status")
-    if not all(api.cluster.is_etcd_url(url) for url in found.values()):
+    if not all(api.cluster.is_etcd_url(url) for url in members.values()):
         raise api.errors.Unavailable("etcd lists a member without an address", "cluster:status")
-    return found
+    return members
 
 
-def _ask(found: "api.cluster.ClusterSettings") -> Any:
+def _ask(cluster: "api.cluster.ClusterSettings") -> Any:
     import json
     import urllib.request
 
     from plugins.cluster.head import clock
 
-    tls, why = clock.context(found), ""
-    for url in found.etcd:
+    tls, why = clock.context(cluster), ""
+    for url in cluster.etcd:
         try:
             with urllib.request.urlopen(f"{url}/v2/members", timeout=5, context=tls) as answer:  # http or https
                 return json.loads(answer.read(1 << 20))
@@ -85,14 +85,14 @@ def text(node: str, members: dict[str, str], metadata: dict[str, str]) -> str:
     """The user data for `node`. Raises errors.UsageError for a name that no node can have."""
     if not re.fullmatch(NAME, node):
         raise api.errors.UsageError(f"{api.names.safe(node)} cannot be the name of a node", "--node node1")
-    said = ",".join(f"{key}={value}" for key, value in {"node": node, **metadata}.items())
+    pairs = ",".join(f"{key}={value}" for key, value in {"node": node, **metadata}.items())
     # Its own first, and the others for when that one is away: fleet on this node goes on without it.
     asked = ",".join(dict.fromkeys(["http://127.0.0.1:2379", *map(_client, members.values())]))
     return _HEAD.format(
         node=node,
         etcd=_etcd(node, members),
         asked=asked,
-        metadata=said,
+        metadata=pairs,
         ttl=AGENT_TTL,
         agent_port=protocol.AGENT_PORT,
         head_port=protocol.HEAD_PORT,

@@ -35,15 +35,15 @@ def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
     """
     from plugins.cluster.head import head_registry, init, preflight
 
-    found = init.settings(etcd, fleet, ca, cert, key)
-    machines = init.machines_of(found)
-    _show(preflight.findings(init.look(found, machines)))
+    cluster = init.settings(etcd, fleet, ca, cert, key)
+    machines = init.machines_of(cluster)
+    _show(preflight.findings(init.look(cluster, machines)))
     if check:
         return
-    base, address = init.choices(found, base, address)
-    init.prepare(found, machines, base, address)
-    init.switch(found)
-    init.move(found)
+    base, address = init.choices(cluster, base, address)
+    init.prepare(cluster, machines, base, address)
+    init.switch(cluster)
+    init.move(cluster)
     head_registry.register(api.store(), address)
     api.output.step("This host is the head of a cluster. Look at it with: cluster:status")
 
@@ -82,14 +82,14 @@ def cluster_join_head(etcd, fleet, ca, cert, key, address, check):
     """
     from plugins.cluster.head import init, join_head, node_image_delivery, preflight
 
-    found = init.settings(etcd, fleet, ca, cert, key)
-    facts = init.look(found, init.machines_of(found))
+    cluster = init.settings(etcd, fleet, ca, cert, key)
+    facts = init.look(cluster, init.machines_of(cluster))
     quorum = sum(member.serves for member in facts.members) * 2 > len(facts.members)
-    ours = join_head.findings(found) if quorum else []
+    ours = join_head.findings(cluster) if quorum else []
     _show([*preflight.findings(facts._replace(owner="", frozen={}, interrupted={})), *ours])
     if check:
         return
-    join_head.join(found, address or node_image_delivery.own_address(found.etcd))
+    join_head.join(cluster, address or node_image_delivery.own_address(cluster.etcd))
     api.output.step("This host is a head of the cluster. Look at it with: cluster:status")
 
 
@@ -179,8 +179,8 @@ def cluster_status(format):
     """
     from plugins.cluster.head import status
 
-    found = status.status()
-    api.commands.print_json(found) if format == "json" else status.show(found)
+    report = status.status()
+    api.commands.print_json(report) if format == "json" else status.show(report)
 
 
 @api.commands.command("cluster:drain")

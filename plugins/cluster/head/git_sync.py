@@ -13,7 +13,7 @@ FETCH_LIMIT = 900.0  # seconds
 
 
 def catch_up(name: str) -> None:
-    """Have the commit of the live release in the app's repository here, and a clone yield it.
+    """Fetch the commit of the live release into the app's repository here, so that a clone yields it.
 
     Where no other head has it, that is told of: the next push brings what it needs. Raises errors.Unavailable.
     """
@@ -23,14 +23,14 @@ def catch_up(name: str) -> None:
     repository = api.repository
     repository.create(name)
     if not repository.has_commit(name, live.commit):
-        branch, said = "", []
+        branch, asked = "", []
         for host, address in sorted(head_registry.others(api.store()).items()):
             branch = _fetch(name, address)
             if repository.has_commit(name, live.commit):
                 break
-            said.append(host)
+            asked.append(host)
         else:
-            where = f"it cannot be fetched from {', '.join(said)}" if said else "there is no other head"
+            where = f"it cannot be fetched from {', '.join(asked)}" if asked else "there is no other head"
             api.output.warn(f"the commit of {live.name} of {name} is not on this head, and {where}")
             return
         repository.follow(name, live.commit, branch)
@@ -55,8 +55,8 @@ def _fetch(name: str, address: str) -> str:
         url,
         "refs/minipaas/*:refs/minipaas/*",
     )
-    found = re.match(r"ref: refs/heads/(\S+)\tHEAD\n", _git(folder, "ls-remote", "--symref", url, "HEAD"))
-    return found[1] if found else ""
+    match = re.match(r"ref: refs/heads/(\S+)\tHEAD\n", _git(folder, "ls-remote", "--symref", url, "HEAD"))
+    return match[1] if match else ""
 
 
 def _git(folder: str, *words: str) -> str:

@@ -30,16 +30,16 @@ def unregister(store, host: str) -> None:
 
 def known(store) -> dict[str, dict]:
     """What is noted of each head, by host name."""
-    found = {}
+    heads = {}
     for file in store.children(FOLDER):
         with contextlib.suppress(api.errors.NotFound):
-            found[file.removesuffix(".toml")] = api.documents.read(store, f"{FOLDER}/{file}")
-    return found
+            heads[file.removesuffix(".toml")] = api.documents.read(store, f"{FOLDER}/{file}")
+    return heads
 
 
 def others(store) -> dict[str, str]:
     """The IP addresses of the other heads, by host name."""
-    return {host: str(about.get("address", "")) for host, about in known(store).items() if host != api.caller.host()}
+    return {host: str(record.get("address", "")) for host, record in known(store).items() if host != api.caller.host()}
 
 
 def alive(store) -> set[str]:

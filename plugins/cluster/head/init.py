@@ -1,16 +1,17 @@
 """cluster:init: bring a host and its live apps into a cluster.
 
-Every step looks whether it is done already, so a command that was killed anywhere is simply given again: it goes on
+Every step checks whether it is done already, so a command that was killed anywhere can simply be repeated: it goes on
 where that one stopped. Apps are not touched before all nodes have what they need, and then one after the other.
 """
 
 import contextlib
 import os
 import time
+from collections.abc import Iterable
 
 from minipaas_lib import api
 from plugins.cluster import active_engine
-from plugins.cluster.engine import Machines
+from plugins.cluster.engine import Machine, Machines
 from plugins.cluster.head import (
     certificate_authority,
     clock,
@@ -62,22 +63,23 @@ def settings(etcd: str, fleet: str, ca: str, cert: str, key: str) -> "api.cluste
             f"{api.names.safe(wrong)} is not an address of etcd", "such as http://10.0.0.1:2379"
         )
     try:
-        found = api.cluster.parse({"etcd": urls, "fleet": fleet, **files})
+        cluster = api.cluster.parse({"etcd": urls, "fleet": fleet, **files})
     except api.errors.BadConfig as error:
         raise api.errors.UsageError(error.message) from None
     before = present or (saved_options.settings(begun) if begun else None)
-    if before is not None and set(before.etcd) != set(found.etcd):
+    if before is not None and set(before.etcd) != set(cluster.etcd):
         raise api.errors.UsageError("this host belongs to another cluster, or has begun to join it", "cluster:leave")
-    return found
+    return cluster
 
 
-def look(found: "api.cluster.ClusterSettings", machines) -> preflight.Facts:
+def look(cluster: "api.cluster.ClusterSettings", machines: Machines) -> preflight.Facts:
     """See what there is. Nothing is changed."""
-    store = api.open_cluster(found)
+    store = api.open_cluster(cluster)
     members = tuple(store.cluster.states())
-    tls = clock.context(found)
+    tls = clock.context(cluster)
     clocks = {member.url: clock.offset(member.url, tls) for member in members if member.version}
-    there, why = (), ""
+    there: tuple[Machine, ...] = ()
+    why = ""
     try:
         there = tuple(machines.members())
     except api.errors.Unavailable as error:
@@ -96,11 +98,11 @@ def look(found: "api.cluster.ClusterSettings", machines) -> preflight.Facts:
 def _other_owner(store) -> str:
     """Whose state is in this etcd, if not this host's; empty for none."""
     try:
-        about = api.documents.read(store, saved_options.OWNER)
+        owner = api.documents.read(store, saved_options.OWNER)
     except api.errors.NotFound:
         return "of an unknown host" if store.exists("platform.toml") else ""
     mine = saved_options.read(saved_options.JOINING).get("id", "")
-    return "" if about.get("id") in (mine, _member_id()) else str(about.get("host", "of an unknown host"))
+    return "" if owner.get("id") in (mine, _member_id()) else str(owner.get("host", "of an unknown host"))
 
 
 def _member_id() -> str:
@@ -111,9 +113,9 @@ def _member_id() -> str:
     return str(api.documents.read(api.open_cluster(present), saved_options.OWNER).get("id", ""))
 
 
-def machines_of(found: "api.cluster.ClusterSettings") -> Machines:
+def machines_of(cluster: "api.cluster.ClusterSettings") -> Machines:
     """The machines of a cluster that this host need not belong to yet. Raises errors.BadConfig."""
-    api.cluster.assume(found)
+    api.cluster.assume(cluster)
     forget()
     try:
         return active_engine.scheduler().machines
@@ -128,24 +130,24 @@ def forget() -> None:
     api.forget_engines()
 
 
-def choices(found: "api.cluster.ClusterSettings", base: str, address: str) -> tuple[str, str]:
+def choices(cluster: "api.cluster.ClusterSettings", base: str, address: str) -> tuple[str, str]:
     """What the image of nodes is made from, and where nodes reach this host: as said now, or before, or as is usual."""
-    begun, store = saved_options.read(saved_options.JOINING), api.open_cluster(found)
+    begun, store = saved_options.read(saved_options.JOINING), api.open_cluster(cluster)
     base = base or begun.get("base") or rolling_upgrade.base(store) or node_image.BASE
     if not address:
         known = begun.get("address") or str(head_registry.known(store).get(api.caller.host(), {}).get("address", ""))
-        address = known if node_image_delivery.is_ours(known) else node_image_delivery.own_address(found.etcd)
+        address = known if node_image_delivery.is_ours(known) else node_image_delivery.own_address(cluster.etcd)
     return base, address
 
 
-def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: str) -> None:
+def prepare(cluster: "api.cluster.ClusterSettings", machines: Machines, base: str, address: str) -> None:
     """All that comes before the apps: owner, certificates, image, units. Nothing of this host is changed."""
     import secrets
 
-    store = api.open_cluster(found)
+    store = api.open_cluster(cluster)
     if not os.path.exists(api.cluster.path()):
         known = saved_options.read(saved_options.JOINING).get("id") or secrets.token_hex(8)
-        saved_options.write(saved_options.JOINING, found, id=known, base=base, address=address)
+        saved_options.write(saved_options.JOINING, cluster, id=known, base=base, address=address)
         with contextlib.suppress(api.errors.Conflict):
             api.documents.write(store, saved_options.OWNER, {"id": known, "host": api.caller.host()}, "")
         if other := _other_owner(store):
@@ -154,7 +156,7 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     for machine in machines.members():
         machines.join(machine.id)
     api.output.step("Making the image of minipaas for the nodes")
-    name = node_image_delivery.make(found, base, NODE_FLEET)
+    name = node_image_delivery.make(cluster, base, NODE_FLEET)
     api.output.info(name)
     api.output.step("Sending it to " + _named(machines.members()))
     node_image_delivery.bring(machines, name, address)
@@ -162,7 +164,7 @@ def prepare(found: "api.cluster.ClusterSettings", machines, base: str, address: 
     api.output.step("Starting a router and an agent on every node")
     fresh = not os.path.exists(api.cluster.path()) and not any(machines.outcomes(unit) for unit, _ in UNITS)
     for unit, words in UNITS:
-        machines.run(unit, node_image.CURRENT, words, SHARED, api.cluster.inner_ports(found) if unit == AGENT else ())
+        machines.run(unit, node_image.CURRENT, words, SHARED, api.cluster.inner_ports(cluster) if unit == AGENT else ())
     wait_for_routers(store, machines)
     if fresh:
         rolling_upgrade.done(store, [machine.id for machine in machines.members()])
@@ -180,7 +182,7 @@ def wait_for_head() -> None:
         time.sleep(0.2)
 
 
-def _named(machines: list) -> str:
+def _named(machines: Iterable[Machine]) -> str:
     return ", ".join(machine.metadata.get("node", machine.id[:8]) for machine in machines)
 
 
@@ -195,7 +197,7 @@ def _certificates(store) -> None:
             api.documents.write(store, protocol.keys_path(part), keys)
 
 
-def wait_for_routers(store, machines) -> None:
+def wait_for_routers(store, machines: Machines) -> None:
     """Until every node says that it routes. Raises errors.Unavailable with those that do not."""
     end = time.monotonic() + AGENTS
     while True:
@@ -211,34 +213,34 @@ def wait_for_routers(store, machines) -> None:
         time.sleep(0.5)
 
 
-def switch(found: "api.cluster.ClusterSettings") -> None:
+def switch(cluster: "api.cluster.ClusterSettings") -> None:
     """Copy the state to etcd and go by that from now on, with every app locked meanwhile."""
     if os.path.exists(api.cluster.path()):
         return
     api.output.step("Copying the state to etcd")
     with migration.all_locked():
         copied = api.copy_store(
-            api.open_directory(), api.open_cluster(found), saved_options.OURS, api.caller.host(), replace=True
+            api.open_directory(), api.open_cluster(cluster), saved_options.OURS, api.caller.host(), replace=True
         )
         api.output.info(f"{copied.written + copied.same} documents")
-        api.cluster.write(found._replace(moving=api.cluster.IN))
+        api.cluster.write(cluster._replace(moving=api.cluster.IN))
     forget()
 
 
-def move(found: "api.cluster.ClusterSettings") -> None:
+def move(cluster: "api.cluster.ClusterSettings") -> None:
     """Move the apps that are not there yet, one after the other, then have this host be a head like any other."""
     present = api.cluster.settings()
     if present is None or not present.moving:
         return
     if present.moving == api.cluster.OUT:  # cluster:leave was interrupted, and we are to stay
-        api.cluster.write(found._replace(moving=api.cluster.IN))
+        api.cluster.write(cluster._replace(moving=api.cluster.IN))
         forget()
         saved_options.remove(saved_options.LEAVING)
     api.of_each_app(lambda name: migration.move(name, "moved to the cluster", lambda process: not process.node))
     migration.wait_until_gone(lambda process: not process.node, "the processes on this host")
     api.output.step("Copying the images of earlier releases to the nodes")
     active_engine.scheduler().bring_images()
-    api.cluster.write(found)
+    api.cluster.write(cluster)
     forget()
     saved_options.remove(saved_options.JOINING)
     follower_process.ensure_running()

@@ -13,34 +13,34 @@ from plugins.cluster.head import follower_process, git_sync, head_registry, init
 from plugins.cluster.transport import protocol
 
 
-def findings(found: "api.cluster.ClusterSettings") -> list["api.Finding"]:
+def findings(cluster: "api.cluster.ClusterSettings") -> list["api.Finding"]:
     """What is to be said of this host as another head of that cluster. Raises errors.Unavailable."""
-    store, own = api.open_cluster(found), api.cluster.settings()
+    store, own = api.open_cluster(cluster), api.cluster.settings()
     names = [] if own is not None else api.app_names()
     present = head_registry.known(store)
-    said = []
+    result = []
     if names:
         some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-        said.append(api.Finding("apps", False, f"this host has apps of its own: {some}", f"apps:destroy {names[0]}"))
+        result.append(api.Finding("apps", False, f"this host has apps of its own: {some}", f"apps:destroy {names[0]}"))
     if not present or not store.exists(protocol.keys_path("head")):
         why = "this etcd does not hold the state of a cluster, or a host is just joining or leaving"
-        said.append(api.Finding("heads", False, why, "on the host that has the apps: minipaas cluster:init"))
+        result.append(api.Finding("heads", False, why, "on the host that has the apps: minipaas cluster:init"))
     elif present.get(api.caller.host(), {}).get("machine", head_registry.machine()) != head_registry.machine():
         why = f"another head is called {api.caller.host()} too"
-        said.append(api.Finding("heads", False, why, "rename this host: sudo hostnamectl set-hostname <name>"))
+        result.append(api.Finding("heads", False, why, "rename this host: sudo hostnamectl set-hostname <name>"))
     else:
-        said.append(api.Finding("heads", True, ", ".join(sorted(present))))
-    return said
+        result.append(api.Finding("heads", True, ", ".join(sorted(present))))
+    return result
 
 
-def join(found: "api.cluster.ClusterSettings", address: str) -> None:
+def join(cluster: "api.cluster.ClusterSettings", address: str) -> None:
     """Make this host, which has no apps, a head of a cluster that is there. Raises errors.MinipaasError."""
-    store = api.open_cluster(found)
+    store = api.open_cluster(cluster)
     with head_registry.lock(store):
-        if any(not finding.ok for finding in findings(found)):  # the last head has begun to leave meanwhile
+        if any(not finding.ok for finding in findings(cluster)):  # the last head has begun to leave meanwhile
             raise api.errors.Conflict("the heads have changed in the meantime", "cluster:join-head")
         head_registry.register(store, address)
-        api.cluster.write(found)
+        api.cluster.write(cluster)
     init.forget()
     saved_options.remove(saved_options.LEAVING)
     catch_up()
@@ -88,19 +88,19 @@ def may_step_out() -> bool:
     return True
 
 
-def step_out(found: "api.cluster.ClusterSettings") -> None:
+def step_out(cluster: "api.cluster.ClusterSettings") -> None:
     """Be a head no more, while others stay. Nothing is changed for the apps."""
-    saved_options.write(saved_options.LEAVING, found, out="yes")
+    saved_options.write(saved_options.LEAVING, cluster, out="yes")
     own = api.open_directory()
     for folder in ("apps", "counters"):  # what was copied to etcd once, and is old by now
         own.delete_tree(folder)
     with migration.all_locked():  # so that no command of this host is in the middle of something
         api.cluster.remove()
     init.forget()
-    finish(found)
+    finish(cluster)
 
 
-def finish(found: "api.cluster.ClusterSettings") -> None:
+def finish(cluster: "api.cluster.ClusterSettings") -> None:
     """What is left to do on a host that is no head any more."""
     _wait_for_follower()
     router = api.router()
@@ -108,7 +108,7 @@ def finish(found: "api.cluster.ClusterSettings") -> None:
         router.remove(app)
     _put_repositories_aside()
     api.notify("installed")
-    store = api.open_cluster(found)
+    store = api.open_cluster(cluster)
     head_registry.unregister(store, api.caller.host())
     with contextlib.suppress(api.errors.NotFound):
         store.delete(f"routers/{head_registry.ROUTER}{api.caller.host()}")

@@ -20,13 +20,13 @@ FOLLOWER = 90.0  # seconds until the process that follows the routes must have s
 
 def leave() -> None:
     """All of it, or what a former call did not come to. Raises errors.MinipaasError."""
-    found = api.cluster.settings()
-    if found is not None:
-        if found.moving != api.cluster.OUT and join_head.may_step_out():
-            join_head.step_out(found)
+    cluster = api.cluster.settings()
+    if cluster is not None:
+        if cluster.moving != api.cluster.OUT and join_head.may_step_out():
+            join_head.step_out(cluster)
             return
-        _move_home(found)
-        _switch(found)
+        _move_home(cluster)
+        _switch(cluster)
     _clean_up()
 
 
@@ -35,9 +35,9 @@ def is_begun() -> bool:
     return bool(saved_options.read(saved_options.LEAVING) or saved_options.read(saved_options.JOINING))
 
 
-def _move_home(found: "api.cluster.ClusterSettings") -> None:
-    if found.moving != api.cluster.OUT:
-        api.cluster.write(found._replace(moving=api.cluster.OUT))
+def _move_home(cluster: "api.cluster.ClusterSettings") -> None:
+    if cluster.moving != api.cluster.OUT:
+        api.cluster.write(cluster._replace(moving=api.cluster.OUT))
         init.forget()
     end = time.monotonic() + FOLLOWER
     while follower_process.is_running():  # it would take this host's routes to be the nodes' again
@@ -50,11 +50,11 @@ def _move_home(found: "api.cluster.ClusterSettings") -> None:
     active_engine.scheduler().bring_images()
 
 
-def _switch(found: "api.cluster.ClusterSettings") -> None:
+def _switch(cluster: "api.cluster.ClusterSettings") -> None:
     api.output.step("Copying the state back to this host")
     with migration.all_locked():
         saved_options.write(
-            saved_options.LEAVING, found, id=str(api.documents.read(api.store(), saved_options.OWNER).get("id", ""))
+            saved_options.LEAVING, cluster, id=str(api.documents.read(api.store(), saved_options.OWNER).get("id", ""))
         )
         copied = api.copy_store(api.store(), api.open_directory(), saved_options.OURS, "the cluster", replace=True)
         api.output.info(f"{copied.written + copied.same} documents")
@@ -64,20 +64,20 @@ def _switch(found: "api.cluster.ClusterSettings") -> None:
 
 def _clean_up() -> None:
     """Take from the nodes and from etcd what was ours."""
-    about = saved_options.read(saved_options.LEAVING) or saved_options.read(saved_options.JOINING)
-    if not about:
+    record = saved_options.read(saved_options.LEAVING) or saved_options.read(saved_options.JOINING)
+    if not record:
         return
-    found = saved_options.settings(about)
-    if about.get("out"):
-        join_head.finish(found)
+    cluster = saved_options.settings(record)
+    if record.get("out"):
+        join_head.finish(cluster)
         return
     api.output.step("Stopping minipaas on the nodes")
-    machines = init.machines_of(found)
+    machines = init.machines_of(cluster)
     for unit in (node_image_delivery.UNIT, rolling_upgrade.UNIT, *(name for name, _ in init.UNITS)):
         machines.remove(unit)
-    store = api.open_cluster(found)
+    store = api.open_cluster(cluster)
     with contextlib.suppress(api.errors.NotFound):
-        if api.documents.read(store, saved_options.OWNER).get("id", "") == about.get("id"):
+        if api.documents.read(store, saved_options.OWNER).get("id", "") == record.get("id"):
             _empty(store)
     saved_options.remove(saved_options.LEAVING)
     saved_options.remove(saved_options.JOINING)

@@ -42,11 +42,11 @@ def wait_until_gone(is_old, what: str) -> None:
     """
     end = time.monotonic() + DRAINED
     api.recover_all()  # whoever was to let them go may have been killed
-    said = False
+    announced = False
     while old := _going(is_old):
-        if not said:
+        if not announced:
             api.output.step(f"Waiting for {what} to finish their requests")
-            said = True
+            announced = True
         if time.monotonic() > end:
             raise api.errors.Unavailable(
                 f"{', '.join(old[:3])} did not stop within {DRAINED:.0f} seconds", "repeat the command"
@@ -56,5 +56,5 @@ def wait_until_gone(is_old, what: str) -> None:
 
 def _going(is_old) -> list[str]:
     """The names of old processes; a unit that is gone may still be stopping, so what is noted to go counts too."""
-    found = {process.name for process in api.scheduler().processes() if is_old(process)}
-    return sorted(found.union(*(api.retiring(name) for name in api.app_names())))
+    going = {process.name for process in api.scheduler().processes() if is_old(process)}
+    return sorted(going.union(*(api.retiring(name) for name in api.app_names())))

@@ -2,6 +2,7 @@
 
 from minipaas_lib import api
 from plugins.cluster import active_engine, names
+from plugins.cluster.engine import Machine
 from plugins.cluster.head import migration
 
 
@@ -13,19 +14,19 @@ def drained() -> set[str]:
         return set()
 
 
-def find(text: str):
+def find(text: str) -> Machine:
     """The machine that is meant by a node's name or the start of its id. Raises errors.NotFound, errors.UsageError."""
     there = active_engine.scheduler().machines.all()
-    found = [m for m in there if m.metadata.get("node") == text] or [m for m in there if m.id.startswith(text)]
-    if len(found) == 1:
-        return found[0]
+    matches = [m for m in there if m.metadata.get("node") == text] or [m for m in there if m.id.startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
     known = " ".join(machine.metadata.get("node", machine.id[:8]) for machine in there) or "none"
-    if found:
-        raise api.errors.UsageError(f"{api.names.safe(text)} can mean {len(found)} nodes", f"one of: {known}")
+    if matches:
+        raise api.errors.UsageError(f"{api.names.safe(text)} can mean {len(matches)} nodes", f"one of: {known}")
     raise api.errors.NotFound(f"fleet knows no node {api.names.safe(text)}", f"there are: {known}")
 
 
-def drain(machine) -> None:
+def drain(machine: Machine) -> None:
     """Nothing new is started there from now on, and what runs there starts elsewhere before it ends there."""
     machines, name = active_engine.scheduler().machines, machine.metadata.get("node", machine.id[:8])
     there = machines.members()
@@ -43,7 +44,7 @@ def drain(machine) -> None:
     migration.wait_until_gone(lambda process: process.node == machine.id, f"the processes on {name}")
 
 
-def undrain(machine) -> None:
+def undrain(machine: Machine) -> None:
     """Processes may be started there again."""
     forget(machine.id)
 
@@ -55,12 +56,12 @@ def forget(id: str) -> None:
 
 def _apps_on(node: str) -> list[str]:
     going = {app: api.retiring(app) for app in api.app_names()}
-    found = {
+    apps = {
         process.app
         for process in api.scheduler().processes()
         if process.node == node and process.name not in going.get(process.app, ())
     }
-    return sorted(found)
+    return sorted(apps)
 
 
 def _note(change) -> None:

@@ -32,10 +32,10 @@ ENTRYPOINT ["/usr/local/bin/minipaas"]
 """
 
 
-def cluster_file(found: "api.cluster.ClusterSettings", fleet: str) -> str:
+def cluster_file(cluster: "api.cluster.ClusterSettings", fleet: str) -> str:
     """The cluster.toml of a node: the same etcd, and fleet's API as the node itself reaches it."""
     api.activate()
     import tomlkit
 
-    table = {"etcd": list(found.etcd), "fleet": fleet, "ca": found.ca, "cert": found.cert, "key": found.key}
+    table = {"etcd": list(cluster.etcd), "fleet": fleet, "ca": cluster.ca, "cert": cluster.cert, "key": cluster.key}
     return tomlkit.dumps({name: value for name, value in table.items() if value})

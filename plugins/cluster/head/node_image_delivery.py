@@ -9,6 +9,7 @@ import re
 import time
 
 from minipaas_lib import api
+from plugins.cluster.engine import Machines
 from plugins.cluster.head import node_image
 
 UNIT = "minipaas-image"
@@ -17,7 +18,7 @@ LOAD_TIMEOUT = 900  # seconds for all nodes
 DOCKER = "/usr/bin/docker"
 
 
-def make(found: "api.cluster.ClusterSettings", base: str, fleet: str) -> str:
+def make(cluster: "api.cluster.ClusterSettings", base: str, fleet: str) -> str:
     """Build the image for the nodes of that cluster, unless it is there; its name. Raises errors.Unavailable."""
     import shutil
     import tempfile
@@ -27,7 +28,7 @@ def make(found: "api.cluster.ClusterSettings", base: str, fleet: str) -> str:
         raise api.errors.Unavailable(
             "nodes run the bundled program, but this is a checkout", "bundle it: sudo ./install.sh"
         )
-    texts = {"Dockerfile": node_image.dockerfile(base), "cluster.toml": node_image.cluster_file(found, fleet)}
+    texts = {"Dockerfile": node_image.dockerfile(base), "cluster.toml": node_image.cluster_file(cluster, fleet)}
     name = f"{node_image.REPOSITORY}:{_version()}-{_digest(program, texts)}"
     if docker("images", "--quiet", name).strip():
         return name
@@ -41,7 +42,7 @@ def make(found: "api.cluster.ClusterSettings", base: str, fleet: str) -> str:
     return name
 
 
-def bring(machines, name: str, address: str) -> None:
+def bring(machines: Machines, name: str, address: str) -> None:
     """Have the image on every machine of the cluster, from this host at `address`. Raises errors.Unavailable."""
     import secrets
 
@@ -75,7 +76,7 @@ def line(name: str, url: str, sha256: str) -> str:
     )
 
 
-def _wait(machines) -> None:
+def _wait(machines: Machines) -> None:
     """Until every machine has run the line. Raises errors.Unavailable with the first that could not, or is late."""
     end = time.monotonic() + LOAD_TIMEOUT
     while True:
@@ -163,8 +164,8 @@ def docker(*words: str, timeout: float = 60) -> str:
     try:
         return api.programs.run(DOCKER, *words, timeout=timeout)
     except api.programs.Failed as error:
-        said = " ".join((error.err.strip() or error.out.strip()).split())[-500:]
-        raise api.errors.Unavailable(f"docker {words[0]} failed: {said}", "doctor") from None
+        message = " ".join((error.err.strip() or error.out.strip()).split())[-500:]
+        raise api.errors.Unavailable(f"docker {words[0]} failed: {message}", "doctor") from None
 
 
 def _version() -> str:

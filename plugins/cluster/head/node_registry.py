@@ -38,5 +38,5 @@ def lost(heard: Iterable[Machine]) -> list[Lost]:
         noted = api.documents.read(api.store(), NODES)
     except api.errors.NotFound:
         return []
-    found = [(id, about) for id, about in noted.items() if id not in there and isinstance(about, dict)]
-    return sorted(Lost(id, str(about.get("address", "")), str(about.get("name", id[:8]))) for id, about in found)
+    missing = [(id, record) for id, record in noted.items() if id not in there and isinstance(record, dict)]
+    return sorted(Lost(id, str(record.get("address", "")), str(record.get("name", id[:8]))) for id, record in missing)

@@ -5,6 +5,7 @@ import time
 
 from minipaas_lib import api
 from plugins.cluster import active_engine, names
+from plugins.cluster.engine import Machine, Machines
 from plugins.cluster.head import init, node_drain, node_image_delivery, node_registry, rolling_upgrade
 from plugins.cluster.head.node_registry import named
 
@@ -51,7 +52,7 @@ def remove(text: str) -> str:
     return gone[0].name
 
 
-def _check_others(machines, id: str) -> None:
+def _check_others(machines: Machines, id: str) -> None:
     if not {one.id for one in machines.members()} - {id}:
         raise api.errors.UsageError("it is the last node", "cluster:leave")
 
@@ -60,7 +61,7 @@ def _placed() -> set[str]:
     return {process.node for process in api.scheduler().processes()}
 
 
-def _expel(machines, machine) -> None:
+def _expel(machines: Machines, machine: Machine) -> None:
     """End our units on a machine that fleet hears of, and clean it."""
     machines.expel(machine.id)
     api.output.step(f"Stopping the router and the agent of {named(machine)}")
@@ -81,7 +82,7 @@ def _expel(machines, machine) -> None:
         _wait(lambda: all(others <= machines.outcomes(unit).keys() for unit in units), BACK, "the others")
 
 
-def _forget(machines, id: str) -> None:
+def _forget(machines: Machines, id: str) -> None:
     """Take a node out of the store, the mark of drain:cluster too; that it is no node stays marked."""
     store = api.store()
     machines.mark(id, names.MARK, None)
@@ -95,14 +96,14 @@ def _forget(machines, id: str) -> None:
     api.documents.edit(store, node_registry.NODES, lambda document: document.pop(id, None), create=True)
 
 
-def bring_back(machine) -> None:
+def bring_back(machine: Machine) -> None:
     """Make a machine that was removed a node again, with what the others have. Raises errors.Unavailable."""
-    found, machines = active_engine.settings(), active_engine.scheduler().machines
+    cluster, machines = active_engine.settings(), active_engine.scheduler().machines
     name = rolling_upgrade.wanted(api.store())
     api.output.step(f"Sending the image of minipaas to {named(machine)}")
     active_engine.scheduler().have_image(name)
     machines.join(machine.id)
-    node_image_delivery.bring(machines, name, node_image_delivery.own_address(found.etcd))
+    node_image_delivery.bring(machines, name, node_image_delivery.own_address(cluster.etcd))
     init.wait_for_routers(api.store(), machines)
     rolling_upgrade.done(api.store(), [machine.id])
     node_registry.note(api.store(), [machine])

@@ -1,4 +1,4 @@
-"""Whether a host and a cluster are fit for each other: plain facts in, findings out. Pure."""
+"""The checks before a host joins a cluster: plain facts in, findings out. Pure."""
 
 from typing import NamedTuple
 
@@ -24,44 +24,46 @@ def findings(facts: Facts) -> list["api.Finding"]:
 
 
 def _etcd(facts: Facts) -> list["api.Finding"]:
-    found = []
+    findings = []
     for member in facts.members:
         if member.serves:
             leads = ", leads" if member.leads else ""
-            found.append(api.Finding(f"etcd {member.url}", True, f"version {member.version}{leads}"))
+            findings.append(api.Finding(f"etcd {member.url}", True, f"version {member.version}{leads}"))
         else:
             hint = (
                 "ETCD_ENABLE_V2=true in its settings, then restart it"
                 if member.version
                 else "on that machine: systemctl status etcd"
             )
-            found.append(api.Finding(f"etcd {member.url}", False, member.reason or "does not answer", hint))
+            findings.append(api.Finding(f"etcd {member.url}", False, member.reason or "does not answer", hint))
     serving = sum(member.serves for member in facts.members)
     if serving * 2 <= len(facts.members):
-        said = f"{serving} of {len(facts.members)} members serve, a majority is needed"
-        found.append(api.Finding("etcd quorum", False, said, "start the members that are missing"))
+        message = f"{serving} of {len(facts.members)} members serve, a majority is needed"
+        findings.append(api.Finding("etcd quorum", False, message, "start the members that are missing"))
     elif len(facts.members) in (1, 2):
-        said = f"with {len(facts.members)} named, the loss of one ends it; three is the least that survives one"
-        found.append(api.Finding("etcd quorum", True, said))
+        message = f"with {len(facts.members)} named, the loss of one ends it; three is the least that survives one"
+        findings.append(api.Finding("etcd quorum", True, message))
     if facts.owner:
-        found.append(
+        findings.append(
             api.Finding(
                 "etcd state", False, f"it contains the state of another head, {facts.owner}", "use another etcd"
             )
         )
-    return found
+    return findings
 
 
 def _clocks(facts: Facts) -> list["api.Finding"]:
-    found = []
+    findings = []
     for url, ahead in sorted(facts.clocks.items()):
         if ahead is not None and abs(ahead) > clock.LIMIT:
             way = "ahead of" if ahead > 0 else "behind"
-            said = f"{abs(ahead):.0f} seconds {way} this host's"
-            found.append(api.Finding(f"clock of {url}", False, said, "on both machines: sudo timedatectl set-ntp true"))
-    if not found and any(ahead is not None for ahead in facts.clocks.values()):
-        found.append(api.Finding("clocks", True, f"agree within {clock.LIMIT:.0f} seconds"))
-    return found
+            message = f"{abs(ahead):.0f} seconds {way} this host's"
+            findings.append(
+                api.Finding(f"clock of {url}", False, message, "on both machines: sudo timedatectl set-ntp true")
+            )
+    if not findings and any(ahead is not None for ahead in facts.clocks.values()):
+        findings.append(api.Finding("clocks", True, f"agree within {clock.LIMIT:.0f} seconds"))
+    return findings
 
 
 def _fleet(facts: Facts) -> list["api.Finding"]:
@@ -69,23 +71,23 @@ def _fleet(facts: Facts) -> list["api.Finding"]:
         return [api.Finding("fleet", False, facts.fleet, "on a node: systemctl status fleet.socket fleet")]
     if not facts.machines:
         return [api.Finding("fleet", False, "it knows no machine", "on each node: systemctl status fleet")]
-    found = []
+    findings = []
     for machine in facts.machines:
         name = machine.metadata.get("node", machine.id[:8])
         if not machine.address:
             hint = "set FLEET_PUBLIC_IP there, then on that node: systemctl restart fleet"
-            found.append(api.Finding(f"node {name}", False, "fleet does not know its address", hint))
+            findings.append(api.Finding(f"node {name}", False, "fleet does not know its address", hint))
         else:
-            found.append(api.Finding(f"node {name}", True, machine.address))
-    return found
+            findings.append(api.Finding(f"node {name}", True, machine.address))
+    return findings
 
 
 def _apps(facts: Facts) -> list["api.Finding"]:
-    found = [
+    findings = [
         api.Finding(f"app {app}", False, f"is locked: {why}", f"apps:unlock {app}")
         for app, why in sorted(facts.frozen.items())
     ]
-    found += [
+    findings += [
         api.Finding(f"app {app}", False, why, f"ps:restore {app}") for app, why in sorted(facts.interrupted.items())
     ]
-    return found
+    return findings

@@ -1,4 +1,4 @@
-"""The router of a head, which is no node: it follows the cluster's routes as every router does, while it is a head."""
+"""Keeps a head, which is no node, in step with the cluster: its nginx with the routes, its commits with other heads."""
 
 import contextlib
 import os
@@ -28,8 +28,8 @@ def serve() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        found = api.cluster.settings()
-        if found is None or _follow(found):
+        cluster = api.cluster.settings()
+        if cluster is None or _follow(cluster):
             return
     program = api.paths.program()  # it was upgraded: the lock is free, and the new one takes our place
     os.execv(program, [program, *follower_process.COMMAND])
@@ -38,41 +38,42 @@ def serve() -> None:
 def _version() -> tuple[int, int]:
     """What tells one installed program from the next."""
     try:
-        found = os.stat(api.paths.source())
+        status = os.stat(api.paths.source())
     except OSError:  # just being replaced
         return (0, 0)
-    return (found.st_ino, found.st_mtime_ns)
+    return (status.st_ino, status.st_mtime_ns)
 
 
-def _follow(found: "api.cluster.ClusterSettings") -> bool:
+def _follow(cluster: "api.cluster.ClusterSettings") -> bool:
     """True when this host has left the cluster, or moves apps; False when the program is another one by now."""
     name = f"head-{api.caller.host()}"
-    store = api.open_cluster(found, quorum=False)
-    follower = route_reconciler.Follower(
+    store = api.open_cluster(cluster, quorum=False)
+    reconciler = route_reconciler.Reconciler(
         store, active_engine.router().local, name, reachability.accepts, time.monotonic
     )
     stale = Event()
-    parts = [
-        gevent.spawn(loops.again, "watching the routes", lambda: loops.watch(store, route_document.FOLDER, stale)),
-        gevent.spawn(loops.again, "watching the processes", lambda: loops.watch(store, api.service.FOLDER, stale)),
-        gevent.spawn(loops.again, "following the routes", lambda: loops.follow(follower, stale)),
-        gevent.spawn(loops.again, "reaching the nodes", lambda: loops.reach(follower, stale)),
-        gevent.spawn(loops.again, "lending commits", lambda: _lend(store)),
-        gevent.spawn(loops.again, "watching the releases", lambda: _catch_up(store, "apps")),
-        gevent.spawn(loops.again, "watching the keys", lambda: _catch_up(store, "users", "--keys")),
-    ]
+    parts = {
+        "watching the routes": lambda: loops.watch(store, route_document.FOLDER, stale),
+        "watching the processes": lambda: loops.watch(store, api.service.FOLDER, stale),
+        "following the routes": lambda: loops.follow(reconciler, stale),
+        "reaching the nodes": lambda: loops.reach(reconciler, stale),
+        "serving commits": lambda: _serve_commits(store),
+        "watching the releases": lambda: _catch_up(store, "apps"),
+        "watching the keys": lambda: _catch_up(store, "users", "--keys"),
+    }
+    running = [gevent.spawn(loops.keep_running, *part) for part in parts.items()]
     begun = _version()
-    while api.cluster.settings() == found and _version() in (begun, (0, 0)):
+    while api.cluster.settings() == cluster and _version() in (begun, (0, 0)):
         gevent.sleep(LOOK)
-    gevent.killall(parts, timeout=60)  # not between two files of nginx
-    if api.cluster.settings() == found:
+    gevent.killall(running, timeout=60)  # not between two files of nginx
+    if api.cluster.settings() == cluster:
         return False
     with contextlib.suppress(api.errors.MinipaasError):  # it expires anyway
         store.delete(f"{route_reconciler.FOLDER}/{name}")
     return True
 
 
-def _lend(store) -> None:
+def _serve_commits(store) -> None:
     """Let other heads fetch from the repositories here. Raises errors.NotFound until this head is noted as one."""
     address = str(api.documents.read(store, f"cluster/heads/{api.caller.host()}.toml")["address"])
     known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), identity.files_of)
@@ -90,8 +91,8 @@ def _catch_up(store, folder: str, *words: str) -> None:
                 [api.paths.program(), CATCH_UP, *words], stdin=subprocess.DEVNULL, capture_output=True
             )
             if done.returncode:
-                said = done.stderr.decode(errors="replace").strip()[-300:]
-                raise api.errors.Unavailable(f"changes of other heads have not arrived yet: {said}")
+                message = done.stderr.decode(errors="replace").strip()[-300:]
+                raise api.errors.Unavailable(f"changes of other heads have not arrived yet: {message}")
         newer = None
         while newer is None:
             newer = store.watch(folder, token)

@@ -16,9 +16,9 @@ def read(path: str) -> dict:
         return {}
 
 
-def write(path: str, found: "api.cluster.ClusterSettings", **about: str) -> None:
-    table = {name: value for name, value in found._asdict().items() if value and name not in ("moving", "node")}
-    api.documents.write(api.open_directory(), path, table | {"etcd": list(found.etcd), **about})
+def write(path: str, cluster: "api.cluster.ClusterSettings", **about: str) -> None:
+    table = {name: value for name, value in cluster._asdict().items() if value and name not in ("moving", "node")}
+    api.documents.write(api.open_directory(), path, table | {"etcd": list(cluster.etcd), **about})
 
 
 def remove(path: str) -> None:

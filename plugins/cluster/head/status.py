@@ -1,4 +1,4 @@
-"""What a cluster looks like now, as cluster:status tells it: gathered here, each part bounded and on its own."""
+"""cluster:status: the state of the cluster, gathered part by part, each with an end to its waiting."""
 
 from minipaas_lib import api
 from plugins.cluster import active_engine, names
@@ -18,19 +18,19 @@ from plugins.cluster.transport import protocol
 
 def status() -> dict:
     """All of it as plain data. What does not answer is among `wrong`; nothing is raised for it."""
-    found = api.cluster.settings()
-    if found is None:
+    cluster = api.cluster.settings()
+    if cluster is None:
         begun = saved_options.read(saved_options.JOINING) or saved_options.read(saved_options.LEAVING)
-        said = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
-        return {"cluster": False, "wrong": [said] if begun else []}
+        message = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
+        return {"cluster": False, "wrong": [message] if begun else []}
     wrong: list[str] = []
-    etcd = [member._asdict() for member in api.open_cluster(found).cluster.states()]
+    etcd = [member._asdict() for member in api.open_cluster(cluster).cluster.states()]
     wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
     if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
         wrong.append("etcd has no quorum: sites keep their last routes, and nothing can be changed")
         return {
             "cluster": True,
-            "moving": found.moving,
+            "moving": cluster.moving,
             "etcd": etcd,
             "nodes": [],
             "heads": [],
@@ -42,30 +42,30 @@ def status() -> dict:
         asked = active_engine.router().routers()  # others would not answer, and take long over it
         images = active_engine.scheduler().node_images(asked)
         nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
-        if not found.moving:
+        if not cluster.moving:
             late = rolling_upgrade.behind(api.store(), active_engine.scheduler().machines.members())
             wrong += [
                 f"{node_registry.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
                 for one in late
             ]
-        if len(images) == len(nodes) and not found.moving:
+        if len(images) == len(nodes) and not cluster.moving:
             wrong += gone(_live_images(), set().union(*images.values()))
     except api.errors.MinipaasError as error:
         nodes, heads, lost, removed = [], [], [], []
         wrong.append(error.message)
     wrong += _certificates()
-    if found.moving:
-        back = "cluster:init" if found.moving == api.cluster.IN else "cluster:leave"
+    if cluster.moving:
+        back = "cluster:init" if cluster.moving == api.cluster.IN else "cluster:leave"
         wrong.append(f"apps are being moved, or a move was interrupted; to continue: {back}")
     elif not follower_process.is_running():
         wrong.append("this host's nginx does not follow the routes; the next command that changes one fixes that")
-    wrong += [said for one in (*nodes, *heads) for said in _complaints(one)]
+    wrong += [message for one in (*nodes, *heads) for message in _complaints(one)]
     wrong += [
         f"{one['name']}: fleet does not know it; if it is gone for good: cluster:remove {one['name']}" for one in lost
     ]
     return {
         "cluster": True,
-        "moving": found.moving,
+        "moving": cluster.moving,
         "etcd": etcd,
         "nodes": nodes,
         "heads": heads,
@@ -101,15 +101,15 @@ def _removed() -> list[str]:
 
 def _live_images() -> dict[str, str]:
     """What each app runs that was deployed and is not stopped: its image by the app's name."""
-    found = {}
+    images = {}
     for name in api.app_names():
         try:
             live = None if api.app(name).stopped else api.live_release(name)
         except (api.errors.BadConfig, api.errors.NotFound):  # one that cannot be read is doctor's, not all others'
             continue
         if live:
-            found[name] = live.image
-    return found
+            images[name] = live.image
+    return images
 
 
 def gone(live: dict[str, str], there: set[str]) -> list[str]:
@@ -124,7 +124,7 @@ def gone(live: dict[str, str], there: set[str]) -> list[str]:
 def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
     machines, router = active_engine.scheduler().machines, active_engine.router()
     states = {unit: machines.outcomes(unit) for unit, _ in init.UNITS}
-    said, behind, drained = router.routers(), router.behind(), node_drain.drained()
+    reports, behind, drained = router.routers(), router.behind(), node_drain.drained()
     processes = [process.node for process in api.scheduler().processes()]
     return [
         {
@@ -141,7 +141,7 @@ def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
             "images": sum(map(bool, images[machine.id].values())) if machine.id in images else None,
             "router": states[names.ROUTER].get(machine.id, "missing"),
             "agent": states[names.AGENT].get(machine.id, "missing"),
-            **_routes(machine.id, said, behind),
+            **_routes(machine.id, reports, behind),
         }
         for machine in machines.members()
     ]
@@ -149,54 +149,54 @@ def _nodes(images: dict[str, dict[str, str]]) -> list[dict]:
 
 def _heads() -> list[dict]:
     router = active_engine.router()
-    said, behind = router.routers(), router.behind()
+    reports, behind = router.routers(), router.behind()
     return [
-        {"name": name, **_routes(head_registry.ROUTER + name, said, behind)}
+        {"name": name, **_routes(head_registry.ROUTER + name, reports, behind)}
         for name in sorted(head_registry.alive(api.store()) | head_registry.known(api.store()).keys())
     ]
 
 
-def _routes(router: str, said: dict, behind: dict) -> dict:
+def _routes(router: str, reports: dict, behind: dict) -> dict:
     """What a router says of itself; `applied` is None where it says nothing."""
-    about = said.get(router)
-    if about is None:
+    report = reports.get(router)
+    if report is None:
         return {"applied": None, "behind": [], "refused": {}}
-    refused = {app: text.partition(" ")[2] for app, text in about.get("refused", {}).items()}
-    return {"applied": len(about.get("applied", {})), "behind": behind.get(router, []), "refused": refused}
+    refused = {app: text.partition(" ")[2] for app, text in report.get("refused", {}).items()}
+    return {"applied": len(report.get("applied", {})), "behind": behind.get(router, []), "refused": refused}
 
 
 def _complaints(one: dict) -> list[str]:
     """What is wrong with a node or a head. Pure."""
-    found = [
+    complaints = [
         f"{one['name']}: the {part} is {one[part]}"
         for part in ("router", "agent")
         if one.get(part, "running") != "running"
     ]
     if one["applied"] is None:
-        found.append(f"{one['name']}: its router is not responding")
-    found += [f"{one['name']}: refuses the route of {app}: {why}" for app, why in sorted(one["refused"].items())]
-    found += [
+        complaints.append(f"{one['name']}: its router is not responding")
+    complaints += [f"{one['name']}: refuses the route of {app}: {why}" for app, why in sorted(one["refused"].items())]
+    complaints += [
         f"{one['name']}: has not applied the route of {app}" for app in one["behind"] if app not in one["refused"]
     ]
-    return found
+    return complaints
 
 
-def findings(found: dict) -> list["api.Finding"]:
+def findings(report: dict) -> list["api.Finding"]:
     """What doctor says of a status: each thing that is wrong, or one sentence. Pure."""
-    if found["wrong"]:
-        return [api.Finding("cluster", False, said, "cluster:status") for said in found["wrong"]]
-    names = ", ".join(node["name"] for node in found["nodes"])
+    if report["wrong"]:
+        return [api.Finding("cluster", False, message, "cluster:status") for message in report["wrong"]]
+    names = ", ".join(node["name"] for node in report["nodes"])
     return [api.Finding("cluster", True, f"etcd, the nodes {names} and all routers are fine")]
 
 
-def show(found: dict) -> None:
+def show(report: dict) -> None:
     """The status for people."""
     data = api.output.data
-    if not found["cluster"]:
+    if not report["cluster"]:
         data("This host is on its own.")
     else:
         data("=====> etcd")
-        for member in found["etcd"]:
+        for member in report["etcd"]:
             state = (
                 (f"version {member['version']}" + (", leads" if member["leads"] else ""))
                 if member["serves"]
@@ -216,13 +216,13 @@ def show(found: dict) -> None:
                 "state": "drained" if node["drained"] else "",
                 "metadata": " ".join(f"{key}={value}" for key, value in node["metadata"].items()),
             }
-            for node in found["nodes"]
+            for node in report["nodes"]
         ]
         api.commands.print_table(rows)
-        if found["removed"]:
-            data("       removed (to bring one back: cluster:undrain <node>): " + ", ".join(found["removed"]))
-        for one in found["heads"]:
+        if report["removed"]:
+            data("       removed (to bring one back: cluster:undrain <node>): " + ", ".join(report["removed"]))
+        for one in report["heads"]:
             routes = "not responding" if one["applied"] is None else f"{one['applied']} routes"
             data(f"=====> Head {one['name']}: {routes}")
-    for said in found["wrong"]:
-        api.output.warn(said)
+    for message in report["wrong"]:
+        api.output.warn(message)

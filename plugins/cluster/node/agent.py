@@ -10,12 +10,13 @@ from gevent.event import Event
 
 from minipaas_lib import api
 from plugins.cluster import active_engine
+from plugins.cluster.engine import LocalScheduler
 from plugins.cluster.node import container_gc, log_rotation, service_registry
 from plugins.cluster.routes import loops, reachability, route_document, route_reconciler
 from plugins.cluster.transport import docker_tls_server, identity
 
 FULL_LOOK = 180.0  # seconds between two looks at all containers: docker's events tell what changes between
-SWEEP = 20.0  # seconds
+COLLECTION = 20.0  # seconds between two looks at containers that nobody wants any more
 CATCH_UP = 600.0  # seconds between two looks at what other nodes keep; one is due when the agent starts
 CATCH_UP_AGAIN = 60.0  # seconds until the next one where that failed
 DOCKER = "/var/run/docker.sock"
@@ -26,38 +27,34 @@ def serve(node: str, address: str, files, wanted) -> None:
     """Work as the agent of `node`, for ever. `address` is its IP address in the cluster; `files` makes files of
     the texts of certificates (ca, cert, key); `wanted` says which processes the cluster is to run.
     """
-    found = api.cluster.settings()
-    if found is None:
+    cluster = api.cluster.settings()
+    if cluster is None:
         raise api.errors.BadConfig("this machine belongs to no cluster", "cluster:init")
-    store = api.open_cluster(found, quorum=False)
+    store = api.open_cluster(cluster, quorum=False)
     scheduler = active_engine.scheduler().local.elsewhere("", address, node)
     publisher = service_registry.Publisher(store, scheduler, node, time.monotonic)
-    follower = route_reconciler.Follower(
+    reconciler = route_reconciler.Reconciler(
         store, active_engine.router().local, node, reachability.accepts, time.monotonic
     )
-    sweeper = container_gc.Sweeper(scheduler, wanted, time.monotonic)
+    collector = container_gc.Collector(scheduler, wanted, time.monotonic)
     stale, told, heard = Event(), Event(), Heard()
     known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files)
     docker_tls_server.serve(address, known.context, DOCKER).start()
-    gevent.joinall(
-        [
-            gevent.spawn(loops.again, "docker's events", lambda: _hear(scheduler, heard)),
-            gevent.spawn(loops.again, "telling of what has changed", lambda: _answer(heard, publisher)),
-            gevent.spawn(loops.again, "telling of the processes", lambda: _every(FULL_LOOK, publisher.look)),
-            gevent.spawn(loops.again, "renewing", lambda: _every(loops.RENEWAL, publisher.renew)),
-            gevent.spawn(loops.again, "watching the routes", lambda: loops.watch(store, route_document.FOLDER, stale)),
-            gevent.spawn(
-                loops.again, "watching the processes", lambda: loops.watch(store, api.service.FOLDER, stale, told)
-            ),
-            gevent.spawn(loops.again, "settling who runs what", lambda: _settle(publisher, told)),
-            gevent.spawn(loops.again, "following the routes", lambda: loops.follow(follower, stale)),
-            gevent.spawn(loops.again, "reaching other nodes", lambda: loops.reach(follower, stale)),
-            gevent.spawn(loops.again, "sweeping", lambda: _every(SWEEP, sweeper.look)),
-            gevent.spawn(loops.again, "turning logs over", _turn_over),
-            gevent.spawn(loops.again, "catching up on images", _catch_up),
-        ],
-        raise_error=True,
-    )
+    parts = {
+        "docker's events": lambda: _hear(scheduler, heard),
+        "publishing what has changed": lambda: _answer(heard, publisher),
+        "publishing the processes": lambda: _every(FULL_LOOK, publisher.look),
+        "renewing": lambda: _every(loops.RENEWAL, publisher.renew),
+        "watching the routes": lambda: loops.watch(store, route_document.FOLDER, stale),
+        "watching the processes": lambda: loops.watch(store, api.service.FOLDER, stale, told),
+        "settling who runs what": lambda: _settle(publisher, told),
+        "following the routes": lambda: loops.follow(reconciler, stale),
+        "reaching other nodes": lambda: loops.reach(reconciler, stale),
+        "removing containers": lambda: _every(COLLECTION, collector.look),
+        "rotating logs": _rotate_logs,
+        "catching up on images": _catch_up,
+    }
+    gevent.joinall([gevent.spawn(loops.keep_running, *part) for part in parts.items()], raise_error=True)
 
 
 class Heard:
@@ -89,10 +86,10 @@ class Heard:
                 self._some.clear()
 
 
-def _turn_over() -> None:
+def _rotate_logs() -> None:
     reopen = active_engine.router().local.reopen_logs
     reopen()  # a former agent may have been killed before it did
-    _every(log_rotation.LOOK, lambda: log_rotation.look(LOGS, time.time(), reopen))
+    _every(log_rotation.LOOK, lambda: log_rotation.rotate(LOGS, time.time(), reopen))
 
 
 def _catch_up() -> None:
@@ -104,7 +101,7 @@ def _catch_up() -> None:
         gevent.sleep(CATCH_UP_AGAIN if done.returncode else CATCH_UP)
 
 
-def _hear(scheduler, heard: Heard) -> None:
+def _hear(scheduler: LocalScheduler, heard: Heard) -> None:
     heard.add(None)  # whatever happened while nobody listened
     for app in scheduler.changes():
         heard.add(app)

@@ -16,7 +16,7 @@ from plugins.cluster import active_engine, names
 def node_agent(serve):
     from plugins.cluster.routes import loops
 
-    loops.again("starting", _work)
+    loops.keep_running("starting", _work)
 
 
 def _work() -> None:
@@ -68,8 +68,8 @@ def node_catch_up():
 
 
 def _parsed(process: str) -> tuple[str, int, str, int]:
-    found = names.process(process)
-    if found is None:
-        said = f"{api.names.safe(process)} is not the name of a process"
-        raise api.errors.UsageError(said, "one is called like blog_v3.web.1")
-    return found
+    parts = names.process(process)
+    if parts is None:
+        message = f"{api.names.safe(process)} is not the name of a process"
+        raise api.errors.UsageError(message, "one is called like blog_v3.web.1")
+    return parts

@@ -14,26 +14,27 @@ LOOK = 300.0  # seconds between two looks
 FORMER = ".1"
 
 
-def look(folder: str, now: float, reopen: Callable[[], None]) -> list[str]:
-    """Turn over what has to be; the names of the logs. `now` in seconds since 1970; `reopen` has nginx open them anew.
+def rotate(folder: str, now: float, reopen: Callable[[], None]) -> list[str]:
+    """Rotate logs over LIMIT and remove old ones; their names.
 
-    Raises what `reopen` raises. Until it is called nginx writes on to the file that was renamed.
+    `now` is in seconds since 1970; `reopen` has nginx open new ones: until then it writes on to the renamed file.
+    Raises what `reopen` raises.
     """
-    turned = []
+    rotated = []
     for name in sorted(_logs(folder)):
         path = os.path.join(folder, name)
         with contextlib.suppress(FileNotFoundError):
-            found = os.stat(path)
-            if now - found.st_mtime > OLD:
+            status = os.stat(path)
+            if now - status.st_mtime > OLD:
                 os.remove(path)
-            elif found.st_size > LIMIT and not name.endswith(FORMER):
+            elif status.st_size > LIMIT and not name.endswith(FORMER):
                 os.replace(path, path + FORMER)
             else:
                 continue
-            turned.append(name)
-    if turned:
+            rotated.append(name)
+    if rotated:
         reopen()
-    return turned
+    return rotated
 
 
 def _logs(folder: str) -> list[str]:

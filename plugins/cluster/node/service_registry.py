@@ -1,9 +1,10 @@
-"""Tell the cluster what runs on this node: one document with a time to live for each process."""
+"""Publishes what runs on this node: one document with a time to live for each process."""
 
 import threading
 from collections.abc import Callable
 
 from minipaas_lib import api
+from plugins.cluster.engine import LocalScheduler
 from plugins.cluster.routes import route_reconciler
 
 TTL = 60.0  # seconds that a node may be silent before its processes count as lost
@@ -16,7 +17,7 @@ class Publisher:
     The agent looks, settles and renews at once; each waits for the other.
     """
 
-    def __init__(self, store, scheduler, node: str, clock: Callable[[], float]) -> None:
+    def __init__(self, store, scheduler: LocalScheduler, node: str, clock: Callable[[], float]) -> None:
         self._store, self._scheduler, self._node, self._clock = store, scheduler, node, clock
         self._published: dict[str, dict] = {}  # by path
         self._renewed: dict[str, float] = {}  # the clock's seconds, by path
@@ -29,9 +30,10 @@ class Publisher:
         Raises errors.Unavailable when docker or the store does not answer; what was not done is done the next time.
         """
         with self._busy:
-            found = [process for process in self._scheduler.processes(app) if process.state != "missing"]  # just going
+            # One that is missing is just going.
+            processes = [process for process in self._scheduler.processes(app) if process.state != "missing"]
             told = self._told(app)
-            present = {path: _counted(one, told.get(path, {})) for path, one in _documents(found)}
+            present = {path: _counted(one, told.get(path, {})) for path, one in _documents(processes)}
             self._running = {path: one for path, one in self._running.items() if app and not _is_of(path, app)}
             self._running |= {path: one for path, one in present.items() if one["state"] == "running"}
             for path in self._of_before(app) - present.keys():
@@ -45,8 +47,9 @@ class Publisher:
                     self._forget(path)
 
     def settle(self) -> None:
-        """Tell again of what runs here where another node's word stands in its way: it told of the same process, which
-        has ended there meanwhile. Nothing happens here then, so no look would see it. Raises errors.Unavailable.
+        """Publish again what runs here and has a document of another node, where it ran too and has ended.
+
+        Nothing happens here then, so no look would see it. Raises errors.Unavailable.
         """
         with self._busy:
             told = self._told()
@@ -72,10 +75,10 @@ class Publisher:
         An agent that was killed may have left some, and another node may have written over ours.
         """
         folder = f"{api.service.FOLDER}/{app}" if app else api.service.FOLDER
-        found = {path: _parsed(text) for path, text in route_reconciler.texts(self._store, folder).items()}
+        documents = {path: _parsed(text) for path, text in route_reconciler.texts(self._store, folder).items()}
         self._published = {path: one for path, one in self._published.items() if app and not _is_of(path, app)}
-        self._published |= {path: one for path, one in found.items() if one.get("node") == self._node}
-        return found
+        self._published |= {path: one for path, one in documents.items() if one.get("node") == self._node}
+        return documents
 
     def _of_before(self, app: str | None) -> set[str]:
         """The documents that this node has in the store."""
@@ -89,9 +92,9 @@ class Publisher:
     def _take_back(self, path: str) -> None:
         """Remove our document; one that another node has written meanwhile, which runs the process now, stays."""
         try:
-            found = self._store.read(path)
-            if _parsed(found.text).get("node") == self._node:
-                self._store.delete(path, found.revision)
+            document = self._store.read(path)
+            if _parsed(document.text).get("node") == self._node:
+                self._store.delete(path, document.revision)
         except (api.errors.NotFound, api.errors.Conflict):
             pass
         self._forget(path)

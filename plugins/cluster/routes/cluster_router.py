@@ -1,4 +1,4 @@
-"""The Router contract kept by all routers of the cluster: a route is a document that they follow."""
+"""The router of all nodes and heads: a route is a document in the store, which each of their routers follows."""
 
 import time
 import tomllib
@@ -11,7 +11,7 @@ PATIENCE = 30.0  # seconds until all routers must have taken up a route; reloadi
 STEP = 0.05  # seconds between two looks
 
 
-class EveryRouter:
+class ClusterWideRouter:
     """A ClusterRouter. `local` is the router of this host, which its agent works."""
 
     def __init__(self, local: LocalRouter, store, sleep=time.sleep) -> None:
@@ -36,13 +36,13 @@ class EveryRouter:
     def remove(self, app: str) -> None:
         if self._text(route_document.path(app)) is not None:
             self._store.delete(route_document.path(app))
-        self._until(lambda said: app not in said.get("applied", {}), f"remove the route of {app}")
+        self._until(lambda state: app not in state.get("applied", {}), f"remove the route of {app}")
 
     def applied(self, app: str) -> str:
         """The generation that all routers have; empty where they differ."""
         text = self._text(route_document.path(app))
         if text is None or not all(
-            said.get("applied", {}).get(app) == route_document.digest(text) for said in self.routers().values()
+            state.get("applied", {}).get(app) == route_document.digest(text) for state in self.routers().values()
         ):
             return ""
         return route_document.from_document(app, tomllib.loads(text)).generation
@@ -65,13 +65,13 @@ class EveryRouter:
 
     def routers(self) -> dict[str, dict]:
         """What each living router has applied, by node."""
-        found = {}
+        states = {}
         for path, text in route_reconciler.texts(self._store, route_reconciler.FOLDER).items():
             try:
-                found[path.rpartition("/")[2]] = tomllib.loads(text)
+                states[path.rpartition("/")[2]] = tomllib.loads(text)
             except ValueError:
                 api.output.warn(f"{path} is skipped: it is not the document of a router")
-        return found
+        return states
 
     def behind(self) -> dict[str, list[str]]:
         """By living router, the apps whose route, as it is now, it has not taken up."""
@@ -81,9 +81,11 @@ class EveryRouter:
         }
         return {
             router: [
-                app for app in map(_app, wanted) if said.get("applied", {}).get(app) != wanted[route_document.path(app)]
+                app
+                for app in map(_app, wanted)
+                if state.get("applied", {}).get(app) != wanted[route_document.path(app)]
             ]
-            for router, said in self.routers().items()
+            for router, state in self.routers().items()
         }
 
     def _placed(self, backend: "api.Backend", former: str | None) -> "api.Backend":
@@ -96,11 +98,11 @@ class EveryRouter:
     def _wait(self, app: str, wanted: str) -> None:
         """Until every router has the route. Raises errors.BadConfig when one refuses it, errors.Unavailable."""
 
-        def taken_up(said: dict) -> bool:
-            refused, _, reason = said.get("refused", {}).get(app, "").partition(" ")
+        def taken_up(state: dict) -> bool:
+            refused, _, reason = state.get("refused", {}).get(app, "").partition(" ")
             if refused == wanted:
                 raise api.errors.BadConfig(f"the route of {app} is refused: {reason}", f"nginx:report {app}")
-            return said.get("applied", {}).get(app) == wanted
+            return state.get("applied", {}).get(app) == wanted
 
         self._until(taken_up, f"apply the route of {app}")
 
@@ -108,7 +110,7 @@ class EveryRouter:
         end = time.monotonic() + PATIENCE
         while True:
             routers = self.routers()
-            late = [node for node, said in routers.items() if not done(said)]
+            late = [node for node, state in routers.items() if not done(state)]
             if routers and not late:
                 return
             if time.monotonic() > end:

@@ -13,21 +13,21 @@ PAUSE = 1.0  # seconds after a failure
 RENEWAL = 5.0  # seconds between two looks at what has to be renewed or probed
 
 
-def again(what: str, part) -> None:
+def keep_running(what: str, part) -> None:
     """Run a part for ever; a failure is said once and again when it is another."""
-    said = ""
+    last = ""
     while True:
         try:
             part()
-            said = ""
+            last = ""
         except api.errors.MinipaasError as error:
-            if error.message != said:
-                said = error.message
-                api.output.warn(f"{what}: {said}; trying again")
+            if error.message != last:
+                last = error.message
+                api.output.warn(f"{what}: {last}; trying again")
         except Exception as error:  # a fault of ours in one part must not end the others
-            if repr(error) != said:
-                said = repr(error)
-                api.output.warn(f"{what} failed: {said}; trying again")
+            if repr(error) != last:
+                last = repr(error)
+                api.output.warn(f"{what} failed: {last}; trying again")
         gevent.sleep(PAUSE)
 
 
@@ -43,18 +43,18 @@ def watch(store, folder: str, *stale: Event) -> None:
         token = newer
 
 
-def reach(follower: route_reconciler.Follower, stale: Event) -> None:
-    """Have the follower look again when other backends are out of reach than before."""
+def reach(reconciler: route_reconciler.Reconciler, stale: Event) -> None:
+    """Have the reconciler look again when other backends are out of reach than before."""
     while True:
-        lost = reachability.lost(follower.candidates(), reachability.silent, reachability.accepts)
-        if lost != follower.lost:
-            follower.lost = lost
+        lost = reachability.lost(reconciler.candidates(), reachability.silent, reachability.accepts)
+        if lost != reconciler.lost:
+            reconciler.lost = lost
             stale.set()
         gevent.sleep(RENEWAL)
 
 
-def follow(follower: route_reconciler.Follower, stale: Event) -> None:
+def follow(reconciler: route_reconciler.Reconciler, stale: Event) -> None:
     while True:
         stale.wait(RENEWAL)
         stale.clear()
-        follower.look()
+        reconciler.look()

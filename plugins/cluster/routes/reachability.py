@@ -1,4 +1,4 @@
-"""Find out which processes are out of reach: a lost node refuses no connection, so requests would wait for one there.
+"""Which processes are out of reach: a lost node refuses no connection, so requests would wait for one there.
 
 Nodes say nothing for a minute before what they told expires, and fleet waits as long before it moves their processes.
 """

@@ -94,11 +94,11 @@ def backends(
     that a node says has ended is dropped at once. The last ones are never dropped: nobody would be left to ask.
     """
     where = [known.get(one.process, one) for one in named]
-    found = []
+    reachable = []
     for last in where:
         service = services.get(last.process)
         if service is not None and service.state == "running" and service.address:
-            found.append(service.backend)
+            reachable.append(service.backend)
         elif service is None and accepts(last):
-            found.append(last)
-    return found or where
+            reachable.append(last)
+    return reachable or where

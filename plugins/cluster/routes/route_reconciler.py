@@ -1,9 +1,10 @@
-"""Follow the cluster's routes on this node: each app's route with the processes where they are now."""
+"""Keeps a router in step with the cluster's routes: each app's route leads to its processes where they are now."""
 
 import tomllib
 from collections.abc import Callable
 
 from minipaas_lib import api
+from plugins.cluster.engine import LocalRouter
 from plugins.cluster.routes import route_document
 
 TTL = 60.0  # seconds that a router may be silent before a deploy no longer waits for it
@@ -12,7 +13,7 @@ FOLDER = "routers"
 PROBE_AGAIN = 5.0  # seconds until a process that nobody tells of is tried again
 
 
-class Follower:
+class Reconciler:
     """Keeps `router` in step with the routes in the store, and says there how far it came.
 
     `accepts` tries to connect to a backend. A route that is broken, or that the router refuses, stays as it was and
@@ -21,7 +22,12 @@ class Follower:
     """
 
     def __init__(
-        self, store, router, node: str, accepts: Callable[["api.Backend"], bool], clock: Callable[[], float]
+        self,
+        store,
+        router: LocalRouter,
+        node: str,
+        accepts: Callable[["api.Backend"], bool],
+        clock: Callable[[], float],
     ) -> None:
         self._store, self._router, self._node, self._accepts, self._clock = store, router, node, accepts, clock
         self._applied: dict[str, api.Route] = {}
@@ -52,7 +58,7 @@ class Follower:
             self._router.remove(app)
             self._applied.pop(app, None)
         self._state = {app: state for app, state in self._state.items() if app in wanted}
-        self._refused = {app: said for app, said in self._refused.items() if app in wanted}
+        self._refused = {app: reason for app, reason in self._refused.items() if app in wanted}
         self._tell()
 
     def candidates(self) -> "frozenset[api.Backend]":
@@ -77,9 +83,9 @@ class Follower:
         try:
             route = self._routes.of(path, text)
             names = [one.process for one in route.backends]
-            found = route_document.backends(list(route.backends), running, self._known, self._probe)
-            self._known |= {one.process: one for one in found if one.process}
-            route = route_document.with_backends(route, found)
+            backends = route_document.backends(list(route.backends), running, self._known, self._probe)
+            self._known |= {one.process: one for one in backends if one.process}
+            route = route_document.with_backends(route, backends)
             if self._applied.get(app) != route:
                 self._router.apply(route)
                 self._applied[app] = route
@@ -88,12 +94,12 @@ class Follower:
         except api.errors.Unavailable:
             raise
         except Exception as error:  # whatever one app's document does to its reader, the others are followed
-            said = (
+            reason = (
                 error.message if isinstance(error, api.errors.MinipaasError) else f"its route cannot be read: {error}"
             )
-            if self._refused.get(app) != f"{route_document.digest(text)} {said}":
-                api.output.warn(f"{app} keeps its previous route: {said}")
-            self._refused[app] = f"{route_document.digest(text)} {said}"
+            if self._refused.get(app) != f"{route_document.digest(text)} {reason}":
+                api.output.warn(f"{app} keeps its previous route: {reason}")
+            self._refused[app] = f"{route_document.digest(text)} {reason}"
         return names
 
     def _probe(self, backend: "api.Backend") -> bool:
@@ -145,15 +151,15 @@ class Parsed:
 def processes(store, parsed: Parsed | None = None) -> dict[str, "api.Process"]:
     """All processes that the nodes tell of, by name. A document that is no node's is passed over."""
     parsed = parsed or Parsed(_process)
-    found, documents = {}, texts(store, api.service.FOLDER)
+    known, documents = {}, texts(store, api.service.FOLDER)
     parsed.keep(documents)
     for path, text in documents.items():
         try:
             process = parsed.of(path, text)
-            found[process.name] = process
+            known[process.name] = process
         except (api.errors.InvalidFile, ValueError) as error:
             api.output.warn(f"{path} is skipped: {error}")
-    return found
+    return known
 
 
 def _process(path: str, text: str) -> "api.Process":

@@ -1,4 +1,4 @@
-"""The way from a head to the docker of this node: TLS in which both sides show a certificate of the cluster.
+"""docker on this node for heads: TLS in which both sides show a certificate of the cluster.
 
 Whoever comes in is root on this node, as docker's socket makes anybody. So nothing is read before the handshake is
 done, and the cluster's own authority signs nothing but these certificates.

@@ -1,4 +1,4 @@
-"""Let the other heads of the cluster fetch from the git repositories of this one.
+"""The git repositories of this head for the other heads of the cluster.
 
 Each connection is one fetch: a head shows its certificate, says the name of an app on a line, and then speaks with
 git-upload-pack, which only reads. Whoever has that certificate is root on the nodes and reads all of the store, so

@@ -1,4 +1,4 @@
-"""By which certificates this node or head is known, as the store has them now.
+"""The certificates that this node or head shows, as the store has them now.
 
 They are looked at again when somebody comes in, so that a renewal needs no restart, and an idle agent asks nothing.
 """
@@ -55,9 +55,9 @@ def files_of(keys: dict[str, str]) -> dict[str, str]:
     """The certificates as files that only we can read: ssl takes them in no other way."""
     folder = api.paths.cache("agent")
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    found = {}
+    files = {}
     for part in ("ca", "cert", "key"):
-        found[part] = os.path.join(folder, part + ".pem")
-        with open(os.open(found[part], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
+        files[part] = os.path.join(folder, part + ".pem")
+        with open(os.open(files[part], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="ascii") as file:
             file.write(keys[part])
-    return found
+    return files

@@ -17,22 +17,22 @@ class Stopping(Docker):
 
 def test_only_what_nobody_wants_for_a_while_is_removed():
     clock, docker, wanted = Clock(), Stopping(PROCESS, STRAY), {PROCESS.name}
-    sweeper = container_gc.Sweeper(docker, lambda: wanted, clock)
-    assert sweeper.look() == []
+    collector = container_gc.Collector(docker, lambda: wanted, clock)
+    assert collector.look() == []
     clock.now += container_gc.GRACE
-    assert sweeper.look() == [STRAY.name] and docker.present == [PROCESS]
+    assert collector.look() == [STRAY.name] and docker.present == [PROCESS]
 
 
 def test_what_is_wanted_again_is_left(capsys):
     clock, docker, wanted = Clock(), Stopping(STRAY), set()
-    sweeper = container_gc.Sweeper(docker, lambda: wanted, clock)
-    sweeper.look()
+    collector = container_gc.Collector(docker, lambda: wanted, clock)
+    collector.look()
     wanted = {STRAY.name}
     clock.now += container_gc.GRACE / 2
-    sweeper.look()
+    collector.look()
     wanted = set()
     clock.now += container_gc.GRACE / 2
-    assert sweeper.look() == [] and docker.present == [STRAY]
+    assert collector.look() == [] and docker.present == [STRAY]
 
 
 def test_nothing_is_removed_while_the_cluster_does_not_say_what_it_wants():
@@ -40,7 +40,7 @@ def test_nothing_is_removed_while_the_cluster_does_not_say_what_it_wants():
         raise api.errors.Unavailable("fleet does not answer")
 
     docker = Stopping(STRAY)
-    sweeper = container_gc.Sweeper(docker, away, Clock())
+    collector = container_gc.Collector(docker, away, Clock())
     with pytest.raises(api.errors.Unavailable):
-        sweeper.look()
+        collector.look()
     assert docker.present == [STRAY]

@@ -26,16 +26,16 @@ def folder(tmp_path):
 
 def test_logs_that_have_grown_take_the_place_of_the_former_and_old_ones_go(folder):
     reopened = []
-    turned = log_rotation.look(str(folder), NOW, lambda: reopened.append(sorted(os.listdir(folder))))
+    turned = log_rotation.rotate(str(folder), NOW, lambda: reopened.append(sorted(os.listdir(folder))))
     left = ["big.txt", "blog-access.log.1", "blog-error.log"]
     assert turned == ["blog-access.log", "gone-access.log", "gone-access.log.1"] and reopened == [left]
     assert os.path.getsize(folder / "blog-access.log.1") == log_rotation.LIMIT + 1
 
 
 def test_nginx_is_left_alone_while_no_log_has_grown(folder):
-    log_rotation.look(str(folder), NOW, lambda: None)
-    assert log_rotation.look(str(folder), NOW, lambda: pytest.fail("it was asked")) == []
-    assert log_rotation.look(str(folder / "none"), NOW, lambda: pytest.fail("it was asked")) == []
+    log_rotation.rotate(str(folder), NOW, lambda: None)
+    assert log_rotation.rotate(str(folder), NOW, lambda: pytest.fail("it was asked")) == []
+    assert log_rotation.rotate(str(folder / "none"), NOW, lambda: pytest.fail("it was asked")) == []
 
 
 def test_what_nginx_says_is_passed_on(folder):
@@ -43,4 +43,4 @@ def test_what_nginx_says_is_passed_on(folder):
         raise errors.Unavailable("nginx is not running")
 
     with pytest.raises(errors.Unavailable):
-        log_rotation.look(str(folder), NOW, refuses)
+        log_rotation.rotate(str(folder), NOW, refuses)

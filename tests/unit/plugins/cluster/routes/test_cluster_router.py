@@ -14,7 +14,7 @@ def store(tmp_path):
 
 
 def test_a_router_is_behind_until_it_says_that_it_has_the_route(store):
-    router = cluster_router.EveryRouter(FakeRouter(), store)
+    router = cluster_router.ClusterWideRouter(FakeRouter(), store)
     for app in ("blog", "shop"):
         route = api.Route(app, "v1", (f"{app}.example.org",), (api.Listener("http", 80, 5000),), ())
         api.documents.write(store, route_document.path(app), route_document.to_document(route))
