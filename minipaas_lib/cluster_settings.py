@@ -19,8 +19,7 @@ from minipaas_lib import errors, paths
 
 _TEXTS = ("ca", "cert", "key", "fleet", "moving")
 IN, OUT = "in", "out"  # values of `moving`
-# At which machines of a cluster speak to each other: etcd's, old and new; fleet's; agents' and heads' (see
-# plugins/cluster/transport).
+# At which machines of a cluster speak to each other: etcd's, old and new; fleet's; agents' and heads'.
 INNER_PORTS = frozenset({2379, 2380, 4001, 7001, 49153, 7390, 7391})
 
 
