@@ -7,6 +7,7 @@ from plugins.cluster.transport.protocol import AGENT, HEAD
 
 DAYS = "3650"
 LATE = 90 * 86400  # seconds before their end in which that is said
+CA, CA_KEY, CONFIG = "ca.pem", "ca-key.pem", "openssl.cnf"  # files, while certificates are made
 _CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
 
 
@@ -45,55 +46,29 @@ def make(folder: str) -> dict[str, dict[str, str]]:
     """
     import secrets
 
-    ca, ca_key, config = (os.path.join(folder, name) for name in ("ca.pem", "ca-key.pem", "openssl.cnf"))
+    ca, ca_key, config = (os.path.join(folder, file) for file in (CA, CA_KEY, CONFIG))
     text = _CONFIGURATION.format(agent=AGENT, head=HEAD).replace("[head]", _LEAF + "[head]") + _LEAF
     with open(config, "w", encoding="ascii") as file:
         file.write(text)
-    name = f"/CN=minipaas {secrets.token_hex(4)}"
-    _openssl(
-        "req",
-        "-x509",
-        "-config",
-        config,
-        "-extensions",
-        "authority",
-        *_CURVE,
-        "-days",
-        DAYS,
-        "-subj",
-        name,
-        "-keyout",
-        ca_key,
-        "-out",
-        ca,
-    )
-    made = {}
-    for part, name in (("agent", AGENT), ("head", HEAD)):
-        key, request, cert = (os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem"))
-        _openssl("req", "-new", "-config", config, *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
-        _openssl(
-            "x509",
-            "-req",
-            "-in",
-            request,
-            "-CA",
-            ca,
-            "-CAkey",
-            ca_key,
-            "-set_serial",
-            f"0x{secrets.token_hex(16)}",
-            "-days",
-            DAYS,
-            "-extfile",
-            config,
-            "-extensions",
-            part,
-            "-out",
-            cert,
-        )
-        made[part] = {"ca": _read(ca), "cert": _read(cert), "key": _read(key)}
+    subject = ("-subj", f"/CN=minipaas {secrets.token_hex(4)}", "-days", DAYS)
+    made = ("-keyout", ca_key, "-out", ca)
+    _openssl("req", "-x509", "-config", config, "-extensions", "authority", *_CURVE, *subject, *made)
+    certificates = {part: _signed(folder, part, name) for part, name in (("agent", AGENT), ("head", HEAD))}
     os.unlink(ca_key)
-    return made
+    return certificates
+
+
+def _signed(folder: str, part: str, name: str) -> dict[str, str]:
+    """A certificate of that name, by the authority that is in the folder."""
+    import secrets
+
+    ca, ca_key, config = (os.path.join(folder, file) for file in (CA, CA_KEY, CONFIG))
+    key, request, cert = (os.path.join(folder, f"{part}{end}") for end in ("-key.pem", ".csr", ".pem"))
+    _openssl("req", "-new", "-config", config, *_CURVE, "-subj", f"/CN={name}", "-keyout", key, "-out", request)
+    signer = ("-CA", ca, "-CAkey", ca_key, "-set_serial", f"0x{secrets.token_hex(16)}")
+    extensions = ("-extfile", config, "-extensions", part)
+    _openssl("x509", "-req", "-in", request, *signer, "-days", DAYS, *extensions, "-out", cert)
+    return {"ca": _read(ca), "cert": _read(cert), "key": _read(key)}
 
 
 def fault(pem: str) -> str:

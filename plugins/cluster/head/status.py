@@ -1,5 +1,7 @@
 """cluster:status: the state of the cluster, gathered part by part, each with an end to its waiting."""
 
+from typing import Any
+
 from minipaas_lib import api
 from plugins.cluster import active_engine, names
 from plugins.cluster.head import (
@@ -23,35 +25,16 @@ def status() -> dict:
         begun = saved_options.read(saved_options.JOINING) or saved_options.read(saved_options.LEAVING)
         message = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
         return {"cluster": False, "wrong": [message] if begun else []}
-    wrong: list[str] = []
     etcd = [member._asdict() for member in api.open_cluster(cluster).cluster.states()]
-    wrong += [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
+    wrong = [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
+    empty: dict[str, list] = {"nodes": [], "heads": [], "lost": [], "removed": []}
+    report: dict[str, Any] = {"cluster": True, "moving": cluster.moving, "etcd": etcd, **empty, "wrong": wrong}
     if sum(member["serves"] for member in etcd) * 2 <= len(etcd):
         wrong.append("etcd has no quorum: sites keep their last routes, and nothing can be changed")
-        return {
-            "cluster": True,
-            "moving": cluster.moving,
-            "etcd": etcd,
-            "nodes": [],
-            "heads": [],
-            "lost": [],
-            "removed": [],
-            "wrong": wrong,
-        }
+        return report
     try:
-        asked = active_engine.router().routers()  # others would not answer, and take long over it
-        images = active_engine.scheduler().node_images(asked)
-        nodes, heads, lost, removed = _nodes(images), _heads(), _lost(), _removed()
-        if not cluster.moving:
-            late = rolling_upgrade.behind(api.store(), active_engine.scheduler().machines.members())
-            wrong += [
-                f"{node_registry.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
-                for one in late
-            ]
-        if len(images) == len(nodes) and not cluster.moving:
-            wrong += gone(_live_images(), set().union(*images.values()))
+        report |= _machines(cluster.moving, wrong)
     except api.errors.MinipaasError as error:
-        nodes, heads, lost, removed = [], [], [], []
         wrong.append(error.message)
     wrong += _certificates()
     if cluster.moving:
@@ -59,20 +42,32 @@ def status() -> dict:
         wrong.append(f"apps are being moved, or a move was interrupted; to continue: {back}")
     elif not follower_process.is_running():
         wrong.append("this host's nginx does not follow the routes; the next command that changes one fixes that")
-    wrong += [message for one in (*nodes, *heads) for message in _complaints(one)]
+    wrong += [message for one in (*report["nodes"], *report["heads"]) for message in _complaints(one)]
     wrong += [
-        f"{one['name']}: fleet does not know it; if it is gone for good: cluster:remove {one['name']}" for one in lost
+        f"{one['name']}: fleet does not know it; if it is gone for good: cluster:remove {one['name']}"
+        for one in report["lost"]
     ]
-    return {
-        "cluster": True,
-        "moving": cluster.moving,
-        "etcd": etcd,
-        "nodes": nodes,
-        "heads": heads,
-        "lost": lost,
-        "removed": removed,
-        "wrong": wrong,
-    }
+    return report
+
+
+def _machines(moving: str, wrong: list[str]) -> dict[str, list]:
+    """The nodes and heads, those that are lost, and those that were removed; adds to what is `wrong`.
+
+    Raises errors.MinipaasError.
+    """
+    engine = active_engine.scheduler()
+    asked = active_engine.router().routers()  # others would not answer, and take long over it
+    images = engine.node_images(asked)
+    nodes = _nodes(images)
+    report: dict[str, list] = {"nodes": nodes, "heads": _heads(), "lost": _lost(), "removed": _removed()}
+    if not moving:
+        wrong += [
+            f"{node_registry.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
+            for one in rolling_upgrade.behind(api.store(), engine.machines.members())
+        ]
+        if len(images) == len(nodes):
+            wrong += gone(_live_images(), set().union(*images.values()))
+    return report
 
 
 def _certificates() -> list[str]:
