@@ -18,10 +18,10 @@ PATIENCE = 60  # seconds that git waits for the other side
 
 def serve(address: str, tls, port: int = protocol.HEAD_PORT):
     """A gevent server of that; start() it."""
-    return tls_server.listen(address, port, tls, lend)
+    return tls_server.listen(address, port, tls, answer)
 
 
-def lend(inside) -> None:
+def answer(inside) -> None:
     """Answer one head."""
     import subprocess
 

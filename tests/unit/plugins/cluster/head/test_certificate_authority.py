@@ -84,7 +84,7 @@ def test_what_is_in_them(made):
 
 
 def test_each_is_for_one_thing(made, tmp_path):
-    """An agent's certificate opens no door, and a head's is none that a head talks to."""
+    """An agent's certificate lets nobody in, and a head's is none that a head talks to."""
     server = context(True, made["agent"]["ca"], made["agent"], tmp_path)
     with pytest.raises(ssl.SSLError):
         shake(server, context(False, made["head"]["ca"], made["agent"], tmp_path), protocol.AGENT)

@@ -40,7 +40,7 @@ NEVER = 1e9  # seconds: an agent of before, which takes up nothing while it runs
 
 
 class Nodes:
-    """Nodes at 127.0.0.x, each with an agent's door, all at one port."""
+    """Nodes at 127.0.0.x, each with an agent that leads to docker, all at one port."""
 
     def __init__(self, folder: Path, root: str) -> None:
         self.folder, self.root, self.running = folder, root, {}

@@ -77,7 +77,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def agent(port, tmp_path, keys, docker):
-    """The door, open at that port; the port."""
+    """An agent that leads to docker at that port; the port."""
     for name, text in keys["agent"].items():
         (tmp_path / name).write_text(text)
     environment = os.environ | {"PYTHONPATH": str(HOUSE)}
