@@ -1,4 +1,4 @@
-"""Where state lives: `open_store()` gives the store of this host, in its own folder or in the cluster it belongs to."""
+"""Where state lives: `open_store()` returns the store of this host, a local folder or its cluster's etcd."""
 
 import os
 from typing import TYPE_CHECKING
@@ -14,31 +14,31 @@ _opened: dict[str, Store] = {}
 
 
 def open_store() -> Store:
-    """The store of this host, the same object at every call for one paths.root(). Raises errors.BadConfig."""
+    """The store of this host, the same object for every call with the same paths.root(). Raises errors.BadConfig."""
     root = paths.root()
     if root not in _opened:
-        found = cluster_settings.settings()
-        _opened[root] = open_cluster(found) if found else open_directory()
+        settings = cluster_settings.settings()
+        _opened[root] = open_cluster(settings) if settings else open_directory()
     return _opened[root]
 
 
 def open_directory() -> DirectoryStore:
-    """The store in this host's own folder, whether it is the one in use or not."""
+    """The store in this host's own folder, whether or not it is the one in use."""
     return DirectoryStore(paths.state(), paths.locks())
 
 
-def open_cluster(found: cluster_settings.ClusterSettings, quorum: bool = True) -> "EtcdStore":
-    """The store in a cluster's etcd, whether it is the one in use or not; `quorum` as in EtcdStore."""
+def open_cluster(settings: cluster_settings.ClusterSettings, quorum: bool = True) -> "EtcdStore":
+    """The store in a cluster's etcd, whether or not it is the one in use; `quorum` as in EtcdStore."""
     from minipaas_lib.store.etcd import EtcdStore
 
-    return EtcdStore(found.etcd, found.ca, found.cert, found.key, paths.cache("etcd"), quorum)
+    return EtcdStore(settings.etcd, settings.ca, settings.cert, settings.key, paths.cache("etcd"), quorum)
 
 
 def is_current() -> bool:
-    """Whether the store that open_store() gives is the one in use: cluster.toml may have come or gone since."""
+    """Whether the store that open_store() returns is still the one in use: cluster.toml may have appeared or gone."""
     return isinstance(open_store(), DirectoryStore) is not os.path.exists(cluster_settings.path())
 
 
 def forget() -> None:
-    """Look anew which store is in use: cluster.toml was written or removed by this process."""
+    """Choose the store again at the next open_store(): this process has written or removed cluster.toml."""
     _opened.pop(paths.root(), None)

@@ -1,7 +1,7 @@
-"""The store of one host: a folder of files, written so that a reader, a kill or a power cut never sees half a change.
+"""The store of one host: a folder of files, changed so that no reader, kill or power cut ever sees half a change.
 
 Everything new is made below `.scratch` in the same file system and renamed into place, a document together with the
-folders it needs; what is removed is renamed to there first. Writers take turns, so each finds there at most what a
+folders it needs; what is removed is first renamed into it. Writers take turns, so each finds there at most what a
 killed one has left, and empties it. Readers take no lock.
 """
 
@@ -27,10 +27,10 @@ _MISSING = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
 
 
 class DirectoryStore:
-    """Keeps contract.Store below `root_folder`, with locks in `locks_folder`. Neither needs to exist yet.
+    """Implements contract.Store below `root_folder`, with locks in `locks_folder`. Neither needs to exist yet.
 
-    A revision is a hash of the content, so a document put back as it was has its old revision again. A document that
-    expires does so at its file's time of modification, and is not seen from then on.
+    A revision is a hash of the content, so a document that gets its old content back has its old revision again. An
+    expiring document expires at its file's time of modification and is ignored from then on.
     """
 
     shared = False
@@ -50,11 +50,15 @@ class DirectoryStore:
             return os.path.isfile(self.location(path)) and self._lives(path)
 
     def children(self, prefix: str) -> list[str]:
-        """The names one level below `prefix`, sorted, by one reading of the folder."""
+        """The names one level below `prefix`, sorted, from a single scan of the folder."""
         if shared.expires(prefix):
             return shared.children(self.list(prefix), prefix)
-        with self._refusals("list", prefix), contextlib.suppress(*_MISSING), os.scandir(self.location(prefix)) as found:
-            names = sorted(entry.name for entry in found if shared.is_segment(entry.name))
+        with (
+            self._refusals("list", prefix),
+            contextlib.suppress(*_MISSING),
+            os.scandir(self.location(prefix)) as entries,
+        ):
+            names = sorted(entry.name for entry in entries if shared.is_segment(entry.name))
             return [name for name in names if prefix or not shared.expires(name) or self.list(name)]
         return []
 
@@ -62,16 +66,16 @@ class DirectoryStore:
         """The full paths of all documents below `prefix`, sorted."""
         with self._refusals("list", prefix):
             below = f"{prefix}/" if prefix else ""
-            found = (below + path for path, _ in _files(self.location(prefix)))
-            return sorted(path for path in found if self._lives(path))
+            paths = (below + path for path, _ in _files(self.location(prefix)))
+            return sorted(path for path in paths if self._lives(path))
 
     def read_all(self, prefix: str = "") -> Tree:
         """All documents below `prefix`, and the token to watch from. Raises errors.BadConfig, errors.Unavailable."""
-        token, found = self.watch(prefix) or "", {}
+        token, documents = self.watch(prefix) or "", {}
         for path in self.list(prefix):
             with contextlib.suppress(errors.NotFound):
-                found[path] = self.read(path)
-        return Tree(found, token)
+                documents[path] = self.read(path)
+        return Tree(documents, token)
 
     def location(self, path: str) -> str:
         """The file (or folder) of `path`, for reading by hand."""
@@ -120,7 +124,7 @@ class DirectoryStore:
     def watch(self, prefix: str, since: str | None = None, timeout: float = 60.0) -> str | None:
         """Wait until `prefix`, or something below it, differs from the token `since`; see contract.Store.
 
-        It looks at names, times and sizes five times a second, so a change by hand is seen too.
+        It polls names, times and sizes five times a second, so changes made by hand are seen too.
         """
         deadline = time.monotonic() + timeout
         while True:
@@ -134,7 +138,7 @@ class DirectoryStore:
             time.sleep(min(_WATCH_POLL, left))
 
     def lock(self, name: str, holder: LockHolder, ttl: float = 60.0, wait: float = 0.0) -> file_lock.FileLock:
-        """Take the lock `name`. `ttl` has no use here: the kernel frees what a dead process held."""
+        """Take the lock `name`. `ttl` is ignored: the kernel frees what a dead process held."""
         with self._refusals("lock", name):
             return file_lock.take(self._lock_file(name), name, holder, wait)
 
@@ -158,7 +162,7 @@ class DirectoryStore:
                 raise errors.NotFound(f"there is no {path} in the store") from None
 
     def _lives(self, path: str) -> bool:
-        """Whether the document, which is there, has not expired."""
+        """Whether an existing document has not expired."""
         if not shared.expires(path):
             return True
         with contextlib.suppress(*_MISSING):
@@ -166,7 +170,7 @@ class DirectoryStore:
         return False
 
     def _token(self, prefix: str) -> str:
-        """A hash over what stat says of the document `prefix`, or of all below that folder (see _line)."""
+        """A hash of the stat data of the document `prefix`, or of all documents below that folder (see _line)."""
         below = f"{prefix}/" if prefix else ""
         lines = []
         with contextlib.suppress(*_MISSING):
@@ -183,7 +187,7 @@ class DirectoryStore:
         return f"{path} {stat.st_ino} {stat.st_mtime_ns} {stat.st_size}"
 
     def _require(self, path: str, if_revision: str | None) -> None:
-        """Raise errors.Conflict unless the document has that revision. Only a writer may ask."""
+        """Raise errors.Conflict unless the document has that revision. Only for the one writer."""
         if if_revision is None:
             return
         try:
@@ -195,7 +199,7 @@ class DirectoryStore:
 
     @contextlib.contextmanager
     def _writing(self, verb: str, path: str):
-        """The one writer's turn, with an empty scratch folder."""
+        """Be the only writer, with an empty scratch folder."""
         with self._refusals(verb, path), file_lock.briefly(os.path.join(self.locks_folder, _WRITERS), _WRITE_LIMIT):
             scratch = os.path.join(self.root_folder, _SCRATCH)
             os.makedirs(self.root_folder, mode=0o700, exist_ok=True)
@@ -205,7 +209,7 @@ class DirectoryStore:
             yield
 
     def _put(self, path: str, data: bytes, until: float | None) -> None:
-        """Rename the document into place; where folders are missing, the topmost of them with all that it holds."""
+        """Rename the document into place or, if folders are missing, the topmost of them with its content."""
         present, missing = "", path.split("/")
         while len(missing) > 1 and os.path.isdir(os.path.join(self.root_folder, present, missing[0])):
             present = os.path.join(present, missing.pop(0))
@@ -223,7 +227,7 @@ class DirectoryStore:
         files.sync_folder(os.path.join(self.root_folder, present))
 
     def _remove(self, path: str) -> None:
-        """Rename to scratch `path`, or the topmost folder that holds nothing else, and empty that."""
+        """Rename `path`, or the topmost folder that holds nothing else, into scratch, and empty scratch."""
         parent = os.path.dirname(path)
         while parent and self.children(parent) == [os.path.basename(path)]:
             path, parent = parent, os.path.dirname(parent)
@@ -235,7 +239,7 @@ class DirectoryStore:
 
     @contextlib.contextmanager
     def _refusals(self, verb: str, path: str):
-        """Say what the disk refused."""
+        """Turn an OSError into errors.Unavailable that says what the disk refused."""
         try:
             yield
         except OSError as error:
@@ -258,10 +262,10 @@ def _revision(data: bytes) -> str:
 
 
 def _copy(source: str, target: str) -> None:
-    """Copy a folder and what is in it but signs of life, to nobody else's eyes, without waiting for the disk."""
+    """Copy a folder without its signs of life, readable by its owner only, without waiting for the disk."""
     os.mkdir(target, 0o700)
-    with os.scandir(source) as found:
-        for entry in found:
+    with os.scandir(source) as entries:
+        for entry in entries:
             if entry.is_dir() and entry.name not in (_SCRATCH, *EXPIRING):
                 _copy(entry.path, os.path.join(target, entry.name))
             elif entry.is_file():
@@ -269,9 +273,9 @@ def _copy(source: str, target: str) -> None:
 
 
 def _files(folder: str, below: str = ""):
-    """Yield (path below `folder`, os.DirEntry) of every document. A folder that vanishes meanwhile has none."""
-    with contextlib.suppress(*_MISSING), os.scandir(folder) as found:
-        for entry in found:
+    """Yield (path below `folder`, os.DirEntry) of every document. A folder that vanishes in the meantime has none."""
+    with contextlib.suppress(*_MISSING), os.scandir(folder) as entries:
+        for entry in entries:
             if not shared.is_segment(entry.name):
                 continue
             if entry.is_dir():

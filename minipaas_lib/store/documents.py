@@ -12,7 +12,7 @@ from minipaas_lib.store import merge, toml
 from minipaas_lib.store.contract import ABSENT, Store
 from minipaas_lib.store.shared import mending, printable
 
-_EDIT_LIMIT = 60  # tries; each lost one means that another writer got on
+_EDIT_LIMIT = 60  # tries; each lost one means that another writer made progress
 
 
 def read(store: Store, path: str) -> dict:
@@ -21,7 +21,7 @@ def read(store: Store, path: str) -> dict:
 
 
 def write(store: Store, path: str, data: dict, if_revision: str | None = None, ttl: float | None = None) -> str:
-    """Replace the document by `data`, comments included, and return the new revision; `ttl` as in Store.write.
+    """Replace the document and its comments by `data` and return the new revision; `ttl` as in Store.write.
 
     Raises errors.UsageError for a value that TOML cannot hold, and what Store.write raises.
     """
@@ -31,9 +31,9 @@ def write(store: Store, path: str, data: dict, if_revision: str | None = None, t
 
 
 def edit(store: Store, path: str, change: Callable[[dict], object], create: bool = False) -> dict:
-    """Let `change` alter the data of the document at `path` and return its new data. No change, no write.
+    """Let `change` alter the data of the document at `path`, write it if it differs, and return the new data.
 
-    `change` runs again on the newest document when another writer was first, so it must only alter what it is given.
+    `change` runs again on the newest document when another writer was first, so it must only alter its argument.
     Raises errors.NotFound (unless `create`), errors.BadConfig, errors.UsageError for a value that TOML cannot hold,
     errors.Conflict after many lost tries, and whatever `change` raises (with nothing written).
     """
@@ -83,13 +83,13 @@ def _changed(store: Store, path: str, old: str, change: Callable) -> tuple[str, 
         return old, data
     try:
         text = _rewritten(old, former, data)
-    except Exception:  # whatever is beyond tomlkit in a layout by hand: the data matters more than the comments
+    except Exception:  # a hand-written layout that tomlkit cannot handle: the data matters more than the comments
         text = ""
     return text if _says(text, data) else toml.dumps(data), data
 
 
 def _rewritten(old: str, former: dict, data: dict) -> str:
-    """The text `old` with what differs between `former` and `data`, and nothing else."""
+    """The text `old`, changed only where `former` and `data` differ."""
     tomlkit = _tomlkit()
     document = tomlkit.parse(old)
 
@@ -97,7 +97,7 @@ def _rewritten(old: str, former: dict, data: dict) -> str:
         for key, value in fresh.items():
             if isinstance(value, dict):
                 value = tomlkit.parse(toml.dumps({"x": value}))["x"]
-            elif isinstance(value, list):  # tomlkit would take the square of its length
+            elif isinstance(value, list):  # tomlkit would take quadratic time
                 value = tomlkit.parse(f"x = {toml.value_of(value)}\n")["x"]
             table[key] = value
 
@@ -128,9 +128,9 @@ def parse(store: Store, path: str, text: str) -> dict:
 
 def _line(text: str, message: str) -> int:
     """The line that tomllib's message names: "... (at line 3, column 5)" or "... (at end of document)"."""
-    _, found, rest = message.rpartition("(at line ")
+    _, marker, rest = message.rpartition("(at line ")
     number = rest.partition(",")[0]
-    return int(number) if found and number.isdecimal() else max(len(text.splitlines()), 1)
+    return int(number) if marker and number.isdecimal() else max(len(text.splitlines()), 1)
 
 
 def _bad(store: Store, path: str, reason: str, line: int) -> errors.BadConfig:
@@ -139,7 +139,7 @@ def _bad(store: Store, path: str, reason: str, line: int) -> errors.BadConfig:
 
 
 def _check(path: str, data: object, name: str = "") -> None:
-    """Raise errors.UsageError for what would not come back as it was."""
+    """Raise errors.UsageError for a value that TOML would not preserve."""
     if isinstance(data, dict):
         for key, value in data.items():
             if not isinstance(key, str):

@@ -1,9 +1,8 @@
 """The store of a cluster: keys below `/minipaas/` in etcd, over its v2 API.
 
-A document's value is its text and after it a mark that no other write has, `#~ ` and 16 hex digits, so that a writer
-whose answer was lost can tell its own write from another's of the same text. A text without the mark, put there by
-hand, counts as it is. Locks are keys below `_locks`, which etcd does not show in a listing. A revision is etcd's
-modifiedIndex.
+A document's value is its text followed by a mark unique to that write, `#~ ` and 16 hex digits, so that a writer whose
+answer was lost can tell its own write from another's of the same text. A text without a mark, written by hand, is
+taken as it is. Locks are keys below `_locks`, which etcd does not list. A revision is etcd's modifiedIndex.
 """
 
 import contextlib
@@ -21,14 +20,14 @@ if TYPE_CHECKING:
 PREFIX = "/minipaas"
 _MARK = "#~ "
 _MARK_LENGTH = len(_MARK) + 16
-_TRIES = 100  # of a write whatever is there; each lost one means that another writer got on
+_TRIES = 100  # of an unconditional write; each lost one means that another writer made progress
 
 
 class EtcdStore:
-    """Keeps contract.Store in the etcd at `urls`.
+    """Implements contract.Store in the etcd at `urls`.
 
-    `quorum` False reads what one member knows, which may be a moment old: for those who watch and read again. `memory`
-    is a file for the address of the member that answered last. Nothing is connected until it is used.
+    `quorum` False reads what one member knows, which may be a moment old: for watchers, which read again. `memory`
+    is a file for the address of the member that answered last. It connects on first use.
     """
 
     shared = True
@@ -56,18 +55,18 @@ class EtcdStore:
 
     def read(self, path: str) -> Document:
         """The document at `path`. Raises errors.NotFound, errors.Unavailable."""
-        found = self._find(shared.check_path(path))
-        if found is None or found.value is None:
+        node = self._find(shared.check_path(path))
+        if node is None or node.value is None:
             raise errors.NotFound(f"there is no {path} in the store")
-        return _document(found)
+        return _document(node)
 
     def exists(self, path: str) -> bool:
         """Whether there is a document at `path`."""
-        found = self._find(shared.check_path(path))
-        return found is not None and found.value is not None
+        node = self._find(shared.check_path(path))
+        return node is not None and node.value is not None
 
     def children(self, prefix: str) -> list[str]:
-        """The names one level below `prefix`, sorted. Folders that etcd keeps though they are empty are left out."""
+        """The names one level below `prefix`, sorted, without the empty folders that etcd keeps."""
         return shared.children([path for path, _ in self._documents(prefix)], prefix)
 
     def list(self, prefix: str = "") -> list[str]:
@@ -75,11 +74,11 @@ class EtcdStore:
         return sorted(path for path, _ in self._documents(prefix))
 
     def read_all(self, prefix: str = "") -> Tree:
-        """All documents below `prefix` as they were at one moment, and the token to watch for changes from there on."""
+        """A snapshot of all documents below `prefix`, and the token to watch for later changes."""
         top = self._find(shared.check_prefix(prefix), recursive=True)
         if top is None:
             return Tree({}, self._token())
-        return Tree({path: _document(found) for path, found in sorted(_below(top))}, str(top.etcd_index))
+        return Tree({path: _document(node) for path, node in sorted(_below(top))}, str(top.etcd_index))
 
     def location(self, path: str) -> str:
         """The key of `path`, for etcdctl."""
@@ -109,7 +108,7 @@ class EtcdStore:
             raise _wrong_kind(path) from None
 
     def renew(self, path: str, ttl: float) -> str:
-        """Let a document live on for `ttl` seconds. Raises errors.NotFound, errors.Unavailable."""
+        """Keep a document for `ttl` more seconds. Raises errors.NotFound, errors.Unavailable."""
         from minipaas_lib.store.etcd_client import Missing, WrongKind
 
         shared.check_expiry(path, ttl)
@@ -137,7 +136,7 @@ class EtcdStore:
     def delete_tree(self, prefix: str) -> None:
         """Remove every document below `prefix` at once. Raises errors.UsageError for the empty prefix.
 
-        etcd has no condition for that. Should its answer be lost, what is left is removed document by document.
+        etcd offers no condition for that. If its answer is lost, the rest is removed document by document.
         """
         top = self._find(shared.check_path(prefix))
         if top is None or top.value is not None:
@@ -149,21 +148,21 @@ class EtcdStore:
     def _remove_each(self, prefix: str) -> None:
         from minipaas_lib.store.etcd_client import Differs, Missing
 
-        for path, found in self._documents(prefix):
-            with contextlib.suppress(Missing, Differs):  # what was written since is somebody's new document
-                self.cluster.remove(found.key, found.modified_index)
+        for path, node in self._documents(prefix):
+            with contextlib.suppress(Missing, Differs):  # a document written since then is somebody's new one
+                self.cluster.remove(node.key, node.modified_index)
             self._prune(path)
 
     def _prune(self, path: str) -> None:
         """Remove the folders above `path` that are empty; etcd keeps the others."""
-        with contextlib.suppress(errors.Unavailable):  # what was to be done is done
+        with contextlib.suppress(errors.Unavailable):  # the deletion itself is done
             while path := path.rpartition("/")[0]:
                 if not self.cluster.remove_folder(_key(path), recursive=False):
                     return
 
     def export(self, folder: str) -> None:
         """Copy the whole tree into the new folder `folder`. Raises errors.Unavailable, with nothing left there."""
-        documents = {path: found for path, found in self.read_all().documents.items() if not shared.expires(path)}
+        documents = {path: document for path, document in self.read_all().documents.items() if not shared.expires(path)}
 
         def fill(part: str) -> None:
             os.mkdir(part, 0o700)
@@ -180,7 +179,7 @@ class EtcdStore:
     def watch(self, prefix: str, since: str | None = None, timeout: float = 60.0) -> str | None:
         """Wait until `prefix`, or something below it, differs from the token `since`; see contract.Store.
 
-        A token is etcd's index. When etcd has forgotten what came after it, that counts as a change.
+        A token is etcd's index. If etcd has forgotten the events after it, that counts as a change.
         """
         from minipaas_lib.store.etcd_client import Cleared
 
@@ -199,7 +198,7 @@ class EtcdStore:
         return None
 
     def reached(self, token: str, revision: str) -> bool:
-        """Whether what is read at the watch token `token` has the write in it that returned `revision`."""
+        """Whether a read at the watch token `token` includes the write that returned `revision`."""
         return int(token) >= int(revision)
 
     def lock(self, name: str, holder: LockHolder, ttl: float = 60.0, wait: float = 0.0) -> "EtcdLock":
@@ -231,28 +230,28 @@ class EtcdStore:
         return [] if top is None else list(_below(top))
 
     def _index(self, path: str) -> int:
-        """The index of the document to be overwritten; 0 where there is none. Raises errors.UsageError for a folder."""
-        found = self._find(path)
-        if found is not None and found.value is None:
+        """The index of the document to overwrite, 0 if there is none. Raises errors.UsageError for a folder."""
+        node = self._find(path)
+        if node is not None and node.value is None:
             raise _wrong_kind(path)
-        return found.modified_index if found else 0
+        return node.modified_index if node else 0
 
     def _token(self) -> str:
         return str(self.cluster.read("/", quorum=self._quorum).etcd_index)
 
 
 def _below(top):
-    """Yield (path, key) of the documents below the folder `top`. What has no name of ours is not seen."""
-    for found in top.leaves() if top.value is None else ():
-        path = found.key.removeprefix(PREFIX + "/")
+    """Yield (path, node) of the documents below the folder `top`, ignoring keys that are not paths of the store."""
+    for node in top.leaves() if top.value is None else ():
+        path = node.key.removeprefix(PREFIX + "/")
         if all(map(shared.is_segment, path.split("/"))):
-            yield path, found
+            yield path, node
 
 
-def _document(found) -> Document:
-    text, mark = found.value[:-_MARK_LENGTH], found.value[-_MARK_LENGTH:]
+def _document(node) -> Document:
+    text, mark = node.value[:-_MARK_LENGTH], node.value[-_MARK_LENGTH:]
     marked = mark.startswith(_MARK) and set(mark[len(_MARK) :]) <= set("0123456789abcdef") and len(mark) == _MARK_LENGTH
-    return Document(text if marked else found.value, str(found.modified_index))
+    return Document(text if marked else node.value, str(node.modified_index))
 
 
 def _key(path: str) -> str:
@@ -260,12 +259,12 @@ def _key(path: str) -> str:
 
 
 def _lock_key(name: str) -> str:
-    """One level deep, so that a lock on `apps` stands in no way of one on `apps/blog`."""
+    """One level deep, so that a lock on `apps` does not exclude one on `apps/blog`."""
     return f"{PREFIX}/_locks/{shared.check_path(name).replace('/', ',')}"
 
 
 def _wanted(path: str, revision: str) -> int:
-    """The index that `revision` stands for. Raises errors.Conflict for what cannot be one."""
+    """The index that `revision` stands for. Raises errors.Conflict for anything else."""
     if revision == ABSENT:
         return 0
     if not (revision.isascii() and revision.isdecimal() and 0 < len(revision) <= 18 and int(revision)):

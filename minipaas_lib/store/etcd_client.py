@@ -1,12 +1,12 @@
-"""etcd's v2 keys over HTTP: the one module that knows python-etcd, and where its known faults are made good.
+"""etcd's v2 keys over HTTP: the only module that uses python-etcd, and works around its known faults.
 
-- It follows urllib3's defaults, which send a PUT again after a timeout. Here nothing is sent twice unasked.
-- Its list of servers is one for reads and writes alike, asks dead ones again and again, and calls a silent server "no
+- It uses urllib3's defaults, which repeat a PUT after a timeout. Here nothing is sent twice implicitly.
+- It treats its list of servers alike for reads and writes, keeps asking dead ones, and takes a silent server for "no
   news" while watching. Here each member has a client of its own, and etcd_cluster chooses between them.
-- It asks responses for getheader(), which urllib3 2.6.0 has not; it checks no certificate unless a CA is named.
-- It says nothing that a person understands about a server without the v2 API ("404 page not found").
+- It calls getheader() of responses, which urllib3 2.6.0 removed; it verifies no certificate unless a CA is named.
+- It gives no useful message about a server without the v2 API ("404 page not found").
 - Under gevent a socket's timeout reaches it as it is, not as urllib3's. Here both mean the same.
-- It imports a DNS library for a lookup that is never made here, which is half of what it costs to load.
+- It imports a DNS library for a lookup that never happens here; that is half of its load time.
 
 Source: etcd's v2 API, https://etcd.io/docs/v2.3/api/ and errorcode.md.
 """
@@ -41,11 +41,10 @@ import etcd  # noqa: E402
 import urllib3  # noqa: E402
 from urllib3.exceptions import ConnectTimeoutError, ReadTimeoutError, SSLError  # noqa: E402
 
-CONNECT = 1.5  # seconds until a member that does not take our connection is passed over
-ANSWER = 2.0  # seconds until one that took it and stays silent is
+CONNECT = 1.5  # seconds until a member that does not accept a connection is skipped
+ANSWER = 2.0  # seconds until one that accepted it and stays silent is skipped
 
-
-# What goes wrong on the way, and what an answer does that is none of etcd's.
+# Failures on the way, and what parsing raises for an answer that is not etcd's.
 _FAULTS = (
     *(etcd.EtcdException, urllib3.exceptions.HTTPError, OSError),
     *(ValueError, KeyError, TypeError, AttributeError, RecursionError),
@@ -57,11 +56,11 @@ class Missing(Exception):
 
 
 class Differs(Exception):
-    """The key is not as a compare-and-swap wants it."""
+    """Compare-and-swap failed: the key has changed."""
 
 
 class WrongKind(Exception):
-    """A folder is where a document was meant, or the other way round."""
+    """A folder is in the place of a document, or the other way round."""
 
 
 class Cleared(Exception):
@@ -69,20 +68,20 @@ class Cleared(Exception):
 
 
 class Unsent(Exception):
-    """The member was not reached: it has surely done nothing."""
+    """The member was not reached: it has certainly done nothing."""
 
 
 class Unanswered(Exception):
-    """The member was reached, and may have done what was asked, or may yet do it."""
+    """The member was reached, and may have carried out the request or may still do so."""
 
 
-class Found(NamedTuple):
+class Node(NamedTuple):
     """A key as read."""
 
     key: str
     value: str | None  # None for a folder
     modified_index: int
-    nodes: tuple["Found", ...]  # what is in a folder, as deep as was asked for
+    nodes: tuple["Node", ...]  # the content of a folder, all levels if the read was recursive
     etcd_index: int  # the newest change of any key that this answer may show
 
     def leaves(self):
@@ -100,7 +99,7 @@ class Event(NamedTuple):
 
 
 class Member(etcd.Client):
-    """One member of the cluster at `url`, asked once per call."""
+    """The member of the cluster at `url`; each call sends one request."""
 
     def __init__(self, url: str, context: ssl.SSLContext | None) -> None:
         parts = urlsplit(url)
@@ -109,14 +108,14 @@ class Member(etcd.Client):
         self.http = urllib3.PoolManager(maxsize=8, retries=False, ssl_context=context)
 
     def _check_cluster_id(self, response) -> None:
-        """Leave the header alone: the parent asks for it in a way that urllib3 2.6.0 has not."""
+        """Ignore the header: the parent reads it by a method that urllib3 2.6.0 removed."""
 
-    def ask(self, method: str, key: str, seconds: float = ANSWER, **params) -> Found:
-        """One request about `key`. Raises the exceptions of this module."""
+    def ask(self, method: str, key: str, seconds: float = ANSWER, **params) -> Node:
+        """Send one request about `key`. Raises the exceptions of this module."""
         limit = urllib3.Timeout(connect=min(CONNECT, seconds), read=seconds)
         try:
             response = self.api_execute(self.key_endpoint + key, method, params=params, timeout=limit)
-            return _found(json.loads(response.data)["node"], int(response.headers.get("x-etcd-index", 0)))
+            return _node(json.loads(response.data)["node"], int(response.headers.get("x-etcd-index", 0)))
         except _FAULTS as error:
             raise _plain(error) from error
 
@@ -133,7 +132,7 @@ class Member(etcd.Client):
             raise _plain(error) from error
 
     def get_json(self, path: str, seconds: float = ANSWER):
-        """What a page of the server other than the keys says. Raises the exceptions of this module."""
+        """The content of an endpoint other than the keys. Raises the exceptions of this module."""
         try:
             limit = urllib3.Timeout(connect=min(CONNECT, seconds), read=seconds)
             return json.loads(self.http.request("GET", self.url + path, timeout=limit).data)
@@ -141,14 +140,14 @@ class Member(etcd.Client):
             raise _plain(error) from error
 
 
-def _found(node: dict, etcd_index: int) -> Found:
-    nodes = tuple(_found(child, etcd_index) for child in node.get("nodes") or ())
-    value = None if node.get("dir") else node.get("value", "")
-    return Found(node.get("key", "/"), value, node.get("modifiedIndex", 0), nodes, etcd_index)
+def _node(data: dict, etcd_index: int) -> Node:
+    nodes = tuple(_node(child, etcd_index) for child in data.get("nodes") or ())
+    value = None if data.get("dir") else data.get("value", "")
+    return Node(data.get("key", "/"), value, data.get("modifiedIndex", 0), nodes, etcd_index)
 
 
 def _is_silence(error: BaseException) -> bool:
-    """Whether a watching request ended because nothing came."""
+    """Whether a watch ended because no event came."""
     if isinstance(error, etcd.EtcdWatchTimedOut):
         return True
     cause = getattr(error, "cause", None) or error
@@ -166,7 +165,7 @@ _CODES = {
 
 
 def _plain(error: BaseException) -> Exception:
-    """The exception of this module that `error` amounts to."""
+    """The exception of this module that corresponds to `error`."""
     code = (getattr(error, "payload", None) or {}).get("errorCode")
     if code in _CODES:
         return _CODES[code](str(error))
@@ -195,19 +194,19 @@ def _was_not_sent(cause: BaseException) -> bool:
 
 
 def _reason(cause: BaseException) -> str:
-    """In a few words, why there was no answer."""
+    """Why there was no answer, in a few words."""
     text = str(cause)
     if isinstance(cause, (SSLError, ssl.SSLError)) and "timed out" not in text:
         inner = text.partition("CERTIFICATE_VERIFY_FAILED] ")[2] or text
         return "TLS: " + inner.partition(" (_ssl")[0][:80]
-    for said in ("Connection refused", "timed out", "Name or service not known", "No route to host"):
-        if said in text:
-            return said[:1].lower() + said[1:]
+    for phrase in ("Connection refused", "timed out", "Name or service not known", "No route to host"):
+        if phrase in text:
+            return phrase[:1].lower() + phrase[1:]
     return "timed out" if isinstance(cause, TimeoutError) else (text or type(cause).__name__)[:80]
 
 
 def tls_context(ca: str, cert: str, key: str) -> ssl.SSLContext:
-    """Check the server against `ca` (the system's without one) and show our certificate. Raises errors.BadConfig."""
+    """Verify the server with `ca` (default: the system's CAs), present `cert`. Raises errors.BadConfig."""
     part = ca
     try:
         context = ssl.create_default_context(cafile=ca or None)

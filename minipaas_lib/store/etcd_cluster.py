@@ -1,4 +1,4 @@
-"""The members of an etcd cluster as one: which of them to ask, for how long, and what a lost answer meant."""
+"""An etcd cluster as a whole: which member to ask, for how long, and what a lost answer meant."""
 
 import math
 import os
@@ -12,9 +12,9 @@ from minipaas_lib.store.etcd_client import (
     Cleared,
     Differs,
     Event,
-    Found,
     Member,
     Missing,
+    Node,
     Unanswered,
     Unsent,
     WrongKind,
@@ -22,48 +22,47 @@ from minipaas_lib.store.etcd_client import (
 )
 
 LIMIT = 6.0  # seconds for one call, long enough for three members to elect a new leader
-LIMIT_AFTER_LOSS = 2.0  # the same, for all members together, when the call before found no quorum
+LIMIT_AFTER_LOSS = 2.0  # the same when the previous call found no quorum
 LOSS_KEPT = 10.0  # seconds for which that is remembered, in the next process too
-REFUSED = 1.0  # seconds until we give up on members that all refuse the connection
-RESOLVE = 4.0  # more seconds to find out whether a write whose answer was lost has happened
-HISTORY = 0.5  # seconds for an event of the past to arrive; there it comes at once
-POLL = 10.0  # seconds of one watching request, after which the member must show that it lives
-LOST = ".lost"  # behind the name of the file `memory`
+REFUSED = 1.0  # seconds until a call gives up when all members refuse the connection
+RESOLVE = 4.0  # extra seconds to find out whether a write whose answer was lost has happened
+HISTORY = 0.5  # seconds to wait for an event of the past, which comes at once
+POLL = 10.0  # seconds of one watch request, after which the member must prove that it is alive
+LOST = ".lost"  # suffix of the file `memory`
 _GONE = ("delete", "compareAndDelete", "expire")
-
 
 _of_parents: list[dict] = []
 
 
 class _Decided(Exception):
-    """The history says that a write whose answer was lost never happened and no longer can."""
+    """The history shows that a write whose answer was lost has not happened and no longer can."""
 
 
 class MemberState(NamedTuple):
-    """What one member says of itself when it is asked."""
+    """What a member reports of itself."""
 
     url: str
-    version: str  # of the server; empty where it does not answer
+    version: str  # of the server; empty if it does not answer
     leads: bool
-    serves: bool  # the v2 API is on, and a quorum stands behind its answers
+    serves: bool  # the v2 API is on and the member has a quorum
     reason: str  # why not, in a few words
 
 
 class _Call:
-    """What was met while one thing was asked of one member after the other."""
+    """The state of one call, which asks the members one after the other."""
 
     def __init__(self, writes: bool = False) -> None:
         self.writes = writes
-        self.unsure = False  # a member may have done, or may yet do, what it was asked
+        self.unsure = False  # a member may have carried out the request, or may still do so
         self.reasons: dict[str, str] = {}  # by address, why there was no answer
 
 
 class Cluster:
     """The members at `urls`. A call tries one after the other until one answers or its time is over.
 
-    The member that answered last is asked first the next time, in the next process too: its address is kept in the
-    file `memory`, and a loss of quorum as the age of `memory`.lost. Safe for threads and greenlets; a forked child
-    opens connections of its own.
+    The member that answered last is asked first the next time, even by the next process: its address is kept in the
+    file `memory`, and the time of a loss of quorum as that of `memory`.lost. Safe for threads and greenlets; a forked
+    child opens its own connections.
     """
 
     def __init__(self, urls: tuple[str, ...], ca: str = "", cert: str = "", key: str = "", memory: str = "") -> None:
@@ -74,10 +73,10 @@ class Cluster:
         self._pid, self._lost_at, self._seen = 0, -math.inf, 0
         self._recall()
 
-    def read(self, key: str, recursive: bool = False, quorum: bool = True) -> Found:
-        """The key as a quorum of the members knows it, or (quorum False) as one does. Raises Missing."""
-        wanted = {"recursive": recursive, "quorum": quorum}
-        params = {name: "true" for name, value in wanted.items() if value}
+    def read(self, key: str, recursive: bool = False, quorum: bool = True) -> Node:
+        """Read a key from a quorum of the members or (quorum False) from one of them. Raises Missing."""
+        flags = {"recursive": recursive, "quorum": quorum}
+        params = {name: "true" for name, value in flags.items() if value}
         call = _Call()
         for member, seconds in self._tries(LIMIT, call):
             try:
@@ -92,8 +91,8 @@ class Cluster:
     def swap(self, key: str, value: str, index: int, ttl: float | None = None, claim: bool = False) -> int:
         """Write `value`, which nobody else ever writes, over the version `index` (0: none) and return the new index.
 
-        An answer that was lost is looked for in the key's history; a `claim` is given up sooner, as it lapses anyway.
-        Raises Differs (nothing was written), WrongKind, errors.Unavailable (nothing was, or it says that nobody knows).
+        After a lost answer the key's history decides; a `claim` is given up sooner, as it expires anyway. Raises
+        Differs (nothing was written), WrongKind, errors.Unavailable (nothing was written, or it says that it may be).
         """
         since = index or self._seen or self._before(key)
         params = {"value": value, **({"prevIndex": index} if index else {"prevExist": "false"}), **_ttl(ttl)}
@@ -113,7 +112,7 @@ class Cluster:
         raise self._unavailable(call.reasons, f"{key} was written" if call.unsure and not claim else "")
 
     def _search(self, member: Member, key: str, value: str, index: int, since: int, seconds: float) -> int:
-        """The index at which `value` was written; 0 where it was not and still can be. Raises _Decided."""
+        """The index at which `value` was written; 0 if it was not but still can be. Raises _Decided."""
         present, deleted = self._present(member, key, seconds), False
         if present and present.value == value:
             return present.modified_index
@@ -171,9 +170,9 @@ class Cluster:
         raise _Decided
 
     def remove_folder(self, key: str, recursive: bool) -> bool:
-        """Remove a folder, with all that is in it or only if it is empty; whether it is gone. Raises Unavailable.
+        """Remove a folder, with its content or only if it is empty; return whether it is gone. Raises Unavailable.
 
-        etcd has no condition for this, so it is sent once: a second one could meet what was written in between.
+        etcd offers no condition for this, so it is sent once: a second request could remove what was written since.
         """
         call = _Call()
         for member, seconds in self._tries(LIMIT, call):
@@ -193,7 +192,7 @@ class Cluster:
         raise self._unavailable(call.reasons)
 
     def remove_value(self, key: str, value: str) -> None:
-        """Remove a key if it says `value`, which nobody writes again. Raises Missing, Differs, errors.Unavailable."""
+        """Remove a key if its value is `value`, which is unique. Raises Missing, Differs, errors.Unavailable."""
         call = _Call()
         for member, seconds in self._tries(LIMIT, call):
             try:
@@ -204,9 +203,9 @@ class Cluster:
         raise self._unavailable(call.reasons)
 
     def refresh(self, key: str, value: str | None, ttl: float) -> int:
-        """Let a key live on for `ttl` seconds without telling those who watch it, and return its index.
+        """Keep a key for `ttl` more seconds without notifying watchers, and return its index.
 
-        With `value`, only if that is what it says. Raises Missing, Differs, errors.Unavailable.
+        With `value`, only if it still has that value. Raises Missing, Differs, errors.Unavailable.
         """
         params = {"refresh": "true", "prevExist": "true", **({"prevValue": value} if value else {}), **_ttl(ttl)}
         call = _Call()
@@ -220,7 +219,7 @@ class Cluster:
     def wait(self, key: str, since: int, timeout: float) -> tuple[int | None, int]:
         """Wait for a change of `key`, or below it, after the index `since`.
 
-        Returns the index of what is known now, or None after `timeout`, and an index up to which nothing changed.
+        Returns the latest known index, or None after `timeout`, and an index up to which nothing changed.
         Raises Cleared, and errors.Unavailable when no member can be reached.
         """
         deadline = time.monotonic() + timeout
@@ -244,36 +243,36 @@ class Cluster:
                 return None, quiet
 
     def _alive(self, member: Member) -> int:
-        """The index that the member knows; a silent member is found out before we wait for its news."""
+        """The member's index; asking for it detects a silent member before the wait."""
         try:
             return self._note(member, member.ask("GET", "/", ANSWER)).etcd_index
         except Missing:
             return 0
 
-    def _present(self, member: Member, key: str, seconds: float) -> Found | None:
+    def _present(self, member: Member, key: str, seconds: float) -> Node | None:
         try:
             return member.ask("GET", key, seconds, quorum="true")
         except (Missing, WrongKind):
             return None
 
     def _before(self, key: str) -> int:
-        """An index before which we have not tried to write the key."""
+        """An index before the first attempt to write the key."""
         try:
             return self.read(key).etcd_index
         except (Missing, WrongKind):
             return self._seen
 
     def states(self) -> list[MemberState]:
-        """Ask every member named how it is; one that is silent costs a few seconds."""
+        """Ask every member for its state; a silent one costs a few seconds."""
         return [_state(self._member(url)) for url in sorted(self._urls)]
 
     def members(self) -> list[Member]:
-        """A client for every member named, whether it answers or not."""
+        """A client for every member, whether it answers or not."""
         return [self._member(url) for url in self._urls]
 
     def _member(self, url: str) -> Member:
-        if self._pid != os.getpid():  # a child must not speak on its parent's connections
-            _of_parents.append(self._members)  # nor close them: their descriptors may be other files by now
+        if self._pid != os.getpid():  # a child must not use its parent's connections
+            _of_parents.append(self._members)  # nor close them: their descriptors may be other files already
             self._members, self._pid = {}, os.getpid()
         if url not in self._members:
             if url.startswith("https:") and self._context is None:
@@ -282,7 +281,7 @@ class Cluster:
         return self._members[url]
 
     def _tries(self, limit: float, call: _Call):
-        """Yield (member, seconds it may take) until the time is over; all refusing at once ends it early."""
+        """Yield (member, seconds it may take) until the time is over or all of them refuse the connection."""
         began = time.monotonic()
         resolve, share = RESOLVE if call.writes else 0.0, ANSWER
         if began - self._lost_at < LOSS_KEPT:
@@ -299,11 +298,11 @@ class Cluster:
                 return
             time.sleep(0.1)
 
-    def _note(self, member: Member, found: Found) -> Found:
-        """The member answered with what it has found."""
-        self._seen = max(self._seen, found.etcd_index)
+    def _note(self, member: Member, node: Node) -> Node:
+        """Remember that the member answered, and return its answer."""
+        self._seen = max(self._seen, node.etcd_index)
         self._answered(member)
-        return found
+        return node
 
     def _answered(self, member: Member) -> None:
         if self._lost_at > -math.inf:
@@ -319,7 +318,7 @@ class Cluster:
             self._urls = [*self._urls[1:], member.url]
 
     def _recall(self) -> None:
-        """Begin with the member that answered the last process."""
+        """Start with the member that answered the last process."""
         try:
             with open(self._memory, encoding="utf-8") as file:
                 last = file.read(1000).strip()
@@ -365,10 +364,10 @@ class Cluster:
         self._remember_loss()
         where = ", ".join(f"{url} ({reasons[url]})" if url in reasons else url for url in sorted(self._urls))
         reached = any("request timed out" in reason or "leader" in reason for reason in reasons.values())
-        what = "has no quorum" if reached or _silent_minority(reasons, len(self._urls)) else "does not answer"
+        state = "has no quorum" if reached or _silent_minority(reasons, len(self._urls)) else "does not answer"
         after = f"; whether {unknown} shows when it answers again" if unknown else ""
         return errors.Unavailable(
-            f"etcd {what} at {where}: sites keep serving{after}",
+            f"etcd {state} at {where}: sites keep serving{after}",
             "start etcd on a majority of its machines, then repeat the command",
         )
 
@@ -389,7 +388,7 @@ def _state(member: Member) -> MemberState:
 
 
 def _silent_minority(reasons: dict[str, str], members: int) -> bool:
-    """Whether some members took the question and none of those could answer it."""
+    """Whether some members accepted the request and none of them could answer."""
     return any(reason == "timed out" for reason in reasons.values()) and len(reasons) == members > 1
 
 

@@ -1,7 +1,7 @@
-"""Locks of a cluster: a key each, which etcd forgets `ttl` seconds after its holder was last heard of.
+"""Locks of a cluster: a key each, which etcd removes `ttl` seconds after its holder last refreshed it.
 
-A holder that cannot be heard (it hangs, its network is cut) must stop before somebody else begins: `EtcdLock.check`.
-One that died on this very host need not be waited for.
+A holder that cannot refresh it (it hangs, its network is cut) must stop before another begins: `EtcdLock.check`.
+A holder that died on this host need not be waited for.
 """
 
 import contextlib
@@ -16,26 +16,26 @@ from minipaas_lib.store.contract import LockHolder
 from minipaas_lib.store.etcd_client import Cleared, Differs, Missing, WrongKind
 from minipaas_lib.store.etcd_cluster import Cluster
 
-_WAIT = 5.0  # seconds of one look at a lock that is waited for
-_RETRY = 1.0  # seconds between two tries to be heard
-_unsure: set[str] = set()  # values of claims without an answer: etcd may write them yet, and nobody holds them
+_WAIT = 5.0  # seconds of one watch of a lock that another holds
+_RETRY = 1.0  # seconds between two attempts to refresh
+_unsure: set[str] = set()  # values of unanswered claims: etcd may still write them, and nobody holds them
 
 
 class EtcdLock:
-    """A held lock. Keeps contract.Lock."""
+    """A held lock. Implements contract.Lock."""
 
     def __init__(self, cluster: Cluster, key: str, value: str, name: str, ttl: float, began: float) -> None:
         self._cluster, self._key, self._value, self._name, self._ttl = cluster, key, value, name, ttl
-        self._until = began + ttl  # on the monotonic clock, which goes on while we are stopped
+        self._until = began + ttl  # on the monotonic clock, which goes on while the process is stopped
         self._owner, self._ended, self._lost = os.getpid(), threading.Event(), False
         threading.Thread(target=self._keep, name=f"lock {name}", daemon=True).start()
 
     def check(self) -> None:
-        """Raise errors.Unavailable unless the lock is still surely ours. For the holder, not for its children."""
-        if self._lost or (time.monotonic() > self._until - self._ttl / 3 and not self._heard()):
-            what = self._name.rpartition("/")[2]
+        """Raise errors.Unavailable unless the lock is certainly still held. For the holder, not for its children."""
+        if self._lost or (time.monotonic() > self._until - self._ttl / 3 and not self._refresh()):
+            subject = self._name.rpartition("/")[2]
             raise errors.Unavailable(
-                f"the lock on {what} was lost: etcd did not hear from this command for {self._ttl:g} s",
+                f"the lock on {subject} was lost: etcd did not hear from this command for {self._ttl:g} s",
                 "repeat the command: it first finishes what this one has left",
             )
 
@@ -47,7 +47,7 @@ class EtcdLock:
                 self._cluster.remove_value(self._key, self._value)
 
     def close_in_child(self) -> None:
-        """In a forked child: nothing to do, what keeps the lock did not come along."""
+        """In a forked child: nothing to do, as the thread that refreshes the lock is not forked."""
 
     def __enter__(self) -> "EtcdLock":
         return self
@@ -58,13 +58,13 @@ class EtcdLock:
     def _keep(self) -> None:
         pause = self._ttl / 3
         while not self._ended.wait(pause):
-            heard = self._heard()
+            refreshed = self._refresh()
             if self._lost:
                 return
-            pause = self._ttl / 3 if heard else min(_RETRY, self._ttl / 10)
+            pause = self._ttl / 3 if refreshed else min(_RETRY, self._ttl / 10)
 
-    def _heard(self) -> bool:
-        """Let the lock live on; whether that could be done."""
+    def _refresh(self) -> bool:
+        """Extend the lock; return whether that succeeded."""
         began = time.monotonic()
         try:
             self._cluster.refresh(self._key, self._value, self._ttl)
@@ -121,7 +121,7 @@ def holder_of(cluster: Cluster, key: str) -> LockHolder | None:
 
 
 def _process(pid: int) -> list:
-    """What names a process of this host and no other: boot, pid namespace, pid, start. Raises OSError without it."""
+    """A unique identity of a local process: boot, pid namespace, pid, start. Raises OSError if it does not exist."""
     with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
         boot = file.read().strip()
     with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
@@ -130,7 +130,7 @@ def _process(pid: int) -> list:
 
 
 def _died_here(value: str) -> bool:
-    """Whether the lock with that value was held by a process of this host which is no more."""
+    """Whether the lock with that value was held by a process of this host that is dead."""
     try:
         process = json.loads(value)["process"]
         boot, space, pid, start = process

@@ -1,6 +1,6 @@
 """Locks of one host: a file each, held by flock(2), so that the kernel frees them when the holder dies.
 
-The file carries a line of JSON about the holder. It is never removed: a lock on a removed file locks nobody out.
+The file holds a line of JSON about the holder. It is never removed: a lock on a removed file excludes nobody.
 """
 
 import contextlib
@@ -12,18 +12,18 @@ from minipaas_lib.store import shared
 from minipaas_lib.store.contract import LockHolder
 
 _POLL = 0.1  # seconds between two tries of a waiting command
-_GRACE = 1.0  # seconds within which a new holder has surely written who it is
+_GRACE = 1.0  # seconds within which a new holder has certainly written who it is
 
 
 class FileLock:
-    """A held lock. Keeps contract.Lock."""
+    """A held lock. Implements contract.Lock."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
         self._owner = os.getpid()
 
     def check(self) -> None:
-        """Nothing takes a file lock away from a process that lives."""
+        """Do nothing: a live process cannot lose a file lock."""
 
     def release(self) -> None:
         """Free the lock. A second call does nothing; in a forked child it only lets go of the child's copy."""
@@ -34,7 +34,7 @@ class FileLock:
         self.close_in_child()
 
     def close_in_child(self) -> None:
-        """Let go of the inherited lock without freeing it for others; without it the child holds on to the lock."""
+        """Close the inherited descriptor without freeing the lock; otherwise the child would keep the lock."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
@@ -47,7 +47,7 @@ class FileLock:
 
 
 def take(path: str, name: str, holder: LockHolder, wait: float) -> FileLock:
-    """Lock the file `path`, which has the lock `name`, within `wait` seconds. Raises errors.Locked, OSError."""
+    """Take the lock `name` on the file `path` within `wait` seconds. Raises errors.Locked, OSError."""
     started = time.monotonic()
     descriptor = _open(path)
     try:
@@ -57,7 +57,7 @@ def take(path: str, name: str, holder: LockHolder, wait: float) -> FileLock:
             if waited >= wait and (present or waited >= _GRACE):
                 raise shared.locked(name, present)
             time.sleep(min(_POLL, max(wait - waited, 0.01)))
-        with contextlib.suppress(OSError):  # what frees a full disk needs its lock too, even a nameless one
+        with contextlib.suppress(OSError):  # a command that frees a full disk needs its lock too, even a nameless one
             os.ftruncate(descriptor, 0)
             os.pwrite(descriptor, shared.holder_to_text(holder).encode(), 0)
     except BaseException:
@@ -74,7 +74,7 @@ def holder_of(path: str) -> LockHolder | None:
         return None
     try:
         present = _read(descriptor)
-        if present and _try(descriptor):  # its holder was killed: what it left would mislead the next to look
+        if present and _try(descriptor):  # its holder was killed: its name would mislead the next reader
             os.ftruncate(descriptor, 0)
             return None
         return present

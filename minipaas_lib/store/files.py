@@ -1,4 +1,4 @@
-"""Files and folders, written durably and for nobody else's eyes."""
+"""Files and folders, written durably and readable by their owner only."""
 
 import contextlib
 import errno
@@ -21,7 +21,7 @@ def contents(location: str) -> bytes:
 
 
 def write(location: str, data: bytes, durably: bool = True, until: float | None = None) -> None:
-    """Make a new file, with `until` (UTC seconds) as its time where given. Raises OSError."""
+    """Make a new file, with the modification time `until` (UTC seconds) if given. Raises OSError."""
     descriptor = os.open(location, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         while data:
@@ -35,16 +35,16 @@ def write(location: str, data: bytes, durably: bool = True, until: float | None 
 
 
 def discard(folder: str) -> None:
-    """Remove a folder and what is in it, if it is there."""
+    """Remove a folder and its content, if it exists."""
     with contextlib.suppress(FileNotFoundError):
         empty(folder)
         os.rmdir(folder)
 
 
 def empty(folder: str) -> None:
-    """Remove all that is in `folder`."""
-    with os.scandir(folder) as found:
-        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in found]
+    """Remove the content of `folder`."""
+    with os.scandir(folder) as iterator:
+        entries = [(entry.path, entry.is_dir(follow_symlinks=False)) for entry in iterator]
     for path, is_folder in entries:
         if is_folder:
             empty(path)
@@ -54,7 +54,7 @@ def empty(folder: str) -> None:
 
 
 def sync_folder(location: str) -> None:
-    """See that the names in a folder survive a power cut."""
+    """Ensure that the names in a folder survive a power cut."""
     descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -63,7 +63,7 @@ def sync_folder(location: str) -> None:
 
 
 def make_whole(folder: str, fill) -> None:
-    """Make the new folder `folder`, whole or not at all: `fill(part)` makes it under another name. Raises OSError."""
+    """Make the new folder `folder` atomically: `fill(part)` makes it under another name first. Raises OSError."""
     part = folder + ".part"
     if os.path.exists(folder):
         raise FileExistsError(errno.EEXIST, f"{folder} exists already")

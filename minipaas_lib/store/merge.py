@@ -1,18 +1,18 @@
-"""Carry a change over to a document that may have been changed by others too. Pure."""
+"""Apply a change to a document that others may have changed too. Pure."""
 
 from collections.abc import Callable
 
 
-def apply_difference(document, base: dict, wanted: dict, put: Callable | None = None) -> None:
-    """Change a table in what differs between `base` and `wanted`, so that it says what `wanted` says there.
+def apply_difference(document, base: dict, target: dict, put: Callable | None = None) -> None:
+    """Change in `document` what differs between `base` and `target`, to the values of `target`.
 
-    put: a function (table, new values by key), for tables that are no plain ones.
+    put: a function (table, new values by key), for tables other than plain dicts.
     """
     for key in base:
-        if key not in wanted:
+        if key not in target:
             document.pop(key, None)
     fresh = {}
-    for key, value in wanted.items():
+    for key, value in target.items():
         before = base.get(key)
         if key in base and same(value, before):
             continue
@@ -27,10 +27,10 @@ def apply_difference(document, base: dict, wanted: dict, put: Callable | None = 
         document[key] = value
 
 
-def same(one, other) -> bool:
-    """Whether two values are written alike: 1 is not true, and not 1.0 either."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(same, one, other))
-    return isinstance(one, type(other)) and isinstance(other, type(one)) and one == other
+def same(left, right) -> bool:
+    """Whether two values are written alike: 1 is neither true nor 1.0."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(same, left, right))
+    return isinstance(left, type(right)) and isinstance(right, type(left)) and left == right

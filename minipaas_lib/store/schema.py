@@ -14,14 +14,14 @@ PLATFORM = "platform.toml"
 Migrations = dict[int, Callable[[Store], None]]
 
 MIGRATIONS: Migrations = {}
-"""From a version to the function that makes the next one of it. Killed half-way it runs again, so it must bear that."""
+"""From a version to the function that migrates to the next one. It runs again if killed, so it must be idempotent."""
 
 _LOCK = "schema"
 _WAIT = 120.0  # seconds for a migration that another command has begun
 
 
 def check(store: Store) -> dict:
-    """See that this program and the store suit each other, and return the platform document (one small read).
+    """Check that this program can use the store, and return the platform document (one small read).
 
     A new store gets its version here; an older one is migrated. Raises errors.BadConfig for a newer store and for a
     platform.toml that cannot be read.
@@ -41,8 +41,8 @@ def check(store: Store) -> dict:
 def migrate(store: Store, migrations: Migrations | None = None, to: int | None = None) -> dict:
     """Bring the store to version `to` (SCHEMA) and return the platform document.
 
-    The old tree is kept beside paths.state(). The version is written after each step, so a killed migration goes on
-    where it stopped. Raises errors.Locked, errors.BadConfig, errors.Unavailable.
+    A copy of the old tree is kept beside paths.state(). The version is written after each step, so a killed migration
+    continues where it stopped. Raises errors.Locked, errors.BadConfig, errors.Unavailable.
     """
     migrations = MIGRATIONS if migrations is None else migrations
     to = SCHEMA if to is None else to
@@ -65,7 +65,7 @@ def migrate(store: Store, migrations: Migrations | None = None, to: int | None =
 
 
 def _version(store: Store, platform: dict, known: int) -> int | None:
-    """The version that `platform` states, None for a new store. Raises errors.BadConfig."""
+    """The version in `platform`, None for a new store. Raises errors.BadConfig."""
     version = platform.get("schema")
     if version is None:
         return None

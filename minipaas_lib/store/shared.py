@@ -1,4 +1,4 @@
-"""What every backend of the store does in the same way: names, text, and the words about locks."""
+"""What all backends of the store share: names, text, and messages about locks."""
 
 import os
 import time
@@ -18,7 +18,7 @@ def is_segment(name: str) -> bool:
 
 
 def check_path(path: str) -> str:
-    """Return `path` if it is one of the store. Raises errors.UsageError."""
+    """Return `path` if it is a valid path of the store. Raises errors.UsageError."""
     if isinstance(path, str) and len(path) <= _LONGEST and all(map(is_segment, path.split("/"))):
         return path
     shown = printable(str(path))
@@ -32,13 +32,13 @@ def check_prefix(prefix: str) -> str:
 
 
 def children(paths: list[str], prefix: str) -> list[str]:
-    """The names one level below `prefix` that `paths`, all of them below it, make."""
+    """The names one level below `prefix` in `paths`, which are all below it."""
     start = len(prefix) + 1 if prefix else 0
     return sorted({path[start:].partition("/")[0] for path in paths})
 
 
 def encode(path: str, text: str) -> bytes:
-    """The bytes of a document. Raises errors.UsageError for text that is too long or not Unicode (from argv)."""
+    """The bytes of a document. Raises errors.UsageError for text that is too long or not valid Unicode (from argv)."""
     try:
         data = text.encode()
     except UnicodeEncodeError as error:
@@ -54,7 +54,7 @@ def expires(path: str) -> bool:
 
 
 def check_expiry(path: str, ttl: float | None) -> None:
-    """Raise errors.UsageError unless there is a time to live exactly where documents have one."""
+    """Raise errors.UsageError unless `ttl` is given exactly where documents expire."""
     if expires(path) is (ttl is None) or (ttl is not None and not 0 < ttl < 1e9):
         raise errors.UsageError(
             f"{printable(str(path))} is written {'with' if expires(path) else 'without'} a time to live"
@@ -84,33 +84,33 @@ def holder_to_text(holder: LockHolder) -> str:
 
 
 def holder_from_text(text: str) -> LockHolder | None:
-    """The holder in a lock's line of JSON; None where there is none that can be read."""
+    """The holder in a lock's line of JSON, or None if it cannot be read."""
     import json
 
     try:
-        found = json.loads(text)
-        texts = {name: str(found[name]) for name in LockHolder._fields if name != "pid"}
-        return LockHolder(**texts, pid=int(found["pid"]))
+        fields = json.loads(text)
+        texts = {name: str(fields[name]) for name in LockHolder._fields if name != "pid"}
+        return LockHolder(**texts, pid=int(fields["pid"]))
     except (ValueError, TypeError, KeyError):
         return None
 
 
 def locked(name: str, holder: LockHolder | None) -> errors.Locked:
-    """The error that a second comer gets for the lock `name`."""
-    what = name.rpartition("/")[2]
+    """The error for a command that finds the lock `name` taken."""
+    subject = name.rpartition("/")[2]
     hint = "wait for it to finish, or add --wait"
     if holder is None:
-        return errors.Locked(f"{what} is locked by another command", hint)
+        return errors.Locked(f"{subject} is locked by another command", hint)
     day, _, clock = holder.since.partition("T")
     since = clock.rstrip("Z") if day == time.strftime("%Y-%m-%d", time.gmtime()) else f"{day} {clock.rstrip('Z')}"
-    where = "" if holder.host == os.uname().nodename else f" on {printable(holder.host)}"
-    who = (
+    place = "" if holder.host == os.uname().nodename else f" on {printable(holder.host)}"
+    owner = (
         f"'{printable(holder.command)}' (key {printable(holder.key)}, since {printable(since)} UTC, pid "
-        f"{holder.pid}{where})"
+        f"{holder.pid}{place})"
     )
-    return errors.Locked(f"{what} is locked by {who}", hint)
+    return errors.Locked(f"{subject} is locked by {owner}", hint)
 
 
 def mending(location: str, line: int) -> str:
-    """What to type to correct a document by hand; etcd's keys are no files, and people have their own tools for it."""
+    """The hint to correct a document by hand; for etcd's keys, which are not files, people have their own tools."""
     return f"as root: editor +{line} {location}" if location.startswith("/") else f"correct it: edit {location}"

@@ -1,6 +1,6 @@
 """Write data as TOML (toml.io, v1.0.0), in one pass.
 
-tomlkit, which keeps comments, needs time with the square of the keys of a table or of the values of a list.
+tomlkit, which keeps comments, takes quadratic time in the keys of a table or the values of a list.
 """
 
 import re
@@ -10,7 +10,7 @@ _SPECIAL = re.compile('[\x00-\x1f"\\\\\x7f]')
 
 
 def dumps(data: dict) -> str:
-    """The document that holds `data`, all of which TOML can hold. Plain values come before tables."""
+    """The document for `data`, which TOML must be able to hold. Plain values come before tables."""
     lines: list[str] = []
     waiting = [("", data)]
     while waiting:
@@ -39,7 +39,7 @@ def key(name: str) -> str:
 
 def text(value: str) -> str:
     """A string in double quotes."""
-    return '"' + _SPECIAL.sub(lambda found: _ESCAPED.get(found[0]) or f"\\u{ord(found[0]):04x}", value) + '"'
+    return '"' + _SPECIAL.sub(lambda match: _ESCAPED.get(match[0]) or f"\\u{ord(match[0]):04x}", value) + '"'
 
 
 def value_of(value) -> str:
