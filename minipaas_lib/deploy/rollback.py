@@ -6,7 +6,7 @@ from minipaas_lib import errors, output
 from minipaas_lib.bus import active_engines
 from minipaas_lib.deploy import change, compose, preview
 from minipaas_lib.journal import cancellation, locks
-from minipaas_lib.model.app import NO_WISHES
+from minipaas_lib.model.app import IDENTITY_KEYS
 from minipaas_lib.model.release import FAILED, RELEASED, Release
 from minipaas_lib.records import releases
 
@@ -77,7 +77,7 @@ def meant(target: Release, live: Release, only: str, everything: bool) -> tuple[
     def edit(document) -> None:
         document.pop("stopped", None)  # like a push it starts the app
         if everything:
-            for table in [key for key in document if key not in NO_WISHES and key not in target.wishes]:
+            for table in [key for key in document if key not in IDENTITY_KEYS and key not in target.wishes]:
                 del document[table]
         wanted = target.wishes if everything else {"config": target.wishes.get("config", {})}
         if only != IMAGE:

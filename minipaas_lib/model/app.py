@@ -1,25 +1,25 @@
-"""An app as its document (`apps/<app>/app.toml`) says it is."""
+"""An app as its document (`apps/<app>/app.toml`) describes it."""
 
 from dataclasses import dataclass, field
 
-NO_WISHES = ("created", "creator", "locked", "stopped")  # of its document: what it is, not how it should run
+IDENTITY_KEYS = ("created", "creator", "locked", "stopped")  # keys of its document that do not say how it should run
 
 
 @dataclass(frozen=True)
 class App:
-    """What its people want of an app. What runs is in its releases (see model.release)."""
+    """The desired state of an app. What runs is in its releases (see model.release)."""
 
     name: str
     document: dict = field(default_factory=dict)
 
     @property
     def config(self) -> dict[str, str]:
-        """The app's own config; the global one is not merged in."""
+        """The app's own config, without the global one."""
         return dict(self.document.get("config", {}))
 
     @property
     def formation(self) -> dict[str, int]:
-        """Process type -> wanted number of processes, where somebody has said one."""
+        """Process type -> desired number of processes, for the types that have one set."""
         return dict(self.document.get("formation", {}))
 
     @property
@@ -38,14 +38,14 @@ class App:
 
     @property
     def stopped(self) -> bool:
-        """Whether ps:stop was the last word."""
+        """Whether the app was stopped by ps:stop."""
         return bool(self.document.get("stopped", False))
 
     @property
     def wishes(self) -> dict:
-        """All of the document that says how the app should run; a release keeps it, and going back brings it back."""
-        return {key: value for key, value in self.document.items() if key not in NO_WISHES}
+        """The part of the document that says how the app should run; releases keep it and a rollback restores it."""
+        return {key: value for key, value in self.document.items() if key not in IDENTITY_KEYS}
 
     def table(self, name: str) -> dict:
-        """The table a plugin keeps in the document: `app.table("domains")`. Empty where there is none."""
+        """The table a plugin keeps in the document: `app.table("domains")`; empty if there is none."""
         return dict(self.document.get(name, {}))

@@ -1,6 +1,6 @@
-"""app.json: what a repository says about its app (devcenter.heroku.com/articles/app-json-schema, Dokku's scripts).
+"""app.json: a repository's description of its app (devcenter.heroku.com/articles/app-json-schema, Dokku's scripts).
 
-Keys that are not ours are ignored, so that one file serves several platforms.
+Unknown keys are ignored, so that one file serves several platforms.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ SECRET_BYTES = 32
 
 
 class EnvVar(NamedTuple):
-    """One entry of `env`. `generator` is "secret" or None; a given `value` goes before it."""
+    """One entry of `env`. `generator` is "secret" or None; `value` takes precedence over it."""
 
     value: str | None = None
     required: bool = True
@@ -24,7 +24,7 @@ class EnvVar(NamedTuple):
 
 
 class Scripts(NamedTuple):
-    """Commands of `scripts`, None where not given."""
+    """Commands of `scripts`, None if not given."""
 
     predeploy: str | None = None  # scripts.dokku.predeploy: in the new image, before processes start
     postdeploy: str | None = None  # scripts.dokku.postdeploy: after each deploy
@@ -32,9 +32,9 @@ class Scripts(NamedTuple):
 
 
 class AppJson(NamedTuple):
-    """`cron` is as in the file: only its outer shape is checked here."""
+    """A parsed app.json. `cron` is as in the file: only its outer shape is checked here."""
 
-    formation: dict[str, int]  # process type -> quantity; only types that state one
+    formation: dict[str, int]  # process type -> quantity; only types that have one
     env: dict[str, EnvVar]
     scripts: Scripts
     healthchecks: dict[str, list[healthcheck.Check]]  # by process type; see model.healthcheck
@@ -58,7 +58,7 @@ def parse(text: bytes) -> AppJson:
 def first_deploy_config(app: str, app_json: AppJson, present: Collection[str]) -> dict[str, str]:
     """The config that the first deploy of an app adds: defaults and generated secrets for the names not in `present`.
 
-    Raises errors.InvalidFile with all required names that have neither a value, a generator nor a place in `present`.
+    Raises errors.InvalidFile with all required names that have no value, no generator and are not in `present`.
     """
     import secrets
 
@@ -102,27 +102,27 @@ def _load(text: bytes) -> Any:
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    table: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in table:
             raise _invalid(f"the key {names.safe(key)} appears twice in one object", "keep one of them")
-        found[key] = value
-    return found
+        table[key] = value
+    return table
 
 
 def _formation(section: dict) -> dict[str, int]:
     formation = {}
-    for kind, entry in section.items():
-        _checked("formation", names.process_type, kind)
-        path = f"formation.{kind}"
+    for process_type, entry in section.items():
+        _checked("formation", names.process_type, process_type)
+        path = f"formation.{process_type}"
         if not isinstance(entry, dict):
-            raise _invalid(f"{path} must be an object", f'write it as: "{kind}": {{"quantity": 1}}')
+            raise _invalid(f"{path} must be an object", f'write it as: "{process_type}": {{"quantity": 1}}')
         quantity = entry.get("quantity")
         if quantity is None:
             continue
         if type(quantity) is not int or not 0 <= quantity <= QUANTITY_LIMIT:  # bool is an int to isinstance
             raise _invalid(f"{path}.quantity must be a whole number from 0 to {QUANTITY_LIMIT}", "correct it")
-        formation[kind] = quantity
+        formation[process_type] = quantity
     return formation
 
 
@@ -168,7 +168,7 @@ def _scripts(section: dict) -> Scripts:
 
 
 def _command(path: str, value: Any) -> str | None:
-    """A command, or None where there is none or it is blank."""
+    """A command, or None if there is none or it is blank."""
     if value is None:
         return None
     if not isinstance(value, str):
@@ -181,10 +181,10 @@ def _command(path: str, value: Any) -> str | None:
 
 
 def _healthchecks(section: dict) -> dict[str, list[dict]]:
-    for kind, checks in section.items():
-        _checked("healthchecks", names.process_type, kind)
-        _list_of_objects(f"healthchecks.{kind}", checks)
-    return {kind: checks or [] for kind, checks in section.items()}
+    for process_type, checks in section.items():
+        _checked("healthchecks", names.process_type, process_type)
+        _list_of_objects(f"healthchecks.{process_type}", checks)
+    return {process_type: checks or [] for process_type, checks in section.items()}
 
 
 def _list_of_objects(path: str, value: Any) -> list[dict]:
@@ -208,15 +208,15 @@ def _object(top: dict, key: str) -> dict:
 
 
 def _checked(path: str, check: Any, text: str) -> str:
-    """The result of one of names' checks, its error told as one of this file."""
+    """The result of a check in `names`, with its error raised as one of this file."""
     try:
         return check(text)
     except errors.UsageError as error:
         raise _invalid(f"{path}: {error.message}", error.hint) from None
 
 
-def _invalid(what: str, hint: str) -> errors.InvalidFile:
-    return errors.InvalidFile(f"app.json: {what}", _again(hint))
+def _invalid(message: str, hint: str) -> errors.InvalidFile:
+    return errors.InvalidFile(f"app.json: {message}", _again(hint))
 
 
 def _again(hint: str) -> str:

@@ -1,4 +1,4 @@
-"""What differs between two releases, without a single value of their config. Pure."""
+"""The difference between two releases, without any value of their config. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from minipaas_lib.model.release import Release
 
 @dataclass(frozen=True)
 class Names:
-    """Names that one side has, and the other has not or says otherwise."""
+    """Names that were added, changed or removed."""
 
     added: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ class Names:
 
 @dataclass(frozen=True)
 class Difference:
-    """Each pair is (what was, what is). `values` holds what may be shown: counts, limits, mounts, commands, ports."""
+    """Each pair is (old, new). Only what may be shown has values: counts, limits, mounts, commands, ports."""
 
     image: tuple[str, str] | None = None
     commit: tuple[str, str] | None = None
@@ -38,7 +38,7 @@ class Difference:
     commands: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)  # None: no such process type
     tasks: dict[str, tuple[str | None, str | None]] = field(default_factory=dict)
     checks: Names = Names()  # "web up": the checks of app.json, by process type and name
-    ports: tuple[list, list] | None = None  # listeners, or where there are none the port alone
+    ports: tuple[list, list] | None = None  # listeners, or the port alone if there are none
     options: dict[str, tuple[object, object]] = field(default_factory=dict)  # "web memory" -> limits, mounts
     routing: Names = Names()  # names of the router's other settings
 
@@ -46,7 +46,7 @@ class Difference:
         return any(bool(getattr(self, name)) for name in self.__dataclass_fields__)
 
     def to_document(self) -> dict:
-        """As JSON shows it; what does not differ is empty or null."""
+        """The difference as shown in JSON; what is equal is empty or null."""
         pairs = {name: getattr(self, name) for name in ("image", "commit", "builder", "ports")}
         tables = {name: getattr(self, name) for name in ("formation", "commands", "tasks", "options")}
         return {
@@ -59,29 +59,33 @@ class Difference:
         }
 
     def lines(self) -> list[tuple[str, str]]:
-        """(what, how it differs) for people; config values are not in it."""
-        found: list[tuple[str, str]] = []
+        """(what, how it differs) for people, without config values."""
+        lines: list[tuple[str, str]] = []
         if self.image:
-            found.append(("image", " -> ".join(short(image) for image in self.image)))
+            lines.append(("image", " -> ".join(short(image) for image in self.image)))
         if self.commit:
-            found.append(("commit", " -> ".join(commit[:8] or "none" for commit in self.commit)))
+            lines.append(("commit", " -> ".join(commit[:8] or "none" for commit in self.commit)))
         if self.builder:
-            found.append(("builder", " -> ".join(name or "none" for name in self.builder)))
-        found += [("config", self.config.words())] if self.config else []
-        found += [("formation", f"{kind}={a} -> {b}") for kind, (a, b) in self.formation.items()]
-        found += [("command", f"{kind}: {_shown(a)} -> {_shown(b)}") for kind, (a, b) in self.commands.items()]
-        found += [("task", f"{kind}: {_shown(a)} -> {_shown(b)}") for kind, (a, b) in self.tasks.items()]
-        found += [("checks", self.checks.words())] if self.checks else []
-        found += [("domains", self.domains.words())] if self.domains else []
+            lines.append(("builder", " -> ".join(name or "none" for name in self.builder)))
+        lines += [("config", self.config.words())] if self.config else []
+        lines += [("formation", f"{process_type}={a} -> {b}") for process_type, (a, b) in self.formation.items()]
+        lines += [
+            ("command", f"{process_type}: {_shown(a)} -> {_shown(b)}") for process_type, (a, b) in self.commands.items()
+        ]
+        lines += [
+            ("task", f"{process_type}: {_shown(a)} -> {_shown(b)}") for process_type, (a, b) in self.tasks.items()
+        ]
+        lines += [("checks", self.checks.words())] if self.checks else []
+        lines += [("domains", self.domains.words())] if self.domains else []
         if self.ports:
-            found.append(("ports", " -> ".join(_listeners(ports) for ports in self.ports)))
-        found += [("option", f"{name}: {_shown(a)} -> {_shown(b)}") for name, (a, b) in self.options.items()]
-        found += [("routing", self.routing.words())] if self.routing else []
-        return found
+            lines.append(("ports", " -> ".join(_listeners(ports) for ports in self.ports)))
+        lines += [("option", f"{name}: {_shown(a)} -> {_shown(b)}") for name, (a, b) in self.options.items()]
+        lines += [("routing", self.routing.words())] if self.routing else []
+        return lines
 
 
 def difference(old: Release, new: Release) -> Difference:
-    """What `new` has otherwise than `old`."""
+    """How `new` differs from `old`."""
     return Difference(
         image=_pair(old.image, new.image),
         commit=_pair(old.commit, new.commit),
@@ -122,44 +126,50 @@ def _pair(old, new):
 
 
 def _table(old: dict, new: dict) -> dict:
-    """key -> (old, new) where they differ; None where a side has no such key."""
+    """key -> (old, new) where they differ; None on a side without the key."""
     keys = sorted(old.keys() | new.keys())
     return {key: (old.get(key), new.get(key)) for key in keys if old.get(key) != new.get(key)}
 
 
 def _counts(old: dict[str, int], new: dict[str, int]) -> dict[str, tuple[int, int]]:
-    """As _table; a process type that is not there is one that does not run."""
-    pairs = {kind: (a or 0, b or 0) for kind, (a, b) in _table(old, new).items()}
-    return {kind: pair for kind, pair in pairs.items() if pair[0] != pair[1]}
+    """Like _table, with 0 for a missing process type."""
+    pairs = {process_type: (a or 0, b or 0) for process_type, (a, b) in _table(old, new).items()}
+    return {process_type: pair for process_type, pair in pairs.items() if pair[0] != pair[1]}
 
 
 def _without_commit(old: Release, new: Release) -> tuple[dict, dict]:
-    """Both configs without the variables that only say which commit it is (GIT_REV): `commit` says that."""
-    told = {
+    """Both configs without the variables that only name the commit (GIT_REV), which `commit` shows."""
+    commit_variables = {
         name for name, value in old.config.items() if value == old.commit and new.config.get(name) == new.commit != ""
     }
-    before, after = ({name: value for name, value in side.config.items() if name not in told} for side in (old, new))
+    before, after = (
+        {name: value for name, value in side.config.items() if name not in commit_variables} for side in (old, new)
+    )
     return before, after
 
 
 def _checks(release: Release) -> dict[str, list[dict]]:
     """The checks of app.json by "<process type> <name>".
 
-    What they ask may be secret (a header), so only names are told.
+    Their content may be secret (a header), so only names are shown.
     """
-    found: dict[str, list[dict]] = {}
-    for kind, checks in release.healthchecks.items():
+    named: dict[str, list[dict]] = {}
+    for process_type, checks in release.healthchecks.items():
         for check in checks:
-            found.setdefault(f"{kind} {check.get('name', '')}".strip(), []).append(check)
-    return found
+            named.setdefault(f"{process_type} {check.get('name', '')}".strip(), []).append(check)
+    return named
 
 
 def _flat(options: dict[str, dict]) -> dict[str, object]:
-    return {f"{kind} {name}": value for kind, chosen in options.items() for name, value in chosen.items()}
+    return {
+        f"{process_type} {name}": value
+        for process_type, settings in options.items()
+        for name, value in settings.items()
+    }
 
 
 def _other_routing(release: Release) -> dict:
-    """The router's settings, and what else the route has beside domains and listeners."""
+    """The router's settings, and the rest of the route but domains and listeners."""
     others = {key: value for key, value in release.routing.items() if key not in ("domains", "listeners", "settings")}
     return others | release.routing.get("settings", {})
 

@@ -1,11 +1,11 @@
-"""What a tree of files may hold that somebody sent, in a push or in an archive. Pure."""
+"""What a tree of files from a push or an archive may contain. Pure."""
 
 from dataclasses import dataclass
 
 DEPTH_LIMIT = 100  # parts of a path
-PATH_LIMIT = 2048  # bytes of a path, so that with the folder that it is unpacked in it stays below PATH_MAX (limits.h)
+PATH_LIMIT = 2048  # bytes of a path, so that with the folder it is unpacked to it stays below PATH_MAX (limits.h)
 NAME_LIMIT = 255  # bytes of one name in it (limits.h, NAME_MAX)
-LINK_LIMIT = 4095  # bytes of what a symbolic link says (symlink(2), PATH_MAX)
+LINK_LIMIT = 4095  # bytes of a symbolic link's target (symlink(2), PATH_MAX)
 # What HFS+ ignores in a name, so that `.g<200c>it` is `.git` there (git's own list, utf8.c).
 _IGNORED = dict.fromkeys([*range(0x200C, 0x2010), *range(0x202A, 0x202F), *range(0x206A, 0x2070), 0xFEFF])
 
@@ -15,14 +15,14 @@ class Limits:
     """How large a tree may be; an admin sets them (git:set --global)."""
 
     entries: int = 100_000  # files, folders and links
-    size: int = 2 << 30  # bytes of all files; of what a push or a download may bring, too
+    size: int = 2 << 30  # bytes of all files, and of a push or a download
 
 
 def path_fault(path: str) -> str:
-    """What is wrong with a path inside a tree, such as "leads out of the folder"; empty where nothing is.
+    """What is wrong with a path inside a tree, such as "leads out of the folder"; empty if nothing is.
 
-    path: with surrogates for bytes that are no UTF-8, without a slash at its end. Any byte but NUL may be in a name, as
-    in git's own trees: who prints one has to tame it (names.safe).
+    path: with surrogates for bytes that are not UTF-8, without a trailing slash. A name may contain any byte but NUL,
+    as in git's own trees: escape it before printing (names.safe).
     """
     if not path:
         return "has no name"
@@ -41,7 +41,7 @@ def path_fault(path: str) -> str:
 
 
 def size_fault(path: str) -> str:
-    """What is wrong with how long a path is, or how deep in folders; empty where nothing is."""
+    """What is wrong with the length or depth of a path; empty if nothing is."""
     if path.count("/") >= DEPTH_LIMIT:
         return f"lies deeper than {DEPTH_LIMIT - 1} folders"
     if len(path) > PATH_LIMIT // 4 and _length(path) > PATH_LIMIT:
@@ -52,7 +52,7 @@ def size_fault(path: str) -> str:
 
 
 def is_dot_git(name: str) -> bool:
-    """Whether a name is `.git` on some file system: in capitals, by its short name, or with what is not seen."""
+    """Whether some file system takes a name for `.git`: in capitals, as a short name, with ignored characters."""
     plain = name.translate(_IGNORED).casefold().split(":")[0].split("\\")[0].rstrip(" .")
     return plain in (".git", "git~1")
 
@@ -62,10 +62,10 @@ def _length(text: str) -> int:
 
 
 def link_fault(path: str, size: int) -> str:
-    """What is wrong with a symbolic link at `path` whose target has `size` bytes; empty where nothing is.
+    """What is wrong with a symbolic link at `path` whose target has `size` bytes; empty if nothing is.
 
-    Where it leads does not matter: this host follows no link of a tree (untrusted_files, folders), and builders take a
-    link as a link, for what it leads to inside of the image.
+    Its target does not matter: this host follows no link of a tree (untrusted_files, folders), and builders copy it as
+    a link, to be resolved inside the image.
     """
     if path.rpartition("/")[2].casefold() == ".gitmodules":
         return "is a link, and git reads it"

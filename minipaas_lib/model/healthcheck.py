@@ -1,6 +1,6 @@
-"""The healthchecks of app.json (the fields and defaults of Dokku's file format), checked and in full.
+"""The healthchecks of app.json (the fields and defaults of Dokku's file format), validated and complete.
 
-A check is kept in a release as a plain table, so that it can be read back in years; `Check` is what the pipeline uses.
+A release stores a check as a plain table, so that it can be read back in years; `Check` is what deploys use.
 """
 
 import re
@@ -21,7 +21,7 @@ _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # a header's name, RFC 9110 section 5.6
 class Check:
     """One check of a process type. Durations are in seconds."""
 
-    type: str  # startup and readiness: before traffic; liveness: as long as it runs
+    type: str  # startup and readiness: before traffic; liveness: while it runs
     name: str
     kind: str  # command, path (an HTTP request), listening or uptime
     command: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class Check:
     warn: bool = False  # a failure is only reported
 
     def to_document(self) -> dict:
-        """The check as a TOML-able dict: what is not as by default."""
+        """The check as a TOML-able dict, without defaults."""
         plain = {**asdict(self), "command": list(self.command), "headers": [list(pair) for pair in self.headers]}
         usual = asdict(Check("", "", ""))
         return {
@@ -58,21 +58,24 @@ class Check:
 def parse(section: dict[str, list[dict]]) -> dict[str, list[Check]]:
     """The checks of each process type in app.json's `healthchecks`. Raises errors.InvalidFile.
 
-    Keys that are not ours are ignored, `onFailure` among them: a repository gives no orders to the host.
+    Unknown keys are ignored, `onFailure` among them: a repository must not give orders to the host.
     """
-    found = {}
-    for kind, entries in section.items():
+    parsed = {}
+    for process_type, entries in section.items():
         if len(entries) > MOST_CHECKS:
             raise _invalid(
-                f"healthchecks.{kind} has {len(entries)} checks; the limit is {MOST_CHECKS}", "join some of them"
+                f"healthchecks.{process_type} has {len(entries)} checks; the limit is {MOST_CHECKS}",
+                "join some of them",
             )
-        found[kind] = [_check(f"healthchecks.{kind}[{index}]", entry) for index, entry in enumerate(entries)]
-    return {kind: checks for kind, checks in found.items() if checks}
+        parsed[process_type] = [
+            _check(f"healthchecks.{process_type}[{index}]", entry) for index, entry in enumerate(entries)
+        ]
+    return {process_type: checks for process_type, checks in parsed.items() if checks}
 
 
 def before_traffic(checks: list[Check]) -> list[Check]:
-    """Those that a new process has to pass, in their order: startup, then readiness."""
-    return [check for wanted in ("startup", "readiness") for check in checks if check.type == wanted]
+    """The checks that a new process has to pass, in order: startup, then readiness."""
+    return [check for stage in ("startup", "readiness") for check in checks if check.type == stage]
 
 
 def liveness(checks: list[Check]) -> list[Check]:
@@ -81,35 +84,35 @@ def liveness(checks: list[Check]) -> list[Check]:
 
 def _check(where: str, entry: dict) -> Check:
     kind = _kind(where, entry)
-    made = Check(
-        type=_one_of(f"{where}.type", entry.get("type") or "startup", TYPES),
+    check = Check(
+        type=_choice(f"{where}.type", entry.get("type") or "startup", TYPES),
         name=_text(f"{where}.name", entry.get("name"), 100) or kind,
         kind=kind,
         command=_command(f"{where}.command", entry.get("command")) if kind == "command" else (),
         path=_path(f"{where}.path", entry["path"]) if kind == "path" else "",
-        port=_whole(f"{where}.port", entry.get("port"), 1, 65535, 0),
-        scheme=_one_of(f"{where}.scheme", str(entry.get("scheme") or "http").lower(), ("http", "https")),
+        port=_integer(f"{where}.port", entry.get("port"), 1, 65535, 0),
+        scheme=_choice(f"{where}.scheme", str(entry.get("scheme") or "http").lower(), ("http", "https")),
         headers=_headers(f"{where}.httpHeaders", entry.get("httpHeaders")),
         content=_text(f"{where}.content", entry.get("content"), 10_000),
         uptime=_seconds(f"{where}.uptime", entry.get("uptime"), 0),
-        attempts=_whole(f"{where}.attempts", entry.get("attempts"), 1, MOST_ATTEMPTS, 3),
+        attempts=_integer(f"{where}.attempts", entry.get("attempts"), 1, MOST_ATTEMPTS, 3),
         timeout=_seconds(f"{where}.timeout", entry.get("timeout"), 5, least=1),
         wait=_seconds(f"{where}.wait", entry.get("wait"), 5),
         initial_delay=_seconds(f"{where}.initialDelay", entry.get("initialDelay"), 0),
-        warn=_truth(f"{where}.warn", entry.get("warn")),
+        warn=_boolean(f"{where}.warn", entry.get("warn")),
     )
-    _alive_can_do(where, made)
-    return made
+    _check_liveness(where, check)
+    return check
 
 
 def _kind(where: str, entry: dict) -> str:
-    """What the check does, from the one key that says it."""
-    _truth(f"{where}.listening", entry.get("listening"))
-    given = [kind for kind in KINDS if entry.get(kind) not in (None, False, "", [], 0)]
-    if len(given) > 1:
-        raise _invalid(f"{where} has {given[0]} and {given[1]}, and a check does one thing", "make two checks of it")
-    if given:
-        return given[0]
+    """The kind of a check, from the only key that names one."""
+    _boolean(f"{where}.listening", entry.get("listening"))
+    kinds = [kind for kind in KINDS if entry.get(kind) not in (None, False, "", [], 0)]
+    if len(kinds) > 1:
+        raise _invalid(f"{where} has {kinds[0]} and {kinds[1]}, and a check does one thing", "make two checks of it")
+    if kinds:
+        return kinds[0]
     if any(entry.get(key) for key in ("content", "httpHeaders", "scheme")):
         raise _invalid(f"{where} asks for an answer and has no path", 'add: "path": "/"')
     raise _invalid(
@@ -118,8 +121,8 @@ def _kind(where: str, entry: dict) -> str:
     )
 
 
-def _alive_can_do(where: str, check: Check) -> None:
-    """Liveness runs inside the container, again and again: not everything makes sense there."""
+def _check_liveness(where: str, check: Check) -> None:
+    """Refuse liveness checks that make no sense repeatedly inside the container."""
     if check.type != "liveness":
         return
     if check.kind == "uptime":
@@ -191,7 +194,7 @@ def _seconds(where: str, value: Any, usual: float, least: float = 0) -> float:
     return value
 
 
-def _whole(where: str, value: Any, least: int, most: int, usual: int) -> int:
+def _integer(where: str, value: Any, least: int, most: int, usual: int) -> int:
     if value is None or value == 0 and type(value) is int and usual == 0:
         return usual
     if type(value) is not int or not least <= value <= most:
@@ -199,17 +202,17 @@ def _whole(where: str, value: Any, least: int, most: int, usual: int) -> int:
     return value
 
 
-def _truth(where: str, value: Any) -> bool:
+def _boolean(where: str, value: Any) -> bool:
     if value not in (None, True, False) or type(value) in (int, float):
         raise _invalid(f"{where} must be true or false, without quotes", "correct it")
     return bool(value)
 
 
-def _one_of(where: str, value: Any, choice: tuple[str, ...]) -> str:
+def _choice(where: str, value: Any, choice: tuple[str, ...]) -> str:
     if value not in choice:
         raise _invalid(f"{where} must be one of: {', '.join(choice)}", "correct it")
     return value
 
 
-def _invalid(what: str, hint: str) -> errors.InvalidFile:
-    return errors.InvalidFile(f"app.json: {what}", f"{hint}; then commit and push again")
+def _invalid(message: str, hint: str) -> errors.InvalidFile:
+    return errors.InvalidFile(f"app.json: {message}", f"{hint}; then commit and push again")

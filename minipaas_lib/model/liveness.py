@@ -1,8 +1,8 @@
-"""The health command of a container: what docker runs inside it to see that a process is alive. Pure.
+"""The health command of a container: what docker runs inside it to see whether a process is alive. Pure.
 
-Docker only marks a container that is unhealthy and restarts nothing. So the command counts the failures itself and
-ends every process it can reach: `kill -9 -1` spares only process 1, docker's init, which then ends the container with
-its child, and the restart policy brings it back. All tools are those of one static busybox that is mounted into the
+Docker only marks an unhealthy container and restarts nothing. So the command counts the failures itself and kills
+every process it can reach: `kill -9 -1` spares only process 1, docker's init, which then ends the container with its
+child, and the restart policy starts it again. All tools come from one static busybox that is mounted into the
 container, as many images have no shell.
 """
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from minipaas_lib.model.healthcheck import Check
 
 TOOL = "/.minipaas/busybox"  # inside the container
-MARK = "/dev/shm/.minipaas-alive"  # gone with the container's start: it has been alive since
-GRACE = 60.0  # seconds that a process has to come alive at all, if its initialDelay is not longer
+MARK = "/dev/shm/.minipaas-alive"  # exists once it has been alive since the container's start
+GRACE = 60.0  # seconds that a process has to come alive, if its initialDelay is not longer
 
 _FRAME = """\
 B={tool}
@@ -33,7 +33,7 @@ exit 1
 
 @dataclass(frozen=True)
 class Healthcheck:
-    """What the scheduler has to run inside a container all the time. Seconds."""
+    """What the scheduler has to run inside a container periodically. Times are in seconds."""
 
     command: tuple[str, ...]
     interval: float
@@ -42,7 +42,7 @@ class Healthcheck:
 
 
 def healthcheck(checks: list[Check], port: int) -> Healthcheck | None:
-    """The one health command for a process's liveness checks; None where there are none."""
+    """The health command for all liveness checks of a process; None if there are none."""
     if not checks:
         return None
     grace = max(GRACE, *(check.initial_delay for check in checks))
@@ -73,5 +73,5 @@ def _line(check: Check, port: int) -> str:
 
 
 def _number(seconds: float) -> str:
-    """Whole seconds, rounded up: busybox's sleep and timeout take no fractions everywhere."""
+    """Whole seconds, rounded up: not every busybox has fractions in sleep and timeout."""
     return str(max(1, -int(-seconds // 1)))

@@ -16,7 +16,7 @@ def process_name(app: str, release: int, process_type: str, index: int) -> str:
 
 @dataclass(frozen=True)
 class ContainerSpec:
-    """All that is needed to make one container; the same on one host and on a cluster's node."""
+    """All that is needed to create a container; the same on one host and on a cluster's node."""
 
     name: str
     app: str
@@ -34,7 +34,7 @@ class ContainerSpec:
     cpus: float = 0.0  # 0 is no limit
     mounts: tuple[tuple[str, str, str], ...] = ()  # (source on the host, target, "rw" or "ro")
     healthcheck: Healthcheck | None = None  # what ends a process that is not alive; None: nothing does
-    # Once adopted; or "on-failure", "on-failure:5" (at most 5 times), "no"; "unless-stopped" means "always".
+    # Once adopted; also "on-failure", "on-failure:5" (at most 5 times), "no"; "unless-stopped" means "always".
     restart: str = "always"
 
 
@@ -53,12 +53,12 @@ class Process:
     state: str = "created"  # created, running, paused (frozen by somebody), restarting, exited, missing
     exit_code: int = 0
     started: str = ""  # UTC, ISO 8601
-    adopted: bool = False  # whether it comes back by itself after a crash or a reboot: part of what is live
+    adopted: bool = False  # whether it restarts after a crash or a reboot, as live processes do
     node: str = ""  # the node it runs on; "" on one host
     ports: tuple[tuple[int, int], ...] = ()  # (container port, port of the address), where the two differ
     created: str = ""  # UTC, ISO 8601, as the next; empty where the scheduler does not say
     restarts: int = 0  # how often the scheduler has started it again by itself since then
-    ended: str = ""  # UTC, ISO 8601: its last end, also where it runs again; empty: never
+    ended: str = ""  # UTC, ISO 8601: its last end, even if it runs again; empty: never
 
     @property
     def backend(self) -> Backend:
@@ -71,7 +71,7 @@ class Diagnosis:
     """What is known of a process that failed."""
 
     state: str
-    exit_code: int | None  # of its last end, also where it runs again; None where nobody knows, or it never ended
+    exit_code: int | None  # of its last end, even if it runs again; None if unknown, or if it never ended
     out_of_memory: bool  # at its last end
     log: tuple[str, ...]  # the last lines it printed, oldest first
     listening: tuple[tuple[str, int], ...]  # (address, port) it listens on, seen from inside

@@ -1,4 +1,4 @@
-"""The Procfile: which command runs each process type (the format of devcenter.heroku.com/articles/procfile)."""
+"""The Procfile: the command of each process type (the format of devcenter.heroku.com/articles/procfile)."""
 
 import re
 
@@ -10,9 +10,9 @@ TYPES_LIMIT = 50
 
 
 def parse(text: bytes) -> dict[str, str]:
-    """The commands by process type, in the file's order; `release` is among them and the caller splits it off.
+    """The commands by process type, in the file's order; `release` is among them, for the caller to split off.
 
-    CRLF, a byte order mark, blanks around, blank lines and `#` lines are fine. Raises errors.InvalidFile.
+    CRLF, a byte order mark, surrounding blanks, blank lines and `#` lines are allowed. Raises errors.InvalidFile.
     """
     commands: dict[str, str] = {}
     lines_of: dict[str, int] = {}
@@ -20,10 +20,12 @@ def parse(text: bytes) -> dict[str, str]:
         line = line.strip(" \t")
         if not line or line.startswith("#"):
             continue
-        kind, command = _entry(line, number)
-        if kind in commands:
-            raise _invalid(number, f"the type {kind} is already on line {lines_of[kind]}", "keep one of them")
-        commands[kind], lines_of[kind] = command, number
+        process_type, command = _entry(line, number)
+        if process_type in commands:
+            raise _invalid(
+                number, f"the type {process_type} is already on line {lines_of[process_type]}", "keep one of them"
+            )
+        commands[process_type], lines_of[process_type] = command, number
         if len(commands) > TYPES_LIMIT:
             raise _invalid(number, f"more than {TYPES_LIMIT} process types", "split the app into several apps")
     return commands
@@ -48,27 +50,29 @@ def _entry(line: str, number: int) -> tuple[str, str]:
     bad = re.search("[\x00-\x08\x0b-\x1f\x7f]", line)
     if bad:
         raise _invalid(number, f"contains the control character {names.safe(bad[0])}", "remove it")
-    kind, colon, command = line.partition(":")
-    kind, command = kind.strip(" \t"), command.strip(" \t")
+    process_type, colon, command = line.partition(":")
+    process_type, command = process_type.strip(" \t"), command.strip(" \t")
     if not colon:
         raise _invalid(number, f"{names.safe(line)} has no colon", "write it as: web: <command>")
     try:
-        names.process_type(kind)
+        names.process_type(process_type)
     except errors.UsageError as error:
         raise _invalid(number, error.message, error.hint) from None
     if not command:
-        raise _invalid(number, f"the type {kind} has no command", f"write it as: {kind}: <command>")
+        raise _invalid(number, f"the type {process_type} has no command", f"write it as: {process_type}: <command>")
     if len(command.encode("utf-8")) > COMMAND_LIMIT:
         raise _invalid(
-            number, f"the command of {kind} is longer than 32 KiB", "put it in a script and name the script here"
+            number,
+            f"the command of {process_type} is longer than 32 KiB",
+            "put it in a script and name the script here",
         )
-    return kind, command
+    return process_type, command
 
 
-def _invalid(number: int, what: str, hint: str) -> errors.InvalidFile:
-    return errors.InvalidFile(f"Procfile line {number}: {what}", f"{hint}; then commit and push again")
+def _invalid(number: int, message: str, hint: str) -> errors.InvalidFile:
+    return errors.InvalidFile(f"Procfile line {number}: {message}", f"{hint}; then commit and push again")
 
 
 def _size(count: int) -> str:
-    """A number of bytes above 64 KiB for people: `65 KB`, `10 MB`."""
+    """A size above 64 KiB for people: `65 KB`, `10 MB`."""
     return f"{count // 1_000_000} MB" if count >= 1_000_000 else f"{count // 1000} KB"

@@ -1,16 +1,16 @@
-"""A release: build + config + formation + routing under a number that is never given twice."""
+"""A release: build + config + formation + routing under a number that is never reused."""
 
 from dataclasses import asdict, dataclass, field, fields
 
 PENDING = "pending"
 RELEASED = "released"
 FAILED = "failed"
-COMING_AND_GOING = ("wait_to_retire", "checks")  # container options that change nothing in a container
+ROLLOUT_OPTIONS = ("wait_to_retire", "checks")  # options that change nothing in a container
 
 
 @dataclass(frozen=True)
 class Build:
-    """What a builder made of a commit."""
+    """What a builder made from a commit."""
 
     image: str  # image ID, "sha256:..."
     builder: str
@@ -21,14 +21,14 @@ class Build:
 
 @dataclass(frozen=True)
 class Release:
-    """Immutable but for `status`, `failure` and `ended`."""
+    """A release, immutable except for `status`, `failure` and `ended`."""
 
     app: str
     number: int
-    image: str = ""  # empty where the build failed
+    image: str = ""  # empty if the build failed
     created: str = ""  # UTC, ISO 8601
     ended: str = ""  # UTC, ISO 8601: when it went live or failed
-    build_seconds: float = 0.0  # how long its build took; 0: it has the image of another
+    build_seconds: float = 0.0  # how long its build took; 0: it reuses the image of another release
     author: str = ""  # who wrote the commit of a push; of another change, the name of the SSH key
     key: str = ""  # the name of the SSH key it was made with, or "root"
     reason: str = ""
@@ -39,14 +39,14 @@ class Release:
     commands: dict[str, str] = field(default_factory=dict)  # process type -> command; "" is the image's own
     tasks: dict[str, str] = field(default_factory=dict)  # see deploy.release_tasks -> command
     healthchecks: dict[str, list[dict]] = field(default_factory=dict)  # process type -> checks (see model.healthcheck)
-    config: dict[str, str] = field(default_factory=dict)  # the whole environment, global and hooks' included
+    config: dict[str, str] = field(default_factory=dict)  # the complete environment, global and hooks' included
     formation: dict[str, int] = field(default_factory=dict)
     port: int = 5000  # PORT of web processes
     image_port: int = 0  # the port the image itself names; 0: none
     processes: int = 0  # the number of the release that started the processes; its own unless it kept them
     options: dict[str, dict] = field(default_factory=dict)  # process type -> container options (see ContainerSpec)
     routing: dict = field(default_factory=dict)  # as route_context hooks gave it (see model.route)
-    wishes: dict = field(default_factory=dict)  # the app's document it was made of (see App.wishes)
+    wishes: dict = field(default_factory=dict)  # the app's document it was made from (see App.wishes)
 
     @property
     def name(self) -> str:
@@ -63,7 +63,7 @@ class Release:
         return Build(self.image, self.builder, self.commands, self.image_port)
 
     def runs_as(self, other: "Release") -> bool:
-        """Whether processes of `other` may go on running as processes of this release."""
+        """Whether processes of `other` may keep running as processes of this release."""
         same = ("image", "commands", "config", "port", "healthchecks")
         return all(getattr(self, name) == getattr(other, name) for name in same) and (
             _containers(self.options) == _containers(other.options)
@@ -80,9 +80,9 @@ class Release:
 
 
 def _containers(options: dict[str, dict]) -> dict[str, dict]:
-    """The options without what only tells how a process comes and goes."""
+    """The options that affect a container, not only how it is started and retired."""
     kinds = {
-        kind: {key: value for key, value in chosen.items() if key not in COMING_AND_GOING}
-        for kind, chosen in options.items()
+        process_type: {key: value for key, value in settings.items() if key not in ROLLOUT_OPTIONS}
+        for process_type, settings in options.items()
     }
-    return {kind: chosen for kind, chosen in kinds.items() if chosen}
+    return {process_type: settings for process_type, settings in kinds.items() if settings}

@@ -1,6 +1,6 @@
-"""The documents by which nodes tell what runs on them: services/<app>/<process>. Pure: nothing is read or written here.
+"""The documents in which nodes publish what runs on them: services/<app>/<process>. Pure: no I/O here.
 
-Such a document has a time to live, so it is gone some time after its node is.
+Such a document has a time to live, so it vanishes some time after its node.
 """
 
 import re
@@ -11,7 +11,7 @@ from minipaas_lib.model.process import Process
 FOLDER = "services"
 _NAME = (
     rf"(?P<app>{names.APP_NAME})_v(?P<release>[1-9][0-9]{{0,8}})"
-    rf"\.(?P<kind>{names.PROCESS_TYPE})\.(?P<index>[1-9][0-9]{{0,5}})"
+    rf"\.(?P<process_type>{names.PROCESS_TYPE})\.(?P<index>[1-9][0-9]{{0,5}})"
 )
 _TIME = "[0-9TZ:.+-]{0,40}"
 _STATES = ("created", "running", "paused", "restarting", "exited")
@@ -39,18 +39,18 @@ def to_document(process: Process) -> dict:
 
 
 def from_document(name: str, document: dict) -> Process:
-    """The process of that name as its node published it. Raises errors.InvalidFile for what no node of ours writes."""
-    found = re.fullmatch(_NAME, name)
-    if not found:
+    """The process of that name as its node published it. Raises errors.InvalidFile for what nodes do not write."""
+    match = re.fullmatch(_NAME, name)
+    if not match:
         raise errors.InvalidFile(f"{names.safe(name)} is not the name of a process")
     try:
         ports = tuple((_port(inside), _port(outside)) for inside, outside in document["ports"])
         return Process(
             name=name,
-            app=found["app"],
-            release=int(found["release"]),
-            process_type=found["kind"],
-            index=int(found["index"]),
+            app=match["app"],
+            release=int(match["release"]),
+            process_type=match["process_type"],
+            index=int(match["index"]),
             id=_text(document["id"], "[0-9a-f]{0,64}"),
             address=_address(document["address"]),
             port=_port(document["port"], least=0),
@@ -65,7 +65,7 @@ def from_document(name: str, document: dict) -> Process:
             ports=ports,
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise errors.InvalidFile(f"{FOLDER}/{found['app']}/{name} is not what nodes write: {error}") from None
+        raise errors.InvalidFile(f"{FOLDER}/{match['app']}/{name} is not what nodes write: {error}") from None
 
 
 def _text(value: object, pattern: str) -> str:
