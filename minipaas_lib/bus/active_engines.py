@@ -1,4 +1,4 @@
-"""The scheduler and the router that plugins offer."""
+"""The scheduler and the router in use, which plugins provide."""
 
 import sys
 import threading
@@ -13,50 +13,50 @@ _engines: dict[str, object] = {}
 
 
 def scheduler() -> Scheduler:
-    """The engine that runs processes. Raises errors.BadConfig when no plugin offers one."""
+    """The engine that runs processes. Raises errors.BadConfig if no plugin provides one."""
     return _engine("scheduler")
 
 
 def router() -> Router:
-    """The engine that routes requests. Raises errors.BadConfig when no plugin offers one."""
+    """The engine that routes requests. Raises errors.BadConfig if no plugin provides one."""
     return _engine("router")
 
 
 def preload() -> None:
-    """Load the libraries of the engines while something else (a build) keeps the command waiting."""
+    """Load the libraries of the engines in the background while the command waits for something else (a build)."""
 
     def warm() -> None:
         scheduler().warm()
         router().warm()
 
-    _beside(warm)
+    _in_background(warm)
 
 
 def check_route(route: Route | None = None) -> None:
-    """Ask the router before anything is started. One that is of a plugin made before it could be asked, agrees."""
+    """Have the router check the route before anything is started. A router without such a check accepts all."""
     check = getattr(router(), "check", None)
     if check:
         check(route)
 
 
 def ask_router(route: Route) -> Callable[[], None]:
-    """Begin to ask the router whether it would take the route to come, while the scheduler is asked what runs.
+    """Start checking with the router whether it would accept the new route, in parallel to a question to the scheduler.
 
-    Returns the function that waits for the answer, and raises it where it is no.
+    Returns the function that waits for the answer and raises the router's refusal.
     """
     from concurrent.futures import ThreadPoolExecutor
 
     pool = ThreadPoolExecutor(1)
-    asked = pool.submit(check_route, route)
+    answer = pool.submit(check_route, route)
     pool.shutdown(wait=False)
-    return asked.result
+    return answer.result
 
 
-def _beside(load: Callable[[], None]) -> None:
+def _in_background(load: Callable[[], None]) -> None:
     def quietly() -> None:
         try:
             load()
-        except Exception:  # said in full when the engine is really asked for
+        except Exception:  # reported in full when the engine is used
             pass
 
     sys.setswitchinterval(
@@ -65,16 +65,16 @@ def _beside(load: Callable[[], None]) -> None:
     threading.Thread(target=quietly, daemon=True).start()
 
 
-def _engine(kind: str):
-    if kind in _engines:  # not behind the lock: a thread may be loading the other engine
-        return _engines[kind]
+def _engine(hook: str):
+    if hook in _engines:  # without the lock: a thread may be loading the other engine
+        return _engines[hook]
     with _lock:
-        if kind not in _engines:
-            engine = manager.first(kind)
+        if hook not in _engines:
+            engine = manager.first(hook)
             if engine is None:
-                raise errors.BadConfig(f"no plugin provides a {kind}", "plugin:list")
-            _engines[kind] = engine
-        return _engines[kind]
+                raise errors.BadConfig(f"no plugin provides a {hook}", "plugin:list")
+            _engines[hook] = engine
+        return _engines[hook]
 
 
 _lock = threading.RLock()

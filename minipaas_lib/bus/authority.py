@@ -1,4 +1,4 @@
-"""May the caller do that? Where the `authorize` hooks are asked."""
+"""May the caller do that? Calls the `authorize` hooks."""
 
 import os
 
@@ -7,9 +7,9 @@ from minipaas_lib.bus import index
 
 
 def is_asked(command: str) -> bool:
-    """Whether a plugin has a say in that command, or verb of git's."""
+    """Whether plugins are asked for permission for a command or a verb of git's."""
     known = index.load()
-    # A plugin's program that is being asked may use commands itself; nobody can say so over ssh.
+    # A plugin's authorize program may use commands itself; the variable cannot be set over ssh.
     if "authorize" not in known.hooks or os.environ.get("MINIPAAS_HOOK") == "authorize":
         return False
     entry = known.commands.get(command)
@@ -17,7 +17,7 @@ def is_asked(command: str) -> bool:
 
 
 def require(command: str, app: str = "") -> None:
-    """Let the plugins refuse a command on an app, "" for one without an app. Raises what they refuse with."""
+    """Let the plugins refuse a command on an app ("" for one without an app). Raises what they refuse with."""
     if is_asked(command):
         from minipaas_lib.bus import manager
 
@@ -25,7 +25,7 @@ def require(command: str, app: str = "") -> None:
 
 
 def allows(command: str, app: str) -> bool:
-    """Whether no plugin refuses that: for names that an answer would reveal."""
+    """Whether no plugin refuses that: for names that a message would reveal."""
     try:
         require(command, app)
     except (errors.MinipaasError, OSError):

@@ -1,4 +1,4 @@
-"""What is in an index of plugins, and how one is made from plugin.toml files."""
+"""The content of an index of plugins, and how it is made from plugin.toml files."""
 
 import os
 import sys
@@ -6,29 +6,28 @@ import sys
 from minipaas_lib import __version__, errors, paths
 
 API = 1
-"""Version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin that asks for another is not used."""
+"""Version of the plugin API: hooks, plugin.toml and minipaas_lib.api. A plugin for another version is not used."""
 
 
-# Plain classes: git's way through the gate reads the index, and typing or dataclasses would cost it more than its bar.
+# Plain classes: git commands over ssh read the index, and importing typing or dataclasses would exceed their budget.
 class CommandEntry:
-    """One command as its plugin.toml tells it."""
+    """One command as its plugin.toml describes it."""
 
-    __slots__ = ("about", "gevent", "help", "hidden", "host", "plugin", "root", "stateless", "unasked")
+    __slots__ = ("gevent", "help", "hidden", "host", "plugin", "root", "stateless", "unasked")
 
-    def __init__(self, plugin: str, about: dict) -> None:
+    def __init__(self, plugin: str, fields: dict) -> None:
         self.plugin = plugin
-        self.about = about  # the whole entry
-        self.help = about["help"]  # one line
-        self.gevent = tuple(about.get("gevent", ()))  # arguments that make the command need gevent
-        self.hidden = about.get("hidden", False)  # called by us or by git, and left out of help
-        self.stateless = about.get("stateless", False)  # runs whatever the store holds: nothing of it is checked first
-        self.root = about.get("root", False)  # typed by root it stays root
-        self.host = self.root or about.get("host", False)  # refused over ssh
-        self.unasked = self.root or about.get("unasked", False)  # no authorize hook can refuse it
+        self.help = fields["help"]  # one line
+        self.gevent = tuple(fields.get("gevent", ()))  # arguments that make the command need gevent
+        self.hidden = fields.get("hidden", False)  # called by minipaas or git, and left out of help
+        self.stateless = fields.get("stateless", False)  # runs whatever the store holds: its schema is not checked
+        self.root = fields.get("root", False)  # run by root it stays root
+        self.host = self.root or fields.get("host", False)  # refused over ssh
+        self.unasked = self.root or fields.get("unasked", False)  # no authorize hook can refuse it
 
 
 class Index:
-    """All plugins, and who has which command and hook."""
+    """All plugins, and which of them has which command and hook."""
 
     __slots__ = ("commands", "hooks", "installed", "plugins")
 
@@ -49,39 +48,39 @@ def own() -> dict[str, dict]:
 
 
 def header() -> bytes:
-    """What an index file begins with that this interpreter can read."""
+    """The first line of an index file that this interpreter can read."""
     return f"minipaas plugins {API} {sys.implementation.cache_tag}\n".encode()
 
 
 def build(plugins: dict[str, dict], others: dict[str, dict] | None = None) -> Index:
-    """The index of our plugins and of others, whose plugin.toml contents are given by name.
+    """The index of built-in plugins and of others, whose plugin.toml contents are given by name.
 
-    What one of ours has (a name, a command) no other one takes, even if it was installed before ours came.
+    A built-in plugin's name and commands take precedence, even over a plugin that was installed before it existed.
     """
-    made = Index()
-    for name, about in sorted(plugins.items()):
-        _add(made, name, about)
-    for name, about in sorted((others or {}).items()):
-        if name not in plugins and about.get("api") == API:
-            made.installed[name] = about
-            _add(made, name, about)
-    if made.installed:
-        for names in made.hooks.values():
+    index = Index()
+    for name, manifest in sorted(plugins.items()):
+        _add(index, name, manifest)
+    for name, manifest in sorted((others or {}).items()):
+        if name not in plugins and manifest.get("api") == API:
+            index.installed[name] = manifest
+            _add(index, name, manifest)
+    if index.installed:
+        for names in index.hooks.values():
             names.sort()
-    return made
+    return index
 
 
-def _add(made: Index, name: str, about: dict) -> None:
-    made.plugins[name] = about
-    for command, entry in about.get("commands", {}).items():
-        if command not in made.commands:
-            made.commands[command] = CommandEntry(name, {"help": entry} if isinstance(entry, str) else entry)
-    for hook in about.get("hooks", []):
-        made.hooks.setdefault(hook, []).append(name)
+def _add(index: Index, name: str, manifest: dict) -> None:
+    index.plugins[name] = manifest
+    for command, entry in manifest.get("commands", {}).items():
+        if command not in index.commands:
+            index.commands[command] = CommandEntry(name, {"help": entry} if isinstance(entry, str) else entry)
+    for hook in manifest.get("hooks", []):
+        index.hooks.setdefault(hook, []).append(name)
 
 
 def scan(folder: str) -> dict[str, dict]:
-    """Read the plugin.toml of every plugin folder of ours below `folder`. Their version is that of the program."""
+    """Read the plugin.toml of every built-in plugin below `folder`. Their version is that of the program."""
     import tomllib
 
     plugins = {}

@@ -1,9 +1,9 @@
-"""Hooks and commands written in any language: a program of the plugin is run.
+"""Hooks and commands written in any language, run as programs of the plugin.
 
-A hook's program gets its arguments as one JSON object on stdin and answers with JSON on stdout where the hook has a
+A hook's program gets its arguments as one JSON object on stdin and answers with JSON on stdout if the hook has a
 value. Its stderr goes to the user line by line; so does the stdout of a hook without a value. An exit status other
-than 0 refuses, in the words of its last line on stderr. It gets a time limit and may print so much and no more; with
-its end the whole process group is ended.
+than 0 refuses, with its last line on stderr as the message. Its time and output are limited; when it ends, its whole
+process group is killed.
 """
 
 import json
@@ -16,7 +16,7 @@ import time
 from minipaas_lib import caller, errors, names, output, paths
 from minipaas_lib.bus import values
 
-TIMEOUT = 60  # seconds for a hook whose plugin.toml says nothing else
+TIMEOUT = 60  # seconds for a hook, unless its plugin.toml gives another
 ANSWER_LIMIT = 1 << 20  # bytes on stdout
 WORDS_LIMIT = 8 << 20  # bytes on stderr
 _LINE_LIMIT = 4096  # bytes of one line shown
@@ -50,7 +50,7 @@ _REFUSALS = {
 }
 
 
-def run_hook(plugin: str, about: dict, hook: str, arguments: dict):
+def run_hook(plugin: str, manifest: dict, hook: str, arguments: dict):
     """Run `hooks/<hook>` of an installed plugin and return its answer.
 
     Raises errors.MinipaasError (a kind that fits the hook) for a refusal, errors.PluginFailed for anything else.
@@ -62,11 +62,11 @@ def run_hook(plugin: str, about: dict, hook: str, arguments: dict):
         "MINIPAAS_APP": getattr(app, "name", app) or "",
         "MINIPAAS_RELEASE": str(getattr(release, "number", release) or ""),
     }
-    given = json.dumps({name: values.to_json(value) for name, value in arguments.items()}, default=str).encode()
-    limit = timeout(about, hook)
+    payload = json.dumps({name: values.to_json(value) for name, value in arguments.items()}, default=str).encode()
+    limit = timeout(manifest, hook)
     has_value = hook in values.CHECKS
     folder = arguments.get("context") or variables["MINIPAAS_PLUGIN_DATA"]
-    child = _Child(path, variables, folder, given, limit, has_value)
+    child = _Child(path, variables, folder, payload, limit, has_value)
     status = child.run()
     if status != 0:
         words = child.last_line.strip() or f"refused {hook} and gave no reason (exit status {status})"
@@ -84,7 +84,7 @@ def run_hook(plugin: str, about: dict, hook: str, arguments: dict):
 
 
 def run_command(plugin: str, command: str, words: list[str]) -> int:
-    """Run `commands/<command>` with our own stdin, stdout and stderr; return its exit status."""
+    """Run `commands/<command>` with this process's stdin, stdout and stderr; return its exit status."""
     path = os.path.join(paths.plugins(), plugin, "commands", command)
     variables = environment(plugin) | {"MINIPAAS_COMMAND": command}
     try:
@@ -118,20 +118,20 @@ def environment(plugin: str) -> dict[str, str]:
     }
 
 
-def timeout(about: dict, hook: str) -> float:
-    """Seconds that a plugin's plugin.toml gives a hook."""
-    said = about.get("timeout", TIMEOUT)
-    if isinstance(said, dict):
-        return said[hook] if hook in said else said.get("default", TIMEOUT)
-    return said
+def timeout(manifest: dict, hook: str) -> float:
+    """The time limit of a hook from its plugin.toml, in seconds."""
+    limit = manifest.get("timeout", TIMEOUT)
+    if isinstance(limit, dict):
+        return limit[hook] if hook in limit else limit.get("default", TIMEOUT)
+    return limit
 
 
 class _Child:
     """One run of a hook's program."""
 
-    def __init__(self, path: str, variables: dict, folder: str, given: bytes, limit: float, has_value: bool) -> None:
+    def __init__(self, path: str, variables: dict, folder: str, payload: bytes, limit: float, has_value: bool) -> None:
         self.path, self.variables, self.folder, self.limit, self.has_value = path, variables, folder, limit, has_value
-        self.given = memoryview(given)
+        self.payload = memoryview(payload)
         self.answer = b""
         self.last_line = ""
         self._held: str | None = None
@@ -140,7 +140,7 @@ class _Child:
         self._printed = {"stdout": 0, "stderr": 0}
 
     def run(self) -> int:
-        """Its exit status. Raises errors.PluginFailed."""
+        """Run it and return its exit status. Raises errors.PluginFailed."""
         try:
             process = subprocess.Popen(
                 [self.path],
@@ -187,7 +187,7 @@ class _Child:
                     raise self._too_long()
                 if process.poll() is not None:
                     ended = ended or now
-                    if now - ended > 1.0:  # a process it left behind holds the pipe: it is not waited for
+                    if now - ended > 1.0:  # a process it left behind holds the pipe: do not wait for it
                         break
                 for key, _ in selector.select(min(_HOLD, deadline - now)):
                     if key.fileobj is process.stdin:
@@ -210,12 +210,12 @@ class _Child:
 
     def _feed(self, selector, stdin) -> None:
         try:
-            self.given = self.given[os.write(stdin.fileno(), self.given[:65536]) :]
+            self.payload = self.payload[os.write(stdin.fileno(), self.payload[:65536]) :]
         except BlockingIOError:
             return
-        except BrokenPipeError:  # it does not care for its arguments
-            self.given = self.given[:0]
-        if not self.given:
+        except BrokenPipeError:  # it does not read its arguments
+            self.payload = self.payload[:0]
+        if not self.payload:
             selector.unregister(stdin)
             stdin.close()
 
@@ -250,14 +250,14 @@ class _Child:
             output.info(text)
 
     def _say(self) -> None:
-        """Show the line that is held back."""
+        """Print the line that is held back."""
         if self._held is not None:
             output.info(self._held)
             self._held = None
 
 
 def _end_group(process: subprocess.Popen) -> None:
-    """End the process and all it started that stayed in its group."""
+    """Kill the process and all its descendants that stayed in its group."""
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):

@@ -1,4 +1,4 @@
-"""What doctor says of one part."""
+"""The result of one of doctor's checks."""
 
 from dataclasses import dataclass
 
@@ -7,5 +7,5 @@ from dataclasses import dataclass
 class Finding:
     part: str  # "docker", "nginx", "app blog: route"
     ok: bool
-    said: str  # what was seen, one sentence
-    fix: str = ""  # the next thing to type, where it is broken
+    said: str  # what was found, in one sentence
+    fix: str = ""  # the next thing to type if it is broken

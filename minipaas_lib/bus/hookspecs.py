@@ -1,4 +1,4 @@
-"""The hooks, by moment. This file is the contract and the reference page is made of it.
+"""The hooks, by moment. This file is the contract; the reference page is generated from it.
 
 A plugin implements a hook as a function of the same name that takes only the arguments it needs. Unless said
 otherwise a hook may refuse: raising errors.MinipaasError ends the command with that sentence.
@@ -21,11 +21,11 @@ def app_created(app):
 
 @hookspec
 def app_renamed(app, former):
-    """An app got another name.
+    """An app was renamed.
 
-    app: App under the new name; former: str, the old name. Its document, what else of apps/<app>/ is in the store, its
-    releases and its repository go along by themselves; move what the plugin keeps elsewhere. Another app may have the
-    old name by now. Raising is reported; the new name stays. Called again where the first call was killed.
+    app: App under the new name; former: str, the old name. Its document and everything else of apps/<app>/ in the
+    store, its releases and its repository are moved already; move what the plugin keeps elsewhere. Another app may
+    already have the old name. Raising is reported; the new name stays. Called again if the first call was killed.
     """
 
 
@@ -33,8 +33,8 @@ def app_renamed(app, former):
 def app_destroyed(app):
     """An app is gone for good: remove what the plugin keeps of it.
 
-    app: App, as it last was. Not called when apps:destroy moves an app to the trash, but when it is removed from there,
-    and then only if no other app has taken its name. Raising is reported; the rest goes on.
+    app: App, in its last state. Called not when apps:destroy moves an app to the trash but when it is removed from
+    there, and then only if no other app has taken its name. Raising is reported; the removal continues.
     """
 
 
@@ -42,9 +42,9 @@ def app_destroyed(app):
 def before_clone(app, name):
     """An app is about to be copied to a new one.
 
-    app: App, the one that is copied; name: str, the new one's. Return list[str], what of its document only one app can
-    have and the copy does not get: "table" or "table.key" ("domains.names"); or None. What else plugins have in
-    apps/<app>/ of the store is copied. Raising refuses the copy.
+    app: App, the original; name: str, the name of the copy. Return list[str], the parts of its document that only one
+    app can have, so that they are not copied: "table" or "table.key" ("domains.names"); or None. Everything else that
+    plugins have in apps/<app>/ of the store is copied. Raising refuses the copy.
     """
 
 
@@ -52,16 +52,16 @@ def before_clone(app, name):
 def before_restore(app):
     """An app is about to come back from the trash.
 
-    app: App, as it will be. Raising refuses it, such as when another app has what belonged to it.
+    app: App, as it will be. Raising refuses it, for instance because another app has taken something of it.
     """
 
 
 @hookspec
 def before_config(app, names, config):
-    """Config of an app is about to be set or unset: what a later build or deploy would refuse is refused now.
+    """Config of an app is about to be set or unset: refuse now what a later build or deploy would refuse.
 
-    app: App, as it is, or None for the global config; names: list[str] of what is set or unset; config: dict[str, str],
-    the app's own (or the global) config as it would be. Raising refuses it, and nothing is changed.
+    app: App, unchanged, or None for the global config; names: list[str] of what is set or unset; config: dict[str,
+    str], the app's own (or the global) config after the change. Raising refuses it, and nothing is changed.
     """
 
 
@@ -80,8 +80,8 @@ def config_changed(app, names):
 def source_folder(app):
     """From which folder of its repository is the app built?
 
-    app: App. Return str, a path in the repository ("services/web"), or None for all of it. The build sees that folder
-    only, Procfile and app.json included. Raising refuses the build.
+    app: App. Return str, a path in the repository ("services/web"), or None for all of it. The build sees only that
+    folder; Procfile and app.json are read from it too. Raising refuses the build.
     """
 
 
@@ -97,9 +97,9 @@ def detect_builder(app, context):
 
 @hookspec
 def builder_names():
-    """Which builders does this plugin bring? They are what can be chosen instead of being found.
+    """Which builders does this plugin provide? These names can be set explicitly instead of being detected.
 
-    Return list[str], names as detect_builder gives them, or None.
+    Return list[str], names as detect_builder returns them, or None.
     """
 
 
@@ -107,19 +107,19 @@ def builder_names():
 def builder_files(app):
     """Which files would make this plugin's builders build a source tree?
 
-    app: App. Return list[str] such as ["Dockerfile"], or None. They are in the error for a source tree that nobody can
-    build.
+    app: App. Return list[str] such as ["Dockerfile"], or None. They are listed in the error for a source tree that no
+    builder can build.
     """
 
 
 @hookspec
 def build_settings(app):
-    """What builds of an app need to download (proxies, registries, certificates), and what they may use.
+    """What builds of an app need for downloads (proxies, registries, certificates), and how much memory they may use.
 
     app: App. Return a dict with any of: environment (dict[str, str], variables for the commands of a build), ca (str,
-    certificates in PEM that downloads trust in place of the usual ones), memory (int, bytes that a build in a
-    container of its own may use; 0 is no limit); or None. A builder gets all plugins' answers from
-    api.build_settings(app): of two variables the later plugin's wins, certificates are joined, the least memory
+    certificates in PEM that downloads trust instead of the usual ones), memory (int, bytes that a build in a
+    container of its own may use; 0 is no limit); or None. A builder gets the merged answers of all plugins from
+    api.build_settings(app): the later plugin's variables win, certificates are joined, the smallest memory limit
     counts. Raising refuses the build.
     """
 
@@ -128,15 +128,15 @@ def build_settings(app):
 def may_use_image(app, owner):
     """May a build of an app use an image of another app?
 
-    app: App that is built; owner: str, the name of the other app. Return True to let it, False to refuse it, None to
-    leave it to others. Where nobody lets it, it is refused: an image holds its app's files. api.caller.key() is the
-    key of who deploys.
+    app: App that is built; owner: str, the name of the other app. Return True to allow it, False to refuse it, None to
+    leave it to others. Unless a plugin allows it, it is refused: an image holds its app's files. api.caller.key() is
+    the SSH key that deploys.
     """
 
 
 @hookspec(firstresult=True)
 def docker_config(app):
-    """With which credentials does docker get the images of an app, and send them?
+    """Which docker credentials should pulls and pushes for this app use?
 
     app: App. Return str, a folder with a config.json for docker's client (`docker --config <folder>`), or None. Raising
     refuses the build.
@@ -171,12 +171,12 @@ def after_build(app, build, commit):
 
 @hookspec
 def images_unused(app, kept, newest):
-    """Old releases of an app are being let go: remove the images this plugin made for them.
+    """Old releases of an app are being dropped: remove the images this plugin made for them.
 
-    app: App; kept: set[str], the IDs of images that a kept release of any app runs, and newest: int, the number of the
-    newest release: those images, and what was built for a later number, must stay; so must an image that a container
-    uses. Called beside other commands, without the app's lock; also after a build was killed, and when an app is gone
-    for good. Return list[str], what was removed, or None. Raising is reported.
+    app: App; kept: set[str], the IDs of images that a kept release of any app runs; newest: int, the number of the
+    newest release. Keep those images, images built for a later number, and images that a container uses. Called
+    without the app's lock, in parallel to other commands; also after a build was killed, and when an app is gone for
+    good. Return list[str], what was removed, or None. Raising is reported.
     """
 
 
@@ -185,7 +185,7 @@ def images_unused(app, kept, newest):
 
 @hookspec
 def release_environment(app, build, commit):
-    """Variables for the environment of a release's processes, beneath the app's config, which wins.
+    """Variables for the environment of a release's processes; the app's config overrides them.
 
     app: App; build: Build; commit: str. Return dict[str, str] or None. Raising refuses the release.
     """
@@ -197,7 +197,7 @@ def container_options(app, process_type):
 
     app: App; process_type: str. Return a dict with any of: memory (bytes), cpus (float), pids_limit, stop_timeout
     (seconds), restart (policy, see ContainerSpec), wait_to_retire (seconds an old web process keeps its requests),
-    checks ("disabled": the old processes stop before new ones start; "skipped": new ones are not waited for), mounts
+    checks ("disabled": the old processes stop before new ones start; "skipped": new ones are not checked), mounts
     (list of [source, target, "rw"|"ro"]); or None. Raising refuses the release.
     """
 
@@ -212,9 +212,9 @@ def before_release(app, release):
 
 @hookspec
 def release_task(app, release):
-    """Work to be done in the name of a new release before any of its processes starts.
+    """Work to be done for a new release before any of its processes starts.
 
-    app: App; release: Release. Raising makes the release a failed one.
+    app: App; release: Release. Raising fails the release.
     """
 
 
@@ -225,16 +225,16 @@ def release_task(app, release):
 def before_deploy(app, release, previous):
     """Processes of a release are about to start.
 
-    app: App; release: Release; previous: Release or None, the live one. Raising makes the release a failed one.
+    app: App; release: Release; previous: Release or None, the live one. Raising fails the release.
     """
 
 
 @hookspec
 def check_process(app, release, process):
-    """A new process runs and its port accepts: may it take traffic?
+    """A new process runs and its port accepts connections: may it take traffic?
 
-    app: App; release: Release; process: Process. Called once for each, web first. Raising errors.DeployFailed fails
-    the release; what served before goes on.
+    app: App; release: Release; process: Process. Called once for each process, web first. Raising errors.DeployFailed
+    fails the release; the previous one keeps serving.
     """
 
 
@@ -243,7 +243,7 @@ def after_deploy(app, release, previous):
     """A release is live.
 
     app: App; release: Release; previous: Release or None. Raising is reported; the release stays live. Called again for
-    the same release where the first call was killed.
+    the same release if the first call was killed.
     """
 
 
@@ -262,13 +262,13 @@ def deploy_failed(app, release, previous, reason):
 def domains_changed(app, domains):
     """The domains of an app changed and, if it runs, are live.
 
-    app: App; domains: list[str], all of them now. Raising is reported.
+    app: App; domains: list[str], all current ones. Raising is reported.
     """
 
 
 @hookspec
 def route_context(app, commit):
-    """Part of the app's route.
+    """Contribute to the app's route.
 
     app: App; commit: str, the commit of the release the route is for ("" for one without). Return a dict with any of:
     domains (list[str]), listeners (list of [scheme, host port, container port]), enabled (bool), settings (dict for the
@@ -281,7 +281,7 @@ def route_context(app, commit):
 def route_changed(app, route):
     """The route of an app was replaced.
 
-    app: App; route: Route, or None when it was taken away. Raising is reported.
+    app: App; route: Route, or None if it was removed. Raising is reported.
     """
 
 
@@ -306,17 +306,17 @@ def authorize(key, command, app):
     """May this key do that?
 
     key: str, the SSH key's name; command: str, such as "config:set" or "git-receive-pack"; app: str, or "". Raise
-    errors.Denied to refuse. Asked once for each app that the command is about, wherever it was typed (both names of
-    apps:rename and apps:clone, -a <app>), when the words are parsed and before anything is read or changed; with "" for
-    a command that names no app. One that means all of them (--all, --global, doctor, a report without an app) is asked
-    for with "" and then for every app there is. Of a command of a plugin from elsewhere also each word that is an app's
-    name is asked for. completion:words is asked for as the command that is being completed.
+    errors.Denied to refuse. Called once for each app that the command names, wherever it was typed (both names of
+    apps:rename and apps:clone, -a <app>), after the words are parsed and before anything is read or changed; with ""
+    for a command that names no app. For one that means all apps (--all, --global, doctor, a report without an app) it
+    is called with "" and then for every app. For a third-party plugin's command it is also called for each word that is
+    the name of an app. completion:words counts as the command that is being completed.
     """
 
 
 @hookspec
 def before_git(app):
-    """git is about to read or write the repository of an app, on a host of a cluster: another may have changed it.
+    """git is about to read or write the repository of an app on a cluster's host; another host may have changed it.
 
     app: App. Called before a clone, a fetch or a push through SSH, without the app's lock. Raising refuses it.
     """
@@ -335,14 +335,14 @@ def doctor(app):
     """Look for what is broken.
 
     app: App, or None for the host itself. Return a list of Finding (see bus.findings), in the order in which a
-    request meets the parts. Never raise for something that is broken: say it in a finding.
+    request passes the parts. Never raise for something that is broken: report it in a finding.
     """
 
 
 @hookspec
 def installed():
-    """minipaas was installed or upgraded on this host: put in place what the plugin needs. Must be repeatable.
+    """minipaas was installed or upgraded on this host: set up what the plugin needs. Must be idempotent.
 
-    Called too when the host has become one of several heads of a cluster or is none any more, and when another of them
-    has changed who may use it.
+    Also called when the host becomes one of several heads of a cluster or stops being one, and when another head has
+    changed who may use it.
     """

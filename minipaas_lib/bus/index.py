@@ -1,7 +1,7 @@
 """Which plugin has which command and hook, known without importing one.
 
-In the zipapp the index of our own plugins is a generated module (`minipaas_index`); in a checkout it is read from the
-plugin.toml files. Plugins from elsewhere have an index file of their own, written when one is installed
+In the zipapp the index of built-in plugins is a generated module (`minipaas_index`); in a checkout it is read from the
+plugin.toml files. Third-party plugins have an index file of their own, written when one is installed
 (see bus.installed).
 """
 
@@ -14,7 +14,7 @@ _index: catalog.Index | None = None
 
 
 def load() -> catalog.Index:
-    """The index of all plugins of this host. Raises errors.BadConfig for a plugin.toml of ours that cannot be used."""
+    """The index of all plugins of this host. Raises errors.BadConfig for a built-in plugin.toml that is broken."""
     global _index
     if _index is None:
         _index = catalog.build(catalog.own(), installed())
@@ -22,22 +22,22 @@ def load() -> catalog.Index:
 
 
 def forget() -> None:
-    """Read the index again when it is next asked for."""
+    """Read the index again when it is next needed."""
     global _index
     _index = None
 
 
 def stays_root(command: str) -> bool:
-    """Whether root stays root for the command. Only a plugin of ours can say so, and only ours are looked at."""
+    """Whether root stays root for the command. Only a built-in plugin can declare that, and only those are read."""
     entry = catalog.build(catalog.own(), {}).commands.get(command)
     return entry is not None and entry.root
 
 
 def installed() -> dict[str, dict]:
-    """The enabled plugins from elsewhere, by name, as the index file of paths.plugins() has them.
+    """The enabled third-party plugins, by name, from the index file in paths.plugins().
 
-    A file that root (or who runs this) does not own is not read. One that is broken, or was written by another Python,
-    is made good from the plugins themselves: no broken file may keep a plugin from being disabled.
+    A file that neither root nor the caller owns is not read. If it is broken, or was written by another Python, the
+    plugins themselves are read instead: no broken file may keep a plugin from being disabled.
     """
     try:
         descriptor = os.open(os.path.join(paths.plugins(), "index"), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -49,12 +49,12 @@ def installed() -> dict[str, dict]:
         if os.fstat(descriptor).st_uid not in (0, os.geteuid()):
             return _rescued()
         data = file.read()
-    begin = catalog.header()
-    if data.startswith(begin):
+    header = catalog.header()
+    if data.startswith(header):
         import marshal
 
         try:
-            return marshal.loads(data[len(begin) :])
+            return marshal.loads(data[len(header) :])
         except (ValueError, EOFError, TypeError):
             pass
     return _rescued()

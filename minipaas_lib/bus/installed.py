@@ -1,9 +1,9 @@
-"""The folder of plugins from elsewhere, paths.plugins(): one folder each, and the index of those that are enabled.
+"""The folder of third-party plugins, paths.plugins(): one folder each, and the index of those that are enabled.
 
-<name>/                  the plugin; root's, for all to read
+<name>/                  the plugin; owned by root, readable for all
 <name>/.installed.json   where it came from, which commit, when
-<name>/.disabled         there while it is disabled
-.former/<name>/          what was there before the last install, update or uninstall
+<name>/.disabled         exists while it is disabled
+.former/<name>/          the version before the last install, update or uninstall
 index                    what bus.index reads, made from all of these
 """
 
@@ -24,12 +24,12 @@ def folder(name: str) -> str:
 
 
 def names() -> list[str]:
-    """All that are installed, sorted."""
+    """The names of all installed plugins, sorted."""
     try:
-        found = sorted(os.listdir(paths.plugins()))
+        entries = sorted(os.listdir(paths.plugins()))
     except FileNotFoundError:
         return []
-    return [name for name in found if not name.startswith(".") and os.path.isdir(folder(name))]
+    return [name for name in entries if not name.startswith(".") and os.path.isdir(folder(name))]
 
 
 def is_enabled(name: str) -> bool:
@@ -37,38 +37,38 @@ def is_enabled(name: str) -> bool:
 
 
 def enabled() -> dict[str, dict]:
-    """What the index has: those that are enabled and can be used, by name. Others are warned of."""
-    found: dict[str, dict] = {}
+    """The plugins for the index: those that are enabled and usable, by name. Warns of unusable ones."""
+    plugins: dict[str, dict] = {}
     for name in names():
         if not is_enabled(name):
             continue
         try:
-            about = manifest.read(folder(name))
+            plugin = manifest.read(folder(name))
         except errors.MinipaasError as error:
             output.warn(f"plugin {name} is skipped: {error.message}")
             continue
-        if about["name"] == name:
-            found[name] = about
-    return found
+        if plugin["name"] == name:
+            plugins[name] = plugin
+    return plugins
 
 
 def record(name: str) -> dict:
     """Where an installed plugin came from: source, committish, commit, digest, installed (UTC); {} if unknown."""
     try:
         with open(os.path.join(folder(name), RECORD), encoding="utf-8") as file:
-            found = json.load(file)
+            content = json.load(file)
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def write_index() -> None:
-    """Write the index. Who has read the former one does so again by manager.reindex(). Raises OSError."""
-    found = enabled()
+    """Write the index; a process that has read the former one uses manager.reindex() instead. Raises OSError."""
+    plugins = enabled()
     path = os.path.join(paths.plugins(), "index")
     temporary = f"{path}.new"
     with open(temporary, "wb") as file:
-        file.write(catalog.header() + marshal.dumps(found))
+        file.write(catalog.header() + marshal.dumps(plugins))
         file.flush()
         os.fsync(file.fileno())
     os.chmod(temporary, 0o644)

@@ -1,4 +1,4 @@
-"""plugin.toml of a plugin from elsewhere: read it, and say what is wrong with it before anything of the plugin runs."""
+"""plugin.toml of a third-party plugin: read and validate it before anything of the plugin runs."""
 
 import difflib
 import os
@@ -12,7 +12,7 @@ from minipaas_lib.bus import catalog, values
 NAME = "[a-z][a-z0-9_]{0,39}"
 COMMAND = "[a-z][a-z0-9-]{0,39}(:[a-z][a-z0-9-]{0,39})?"
 RESERVED = frozenset(
-    {  # keys of app.toml and platform.toml that are the kernel's, and words of the command line
+    {  # the kernel's keys of app.toml and platform.toml, and words of the command line
         "config",
         "formation",
         "created",
@@ -39,28 +39,28 @@ _OPTION = "--[a-z][a-z0-9-]*(=<[a-z][a-z0-9-]*>)?"
 
 
 def read(folder: str) -> dict:
-    """The plugin of a folder as the index has it: plugin.toml with `executables`, what of it is a program.
+    """A plugin's entry for the index: plugin.toml plus `executables`, its hooks and commands that are programs.
 
-    Raises errors.InvalidFile with one sentence on the first thing that is wrong.
+    Raises errors.InvalidFile about the first thing that is wrong.
     """
-    about = _parse(folder)
-    _check_api(about)
-    name = about.get("name")
+    manifest = _parse(folder)
+    _check_api(manifest)
+    name = manifest.get("name")
     if not isinstance(name, str) or not re.fullmatch(NAME, name):
         raise _bad(f"name must be a-z, 0-9 and _, a letter first, not {names.safe(repr(name))}")
-    ours = catalog.build(catalog.own())
-    if name in ours.plugins or name in RESERVED:
+    own = catalog.build(catalog.own())
+    if name in own.plugins or name in RESERVED:
         raise _bad(f"the name {name} is taken by minipaas itself", "give it another, with --name too")
-    for key in about:
+    for key in manifest:
         if key not in KEYS:
             raise _bad(f"the key {names.safe(key)} is unknown" + _near(key, KEYS))
     for key in ("version", "summary"):
-        text = about.get(key)
+        text = manifest.get(key)
         if not isinstance(text, str) or not text or len(text) > 200 or not text.isprintable():
             raise _bad(f"{key} must be one line of text")
-    executables = {"hooks": _check_hooks(folder, about), "commands": _check_commands(folder, about, ours)}
-    _check_timeout(about)
-    order = {key: about.get(key, []) for key in ("tryfirst", "trylast")}
+    executables = {"hooks": _check_hooks(folder, manifest), "commands": _check_commands(folder, manifest, own)}
+    _check_timeout(manifest)
+    order = {key: manifest.get(key, []) for key in ("tryfirst", "trylast")}
     for key, chosen in order.items():
         if not isinstance(chosen, list):
             raise _bad(f"{key} must be a list of hooks")
@@ -70,27 +70,27 @@ def read(folder: str) -> dict:
                     f"{key} names {names.safe(str(hook))}, which is not a program in hooks/ (in Python: "
                     f"@api.hookimpl({key}=True))"
                 )
-    kept = {key: about[key] for key in KEYS if key in about and key not in order}
+    kept = {key: manifest[key] for key in KEYS if key in manifest and key not in order}
     return kept | {"executables": executables, "order": order}
 
 
 def hook_names() -> list[str]:
-    """All hooks there are."""
+    """The names of all hooks, sorted."""
     from minipaas_lib.bus import hookspecs
 
     return sorted(name for name, value in vars(hookspecs).items() if hasattr(value, "minipaas_spec"))
 
 
 def hook_arguments(hook: str) -> tuple[str, ...]:
-    """The names of the arguments a hook gives."""
+    """The names of a hook's arguments."""
     from minipaas_lib.bus import hookspecs
 
     code = getattr(hookspecs, hook).__code__
     return code.co_varnames[: code.co_argcount]
 
 
-def _bad(what: str, hint: str = "correct plugin.toml (see docs/plugins.md)") -> errors.InvalidFile:
-    return errors.InvalidFile(f"plugin.toml: {what}", hint)
+def _bad(message: str, hint: str = "correct plugin.toml (see docs/plugins.md)") -> errors.InvalidFile:
+    return errors.InvalidFile(f"plugin.toml: {message}", hint)
 
 
 def _near(word: str, known) -> str:
@@ -115,20 +115,20 @@ def _parse(folder: str) -> dict:
         raise _bad(f"it cannot be read: {names.safe(str(error))[1:-1]}") from None
 
 
-def _check_api(about: dict) -> None:
-    wanted = about.get("api")
-    if type(wanted) is not int or wanted < 1:
+def _check_api(manifest: dict) -> None:
+    api = manifest.get("api")
+    if type(api) is not int or api < 1:
         raise _bad(f"it does not say which plugin API it is for; write: api = {catalog.API}")
-    if wanted > catalog.API:
+    if api > catalog.API:
         raise _bad(
-            f"it is for plugin API {wanted}, and this minipaas has {catalog.API}",
+            f"it is for plugin API {api}, and this minipaas has {catalog.API}",
             "upgrade minipaas, or use an older version of the plugin",
         )
 
 
-def _check_hooks(folder: str, about: dict) -> list[str]:
+def _check_hooks(folder: str, manifest: dict) -> list[str]:
     """The hooks that are programs."""
-    hooks, known, programs = about.get("hooks", []), hook_names(), []
+    hooks, known, programs = manifest.get("hooks", []), hook_names(), []
     if not isinstance(hooks, list) or not all(isinstance(hook, str) for hook in hooks):
         raise _bad('hooks must be a list of names, as ["after_deploy"]')
     if len(set(hooks)) != len(hooks):
@@ -145,22 +145,22 @@ def _check_hooks(folder: str, about: dict) -> list[str]:
                 f"it has the hook {hook}, but there is neither hooks/{hook} nor hooks.py",
                 f"write hooks/{hook}, and: chmod +x hooks/{hook}",
             )
-    for found in _listed(os.path.join(folder, "hooks")):
-        if found in known and found not in hooks:
-            raise _bad(f"there is hooks/{found}, but hooks does not name {found}")
+    for program in _listed(os.path.join(folder, "hooks")):
+        if program in known and program not in hooks:
+            raise _bad(f"there is hooks/{program}, but hooks does not name {program}")
     return programs
 
 
-def _check_commands(folder: str, about: dict, ours: catalog.Index) -> list[str]:
+def _check_commands(folder: str, manifest: dict, own: catalog.Index) -> list[str]:
     """The commands that are programs."""
-    commands, programs = about.get("commands", {}), []
+    commands, programs = manifest.get("commands", {}), []
     if not isinstance(commands, dict):
         raise _bad("[commands] must be a table, command -> one line of help")
-    nouns = {command.partition(":")[0] for command in ours.commands}
+    nouns = {command.partition(":")[0] for command in own.commands}
     for command, entry in commands.items():
         if not re.fullmatch(COMMAND, command):
             raise _bad(f"{names.safe(command)} cannot be a command; write it as noun:verb")
-        if command in ours.commands or command in RESERVED_COMMANDS or command in nouns:
+        if command in own.commands or command in RESERVED_COMMANDS or command in nouns:
             raise _bad(f"the command {command} belongs to minipaas", "give it another name")
         program = _program(folder, "commands", command)
         if not program and not os.path.isfile(os.path.join(folder, "commands.py")):
@@ -200,10 +200,10 @@ def _check_entry(command: str, entry, program: bool) -> None:
 
 
 def _check_values(command: str, values, spelled: str) -> None:
-    """What a shell offers for arguments and options, by their names in `<>`; `spelled` is all of those."""
+    """Check the completions of arguments and options, by their names in `<>`; `spelled` is all of those."""
     lists = list(values.values()) if isinstance(values, dict) else [None]
     if not all(
-        isinstance(found, list) and all(isinstance(v, str) and v.isprintable() for v in found) for found in lists
+        isinstance(choices, list) and all(isinstance(v, str) and v.isprintable() for v in choices) for choices in lists
     ):
         raise _bad(f'the values of {command} must be as {{ colour = ["red", "blue"] }}')
     for name in values:
@@ -211,25 +211,25 @@ def _check_values(command: str, values, spelled: str) -> None:
             raise _bad(f"the values of {command} name {names.safe(name)}, which is not one of its arguments or options")
 
 
-def _check_timeout(about: dict) -> None:
-    said = about.get("timeout", 60)
-    table = said if isinstance(said, dict) else {"default": said}
+def _check_timeout(manifest: dict) -> None:
+    timeout = manifest.get("timeout", 60)
+    table = timeout if isinstance(timeout, dict) else {"default": timeout}
     for hook, seconds in table.items():
-        if hook != "default" and hook not in about.get("hooks", []):
+        if hook != "default" and hook not in manifest.get("hooks", []):
             raise _bad(f"timeout names {names.safe(hook)}, which is not among its hooks")
         if type(seconds) not in (int, float) or not 0 < seconds <= TIMEOUT_LIMIT:
             raise _bad(f"timeout must be seconds, from 1 to {TIMEOUT_LIMIT}")
 
 
-def _program(folder: str, kind: str, name: str) -> bool:
-    """Whether there is a program for a hook or command. Raises errors.InvalidFile when it is there and cannot run."""
-    path = os.path.join(folder, kind, name)
+def _program(folder: str, folder_name: str, name: str) -> bool:
+    """Whether there is a program for a hook or command. Raises errors.InvalidFile if it exists but cannot be run."""
+    path = os.path.join(folder, folder_name, name)
     try:
-        found = os.lstat(path)
+        status = os.lstat(path)
     except OSError:
         return False
-    if not stat.S_ISREG(found.st_mode) or not found.st_mode & 0o100:
-        raise _bad(f"{kind}/{name} cannot be run", f"chmod +x {kind}/{name}")
+    if not stat.S_ISREG(status.st_mode) or not status.st_mode & 0o100:
+        raise _bad(f"{folder_name}/{name} cannot be run", f"chmod +x {folder_name}/{name}")
     return True
 
 

@@ -1,6 +1,6 @@
-"""Plugins from elsewhere: load what they are written in, and let no mistake of theirs go by without their name.
+"""Third-party plugins: load them, and attribute their errors to them.
 
-Loaded only by a command that calls a hook or a command of such a plugin.
+Imported only by a command that calls a hook or a command of such a plugin.
 """
 
 import importlib
@@ -15,33 +15,33 @@ from minipaas_lib.bus import values
 PACKAGE = "minipaas_plugins"
 
 
-def implementation(name: str, about: dict, hook: str, argnames: tuple[str, ...]):
-    """A function for pluggy that runs the plugin's hook, and the arguments it wants.
+def implementation(name: str, manifest: dict, hook: str, argnames: tuple[str, ...]):
+    """A function for pluggy that runs the plugin's hook, and the arguments that it takes.
 
-    A plugin that cannot be loaded gets a function that says so: the call fails, with its name, and not the loading.
+    For a plugin that cannot be loaded the function raises that: the call fails, with the plugin's name.
     """
-    if hook in about.get("executables", {}).get("hooks", ()):
-        return _executable(name, about, hook, argnames)
+    if hook in manifest.get("executables", {}).get("hooks", ()):
+        return _executable(name, manifest, hook, argnames)
     try:
-        found = getattr(importlib_module(name, "hooks"), hook)
-        problem = signature_problem(found, hook, argnames)
+        hook_function = getattr(importlib_module(name, "hooks"), hook)
+        problem = signature_problem(hook_function, hook, argnames)
         if problem:
             raise errors.BadConfig(problem)
-    except (Exception, SystemExit) as error:  # whatever a stranger's module does when it is imported
+    except (Exception, SystemExit) as error:  # whatever a third-party module does when it is imported
         return _failing(_named(name, hook, error, "cannot be loaded for")), ()
-    wanted = arguments_of(found)
+    arguments = arguments_of(hook_function)
 
-    def run(*given):
+    def run(*call_arguments):
         try:
-            return values.checked(hook, found(*given))
+            return values.checked(hook, hook_function(*call_arguments))
         except (Exception, SystemExit) as error:
             raise _named(name, hook, error) from error
 
-    return _marked(run, **found.minipaas_impl), wanted
+    return _marked(run, **hook_function.minipaas_impl), arguments
 
 
 def importlib_module(plugin: str, module: str, folder: str = ""):
-    """The module of a plugin (`hooks`, `commands`) that lies in `folder`, by default in paths.plugins().
+    """The module of a plugin (`hooks`, `commands`) in `folder`, by default paths.plugins().
 
     Raises whatever the module raises.
     """
@@ -52,12 +52,12 @@ def importlib_module(plugin: str, module: str, folder: str = ""):
     if f"{PACKAGE}.{plugin}" not in sys.modules:
         vendor = os.path.join(sys.modules[PACKAGE].__path__[0], plugin, "vendor")
         if os.path.isdir(vendor) and vendor not in sys.path:
-            sys.path.append(vendor)  # last: no plugin's library takes the place of ours
+            sys.path.append(vendor)  # last: no plugin's library may replace one of minipaas
     return importlib.import_module(f"{PACKAGE}.{plugin}.{module}")
 
 
 def arguments_of(function) -> tuple[str, ...]:
-    """The names of the arguments a function must be given."""
+    """The names of a function's required arguments."""
     plain = _plain_arguments(function)
     if plain is not None:
         return plain
@@ -67,9 +67,9 @@ def arguments_of(function) -> tuple[str, ...]:
 
 
 def _plain_arguments(function) -> tuple[str, ...] | None:
-    """The names of a function's arguments where it has only plain ones, without defaults; None for any other callable.
+    """The names of a function's arguments if all are plain ones without defaults; None for any other callable.
 
-    As good as all implementations are so, and inspect.signature takes fifty times as long.
+    Nearly all implementations are like that, and inspect.signature takes fifty times as long.
     """
     if not isinstance(function, types.FunctionType) or hasattr(function, "__wrapped__"):
         return None
@@ -102,21 +102,21 @@ def signature_problem(function, hook: str, argnames: tuple[str, ...]) -> str:
     return ""
 
 
-def _executable(name: str, about: dict, hook: str, argnames: tuple[str, ...]):
-    def run(*given):
+def _executable(name: str, manifest: dict, hook: str, argnames: tuple[str, ...]):
+    def run(*arguments):
         from minipaas_lib.bus import executables
 
         try:
-            return executables.run_hook(name, about, hook, dict(zip(argnames, given, strict=True)))
+            return executables.run_hook(name, manifest, hook, dict(zip(argnames, arguments, strict=True)))
         except Exception as error:
             raise _named(name, hook, error) from error
 
-    order = about.get("order", {})
+    order = manifest.get("order", {})
     return _marked(run, tryfirst=hook in order.get("tryfirst", ()), trylast=hook in order.get("trylast", ())), argnames
 
 
 def _failing(error: errors.MinipaasError):
-    def run(*given):
+    def run(*arguments):
         raise error
 
     return _marked(run)
@@ -130,14 +130,14 @@ def _marked(function, **options):
 
 
 def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") -> errors.MinipaasError:
-    """The error for the user: a refusal as the plugin worded it, anything else as the plugin's mistake."""
+    """The error for the user: a refusal as the plugin worded it, anything else as the plugin's failure."""
     if isinstance(error, errors.MinipaasError) and not isinstance(error, errors.PluginFailed) and verb == "failed in":
         error.plugin = name
         if not error.hint:
             error.hint = f"from plugin {name}"
         return error
-    said = error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
+    message = error.message if isinstance(error, errors.MinipaasError) else f"{type(error).__name__}: {error}"
     return errors.PluginFailed(
-        f"plugin {name} {verb} {hook}: {said}",
+        f"plugin {name} {verb} {hook}: {message}",
         f"send its author what --trace shows, or: minipaas plugin:disable {name}",
     )

@@ -1,4 +1,4 @@
-"""What hooks may return: a stranger's answer is checked before anything is done with it."""
+"""What hooks may return: a third-party plugin's answer is validated before it is used."""
 
 import re
 from dataclasses import fields, is_dataclass
@@ -21,21 +21,18 @@ ROUTING = {"domains": list, "listeners": list, "enabled": bool, "settings": dict
 
 
 def checked(hook: str, answer):
-    """The answer of a hook that may be used; None for a hook without a value.
-
-    Raises errors.PluginFailed that says what is wrong with it.
-    """
+    """The validated answer of a hook; None for a hook without a value. Raises errors.PluginFailed."""
     check = CHECKS.get(hook)
     if check is None or answer is None:
         return None
     try:
         return check(answer)
-    except errors.UsageError as error:  # a name in it that nobody typed
+    except errors.UsageError as error:  # about a name that nobody typed
         raise errors.PluginFailed(error.message) from None
 
 
 def from_json(hook: str, answer):
-    """As checked, for an executable's answer: a JSON object stands for a Build or a Finding."""
+    """Like checked, for an executable's answer: a JSON object stands for a Build or a Finding."""
     if hook == "build_image" and isinstance(answer, dict):
         answer = _record(Build, answer)
     elif hook == "doctor" and isinstance(answer, list):
@@ -44,7 +41,7 @@ def from_json(hook: str, answer):
 
 
 def to_json(value):
-    """A hook's argument in the form an executable gets: dicts, lists, strings, numbers, booleans, None."""
+    """A hook's argument as an executable gets it: dicts, lists, strings, numbers, booleans, None."""
     if is_dataclass(value) and not isinstance(value, type):
         plain = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
         if isinstance(value, App):
@@ -63,16 +60,18 @@ def _wrong(want: str, answer) -> errors.PluginFailed:
     return errors.PluginFailed(f"it must return {want}, not {names.safe(repr(answer))}")
 
 
-def _record(kind, answer: dict):
-    known = {field.name for field in fields(kind)}
+def _record(record_type, answer: dict):
+    known = {field.name for field in fields(record_type)}
     unknown = sorted(set(answer) - known)
     if unknown:
-        raise errors.PluginFailed(f"its answer has {names.safe(unknown[0])}, which {kind.__name__} does not have")
+        raise errors.PluginFailed(
+            f"its answer has {names.safe(unknown[0])}, which {record_type.__name__} does not have"
+        )
     try:
-        return kind(**answer)
+        return record_type(**answer)
     except TypeError as error:
         raise errors.PluginFailed(
-            f"its answer is not a {kind.__name__}: {str(error).partition(') ')[2] or error}"
+            f"its answer is not a {record_type.__name__}: {str(error).partition(') ')[2] or error}"
         ) from None
 
 
@@ -99,8 +98,8 @@ def _build(answer) -> Build:
     if not (isinstance(answer.image, str) and answer.image and isinstance(answer.builder, str) and answer.builder):
         raise _wrong("a Build with an image and a builder", answer)
     _text_table(answer.commands, "a Build whose commands are process type -> command")
-    for kind in answer.commands:
-        names.process_type(kind)
+    for process_type in answer.commands:
+        names.process_type(process_type)
     if type(answer.port) is not int or not 0 <= answer.port < 65536:
         raise _wrong("a Build whose port is a number from 0 to 65535", answer.port)
     notes = answer.notes
@@ -117,7 +116,7 @@ def _folder(answer) -> str:
 
 
 def _texts(want: str, pattern: str):
-    """The check of a list of texts that each match the pattern."""
+    """A check for a list of texts that each match the pattern."""
 
     def check(answer) -> list[str]:
         good = isinstance(answer, (list, tuple)) and all(isinstance(item, str) for item in answer)
@@ -164,8 +163,8 @@ def _keys(answer, known: dict, want: str) -> dict:
             raise errors.PluginFailed(
                 f"its answer has the unknown key {names.safe(str(key))}; known are: {' '.join(known)}"
             )
-        kind = (list, tuple) if known[key] is list else known[key]
-        if not isinstance(value, kind) or (isinstance(value, bool) and known[key] is not bool):
+        expected_type = (list, tuple) if known[key] is list else known[key]
+        if not isinstance(value, expected_type) or (isinstance(value, bool) and known[key] is not bool):
             raise _wrong(f"{want}, and {key} is of another kind", value)
     return answer
 
@@ -228,12 +227,12 @@ def _engine(contract: str):
     def check(answer):
         from minipaas_lib.bus import engines
 
-        wanted = [
+        methods = [
             name
             for name, value in vars(getattr(engines, contract)).items()
             if callable(value) and name[0] != "_" and name not in engines.OPTIONAL
         ]
-        missing = [name for name in wanted if not callable(getattr(answer, name, None))]
+        missing = [name for name in methods if not callable(getattr(answer, name, None))]
         if missing:
             raise errors.PluginFailed(f"the object it returns lacks {', '.join(missing)} (see bus/engines.py)")
         return answer
@@ -261,4 +260,4 @@ CHECKS = {
     "router": _engine("Router"),
 }
 ENGINES = ("scheduler", "router")
-"""Hooks that answer an object: only a plugin in Python can."""
+"""Hooks that return an object, so only a plugin in Python can implement them."""
