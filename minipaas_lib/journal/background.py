@@ -1,4 +1,4 @@
-"""Work that goes on after the command has returned."""
+"""Work that continues after the command has returned."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ from minipaas_lib.journal import held
 
 
 def spawn(work: Callable[[], object]) -> None:
-    """Do `work` in a process of its own, which holds none of our locks, pipes or sockets. Nobody hears what it says."""
+    """Do `work` in a process of its own, which inherits no locks, pipes or sockets. Its output is discarded."""
     sys.stdout.flush()
     sys.stderr.flush()
     child = os.fork()
@@ -27,9 +27,9 @@ def spawn(work: Callable[[], object]) -> None:
 
 
 def _detach() -> None:
-    """Leave the session and every open file behind, so that nobody waits for us."""
+    """Leave the session and close all files, so that nobody waits for this process."""
     os.setsid()
-    held.patience = 0.0  # what nobody waits for leaves a busy app to others
+    held.patience = 0.0  # background work does not wait for a busy app
     paths.forget_caller()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     for lock in held.locks:

@@ -1,4 +1,4 @@
-"""Stop a deploy when its client hangs up, until traffic moves; from then on let it finish."""
+"""Cancel a deploy when its client hangs up before traffic moves; after that, let it finish."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ _final = False
 
 @contextlib.contextmanager
 def cancellable():
-    """While the context lasts, a signal or a client that hangs up raises errors.Cancelled in the main thread."""
+    """Within the context, a signal or a hang-up of the client raises errors.Cancelled in the main thread."""
     global _final
     _final = False
     former = {number: signal.signal(number, _cancel) for number in SIGNALS}
@@ -31,7 +31,7 @@ def cancellable():
 
 
 def no_way_back() -> None:
-    """Traffic is about to move: ignore hang-ups and signals from here."""
+    """Ignore hang-ups and signals from now on, as traffic is about to move."""
     global _final
     _final = True
     output.outlive_reader()
@@ -40,14 +40,14 @@ def no_way_back() -> None:
 
 
 def _cancel(number: int, frame) -> None:
-    for other in SIGNALS:  # a second one must not stop the cleaning up
+    for other in SIGNALS:  # a second signal must not interrupt the cleanup
         signal.signal(other, signal.SIG_IGN)
     output.outlive_reader()
     raise errors.Cancelled("cancelled before traffic moved")
 
 
 def _watch_client(stop: threading.Event) -> None:
-    """Turn the end of the client into SIGHUP: without output a broken pipe would go unnoticed."""
+    """Turn the end of the client into SIGHUP: a broken pipe goes unnoticed while there is no output."""
     has_gone = _pusher_watch() if "GIT_QUARANTINE_PATH" in os.environ else _reader_watch()
     while has_gone and not stop.wait(0.5):
         if has_gone():
@@ -58,27 +58,27 @@ def _watch_client(stop: threading.Event) -> None:
 
 
 def _reader_watch() -> Callable[[], bool] | None:
-    """A function that tells whether nobody reads our stderr any more; None where that is a file or a terminal."""
+    """A function that returns whether the reader of stderr has gone; None if stderr is a file or a terminal."""
     mode = os.fstat(2).st_mode
     if not (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)):
         return None
     poll = select.poll()
-    poll.register(2, 0)  # POLLERR and POLLHUP are always told
+    poll.register(2, 0)  # POLLERR and POLLHUP are always reported
     return lambda: bool(poll.poll(0))
 
 
 def _pusher_watch() -> Callable[[], bool]:
-    """A function that tells whether the client of the push that we are the hook of has gone.
+    """A function that returns whether the client of the push whose hook this is has gone.
 
-    git-receive-pack outlives its client and keeps our stderr open, without reading it, until we end. But it becomes
-    an orphan then: sshd, its parent, ends with the connection.
+    git-receive-pack outlives its client and keeps this process's stderr open, without reading it, until the hook ends.
+    But it becomes an orphan then: sshd, its parent, ends with the connection.
     """
     before = _lineage()
     return lambda: (now := _lineage()) != before or now[1] == 1
 
 
 def _lineage() -> tuple[int, int]:
-    """Our parent and its parent (proc(5), /proc/pid/stat)."""
+    """The pids of the parent process and its parent (proc(5), /proc/pid/stat)."""
     parent = os.getppid()
     try:
         with open(f"/proc/{parent}/stat", "rb") as file:

@@ -1,7 +1,7 @@
-"""The locks that this process holds, for children that must not inherit them, and how long it waits for one."""
+"""The locks that this process holds, which children must not inherit, and how long it waits for one."""
 
 patience = 0.0
 """Seconds this command waits for a lock; the option --wait sets it, and the push option wait."""
 
 locks: list = []
-"""Those held now. The journal asks them before every step whether they still are."""
+"""The locks held now. The journal checks them before every step."""

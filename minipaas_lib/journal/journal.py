@@ -1,9 +1,9 @@
-"""What a command in progress would need to be finished or undone, and each of its steps, written before it is taken.
+"""What is needed to finish or undo a command in progress, and each of its steps, written before it is taken.
 
-The record is a document of the store: it is there, durably, before anything is done. The steps are lines of a file
-beside it: they say where a killed command stood, but recover decides by what is there, not by them, so that they need
-not survive a power cut and cost a deploy nothing worth measuring. Where other hosts share the store, one of them may
-have to go on: there the last step is a document too.
+The record is a document of the store, written durably before anything is done. The steps are lines of a file beside
+it: they say how far a killed command got, but recovery goes by the actual state, not by them, so they need not survive
+a power cut and cost a deploy next to nothing. If other hosts share the store, one of them may have to take over, so
+there the last step is a document too.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.records import apps
 from minipaas_lib.store import documents, merge, open_store
 
-_one_at_a_time = threading.Lock()  # processes that start side by side have a step each
+_writing_step = threading.Lock()  # processes that start in parallel have a step each
 
 
 def path(app: str) -> str:
@@ -24,26 +24,26 @@ def path(app: str) -> str:
 
 
 def step_path(app: str) -> str:
-    """Where the last step is kept in a shared store."""
+    """The document of the last step in a shared store."""
     return f"apps/{app}/step"
 
 
-def begin(app: str, operation: str, **about) -> None:
-    """A command begins to change the app; `operation` is one that recover knows, `about` what it needs to know."""
+def begin(app: str, operation: str, **details) -> None:
+    """Record that a command begins to change the app; `operation` and `details` are what recovery needs to know."""
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
     forget_steps(app)
-    record = {"operation": operation, "key": caller.key(), "began": apps.now(), **about}
+    record = {"operation": operation, "key": caller.key(), "began": apps.now(), **details}
     documents.write(open_store(), path(app), record)
 
 
-def add(app: str, **about) -> None:
-    """Note more about the command that is going on; nothing where none was begun."""
+def add(app: str, **details) -> None:
+    """Add details to the record of the command in progress; does nothing if there is none."""
     if record := read(app):
-        documents.write(open_store(), path(app), record | about)
+        documents.write(open_store(), path(app), record | details)
 
 
 def read(app: str) -> dict:
-    """The record of a command that was begun and neither finished nor undone; empty where there is none."""
+    """The record of a command that was neither finished nor undone; empty if there is none."""
     try:
         return documents.read(open_store(), path(app))
     except errors.NotFound:
@@ -51,33 +51,33 @@ def read(app: str) -> dict:
 
 
 def note_failure(app: str, error: BaseException) -> None:
-    """A command ends with an error: where it leaves something undone, nobody is to think that it was killed."""
-    with contextlib.suppress(Exception):  # it is only about words
+    """Record the error that a command ends with, so that what it leaves undone is not blamed on a kill."""
+    with contextlib.suppress(Exception):  # it only improves a message
         add(app, failed=errors.words(error))
 
 
 @contextlib.contextmanager
-def step(app: str, what: str):
-    """Note that `what` is about to be done; the body of the context does it. Does not return without our locks."""
-    _still_alone()
-    with _one_at_a_time:
-        _note(app, what)
+def step(app: str, action: str):
+    """Note that `action` is about to be done; the body of the context does it. Ends the process if a lock was lost."""
+    _check_locks()
+    with _writing_step:
+        _note(app, action)
     yield
 
 
-def _note(app: str, what: str) -> None:
+def _note(app: str, action: str) -> None:
     if open_store().shared:
-        open_store().write(step_path(app), f"{what}\n")
+        open_store().write(step_path(app), f"{action}\n")
         return
     file = os.open(_steps(app), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
-        os.write(file, f"{what}\n".encode())
+        os.write(file, f"{action}\n".encode())
     finally:
         os.close(file)
 
 
-def _still_alone() -> None:
-    """End this process, as if it had been killed, where a lock of it was lost: another host may be going on by now."""
+def _check_locks() -> None:
+    """Kill this process if it has lost a lock, as another host may already have taken over."""
     try:
         for lock in held.locks:
             lock.check()
@@ -88,7 +88,7 @@ def _still_alone() -> None:
 
 
 def last_step(app: str) -> str:
-    """What was being done when the app's command was killed; empty where that is not known."""
+    """The step at which the app's command was killed; empty if unknown."""
     if open_store().shared:
         with contextlib.suppress(errors.NotFound):
             return open_store().read(step_path(app)).text.rstrip("\n")
@@ -102,38 +102,38 @@ def last_step(app: str) -> str:
 
 
 def keep_document(app: App) -> None:
-    """The app's document is about to say what `app` says: keep what it says now. Nothing is kept where that is it."""
+    """Keep the app's present document, if it differs from that of `app`, which is about to be written."""
     former = open_store().read(apps.document_path(app.name)).text
     if apps.load(app.name).document != app.document:
         documents.write(open_store(), path(app.name), read(app.name) | {"former": former, "wanted": app.document})
 
 
 def undo(app: str) -> None:
-    """Give the app its former document back where it was changed, and end. What others changed meanwhile stays."""
+    """Restore the app's former document if it was changed, and end. Changes that others have made since stay."""
     record = read(app)
     if "former" in record:
         _put_back(apps.document_path(app), record["former"], record["wanted"])
     end(app)
 
 
-def _put_back(document_path: str, former: str, wanted: dict) -> None:
-    """Undo the change from `former` to `wanted` in the document, where it was made at all."""
+def _put_back(document_path: str, former: str, target: dict) -> None:
+    """Undo the change from `former` to `target` in the document, if it was made."""
     import tomllib
 
     store = open_store()
     present, before = store.read(document_path), tomllib.loads(former)
     try:
-        if tomllib.loads(present.text) == wanted:
-            if wanted != before:
+        if tomllib.loads(present.text) == target:
+            if target != before:
                 store.write(document_path, former, present.revision)
             return
     except errors.Conflict:
         pass
-    documents.edit(store, document_path, lambda document: merge.apply_difference(document, wanted, before))
+    documents.edit(store, document_path, lambda document: merge.apply_difference(document, target, before))
 
 
 def end(app: str) -> None:
-    """The command is over."""
+    """Remove the record and the steps: the command is over."""
     with contextlib.suppress(errors.NotFound):
         open_store().delete(path(app))
     forget_steps(app)
@@ -144,7 +144,7 @@ def _steps(app: str) -> str:
 
 
 def forget_steps(app: str) -> None:
-    """No command is going on."""
+    """Remove the steps."""
     if open_store().shared:
         with contextlib.suppress(errors.NotFound):
             open_store().delete(step_path(app))
@@ -154,7 +154,7 @@ def forget_steps(app: str) -> None:
 
 
 def die() -> None:
-    """As if somebody had killed us: nothing of ours runs any more, no undoing either."""
+    """Kill this process with SIGKILL, so that nothing of it runs any more, no cleanup either."""
     import signal
 
     os.kill(os.getpid(), signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""One lock for each app around everything that changes it."""
+"""The lock of an app, held around everything that changes it."""
 
 import contextlib
 import functools
@@ -11,17 +11,16 @@ from minipaas_lib.store import is_current, open_store
 from minipaas_lib.store.contract import LockHolder
 
 LONGEST = 600
-"""Seconds that a command waits which was told to wait and not how long."""
-
+"""Seconds that a command waits for a lock if it was given --wait without a duration."""
 
 _names: set[str] = set()
 
 
 @contextlib.contextmanager
 def app_lock(name: str, frozen_too: bool = False):
-    """Hold the app's lock. What a dead holder left half done is put right first.
+    """Hold the app's lock. First, what a dead holder left half done is finished or undone.
 
-    Raises errors.NotFound, and errors.Locked when somebody else holds it or when apps:lock froze the app (unless
+    Raises errors.NotFound, and errors.Locked if another command holds it or apps:lock froze the app (unless
     `frozen_too`).
     """
     with name_lock(name):
@@ -33,7 +32,7 @@ def app_lock(name: str, frozen_too: bool = False):
 
 @contextlib.contextmanager
 def name_lock(name: str):
-    """As app_lock, whether there is an app of that name or not."""
+    """Like app_lock, whether or not there is an app of that name."""
     with bare_lock(name, held.patience):
         resume.recover(name)
         try:
@@ -45,9 +44,9 @@ def name_lock(name: str):
 
 @contextlib.contextmanager
 def bare_lock(name: str, wait: float):
-    """The lock alone, waiting up to `wait` seconds: what a dead holder left is as it was.
+    """Hold the lock without recovery, waiting up to `wait` seconds for it.
 
-    Raises errors.Locked, also where another store is in use by now.
+    Raises errors.Locked, also if another store has come into use.
     """
     lock = _taken(name, wait)
     held.locks.append(lock)
@@ -63,7 +62,7 @@ def bare_lock(name: str, wait: float):
 
 
 def _taken(name: str, wait: float):
-    """Take the lock. Who waits for it is told so, and may hang up."""
+    """Take the lock. A command that waits for it says so, and a hang-up cancels it."""
     take = functools.partial(open_store().lock, f"apps/{name}", holder())
     try:
         return take(wait=0.0)
@@ -88,7 +87,7 @@ def is_held(name: str) -> bool:
 
 
 def lock_app(name: str, reason: str) -> None:
-    """Refuse changes of the app from now on, without its lock: what is going on now goes on.
+    """Refuse changes of the app from now on. Works without its lock: a command in progress continues.
 
     Raises errors.UsageError.
     """
@@ -102,7 +101,7 @@ def lock_app(name: str, reason: str) -> None:
 
 
 def unlock_app(name: str) -> None:
-    """Let changes of the app in again."""
+    """Allow changes of the app again."""
     apps.edit(name, lambda document: document.pop("locked", None))
 
 

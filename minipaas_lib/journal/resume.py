@@ -1,7 +1,7 @@
-"""Who finishes or undoes a command that was killed: a table by the operation that the journal names.
+"""Which function finishes or undoes a killed command: a table by the operation in the journal.
 
-Functions are named and imported when they are needed, since they stand on floors above this one: taking a lock must not
-import all that a rollout needs. A test checks that each name leads to a function, and that each operation has one.
+Functions are given by name and imported when needed, since they are in rooms above this one: taking a lock must not
+import all that a rollout needs. A test checks that each name is a function, and that each operation has one.
 """
 
 import importlib
@@ -24,24 +24,24 @@ RESUMERS = {
 """Operation -> module and function, called with the app's name and the journal's record."""
 
 TIDY = "apps.recovery:tidy"
-"""Called with the app's name after each, and where nothing was killed."""
+"""Called with the app's name after each of them, and if nothing was killed."""
 
 
 def recover(name: str) -> bool:
-    """Put right what a process did not live to end; whether there was something. The caller holds the app's lock.
+    """Finish or undo a killed command; return whether there was one. The caller holds the app's lock.
 
-    It goes by what is there, so it may be killed and run again itself.
+    It goes by the actual state, so it can itself be killed and run again.
     """
     record = journal.read(name)
     if record:
         function(RESUMERS[record.get("operation", "rollout")])(name, record)
     else:
-        journal.forget_steps(name)  # killed after its very last one
+        journal.forget_steps(name)  # it was killed after its very last step
     function(TIDY)(name)
     return bool(record)
 
 
 def function(where: str) -> Callable:
-    """The function that an entry of the table names."""
+    """The function that an entry of the table refers to."""
     module, _, name = where.partition(":")
     return getattr(importlib.import_module(f"minipaas_lib.{module}"), name)

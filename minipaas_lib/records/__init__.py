@@ -1,1 +1,1 @@
-"""Apps, releases and what else is kept, as documents of the store."""
+"""Apps, releases and other records as documents of the store."""

@@ -12,7 +12,7 @@ from minipaas_lib.store.contract import ABSENT
 
 PLATFORM = "platform.toml"
 DOCUMENT_LIMIT = 400_000
-"""Bytes of an app's document. A release has it, and the whole config beside it, in one of contract.LONGEST."""
+"""Bytes of an app's document. A release holds it and the complete config in a document of contract.LONGEST."""
 
 
 def document_path(name: str) -> str:
@@ -31,38 +31,38 @@ def exists(name: str) -> bool:
 
 
 def is_gone(name: str, error: errors.MinipaasError) -> bool:
-    """Whether what failed with `error` did because the app was destroyed or renamed meanwhile."""
+    """Whether `error` was raised because the app was destroyed or renamed in the meantime."""
     return isinstance(error, errors.NotFound) and not open_store().exists(document_path(name))
 
 
 def of_each(work: Callable[[str], object], failed: list[str] | None = None) -> dict:
-    """What `work` gives of each app, by name; an app that is destroyed or renamed meanwhile is left out.
+    """The results of `work` by app, without apps that are destroyed or renamed in the meantime.
 
-    What fails of one app is reported, and the others go on. The names of those that failed are added to `failed`;
-    without it errors.MinipaasError is raised at the end where any did.
+    A failure is reported and does not stop the others. The names of apps that failed are added to `failed`; without
+    it errors.MinipaasError is raised at the end if any did.
     """
-    found: dict = {}
-    bad: list[str] = []
+    results: dict = {}
+    failing: list[str] = []
     for name in names():
         try:
-            found[name] = work(name)
+            results[name] = work(name)
         except Exception as error:
             if has_failed(name, error):
-                bad.append(name)
+                failing.append(name)
     if failed is not None:
-        failed += bad
-    elif bad:
+        failed += failing
+    elif failing:
         raise errors.MinipaasError(
-            f"{len(bad)} of {len(bad) + len(found)} apps failed: {', '.join(bad)}",
+            f"{len(failing)} of {len(failing) + len(results)} apps failed: {', '.join(failing)}",
             "look for what is wrong with them: doctor",
         )
-    return found
+    return results
 
 
 def has_failed(name: str, error: Exception) -> bool:
-    """Report what failed of one app among several; False where it is no failure: the app has gone meanwhile.
+    """Report the failure of one app among several; return False if there is none because the app has gone.
 
-    Raises what is not about that app alone: errors.Cancelled.
+    Raises errors.Cancelled, which is not about that app alone.
     """
     if isinstance(error, errors.Cancelled):
         raise error
@@ -83,7 +83,7 @@ def load(name: str) -> App:
 
 
 def missing(name: str) -> errors.NotFound:
-    """The error for an app that does not exist, or has another name now."""
+    """The error for an app that does not exist or was renamed."""
     import difflib
 
     typed = caller.command()
@@ -101,9 +101,9 @@ def missing(name: str) -> errors.NotFound:
 
 
 def write(name: str, wishes: dict | None = None) -> App:
-    """Create an app without a release, whose document says `wishes`; the plugins are not told yet.
+    """Create an app without a release, with `wishes` in its document, without notifying the plugins yet.
 
-    Raises errors.UsageError when there is one of that name.
+    Raises errors.UsageError if there is an app of that name.
     """
     app = App(name, {"created": now(), "creator": caller.key()} | (wishes or {}))
     try:
@@ -115,19 +115,19 @@ def write(name: str, wishes: dict | None = None) -> App:
 
 
 def note_renamed(name: str, new: str) -> None:
-    """Remember what an app is called now that had the name `name`, until another app takes that."""
+    """Remember the new name of the app that was called `name`, until another app takes that name."""
     documents.write(open_store(), f"renamed/{name}.toml", {"to": new, "at": now()})
     forget_renamed(new)
 
 
 def forget_renamed(name: str) -> None:
-    """The name is an app's again."""
+    """Forget the new name of a renamed app, as an app has the name again."""
     with contextlib.suppress(errors.NotFound):
         open_store().delete(f"renamed/{name}.toml")
 
 
 def renamed_to(name: str) -> str:
-    """What the app is called now that had that name; empty where none had it, or that app has gone."""
+    """The present name of an app that had the name `name`; empty if there was none, or if it has gone."""
     store, seen = open_store(), {name}
     while True:
         try:
@@ -142,7 +142,7 @@ def renamed_to(name: str) -> str:
 
 
 def edit(name: str, change: Callable) -> App:
-    """Change the app's document and nothing that runs; `change` gets the data of the document."""
+    """Change the app's document, but nothing that runs; `change` gets the data of the document."""
     former = load(name)
 
     def checked(document: dict) -> None:
@@ -153,14 +153,14 @@ def edit(name: str, change: Callable) -> App:
 
 
 def check_fits(name: str, document: dict, former: dict) -> None:
-    """Refuse a document of which no release could be made. One that is too large already may only become smaller.
+    """Refuse a document that is too large for a release; one that already is may only shrink.
 
     Raises errors.UsageError.
     """
     size = len(toml.dumps(document).encode("utf-8", "surrogateescape"))
     if size > DOCUMENT_LIMIT and size > len(toml.dumps(former).encode("utf-8", "surrogateescape")):
-        said = f"the settings of {name} would take {size:,} bytes; the limit is {DOCUMENT_LIMIT:,}"
-        raise errors.UsageError(said, "keep large values in a file or a datastore")
+        message = f"the settings of {name} would take {size:,} bytes; the limit is {DOCUMENT_LIMIT:,}"
+        raise errors.UsageError(message, "keep large values in a file or a datastore")
 
 
 def platform() -> dict:
@@ -177,7 +177,7 @@ def edit_platform(change: Callable) -> dict:
 
 
 def now() -> str:
-    """This moment in UTC, ISO 8601 to the second."""
+    """The current time in UTC, ISO 8601, to the second."""
     import time
 
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -1,4 +1,4 @@
-"""How large what people send may be: the table [limits] of the platform's document."""
+"""Limits for the size of pushes and uploads: the table [limits] of the platform's document."""
 
 from minipaas_lib.model.entries import Limits
 from minipaas_lib.records import apps
@@ -7,7 +7,7 @@ TABLE = "limits"
 
 
 def limits() -> Limits:
-    """The limits as an admin set them; the default where nothing usable is said."""
+    """The limits as an admin set them, with defaults for those that are missing or unusable."""
     table = apps.platform().get(TABLE, {})
     default = Limits()
     known = {key: table.get(key) if isinstance(table, dict) else None for key in ("entries", "size")}

@@ -1,4 +1,4 @@
-"""The state of a plugin: one table of its own in each app's document, and one in the platform's."""
+"""The state of a plugin: a table of its own in each app's document and in the platform's."""
 
 import re
 from collections.abc import Callable
@@ -9,19 +9,19 @@ from minipaas_lib.records import apps
 
 
 class Table:
-    """The table of one plugin. Read it and change it; nothing is rolled out by that."""
+    """The table of one plugin. Changing it rolls nothing out."""
 
     def __init__(self, plugin: str, app: str | None = None) -> None:
         self.plugin, self.app = plugin, app
 
     def read(self) -> dict:
-        """What the table holds; empty where there is none. Raises errors.NotFound for an app that is not there."""
+        """The content of the table; empty if there is none. Raises errors.NotFound for an unknown app."""
         document = apps.platform() if self.app is None else apps.load(self.app).document
-        found = document.get(self.plugin, {})
-        return dict(found) if isinstance(found, dict) else {}
+        table = document.get(self.plugin, {})
+        return dict(table) if isinstance(table, dict) else {}
 
     def edit(self, change: Callable) -> dict:
-        """Let `change` alter the table (a dict) and return it; an empty one is removed.
+        """Let `change` alter the table (a dict), and return it; an empty table is removed.
 
         `change` runs again when another writer was first. Raises errors.UsageError for a value TOML cannot hold.
         """
@@ -49,14 +49,14 @@ class Table:
         self.edit(lambda table: table.update(values))
 
     def unset(self, *keys: str) -> None:
-        """Remove keys of the table; absent ones are fine."""
+        """Remove keys of the table; absent ones are ignored."""
         self.edit(lambda table: [table.pop(key, None) for key in keys])
 
 
 def plugin_table(plugin: str, app: str | None = None) -> Table:
-    """The table of an installed plugin in the app's document, or without an app in the platform's.
+    """The table of an installed plugin in the app's document or, without an app, in the platform's.
 
-    Raises errors.Denied for any name but that of a plugin from elsewhere: the other tables are not for plugins.
+    Raises errors.Denied for any name but that of a third-party plugin: the other tables are not for plugins.
     """
     if not re.fullmatch(manifest.NAME, plugin) or plugin not in index.load().installed:
         raise errors.Denied(f"there is no table of a plugin {names.safe(plugin)}", "plugin:list")

@@ -12,7 +12,7 @@ from minipaas_lib.store.contract import ABSENT
 
 
 def next_number(app: str) -> int:
-    """Take a release number; none is given twice, not even after the app was destroyed and created anew."""
+    """Take a release number; none is reused, not even after the app was destroyed and created again."""
     while True:
         number, revision = _counted(app)
         try:
@@ -23,7 +23,7 @@ def next_number(app: str) -> int:
 
 
 def count_from(app: str, number: int) -> None:
-    """Let no release of the app have a number up to `number` from now on."""
+    """Reserve all release numbers up to `number`."""
     while True:
         coming, revision = _counted(app)
         if coming > number:
@@ -36,12 +36,12 @@ def count_from(app: str, number: int) -> None:
 
 
 def coming_number(app: str) -> int:
-    """The number the next release will have, if nobody is faster. It is not taken."""
+    """The number the next release would have now, without taking it."""
     return _counted(app)[0]
 
 
 def _counted(app: str) -> tuple[int, str]:
-    """The next number, and the revision of the counter that says so. Raises errors.BadConfig."""
+    """The next number and the revision of the counter. Raises errors.BadConfig."""
     path = f"counters/{app}"
     try:
         document = open_store().read(path)
@@ -55,19 +55,19 @@ def _counted(app: str) -> tuple[int, str]:
 
 
 def write(release: Release) -> None:
-    """Write a new release. Raises errors.Conflict when there is one of that number."""
+    """Write a new release. Raises errors.Conflict if there is one with that number."""
     documents.write(open_store(), path(release.app, release.number), release.to_document(), if_revision=ABSENT)
 
 
 def finish(release: Release, status: str, failure: str = "") -> Release:
-    """Set what came of a release: the one thing of it that may change."""
+    """Set the outcome of a release, the only part of it that may change."""
     release = dataclasses.replace(release, status=status, failure=failure, ended=apps.now())
     documents.write(open_store(), path(release.app, release.number), release.to_document())
     return release
 
 
 def load(app: str, number: int) -> Release:
-    """Raises errors.NotFound."""
+    """Read a release. Raises errors.NotFound."""
     try:
         return Release.from_document(app, documents.read(open_store(), path(app, number)))
     except errors.NotFound:
@@ -86,7 +86,7 @@ def all_of(app: str) -> list[Release]:
 
 
 def newest(app: str) -> Iterator[Release]:
-    """The releases of an app, newest first; each is read when it is asked for."""
+    """The releases of an app, newest first, each read when it is reached."""
     return (load(app, number) for number in reversed(numbers(app)))
 
 
@@ -97,21 +97,21 @@ def before(app: str, number: int) -> Release | None:
 
 
 def kept(app: str, count: int) -> list[Release]:
-    """The releases that an app can go back to at once, newest first, when it keeps `count` of those that were live.
+    """The releases that an app can roll back to at once, newest first: the last `count` that were live.
 
-    The live one is always among them, and so is one that is being made.
+    The live one is always among them, and so is one that is being deployed.
     """
     serving = live(app)
-    found, left = [], count
+    chosen, remaining = [], count
     for release in newest(app):
-        if release.status == RELEASED and left > 0:
-            left -= 1
-            found.append(release)
+        if release.status == RELEASED and remaining > 0:
+            remaining -= 1
+            chosen.append(release)
         elif release.status == PENDING or (serving and release.number == serving.number):
-            found.append(release)
-        if left <= 0 and (serving is None or release.number <= serving.number):
+            chosen.append(release)
+        if remaining <= 0 and (serving is None or release.number <= serving.number):
             break
-    return found
+    return chosen
 
 
 def live(app: str) -> Release | None:
@@ -129,15 +129,15 @@ def live(app: str) -> Release | None:
 
 
 def images_named(text: str) -> set[str]:
-    """The IDs of the images that a document names which cannot be parsed."""
+    """The IDs of the images in a document that cannot be parsed."""
     return set(re.findall("sha256:[0-9a-f]{64}", text))
 
 
 def set_live(release: Release) -> None:
-    """Make it the release that serves. Raises errors.Unavailable, and then another one is.
+    """Make it the live release. Raises errors.Unavailable if another one stays live.
 
-    A disk may fail after the document has its name (EIO as the folder is synced): then every reader, and whoever
-    recovers, takes the release for the live one, so that is what it is.
+    A disk may fail after the document is in place (EIO when the folder is synced): then all readers, recovery
+    included, see the release as live, so it counts as live.
     """
     try:
         open_store().write(f"apps/{release.app}/live", f"{release.number}\n")
@@ -148,7 +148,7 @@ def set_live(release: Release) -> None:
 
 
 def _serving(app: str) -> int | None:
-    """The number of the live release; 0 before the first, None where the disk does not say."""
+    """The number of the live release; 0 before the first, None if it cannot be read."""
     try:
         return int(open_store().read(f"apps/{app}/live").text)
     except errors.NotFound:
