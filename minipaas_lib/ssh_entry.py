@@ -138,7 +138,7 @@ def lfs(key: str, words: list[str]) -> int:
     right = "git-upload-pack" if operation == lfs_server.DOWNLOAD else "git-receive-pack"
     manager.call("authorize", key=key, command=right, app=name)
     # git-lfs sends what a push needs while git waits: before the first push is accepted there is no app.
-    folder = first_repository.open_one(name) if right == "git-receive-pack" and not apps.exists(name) else ""
+    folder = first_repository.latest(name) if right == "git-receive-pack" and not apps.exists(name) else ""
     if not folder:
         apps.load(name)
     if verb == "git-lfs-authenticate":

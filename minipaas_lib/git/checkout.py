@@ -9,11 +9,11 @@ from minipaas_lib.git import git, unpack
 def checkout(app: str, commit: str, target: str) -> None:
     """Unpack the commit into the folder `target`, which must not exist yet, submodules included.
 
-    Every file's time is now: BuildKit takes a file of equal size and time for unchanged, and git archive stamps files
-    with the commit's time. Nothing is written outside `target`: git refuses trees that name `.git` or `..`, and
-    writes through no symbolic link; what links lead out was refused when the commit was kept. Raises errors.InvalidFile
-    for a submodule that cannot be fetched, errors.MinipaasError for a commit that is not there or cannot be unpacked,
-    errors.Unavailable for the disk.
+    Every file gets the current time: BuildKit takes a file of equal size and time for unchanged, and git archive uses
+    the commit's time. Nothing is written outside `target`: git refuses trees that name `.git` or `..` and never writes
+    through symbolic links; links were checked when the commit was kept. Raises errors.InvalidFile for a submodule that
+    cannot be fetched, errors.MinipaasError for a commit that is missing or cannot be unpacked, errors.Unavailable for
+    the disk.
     """
     repository = paths.repository(app)
     try:
@@ -28,8 +28,8 @@ def checkout(app: str, commit: str, target: str) -> None:
     except git.GitFailed as error:
         if is_full(target):  # git does not say why a file cannot be written
             make_room = f"make room on its disk, then push again: df -h {paths.work()}"
-            said = f"commit {commit[:10]} cannot be unpacked: no space left on device"
-            raise errors.Unavailable(said, make_room) from None
+            message = f"commit {commit[:10]} cannot be unpacked: no space left on device"
+            raise errors.Unavailable(message, make_room) from None
         raise errors.MinipaasError(
             f"commit {commit[:10]} cannot be unpacked: {error.message}",
             "check the repository on your machine: git fsck",
@@ -42,7 +42,7 @@ def checkout(app: str, commit: str, target: str) -> None:
         tree.check(repository, commit, budget)
         cache = os.path.join(repository, "modules")
         submodules.unpack_all(repository, commit, target, cache, budget, remotes.environment(app))
-        attributes = True  # theirs, perhaps
+        attributes = True  # submodules may have some
     if attributes:
         from minipaas_lib.git import lfs
 
@@ -50,6 +50,6 @@ def checkout(app: str, commit: str, target: str) -> None:
 
 
 def is_full(folder: str) -> bool:
-    """Whether the disk of the folder takes no more files, or none of any size."""
+    """Whether the disk of the folder has no space or no inodes left."""
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize < 1 << 16 or bool(disk.f_files and not disk.f_favail)

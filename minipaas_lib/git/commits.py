@@ -1,7 +1,7 @@
-"""Make a commit of what did not come with a push: the files of an archive, or the name of an image.
+"""Make commits without a push: from the files of an archive, the name of an image, or another repository.
 
-Files go straight into git's own store (git-fast-import(1)): none is ever written to a path that somebody else chose.
-They wait in a quarantine as those of a push do (git-receive-pack(1)), so what is refused half-way leaves nothing.
+Files go straight into git's object store (git-fast-import(1)), so none is written to a path that somebody else chose.
+They are quarantined like those of a push (git-receive-pack(1)), so a refusal half-way leaves nothing behind.
 """
 
 import contextlib
@@ -22,25 +22,25 @@ _PIECE = 64 * 1024  # bytes
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a commit to be. Its path has been checked (model.entries).
+    """One file of a new commit, with a checked path (model.entries).
 
-    As the last entry, one with an empty path and `same_as` makes that folder the top of the commit.
+    A last entry with an empty path and `same_as` makes that folder the root of the commit.
     """
 
     path: str
     mode: str  # "100644", "100755", or "120000" for a symbolic link, whose content is its target
     size: int  # bytes
     read: Callable[[int], bytes] | None = None  # read(limit) -> at most that many bytes of the content
-    same_as: str = ""  # instead of a content: the path of an earlier entry, which is copied
+    same_as: str = ""  # instead of a content: the path of an earlier entry to copy
 
 
 def commit_tree(
     app: str, entries: Iterable[Entry], message: str, author: str, parent: str | None, keep: bool = False
 ) -> str:
-    """Make a commit of `entries` on top of `parent`, and return it; `parent` itself where nothing differs.
+    """Make a commit of `entries` on top of `parent` and return it, or `parent` itself if nothing differs.
 
     author: str, as `name <email>`; keep: bool, whether the parent's files stay. The caller is inside `incoming`.
-    Raises what reading an entry raises, and then nothing is left; errors.Unavailable when git cannot write.
+    Raises what reading an entry raises, leaving nothing behind; errors.Unavailable if git cannot write.
     """
     folder = paths.repository(app)
     with quarantine.quarantine(folder) as place:
@@ -57,27 +57,27 @@ def commit_tree(
 
 
 def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[str, str]:
-    """Get a commit from another repository: it, and the branch that `ref` is there, or an empty string.
+    """Fetch a commit from another repository; return it, and the name of the branch if `ref` is one, else "".
 
-    ref: str, a branch, a tag or a commit; empty: what the other side gives to a clone. trusted: it may be on this
-    host itself (see destinations). The caller is inside `incoming`.
-    Raises errors.MinipaasError for what cannot be got, and then nothing is left.
+    ref: str, a branch, a tag or a commit; empty: the default branch. trusted: it may be on this host itself (see
+    destinations). The caller is inside `incoming`. Raises errors.MinipaasError if it cannot be fetched, leaving
+    nothing behind.
     """
     folder = paths.repository(app)
     fetched = os.path.join(folder, "FETCH_HEAD")
     with quarantine.quarantine(folder) as place:
         env = place.environment() | remotes.environment(app)
-        whole = re.fullmatch("[0-9a-f]{40}", ref)
+        is_commit = re.fullmatch("[0-9a-f]{40}", ref)
         try:
             try:
                 remotes.fetch(folder, url, [ref or "HEAD"], env, trusted)
             except git.GitFailed:
-                if not whole:  # most servers, not all of them, give a commit by its name
+                if not is_commit:  # most servers, but not all, serve a commit by its name
                     raise
                 remotes.fetch(folder, url, ["refs/heads/*", "refs/tags/*"], env, trusted)
             with open(fetched, encoding="utf-8", errors="replace") as file:
                 branch = re.search("\tbranch '([^']*)' of ", file.readline())
-            name = ref if whole else "FETCH_HEAD"
+            name = ref if is_commit else "FETCH_HEAD"
             commit = (
                 git.run([f"--git-dir={folder}", "rev-parse", "--verify", f"{name}^{{commit}}"], env).decode().strip()
             )
@@ -92,11 +92,11 @@ def fetch_commit(app: str, url: str, ref: str, trusted: bool = False) -> tuple[s
                 os.unlink(fetched)
         place.release()
     git.run([f"--git-dir={folder}", "update-ref", INCOMING, commit])
-    return commit, branch[1] if branch and not whole else ""
+    return commit, branch[1] if branch and not is_commit else ""
 
 
 def synced(app: str) -> str:
-    """The commit that was last synced and dealt with; empty where none was."""
+    """The commit that was last synced and handled; empty if none was."""
     try:
         return (
             git.run([f"--git-dir={paths.repository(app)}", "rev-parse", "--verify", "--quiet", SYNCED]).decode().strip()
@@ -106,12 +106,12 @@ def synced(app: str) -> str:
 
 
 def set_synced(app: str, commit: str) -> None:
-    """Remember that the commit was synced and dealt with."""
+    """Remember that the commit was synced and handled."""
     git.run([f"--git-dir={paths.repository(app)}", "update-ref", SYNCED, commit])
 
 
 def author_line(name: str = "", email: str = "") -> str:
-    """`name <email>`, by default that of who typed the command. Raises errors.UsageError."""
+    """`name <email>`, by default of the command's caller. Raises errors.UsageError."""
     name = name or caller.key()
     email = email or f"{paths.PAAS_USER}@{caller.host()}"
     if len(name) > 200 or not name.isprintable() or re.search("[<>]", name) or not name.strip(" .,:;'\""):
@@ -124,7 +124,7 @@ def author_line(name: str = "", email: str = "") -> str:
 
 
 def file_of(app: str, commit: str, path: str, limit: int) -> bytes | None:
-    """The content of a file of a commit, which was checked; None where it has none of that path, or a larger one."""
+    """The content of a file of a checked commit; None if there is no such file, or it is larger than `limit`."""
     name, folder = f"{commit}:{path}", f"--git-dir={paths.repository(app)}"
     try:
         size = int(git.run([folder, "cat-file", "-s", name]))
@@ -134,16 +134,16 @@ def file_of(app: str, commit: str, path: str, limit: int) -> bytes | None:
 
 
 def drop_incoming(app: str) -> None:
-    """Let go of what came in and was not deployed; a release keeps its commit by a name of its own."""
+    """Drop a commit that was not deployed; a release keeps its commit by a ref of its own."""
     if os.path.lexists(os.path.join(paths.repository(app), INCOMING)):
         git.run([f"--git-dir={paths.repository(app)}", "update-ref", "-d", INCOMING])
 
 
 def _head(message: str, author: str, parent: str | None, keep: bool) -> bytes:
-    """The beginning of the commit in fast-import's language."""
+    """The header of the commit in fast-import's format."""
     text = message.encode()
-    who = f"{author} {int(time.time())} +0000"
-    lines = [f"commit {INCOMING}", "mark :1", f"author {who}", f"committer {who}", f"data {len(text)}"]
+    identity = f"{author} {int(time.time())} +0000"
+    lines = [f"commit {INCOMING}", "mark :1", f"author {identity}", f"committer {identity}", f"data {len(text)}"]
     head = "\n".join(lines).encode() + b"\n" + text + b"\n"
     if parent:
         head += f"from {parent}\n".encode()
@@ -151,9 +151,9 @@ def _head(message: str, author: str, parent: str | None, keep: bool) -> bytes:
 
 
 def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry], head: bytes) -> str:
-    """Feed git-fast-import with one commit and return its name."""
+    """Feed git-fast-import one commit and return its name."""
     marks = os.path.join(place.folder, "marks")
-    # The ref that it writes is of no use outside the quarantine, so it goes to a repository that is all quarantine.
+    # The ref that it writes is useless outside the quarantine, so it goes to a scratch repository there.
     command = [
         "git",
         f"--git-dir={place.scratch()}",
@@ -164,9 +164,9 @@ def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry
         "--big-file-threshold=4m",
         f"--export-marks={marks}",
     ]
-    with open(os.path.join(place.folder, "said"), "w+b") as said:
+    with open(os.path.join(place.folder, "log"), "w+b") as log:
         process = subprocess.Popen(
-            command, env=place.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said
+            command, env=place.environment(), stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log
         )
         assert process.stdin
         try:
@@ -176,12 +176,12 @@ def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry
                     _write(process.stdin, entry)
                 process.stdin.write(b"\ndone\n")
                 process.stdin.close()
-            except BrokenPipeError:  # it has ended, and says why
+            except BrokenPipeError:  # it has ended, and its output says why
                 process.wait(git.TIMEOUT)
             if process.wait(git.TIMEOUT):
-                said.seek(0)
+                log.seek(0)
                 raise errors.Unavailable(
-                    f"git cannot store the files: {git.said(said.read(4096))}", "look for a full disk: doctor"
+                    f"git cannot store the files: {git.error_line(log.read(4096))}", "look for a full disk: doctor"
                 )
         finally:
             if process.poll() is None:
@@ -194,7 +194,7 @@ def _import(folder: str, place: "quarantine.Quarantine", entries: Iterable[Entry
 
 
 def _write(stream, entry: Entry) -> None:
-    """One file in fast-import's language."""
+    """Write one file in fast-import's format."""
     if entry.same_as:
         stream.write(b"C " + quoted(entry.same_as) + b" " + quoted(entry.path) + b"\n")
         return

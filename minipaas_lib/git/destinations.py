@@ -1,9 +1,9 @@
-"""Which hosts are asked for what a key or a push names: not this one, and not the cloud's own service beside it.
+"""Which hosts minipaas fetches from for users: not from itself, and not from the cloud's metadata service.
 
-Whoever has a key is trusted to name hosts, private networks included: code that is pushed may reach them anyway. But
-our own loopback and link-local addresses (169.254.169.254, which gives a cloud machine its credentials) are open to us
-and not to apps, and so are the ports at which the machines of a cluster speak to each other. Root on the host itself
-may name them in a command; a file that was pushed may not, whoever has it built.
+Users with a key are trusted to name hosts, private networks included: code that is pushed may reach them anyway. But
+this host's loopback and link-local addresses (169.254.169.254 gives a cloud machine its credentials) are open to
+minipaas and not to apps, and so are the ports that the machines of a cluster use among themselves. Root on the host
+itself may name them in a command; a pushed file may not, no matter who builds it.
 """
 
 import re
@@ -16,42 +16,42 @@ REDIRECTS = 5
 CONNECT_LIMIT = 15.0  # seconds
 ANSWER_LIMIT = 60.0  # seconds between two pieces of an answer
 _CLOUD = ("fd00:ec2::254", "100.100.100.200")  # outside the link-local ranges: AWS over IPv6, Alibaba
-_INFO = "/info/refs?service=git-upload-pack"  # what git asks for first (gitprotocol-http(5))
+_INFO = "/info/refs?service=git-upload-pack"  # what git requests first (gitprotocol-http(5))
 _REDIRECTED = re.compile(r"returned error: 30[12378]\b")
 Result = TypeVar("Result")
 
 
 class Refused(errors.UsageError):
-    """A host that is not asked for a key or a push."""
+    """A host that minipaas does not fetch from."""
 
 
 def refused(address: str) -> bool:
-    """Whether an IP address is one of this host's own that apps do not reach, or the cloud's beside it."""
+    """Whether an IP address belongs to this host itself or the cloud's metadata service, which apps cannot reach."""
     import ipaddress
 
-    found = ipaddress.ip_address(address.partition("%")[0])
-    found = getattr(found, "ipv4_mapped", None) or found
-    if found.version == 6 and found in ipaddress.ip_network("64:ff9b::/96"):  # IPv4 behind NAT64
-        found = ipaddress.ip_address(int(found) & 0xFFFFFFFF)
-    bad = (found.is_loopback, found.is_link_local, found.is_multicast, found.is_unspecified, str(found) in _CLOUD)
-    return any(bad) or (found.version == 4 and int(found) < 1 << 24)
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    if ip.version == 6 and ip in ipaddress.ip_network("64:ff9b::/96"):  # IPv4 behind NAT64
+        ip = ipaddress.ip_address(int(ip) & 0xFFFFFFFF)
+    closed = (ip.is_loopback, ip.is_link_local, ip.is_multicast, ip.is_unspecified, str(ip) in _CLOUD)
+    return any(closed) or (ip.version == 4 and int(ip) < 1 << 24)
 
 
 def by_root() -> bool:
-    """Whether what the command names is asked whatever it is."""
+    """Whether root runs the command, who may name any host."""
     return caller.key() == "root"
 
 
 def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) -> list[str]:
-    """The addresses of a host, all of which may be asked.
+    """The addresses of a host, all of them allowed.
 
-    trusted: all may, whatever they are. proxied: a proxy looks names up, so only what is written as an address is
-    looked at, and a name has none. Raises Refused; errors.Unavailable where there is no such host.
+    trusted: allow all addresses. proxied: a proxy resolves names, so only literal addresses are checked, and a name
+    gives no address. Raises Refused; errors.Unavailable if there is no such host.
     """
     import socket
 
-    whole = host.rstrip(".").lower()
-    if not trusted and (whole == "localhost" or whole.endswith(".localhost")):
+    hostname = host.rstrip(".").lower()
+    if not trusted and (hostname == "localhost" or hostname.endswith(".localhost")):
         raise _refused(f"{names.safe(host)} is an address of this host itself")
     cluster = None if trusted else cluster_settings.settings()
     if cluster and port in cluster_settings.inner_ports(cluster):
@@ -71,19 +71,19 @@ def resolve(host: str, port: int, trusted: bool = False, proxied: bool = False) 
     return addresses
 
 
-def _refused(said: str) -> Refused:
+def _refused(message: str) -> Refused:
     by_command = "root may have it fetched, by the same command on the host itself"
     hint = by_command if caller.command() else "use an address that can be reached from elsewhere"
-    return Refused(f"{said}; minipaas does not fetch from there", hint)
+    return Refused(f"{message}; minipaas does not fetch from there", hint)
 
 
 def for_git(
     url: str, fetch: Callable[[str, list[str]], Result], trusted: bool = False, env: dict[str, str] | None = None
 ) -> Result:
-    """What `fetch(url, options)` returns, with options of git that have it ask the very addresses that were looked at.
+    """The result of `fetch(url, options)`, with options that make git connect to exactly the checked addresses.
 
-    git itself follows no redirect: each is looked at like the first, and `fetch` is called again with where it leads.
-    env: git's environment, for proxies and certificates. Raises what fetch raises, Refused, errors.Unavailable.
+    git itself follows no redirect: the target of each is checked too, and `fetch` is called again with it. env: git's
+    environment, for proxies and certificates. Raises what fetch raises, Refused, errors.Unavailable.
     """
     for _ in range(REDIRECTS + 1):
         options = ["-c", "http.followRedirects=false"]
@@ -107,7 +107,7 @@ def for_git(
 
 
 def proxy(url: str, env: dict[str, str]) -> bool:
-    """Whether a proxy is asked for the URL, by the variables that curl reads."""
+    """Whether the URL is fetched through a proxy, by the variables that curl reads."""
     scheme = url.partition(":")[0]
     return any(
         env.get(name) for name in (f"{scheme}_proxy", "HTTPS_PROXY" * (scheme == "https"), "all_proxy", "ALL_PROXY")
@@ -121,13 +121,13 @@ def _place(url: str) -> tuple[str, int]:
 
 
 def _redirect(url: str, trusted: bool, env: dict[str, str]) -> str:
-    """Where a repository has moved to. Raises errors.Unavailable."""
+    """The URL that a repository redirects to. Raises errors.Unavailable."""
     from urllib.parse import urljoin
 
-    asked = url.rstrip("/") + _INFO
-    connection, answer = ask(asked, trusted, ca_file=env.get("GIT_SSL_CAINFO", ""))
+    info_url = url.rstrip("/") + _INFO
+    connection, answer = ask(info_url, trusted, ca_file=env.get("GIT_SSL_CAINFO", ""))
     connection.close()
-    target = urljoin(asked, answer.getheader("Location") or "")
+    target = urljoin(info_url, answer.getheader("Location") or "")
     if url.startswith("https:") and not target.startswith("https:"):
         raise errors.Unavailable(f"{_shown(url)} redirects away from https", "give the URL that it redirects to")
     if (
@@ -142,9 +142,9 @@ def _redirect(url: str, trusted: bool, env: dict[str, str]) -> str:
 
 
 def ask(url: str, trusted: bool = False, headers: dict[str, str] | None = None, ca_file: str = ""):
-    """Send a GET for an http or https URL; the connection goes to the very address that was looked at, and no further.
+    """GET an http or https URL from exactly the address that was checked, without following redirects.
 
-    An http.client connection, which the caller closes, and its response. Raises Refused, errors.Unavailable.
+    Returns an http.client connection, which the caller closes, and its response. Raises Refused, errors.Unavailable.
     """
     import http.client
     import socket
@@ -166,8 +166,10 @@ def ask(url: str, trusted: bool = False, headers: dict[str, str] | None = None, 
             plain = context.wrap_socket(plain, server_hostname=host)
             connection = http.client.HTTPSConnection(host, port)
         connection.sock = plain
-        whole = {"User-Agent": "minipaas", "Accept-Encoding": "identity", **(headers or {})}
-        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=whole)
+        request_headers = {"User-Agent": "minipaas", "Accept-Encoding": "identity", **(headers or {})}
+        connection.request(
+            "GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""), headers=request_headers
+        )
         return connection, connection.getresponse()
     except (OSError, http.client.HTTPException) as error:
         if plain is not None:
@@ -179,5 +181,5 @@ def ask(url: str, trusted: bool = False, headers: dict[str, str] | None = None, 
 
 
 def _shown(url: str) -> str:
-    """A URL for people, without what may be secret in it."""
+    """A URL for display, without parts that may be secret."""
     return names.safe(re.sub("^([A-Za-z]+://)[^/]*@", r"\1***@", url.partition("?")[0]))[1:-1]

@@ -1,7 +1,7 @@
-"""The repository that git gets for a push to a name that no app has: a folder for each connection.
+"""The temporary repository for a push to a name that no app has: a folder for each connection.
 
-git holds the folder's lock, which it inherits from the ssh entry, for as long as anything of the push runs; what waits
-for that lock removes the folder, and so does any later push that finds the lock free.
+git holds the folder's lock, inherited from the ssh entry, while anything of the push runs. A background process waits
+for that lock and removes the folder; so does any later push that finds the lock free.
 """
 
 import contextlib
@@ -14,7 +14,7 @@ from minipaas_lib.journal import background
 
 
 def prepare(name: str) -> str:
-    """A repository for one push to the app that is to be; its folder. The process that becomes git calls this.
+    """Create the repository for one push and return its folder. Called by the process that becomes git.
 
     Raises errors.Unavailable when the disk refuses.
     """
@@ -32,41 +32,43 @@ def prepare(name: str) -> str:
 
 
 def repository_of(name: str) -> str:
-    """The folder of the repository where we run as the hook of such a push; empty elsewhere."""
-    here = os.path.realpath(os.curdir)
-    whole = os.path.join(os.path.realpath(paths.first_pushes()), os.path.basename(os.path.dirname(here)), name + ".git")
-    return here if here == whole else ""
+    """The folder of the repository if this process is the hook of such a push, else empty."""
+    current = os.path.realpath(os.curdir)
+    expected = os.path.join(
+        os.path.realpath(paths.first_pushes()), os.path.basename(os.path.dirname(current)), name + ".git"
+    )
+    return current if current == expected else ""
 
 
-def open_one(name: str) -> str:
-    """The repository of the latest such push to that name that is going on; empty where there is none."""
-    found = []
+def latest(name: str) -> str:
+    """The repository of the latest such push to that name that is in progress; empty if there is none."""
+    candidates = []
     with contextlib.suppress(OSError):
         for entry in os.listdir(paths.first_pushes()):
             folder = os.path.join(paths.first_pushes(), entry, name + ".git")
             if os.path.isdir(folder):
-                found.append((os.stat(folder).st_ctime, folder))
-    return max(found)[1] if found else ""
+                candidates.append((os.stat(folder).st_ctime, folder))
+    return max(candidates)[1] if candidates else ""
 
 
 def tidy() -> None:
-    """Remove what pushes have left that were killed together with what waited for their end."""
+    """Remove the folders of pushes that were killed together with the process waiting for their end."""
     try:
-        left = os.listdir(paths.first_pushes())
+        entries = os.listdir(paths.first_pushes())
     except OSError:
         return
-    for entry in left:
+    for entry in entries:
         _remove(os.path.join(paths.first_pushes(), entry), fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _locked_folder() -> str:
-    """A new folder whose lock we hold, and whatever this process becomes."""
+    """A new folder whose lock this process holds, also after exec."""
     while True:
         folder = os.path.join(paths.first_pushes(), f"{os.getpid()}-{os.urandom(4).hex()}")
         os.makedirs(folder, mode=0o700)
         try:
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:  # somebody tidied up between two lines of ours
+        except FileNotFoundError:  # another process has just tidied up
             continue
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -79,7 +81,7 @@ def _locked_folder() -> str:
 
 
 def _remove_afterwards(folder: str) -> None:
-    """Wait for the end of all that runs for the push. Nobody waits for us."""
+    """Wait for the end of the push, then remove the folder. Runs in the background."""
     _remove(folder, fcntl.LOCK_EX)
 
 

@@ -6,21 +6,21 @@ import subprocess
 from minipaas_lib import errors, names
 
 TIMEOUT = 600.0  # seconds; git hangs only on a dead disk or network
-_SAID_LIMIT = 2000  # characters of git's own words that an error repeats
+_MESSAGE_LIMIT = 2000  # characters of git's output in an error
 
 
 class GitFailed(errors.MinipaasError):
-    """A git command failed; `message` says which and what git said."""
+    """A git command failed; `message` names it and quotes git's error."""
 
 
 def environment(**extra: str) -> dict[str, str]:
-    """Our environment for a git process: no GIT_* of the hook we may run in, no settings of this host's users.
+    """The environment of a git process, without the GIT_* of an enclosing hook and without users' settings.
 
-    Inside a hook GIT_DIR and the quarantine's variables would send every git command to the wrong repository.
+    Inside a hook, GIT_DIR and the quarantine's variables would direct every git command to the wrong repository.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
-    ours = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
-    return {**kept, **ours, **extra}
+    settings = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return {**kept, **settings, **extra}
 
 
 def run(
@@ -28,9 +28,9 @@ def run(
     env: dict[str, str] | None = None,
     timeout: float = TIMEOUT,
     umask: int = 0o077,
-    given: bytes = b"",
+    stdin: bytes = b"",
 ) -> bytes:
-    """The stdout of `git <arguments>`, with `given` on its stdin.
+    """The stdout of `git <arguments>`, with `stdin` as its input.
 
     Raises GitFailed, errors.Unavailable when git is missing or hangs.
     """
@@ -39,7 +39,7 @@ def run(
         done = subprocess.run(
             command,
             env=env or environment(),
-            input=given,
+            input=stdin,
             capture_output=True,
             timeout=timeout,
             umask=umask,
@@ -51,12 +51,12 @@ def run(
             f"git did not finish within {timeout:.0f} seconds", "look for a full disk: doctor"
         ) from None
     if done.returncode:
-        raise GitFailed(f"git {_verb(arguments)} failed: {said(done.stderr)}")
+        raise GitFailed(f"git {_verb(arguments)} failed: {error_line(done.stderr)}")
     return done.stdout
 
 
 def succeeds(arguments: list[str]) -> bool:
-    """Whether `git <arguments>` ends with status 0."""
+    """Whether `git <arguments>` exits with status 0."""
     try:
         run(arguments)
     except GitFailed:
@@ -64,18 +64,18 @@ def succeeds(arguments: list[str]) -> bool:
     return True
 
 
-def said(stderr: bytes) -> str:
-    """git's own words as one printable line: the last `fatal:` or `error:` line, else the last line."""
+def error_line(stderr: bytes) -> str:
+    """git's error as one printable line: the last `fatal:` or `error:` line, else the last line."""
     lines = [line.strip() for line in stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
-    line = (telling or lines or ["it said nothing"])[-1]
+    fatal = [line for line in lines if line.startswith(("fatal:", "error:", "ERROR:"))]
+    line = (fatal or lines or ["it said nothing"])[-1]
     for prefix in ("fatal: ", "error: "):
         line = line.removeprefix(prefix)
-    return printable(line)[:_SAID_LIMIT]
+    return printable(line)[:_MESSAGE_LIMIT]
 
 
 def printable(text: str) -> str:
-    """`text` with everything that a terminal might obey escaped."""
+    """`text` with everything escaped that a terminal might interpret."""
     return "".join(character if character.isprintable() else names.safe(character)[1:-1] for character in text)
 
 

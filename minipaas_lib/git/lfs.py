@@ -1,7 +1,7 @@
-"""Files that Git LFS keeps outside of git: their objects, stored beside the repository, and the pointers in a commit.
+"""Git LFS: objects, stored in the repository's folder, and the pointers to them in a commit.
 
 A pointer is a small text file in the commit's tree: version, oid and size (git-lfs, docs/spec.md). An object is a file
-`lfs/objects/aa/bb/<oid>` in the app's repository, as in a clone of git-lfs's own, and so it goes wherever that goes.
+`lfs/objects/aa/bb/<oid>` in the app's repository, where git-lfs keeps it in a clone, so it moves with the repository.
 """
 
 import contextlib
@@ -29,30 +29,30 @@ _NAMED = 3
 
 class Pointer(NamedTuple):
     path: str
-    oid: str  # empty where the pointer is not one of SHA-256
+    oid: str  # empty if the pointer does not use SHA-256
     size: int
 
 
 def object_path(repository: str, oid: str) -> str:
-    """Where the object is, or would be, of 64 hex digits."""
+    """The path of an object, whether it exists or not; oid: 64 hex digits."""
     return os.path.join(repository, FOLDER, "objects", oid[:2], oid[2:4], oid)
 
 
 def take(app: str, repository: str, context: str) -> None:
-    """Put objects in the place of the pointers in a folder of unpacked files; name those that stay what they are.
+    """Replace the pointers in a folder of unpacked files by their objects; warn of pointers without one.
 
-    Raises errors.InvalidFile where the objects are larger than a commit may be, errors.Unavailable for the disk.
+    Raises errors.InvalidFile if the objects are larger than a commit may be, errors.Unavailable for the disk.
     """
     if not _uses_lfs(context):
         return
-    limit, whole, missing = limits.limits().size, 0, []
-    found = pointers(context)
-    for pointer in found:
+    limit, total, missing = limits.limits().size, 0, []
+    all_pointers = pointers(context)
+    for pointer in all_pointers:
         if not pointer.oid or not _is_there(object_path(repository, pointer.oid), pointer.size):
             missing.append(pointer)
             continue
-        whole += pointer.size
-        if whole > limit:
+        total += pointer.size
+        if total > limit:
             raise errors.InvalidFile(
                 f"the Git LFS objects of the commit are larger than {limit:,} bytes",
                 "keep large files elsewhere, or: git:set --global max-size <size>",
@@ -61,51 +61,51 @@ def take(app: str, repository: str, context: str) -> None:
             object_path(repository, pointer.oid), os.path.join(context, pointer.path), pointer, context + ".object"
         ):
             missing.append(pointer)
-    if len(missing) < len(found):
-        output.info(f"{_files(len(found) - len(missing))} from Git LFS")
+    if len(missing) < len(all_pointers):
+        output.info(f"{_files(len(all_pointers) - len(missing))} from Git LFS")
     if missing:
         _name(app, missing)
 
 
 def hand_over(source: str, target: str) -> None:
-    """Give the objects of one repository to another, too. Repeatable. Raises OSError."""
+    """Link the objects of one repository into another. Idempotent. Raises OSError."""
     objects = os.path.join(source, FOLDER, "objects")
-    for place, _, others in folders.walk(objects):
-        there = os.path.join(target, FOLDER, "objects", os.path.relpath(place, objects))
-        if others:
-            os.makedirs(there, mode=0o700, exist_ok=True)
-        for name in others:
+    for place, _, files in folders.walk(objects):
+        destination = os.path.join(target, FOLDER, "objects", os.path.relpath(place, objects))
+        if files:
+            os.makedirs(destination, mode=0o700, exist_ok=True)
+        for name in files:
             with contextlib.suppress(FileExistsError):
-                os.link(os.path.join(place, name), os.path.join(there, name))
+                os.link(os.path.join(place, name), os.path.join(destination, name))
 
 
 def pointers(context: str) -> list[Pointer]:
-    """All pointers below a folder, by path. No link is followed."""
-    found = []
-    for place, _, others in folders.walk(context):
-        for name in others:
+    """All pointers below a folder, sorted by path. Links are not followed."""
+    matches = []
+    for place, _, files in folders.walk(context):
+        for name in files:
             path = os.path.join(place, name)
             with contextlib.suppress(OSError):
                 status = os.lstat(path)
                 if stat.S_ISREG(status.st_mode) and len(_BEGINNING) < status.st_size <= _LARGEST:
                     pointer = parse(_read(path, _LARGEST))
                     if pointer:
-                        found.append(Pointer(os.path.relpath(path, context), *pointer))
-    return sorted(found)
+                        matches.append(Pointer(os.path.relpath(path, context), *pointer))
+    return sorted(matches)
 
 
 def parse(content: bytes) -> tuple[str, int] | None:
-    """(oid, size) of a pointer; an empty oid in one that we cannot read; None for any other file. Pure."""
+    """(oid, size) of a pointer, with an empty oid if it cannot be parsed; None for any other file. Pure."""
     if not content.startswith(_BEGINNING):
         return None
-    found = _POINTER.match(content)
-    return (found[1].decode(), int(found[2])) if found else ("", 0)
+    match = _POINTER.match(content)
+    return (match[1].decode(), int(match[2])) if match else ("", 0)
 
 
 def _uses_lfs(context: str) -> bool:
-    """Whether git's attributes give files to LFS."""
-    for place, _, others in folders.walk(context):
-        if ".gitattributes" in others and _ATTRIBUTE.search(
+    """Whether git's attributes assign files to LFS."""
+    for place, _, files in folders.walk(context):
+        if ".gitattributes" in files and _ATTRIBUTE.search(
             _read(os.path.join(place, ".gitattributes"), _ATTRIBUTES_LIMIT)
         ):
             return True
@@ -113,7 +113,7 @@ def _uses_lfs(context: str) -> bool:
 
 
 def _is_there(path: str, size: int) -> bool:
-    """Whether there is an object of that size: what its pointer says is what `take` counts."""
+    """Whether there is an object of the pointer's size, which is what `take` counts."""
     try:
         status = os.stat(path)
     except OSError:
@@ -122,7 +122,7 @@ def _is_there(path: str, size: int) -> bool:
 
 
 def _read(path: str, limit: int) -> bytes:
-    """The beginning of a regular file; nothing of anything else."""
+    """The beginning of a regular file; empty for anything else."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -132,7 +132,7 @@ def _read(path: str, limit: int) -> bytes:
 
 
 def _put(source: str, target: str, pointer: Pointer, fresh: str) -> bool:
-    """Put a copy of the object in the pointer's place; whether it is what the pointer says."""
+    """Replace the pointer by a copy of the object; return whether its digest and size match."""
     digest, size = hashlib.sha256(), 0
     try:
         with open(source, "rb") as file, open(fresh, "wb") as copy:

@@ -1,7 +1,7 @@
-"""Server of Git LFS over ssh alone: what git-lfs-transfer speaks (git-lfs, docs/proposals/ssh_adapter.md, version 1).
+"""A Git LFS server over ssh: the protocol of git-lfs-transfer (git-lfs, docs/proposals/ssh_adapter.md, version 1).
 
 A client sends a command, its arguments and data in pkt-lines (gitprotocol-common(5)), and gets an HTTP status with
-arguments, and data or lines of text. An object has its place once all of it is there and has its SHA-256.
+arguments, and data or lines of text. An object is renamed into place once it is complete and its SHA-256 matches.
 """
 
 import contextlib
@@ -18,20 +18,20 @@ from minipaas_lib.git import lfs
 
 UPLOAD, DOWNLOAD = "upload", "download"
 FLUSH, DELIMITER, DATA, END = b"0000", b"0001", b"data", b""  # kinds of packets; the first two as they are sent
-STORED = 5  # times the limit of one object: what all objects of an app may have
-_DATA = 32768  # bytes in one pkt-line of ours
+STORED = 5  # times the limit of one object: the limit for all objects of an app
+_DATA = 32768  # bytes in a pkt-line that is sent
 _LINES = 10_000  # of one request
 _LINE = 1000  # bytes of one of them
-_ROOM = 500 << 20  # bytes of the disk that are left to others
-_STALE = 3600  # seconds after which nobody writes to a part of an object any more
+_ROOM = 500 << 20  # bytes of the disk that stay free for others
+_STALE = 3600  # seconds after which a partial object is abandoned
 
 
 class Broken(Exception):
-    """The other side does not speak the protocol, or has gone."""
+    """The client does not speak the protocol, or has gone."""
 
 
 class Answer(Exception):
-    """A status that is none of success, and a line of text for people."""
+    """An error status with a line of text for people."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -53,7 +53,7 @@ class Session:
         self.drained = True  # whether what follows a request's delimiter has been read
 
     def run(self) -> None:
-        """Answer until the client quits or goes. Raises Broken."""
+        """Serve requests until the client quits or disconnects. Raises Broken."""
         self.send("version=1")
         self.end()
         while not self.done:
@@ -74,30 +74,30 @@ class Session:
                     self.drain()
                 self.status(answer.status, lines=[answer.text])
 
-    # commands: words behind the command, arguments, whether nothing follows
+    # commands: the words after the command, its arguments, and whether the request is complete (no data follows)
 
-    def version(self, words: str, arguments: dict, is_whole: bool) -> None:
+    def version(self, words: str, arguments: dict, is_complete: bool) -> None:
         if words != "1":
             raise Answer(400, "only version 1 is spoken here")
         self.status(200)
 
-    def batch(self, words: str, arguments: dict, is_whole: bool) -> None:
-        """Which of the objects the client has to send, or can have."""
+    def batch(self, words: str, arguments: dict, is_complete: bool) -> None:
+        """Say which of the objects the client has to upload, or can download."""
         if arguments.get("hash-algo", "sha256") != "sha256":
             raise Answer(409, "objects have SHA-256 names here")
-        asked = [] if is_whole else self.lines(FLUSH)[0]
+        requested = [] if is_complete else self.lines(FLUSH)[0]
         self.drained = True
         answers = []
-        for line in asked:
+        for line in requested:
             oid, size = _oid_and_size(line)
             has = os.path.isfile(lfs.object_path(self.repository, oid))
-            wanted = has if self.operation == DOWNLOAD else not has
-            answers.append(f"{oid} {size} {self.operation if wanted else 'noop'}")
+            is_needed = has if self.operation == DOWNLOAD else not has
+            answers.append(f"{oid} {size} {self.operation if is_needed else 'noop'}")
         self.status(200, lines=answers, delimiter=True)
 
-    def put_object(self, words: str, arguments: dict, is_whole: bool) -> None:
+    def put_object(self, words: str, arguments: dict, is_complete: bool) -> None:
         oid, size = _oid_and_size(f"{words} {arguments.get('size', '')}")
-        if is_whole:
+        if is_complete:
             raise Answer(400, "there is no content")
         if size > self.limit:
             raise Answer(
@@ -115,14 +115,14 @@ class Session:
             self.drain()
         self.status(200)
 
-    def verify_object(self, words: str, arguments: dict, is_whole: bool) -> None:
+    def verify_object(self, words: str, arguments: dict, is_complete: bool) -> None:
         oid, size = _oid_and_size(words if " " in words else f"{words} {arguments.get('size', '')}")
         path = lfs.object_path(self.repository, oid)
         if not os.path.isfile(path) or os.stat(path).st_size != size:
             raise Answer(404, "the object is not here")
         self.status(200)
 
-    def get_object(self, words: str, arguments: dict, is_whole: bool) -> None:
+    def get_object(self, words: str, arguments: dict, is_complete: bool) -> None:
         oid, _ = _oid_and_size(f"{words} 0")
         try:
             file = open(lfs.object_path(self.repository, oid), "rb")
@@ -136,11 +136,11 @@ class Session:
                 self.packet(piece)
             self.end()
 
-    def no_locks(self, words: str, arguments: dict, is_whole: bool) -> None:
-        """Whether somebody has locked a file, which nobody can here."""
+    def no_locks(self, words: str, arguments: dict, is_complete: bool) -> None:
+        """List no file locks: they are not supported."""
         self.status(200, delimiter=True)
 
-    def quit(self, words: str, arguments: dict, is_whole: bool) -> None:
+    def quit(self, words: str, arguments: dict, is_complete: bool) -> None:
         self.status(200)
         self.done = True
 
@@ -150,12 +150,12 @@ class Session:
         disk = os.statvfs(self.repository)
         if disk.f_bavail * disk.f_frsize < size + _ROOM:
             raise Answer(507, "there is no room on the host's disk")
-        whole = 0
-        for place, _, others in folders.walk(os.path.join(self.repository, lfs.FOLDER)):
-            for name in others:
+        total = 0
+        for place, _, files in folders.walk(os.path.join(self.repository, lfs.FOLDER)):
+            for name in files:
                 with contextlib.suppress(OSError):
-                    whole += os.lstat(os.path.join(place, name)).st_size
-        if whole + size > STORED * self.limit:
+                    total += os.lstat(os.path.join(place, name)).st_size
+        if total + size > STORED * self.limit:
             raise Answer(
                 507,
                 (
@@ -165,7 +165,7 @@ class Session:
             )
 
     def _receive(self, path: str, oid: str, size: int) -> None:
-        """Write an object that comes, check it, and give it its name: a kill leaves a part that nobody takes for it."""
+        """Write an incoming object, check it, and rename it into place: a kill leaves only a partial file."""
         try:
             parts = self._folder("parts")
             _remove_stale(parts)
@@ -174,7 +174,7 @@ class Session:
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX)
                     if size:
-                        os.posix_fallocate(file.fileno(), 0, size)  # so that others who send at this time count it
+                        os.posix_fallocate(file.fileno(), 0, size)  # so that parallel uploads count it
                     self._check_room(0)
                     digest, received = hashlib.sha256(), 0
                     for piece in self.data():
@@ -196,9 +196,9 @@ class Session:
             raise Answer(507, f"the object cannot be written: {error.strerror}") from None
 
     def _folder(self, *names: str) -> str:
-        """A folder for objects.
+        """A folder for objects, created if missing.
 
-        Raises OSError, also where the repository itself has gone: nobody is to make that anew.
+        Raises OSError, also if the repository itself has gone: that must not be created again.
         """
         place = self.repository
         for name in (lfs.FOLDER, *names):
@@ -210,7 +210,7 @@ class Session:
     # pkt-lines
 
     def read(self) -> tuple[bytes, bytes]:
-        """The kind and the content of one packet. Raises Broken."""
+        """Read one packet: its kind and content. Raises Broken."""
         head = self.reader.read(4)
         if head in (END, FLUSH, DELIMITER):
             return head, b""
@@ -222,20 +222,20 @@ class Session:
         return DATA, content
 
     def lines(self, *ends: bytes) -> tuple[list[str], bytes]:
-        """The lines up to one of `ends`, and which it was. Raises Broken."""
-        found: list[str] = []
+        """Read the lines up to one of `ends`; return them and the end. Raises Broken."""
+        result: list[str] = []
         while True:
             kind, content = self.read()
             if kind in ends:
-                return found, kind
+                return result, kind
             if kind != DATA:
                 raise Broken("it ends in the middle of a request")
-            if len(found) == _LINES or len(content) > _LINE:
+            if len(result) == _LINES or len(content) > _LINE:
                 raise Broken(f"a request has more than {_LINES} lines, or one of more than {_LINE} bytes")
-            found.append(_text(content))
+            result.append(_text(content))
 
     def data(self) -> Iterator[bytes]:
-        """The pieces up to the end of the request. Raises Broken."""
+        """Yield the pieces up to the end of the request. Raises Broken."""
         while True:
             kind, content = self.read()
             if kind == FLUSH:
@@ -277,7 +277,7 @@ def _table(arguments: list[str]) -> dict[str, str]:
 
 
 def _oid_and_size(text: str) -> tuple[str, int]:
-    """The first two words. Raises Answer; both are a client's, and one becomes a path."""
+    """The first two words, validated, as they come from a client and one becomes a path. Raises Answer."""
     oid, size, *_ = [*text.split(" "), "", ""]
     if not re.fullmatch("[0-9a-f]{64}", oid) or not re.fullmatch("[0-9]{1,15}", size):
         raise Answer(400, "an object is named by the 64 hex digits of its SHA-256, and a size")
@@ -285,7 +285,7 @@ def _oid_and_size(text: str) -> tuple[str, int]:
 
 
 def _remove_stale(parts: str) -> None:
-    """Remove what killed connections left: nobody holds its lock, and it is old."""
+    """Remove what killed connections left: old files that nobody holds a lock on."""
     for name in os.listdir(parts):
         path = os.path.join(parts, name)
         with contextlib.suppress(OSError):

@@ -1,6 +1,6 @@
-"""A place in an app's repository for objects that nobody has looked at yet, as git's own for a push.
+"""A quarantine in an app's repository for unchecked objects, like git's own for a push.
 
-It is named as git names its own, so that repository.tidy removes what a killed command left.
+It has the name of git's own, so that repository.tidy removes what a killed command left.
 """
 
 import contextlib
@@ -12,7 +12,7 @@ from minipaas_lib.git import git
 
 
 class Quarantine:
-    """`folder` is the place, `repository` what it belongs to."""
+    """A quarantine in `folder`, for the repository in the folder `repository`."""
 
     def __init__(self, repository: str) -> None:
         self.repository = repository
@@ -20,18 +20,18 @@ class Quarantine:
         self.folder = os.path.join(self.objects, f"tmp_objdir-incoming-{os.getpid()}")
 
     def environment(self) -> dict[str, str]:
-        """For a git process that writes its objects here, and sees those of the repository."""
+        """The environment for a git process that writes its objects here and also sees those of the repository."""
         place = os.path.join(self.folder, "objects")
         return git.environment(GIT_OBJECT_DIRECTORY=place, GIT_ALTERNATE_OBJECT_DIRECTORIES=self.objects)
 
     def scratch(self) -> str:
-        """The folder of an empty repository that goes with the quarantine: for refs that only git itself wants."""
+        """The folder of an empty repository inside the quarantine, for refs that only git itself needs."""
         place = os.path.join(self.folder, "repository")
         git.run(["init", "--quiet", "--bare", "--template=", place])
         return place
 
     def release(self) -> None:
-        """Give the objects their final names in the repository. Raises errors.Unavailable when the disk refuses."""
+        """Link the objects into the repository. Raises errors.Unavailable when the disk refuses."""
         try:
             link_objects(os.path.join(self.folder, "objects"), self.objects)
         except OSError as error:
@@ -42,7 +42,7 @@ class Quarantine:
 
 @contextlib.contextmanager
 def quarantine(repository: str):
-    """A new Quarantine; it is removed at the end, and what was not released with it."""
+    """A new Quarantine, removed at the end with everything that was not released."""
     place = Quarantine(repository)
     folders.remove(place.folder)
     try:
@@ -58,14 +58,16 @@ def quarantine(repository: str):
 
 
 def link_objects(quarantine: str, objects: str) -> None:
-    """Give every object file of the quarantine its final name too. A pack's index comes last: it shows the pack."""
+    """Link every object file of the quarantine into `objects`. A pack's index comes last: it makes the pack visible."""
     for folder, _, files in folders.walk(quarantine):
         part = os.path.relpath(folder, quarantine)
         target = os.path.normpath(os.path.join(objects, part))
-        wanted = [name for name in files if part != "." and not name.startswith("tmp_") and not name.endswith(".keep")]
-        if wanted:
+        object_files = [
+            name for name in files if part != "." and not name.startswith("tmp_") and not name.endswith(".keep")
+        ]
+        if object_files:
             os.makedirs(target, mode=0o700, exist_ok=True)
-        for name in sorted(wanted, key=lambda name: (name.endswith(".idx"), name)):
+        for name in sorted(object_files, key=lambda name: (name.endswith(".idx"), name)):
             _link(os.path.join(folder, name), os.path.join(target, name))
 
 

@@ -1,4 +1,4 @@
-"""What becomes of each reference of a push: one branch is deployed (githooks(5), pre-receive). Pure."""
+"""Decide about each reference of a push: one branch is deployed (githooks(5), pre-receive). Pure."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from minipaas_lib import errors, names
 
 _BRANCH = "refs/heads/"
 _TAG = "refs/tags/"
-_REFUSED_LIMIT = 2000  # references refused alone: git runs a hook for each
+_REFUSED_LIMIT = 2000  # references refused individually: git runs a hook for each
 _LINE_LIMIT = 1000  # characters; each `/` in a name is a folder
 
 
@@ -21,12 +21,12 @@ class Update(NamedTuple):
 
     @property
     def branch(self) -> str:
-        """The name of the branch, or an empty string where the ref is no branch."""
+        """The name of the branch; empty if the ref is not a branch."""
         return self.ref.removeprefix(_BRANCH) if self.ref.startswith(_BRANCH) else ""
 
     @property
     def tag(self) -> str:
-        """The name of the tag, or an empty string where the ref is no tag."""
+        """The name of the tag; empty if the ref is not a tag."""
         return self.ref.removeprefix(_TAG) if self.ref.startswith(_TAG) else ""
 
     @property
@@ -35,7 +35,7 @@ class Update(NamedTuple):
 
 
 class Refusal(NamedTuple):
-    """A reference that the repository does not get, and why."""
+    """A reference that is refused, and why."""
 
     update: Update
     message: str
@@ -43,29 +43,29 @@ class Refusal(NamedTuple):
 
 
 class Push(NamedTuple):
-    """What becomes of the updates of a push."""
+    """The decision about the updates of a push."""
 
-    deploy: Update | None  # None: nothing, and that is fine
+    deploy: Update | None  # None: nothing is deployed, which is fine
     kept: tuple[Update, ...] = ()  # done by git, without a deploy
-    refused: tuple[Refusal, ...] = ()  # each of them alone
+    refused: tuple[Refusal, ...] = ()  # individually, without failing the push
 
 
 def parse_updates(text: str) -> list[Update]:
-    """The updates in the stdin of a pre-receive hook. Raises errors.UsageError for what git would not write."""
+    """The updates in the stdin of a pre-receive hook. Raises errors.UsageError for input that is not git's."""
     updates = []
     for line in text.split("\n"):
         if not line:
             continue
-        found = re.fullmatch("([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^ \x00-\x1f\x7f]+)", line)
+        match = re.fullmatch("([0-9a-f]{40}|[0-9a-f]{64}) ([0-9a-f]{40}|[0-9a-f]{64}) ([^ \x00-\x1f\x7f]+)", line)
         if len(line) > _LINE_LIMIT:
             raise errors.UsageError(
                 f"the reference {names.safe(line[82:])} has a name that is too long", "give it a shorter name"
             )
-        if not found:
+        if not match:
             raise errors.UsageError(
                 f"this is not what git sends to a pre-receive hook: {names.safe(line)}", "use: git push"
             )
-        updates.append(Update(*found.groups()))
+        updates.append(Update(*match.groups()))
     return updates
 
 
@@ -77,12 +77,12 @@ def sort_updates(
     new: bool = False,
     is_live: Callable[[str], bool] = lambda name: False,
 ) -> Push:
-    """Which branch to deploy, and what becomes of all else: tags are kept, other branches and references refused alone.
+    """Choose the branch to deploy; tags are kept, other branches and references refused individually.
 
-    branches: list[str], those that deploy, the one to recommend first; head: str, the branch that a clone gets; new:
-    bool, whether there is no such app yet; is_live: whether the object of that name is the live commit, or a tag of it.
-    Raises errors.MinipaasError with what to type instead where the push as a whole is refused, because it would deploy
-    nothing: a push that succeeds is deployed, or changes nothing that could be.
+    branches: list[str], those that deploy, the recommended one first; head: str, the branch that a clone checks out;
+    new: bool, whether the app does not exist yet; is_live: whether an object is the live commit or a tag of it.
+    Raises errors.MinipaasError with what to type instead if the whole push is refused because it would deploy nothing:
+    a push that succeeds is deployed, or changes nothing that could be.
     """
     deploy = _chosen([update for update in updates if update.branch in branches and not update.deletes], branches, head)
     kept, refused = [], []
@@ -94,7 +94,7 @@ def sort_updates(
             else:
                 kept.append(update)
     if deploy is None:
-        _refuse_as_a_whole(kept, refused, branches, app, is_live)
+        _refuse_push(kept, refused, branches, app, is_live)
     elif len(refused) > _REFUSED_LIMIT:
         raise errors.MinipaasError(
             f"{len(refused):,} references were pushed that {app} does not deploy; at most {_REFUSED_LIMIT:,} are "
@@ -105,7 +105,7 @@ def sort_updates(
 
 
 def _chosen(candidates: list[Update], branches: list[str], head: str) -> Update | None:
-    """Of several branches that deploy, the one that a clone gets, else the one that comes first."""
+    """Of several branches that deploy, the one that a clone checks out, else the first."""
     order = [head, *branches]
     return min(candidates, key=lambda update: order.index(update.branch), default=None)
 
@@ -113,7 +113,7 @@ def _chosen(candidates: list[Update], branches: list[str], head: str) -> Update 
 def _refusal(
     update: Update, deploy: Update | None, branches: list[str], app: str, head: str, new: bool
 ) -> Refusal | None:
-    """Why git may not do an update; None where it may."""
+    """Why an update is refused; None if it is allowed."""
     first = branches[0]
     if update.tag:
         return None
@@ -148,17 +148,17 @@ def _refusal(
     )
 
 
-def _refuse_as_a_whole(
+def _refuse_push(
     kept: list[Update], refused: list[Refusal], branches: list[str], app: str, is_live: Callable[[str], bool]
 ) -> None:
-    """Raise errors.MinipaasError for a push that was meant to deploy something and does not."""
+    """Raise errors.MinipaasError for a push that should deploy something and does not."""
     deploy = branches[0]
     if len(refused) == 1:
         raise errors.MinipaasError(refused[0].message, refused[0].hint)
     if refused:
-        what = _listed([refusal.update for refusal in refused])
+        shown = _listed([refusal.update for refusal in refused])
         raise errors.MinipaasError(
-            f"{len(refused)} references were pushed ({what}), and {app} deploys {' or '.join(branches)}",
+            f"{len(refused)} references were pushed ({shown}), and {app} deploys {' or '.join(branches)}",
             f"git push <remote> {deploy}",
         )
     if not kept:
@@ -179,10 +179,10 @@ def _listed(updates: list[Update]) -> str:
 
 
 def short(update: Update) -> str:
-    """The name of a branch or a tag, or the whole name of another reference, printable."""
+    """The name of a branch or tag, or the full name of another reference, printable."""
     return names.safe(update.branch or update.tag or update.ref)[1:-1]
 
 
 def _source(update: Update) -> str:
-    """What to write left of the colon: the commit behind a pushed tag, else the current commit."""
+    """The source of a refspec: the commit of a pushed tag, else the current commit."""
     return update.tag + "^{commit}" if re.fullmatch("[A-Za-z0-9._/-]+", update.tag) else "HEAD"

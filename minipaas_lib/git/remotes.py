@@ -1,8 +1,8 @@
-"""Other people's git servers: what we may say to them, and with whose credentials.
+"""Fetch from other git servers, with the credentials and host keys that were set for them.
 
 In the folder `remotes`: `known_hosts`; `credentials`, a line `https://user:password@host` for each server
 (git-credential-store(1)); `key`, the deploy key of all apps; `apps/<app>`, the one of an app. None of paas's own keys,
-agents or settings is ever used, and nothing is trusted that nobody has said.
+agents or settings is ever used, and no host key is trusted implicitly.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ def folder(*parts: str) -> str:
 
 
 def key_path(app: str = "") -> str:
-    """The private deploy key of an app, or without one of all apps; the public one is beside it, with `.pub`."""
+    """The private deploy key of an app or, without one, of all apps; the public one has `.pub` appended."""
     return folder("apps", app) if app else folder("key")
 
 
 def environment(app: str) -> dict[str, str]:
-    """For a git process that talks to a server for an app."""
+    """The environment of a git process that talks to a server for an app."""
     key = next((path for path in (key_path(app), key_path()) if os.path.exists(path)), "none")
     options = {
         "BatchMode": "yes",
@@ -46,8 +46,7 @@ def environment(app: str) -> dict[str, str]:
         "ServerAliveCountMax": "4",
     }
     ssh = "ssh -F none " + " ".join(f"-o {name}={value}" for name, value in options.items())
-    # Only `get`: git itself would take a refused password out of the file. Only https: files of earlier versions hold
-    # more.
+    # Only `get`: git itself would erase a refused password. Only https: files of earlier versions hold others too.
     helper = (
         '!f() { test "$1" = get || return 0; asked=$(cat); printf "%s\\n" "$asked" | grep -qx protocol=https '
         "|| return 0; "
@@ -59,7 +58,7 @@ def environment(app: str) -> dict[str, str]:
         GIT_CONFIG_COUNT="1",
         GIT_CONFIG_KEY_0="credential.helper",
         GIT_CONFIG_VALUE_0=helper,
-        # A dead server must not hold the app for the whole of the time limit.
+        # A dead server must not block the app until the time limit.
         GIT_HTTP_LOW_SPEED_LIMIT="100",
         GIT_HTTP_LOW_SPEED_TIME="30",
     )
@@ -68,8 +67,8 @@ def environment(app: str) -> dict[str, str]:
 def fetch(repository: str, url: str, refs: list[str], env: dict[str, str], trusted: bool = False) -> None:
     """`git fetch` from a server that may send too much, too slowly. `trusted`: it may be on this host itself.
 
-    Raises git.GitFailed, destinations.Refused, errors.Unavailable. Whatever is raised meanwhile, all of git's processes
-    are ended first: it has others speak http and ssh for it.
+    Raises git.GitFailed, destinations.Refused, errors.Unavailable. On any exception all of git's processes, including
+    its helpers for http and ssh, are killed first.
     """
     destinations.for_git(url, lambda place, options: _fetch(repository, place, refs, env, options), trusted, env)
 
@@ -79,9 +78,9 @@ def _fetch(repository: str, url: str, refs: list[str], env: dict[str, str], sett
     limited = [_PRLIMIT, f"--fsize={limits.limits().size}", "--"] if os.access(_PRLIMIT, os.X_OK) else []
     command = [*limited, "git", *settings, f"--git-dir={repository}", "fetch", *options, url, *refs]
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
-    with tempfile.TemporaryFile(dir=paths.work()) as said:
+    with tempfile.TemporaryFile(dir=paths.work()) as log:
         process = subprocess.Popen(
-            command, env=env, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+            command, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         try:
             status = process.wait(FETCH_LIMIT)
@@ -93,42 +92,42 @@ def _fetch(repository: str, url: str, refs: list[str], env: dict[str, str], sett
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        said.seek(max(said.seek(0, 2) - 4096, 0))
-        words = said.read()
+        log.seek(max(log.seek(0, 2) - 4096, 0))
+        words = log.read()
     if status:
-        raise git.GitFailed(f"git fetch failed: {explained(git.said(words), words, url)}")
+        raise git.GitFailed(f"git fetch failed: {explained(git.error_line(words), words, url)}")
 
 
-def explained(said: str, words: bytes, url: str = "") -> str:
-    """What git said of a failed fetch, and where it does not say why, the reason."""
+def explained(message: str, words: bytes, url: str = "") -> str:
+    """git's message about a failed fetch, with the reason if git does not give it."""
     text = words.decode("utf-8", "replace")
     if "Host key verification failed" in text:
         return "its host key is not trusted yet: git:allow-host"
-    if reason := downloads.by_host(text):  # before what git makes of it: that it needs a password
+    if reason := downloads.by_host(text):  # takes precedence over git's conclusion that it needs a password
         line = next(line.strip() for line in text.split("\n") if downloads.fault(line))
         return re.sub("://[^/ ]*@", "://***@", f"{git.printable(line.removeprefix('fatal: '))[:300]} ({reason})")
     if "terminal prompts disabled" in text and url.startswith("http:"):
-        return f"{said} (passwords of git:auth are sent over https only: use its https URL)"
+        return f"{message} (passwords of git:auth are sent over https only: use its https URL)"
     if "terminal prompts disabled" in text or "Authentication failed" in text or "Permission denied" in text:
-        return f"{said} (for https: git:auth; for ssh: git:generate-deploy-key)"
+        return f"{message} (for https: git:auth; for ssh: git:generate-deploy-key)"
     if "File too large" in text or "died of signal 25" in text:  # SIGXFSZ
         return "it is larger than git:set --global max-size allows"
-    return re.sub("://[^/ ]*@", "://***@", said)
+    return re.sub("://[^/ ]*@", "://***@", message)
 
 
 def credentials() -> dict[str, tuple[str, str]]:
-    """Server, perhaps with a port -> user and password."""
+    """Server (host or host:port) -> user and password."""
     try:
         with open(folder("credentials"), encoding="utf-8") as file:
             lines = file.read().split("\n")
     except FileNotFoundError:
         return {}
-    found = [re.fullmatch("https://([^:/@]*):([^:/@]*)@([^/@]+)", line) for line in lines]
-    return {match[3]: (unquote(match[1]), unquote(match[2])) for match in found if match}
+    matches = [re.fullmatch("https://([^:/@]*):([^:/@]*)@([^/@]+)", line) for line in lines]
+    return {match[3]: (unquote(match[1]), unquote(match[2])) for match in matches if match}
 
 
 def set_credentials(host: str, user: str, password: str) -> None:
-    """Keep them, or without a user forget them; over plain http none is ever sent."""
+    """Store credentials or, without a user, remove them; they are never sent over plain http."""
     known = credentials()
     known.pop(host, None)
     if user:
@@ -141,7 +140,7 @@ def set_credentials(host: str, user: str, password: str) -> None:
 
 
 def write(path: str, text: str) -> None:
-    """Put a file of ours in place, readable by us alone."""
+    """Write a file durably and atomically, readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     fresh = f"{path}.new-{os.getpid()}"
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
@@ -152,7 +151,7 @@ def write(path: str, text: str) -> None:
 
 
 def trusted_hosts() -> str:
-    """The known_hosts file; empty where there is none."""
+    """The content of the known_hosts file; empty if there is none."""
     try:
         with open(folder("known_hosts"), encoding="utf-8") as file:
             return file.read()
@@ -161,7 +160,7 @@ def trusted_hosts() -> str:
 
 
 def generate_key(app: str = "") -> str:
-    """Make a deploy key where there is none; the public one. Raises errors.Unavailable."""
+    """Create a deploy key if there is none; return the public one. Raises errors.Unavailable."""
     path = key_path(app)
     if not os.path.exists(path):
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
@@ -185,7 +184,7 @@ def public_key(app: str = "") -> str:
 
 
 def rename(former: str, app: str) -> None:
-    """An app's deploy key goes with its name."""
+    """Move an app's deploy key to its new name."""
     forget(app)
     for end in (".pub", ""):
         with contextlib.suppress(FileNotFoundError):
@@ -193,7 +192,7 @@ def rename(former: str, app: str) -> None:
 
 
 def forget(app: str) -> None:
-    """Remove an app's deploy key; none is fine."""
+    """Remove an app's deploy key, if there is one."""
     for end in ("", ".pub"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(key_path(app) + end)

@@ -1,7 +1,7 @@
 """The bare git repository of an app: create it, keep the commits of its releases, look things up.
 
-Each release vN keeps its commit alive as refs/minipaas/vN, which neither clones nor pushes see. This module is the face
-of the git side: what else of it is needed outside is imported here.
+Each release vN keeps its commit alive as refs/minipaas/vN, which neither clones nor pushes see. This module is the
+public face of this room: what others need of it is imported here.
 """
 
 import contextlib
@@ -42,9 +42,9 @@ __all__ = [
     "tidy",
 ]
 
-# git push --atomic is not offered: a deploy is not taken back because a reference beside it is refused.
-# Pushed objects are checked, so that no tree can name `.git` or `..`. What old but harmless repositories carry in
-# their history (git-config(1), receive.fsck) is let through.
+# git push --atomic is not offered: a deploy is not undone because another reference is refused.
+# Pushed objects are checked, so that no tree can name `.git` or `..`. Harmless faults in the history of old
+# repositories (git-config(1), receive.fsck) are allowed.
 CONFIG = """\
 # Written by minipaas, and put back when changed.
 [core]
@@ -88,9 +88,9 @@ def config() -> bytes:
 
 
 def create(app: str) -> str:
-    """Make sure that the app's repository is there with our config and hook, and return its folder. Repeatable.
+    """Ensure that the app's repository exists with our config and hooks, and return its folder. Idempotent.
 
-    Raises errors.Unavailable when the disk refuses. A kill leaves either no repository or a whole one.
+    Raises errors.Unavailable when the disk refuses. A kill leaves either no repository or a complete one.
     """
     try:
         return create_at(paths.repository(app))
@@ -102,29 +102,29 @@ def create(app: str) -> str:
 
 
 def create_at(folder: str) -> str:
-    """As create, in a folder that may be another than the app's own. Raises OSError."""
+    """Like create, in any folder. Raises OSError."""
     if not os.path.isdir(os.path.join(folder, "objects")):
         _create_new(folder)
     _put(os.path.join(folder, "config"), config(), 0o600)
     os.makedirs(os.path.join(folder, "hooks"), mode=0o700, exist_ok=True)
-    for hook in ("update", "pre-receive"):  # the gate looks for the latter
+    for hook in ("update", "pre-receive"):  # the ssh entry looks for the latter
         _put(os.path.join(folder, "hooks", hook), paths.resource(f"hooks/{hook}"), 0o700)
     return folder
 
 
 def remove(app: str) -> None:
-    """Remove the app's repository; none is fine."""
+    """Remove the app's repository, if there is one."""
     folders.remove(paths.repository(app))
 
 
 def keep_commit(app: str, commit: str, number: int) -> None:
-    """Keep the commit as that of release vN, whatever becomes of the push that brought it.
+    """Keep the commit as that of release vN, whether the push that brought it succeeds or fails.
 
-    In a pre-receive hook the new objects are in git's quarantine (git-receive-pack(1)), which goes away when the push
-    fails, or is moved when it succeeds. They get a second name in the repository itself: the same that git's own move
-    would give them, which it then finds there. The ref comes last, so a kill leaves at most objects for git gc.
-    Raises errors.InvalidFile for a tree that may not be (see tree.check), errors.MinipaasError for what is no commit,
-    or a push from a shallow clone that lacks history, errors.Unavailable.
+    In a pre-receive hook the new objects are in git's quarantine (git-receive-pack(1)), which is removed when the push
+    fails and moved when it succeeds. They are linked into the repository itself under the names that git's own move
+    would give them. The ref comes last, so a kill leaves at most objects for git gc.
+    Raises errors.InvalidFile for a forbidden tree (see tree.check), errors.MinipaasError for an object that is not a
+    commit, or a push from a shallow clone that lacks history, errors.Unavailable.
     """
     folder = paths.repository(app)
     if empty := check_commit(folder, commit):
@@ -146,7 +146,7 @@ def keep_commit(app: str, commit: str, number: int) -> None:
 def check_commit(folder: str, commit: str) -> list[str]:
     """Refuse a commit that may not be deployed, as keep_commit does, in the repository `folder`.
 
-    Returns the paths of submodules that no .gitmodules tells of.
+    Returns the paths of submodules that are not in .gitmodules.
     """
     _check_kind(folder, commit)
     _check_history(folder, commit)
@@ -154,21 +154,20 @@ def check_commit(folder: str, commit: str) -> list[str]:
 
 
 def drop_release(app: str, number: int) -> None:
-    """Let go of the commit of release vN; none is fine."""
+    """Drop the commit of release vN, if there is one."""
     git.run([f"--git-dir={paths.repository(app)}", "update-ref", "-d", _release_ref(number)])
 
 
 def set_head(app: str, branch: str) -> None:
-    """Make `branch` what a clone checks out."""
+    """Make `branch` the one that a clone checks out."""
     _put(os.path.join(paths.repository(app), "HEAD"), f"ref: refs/heads/{branch}\n".encode(), 0o600)
 
 
 def follow(app: str, commit: str, branch: str = "") -> None:
-    """Let a clone yield `commit`, the live one: `branch`, else the one that HEAD names, becomes that commit.
+    """Move `branch`, by default that of HEAD, to the live `commit`, so that a clone checks it out.
 
-    A push that is going on moves its branch itself. Where that was killed the next command does it, and a rollback
-    needs it too: else the push that follows would find everything up to date. What goes wrong is reported: the release
-    is live all the same.
+    A push in progress moves its branch itself. If it was killed, the next command does it; a rollback needs it too, or
+    the next push would find everything up to date. Failures are reported only, as the release is live anyway.
     """
     folder = paths.repository(app)
     try:
@@ -185,24 +184,24 @@ def follow(app: str, commit: str, branch: str = "") -> None:
 
 
 def head_of(app: str) -> str:
-    """The commit that a clone checks out; empty where there is none."""
+    """The commit that a clone checks out; empty if there is none."""
     folder = paths.repository(app)
     head = _head(folder)
     return _tip(folder, f"refs/heads/{head}") if head else ""
 
 
 def head_branch(app: str) -> str:
-    """The branch that a clone checks out; empty where there is no repository."""
+    """The branch that a clone checks out; empty if there is no repository."""
     return _head(paths.repository(app))
 
 
 def head_branch_of(folder: str) -> str:
-    """The branch that a clone of the repository `folder` checks out; empty where there is none."""
+    """The branch that a clone of the repository `folder` checks out; empty if there is none."""
     return _head(folder)
 
 
 def commit_behind(folder: str, name: str) -> str:
-    """The commit that an object is or, a tag, leads to, in the repository `folder` or coming to it; else empty."""
+    """The commit that an object, perhaps a tag, leads to, in the repository `folder` or a push to it; else empty."""
     try:
         return (
             git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", name + "^{commit}"], _in_quarantine())
@@ -214,12 +213,12 @@ def commit_behind(folder: str, name: str) -> str:
 
 
 def tip_of(app: str, ref: str) -> str:
-    """The commit that a ref names now; empty where there is none."""
+    """The commit that a ref names now; empty if there is none."""
     return _tip(paths.repository(app), ref)
 
 
 def is_behind(app: str, old: str, new: str) -> bool:
-    """Whether `new`, which may be coming in a push, has `old` in its history."""
+    """Whether `new`, which may be part of a push, has `old` in its history."""
     try:
         git.run([f"--git-dir={paths.repository(app)}", "merge-base", "--is-ancestor", old, new], _in_quarantine())
     except git.GitFailed:
@@ -228,9 +227,9 @@ def is_behind(app: str, old: str, new: str) -> bool:
 
 
 def expect(app: str, ref: str, old: str) -> None:
-    """Have the ref be where the push that is going on was told it is: git moves it from there, or not at all.
+    """Set the ref to where the push in progress expects it, since git moves it only from there.
 
-    A kill in between is made good by follow.
+    If this process is killed in between, follow repairs it.
     """
     tip, before = tip_of(app, ref), old if old.strip("0") else ""
     if tip != before:
@@ -238,12 +237,12 @@ def expect(app: str, ref: str, old: str) -> None:
 
 
 def set_refs(app: str, refs: dict[str, str]) -> None:
-    """Have each ref name its object, which is there."""
+    """Set refs to existing objects."""
     if refs:
         lines = "".join(f"update {ref} {name}\n" for ref, name in refs.items())
         git.run(
             [f"--git-dir={paths.repository(app)}", "update-ref", "--stdin"],
-            given=lines.encode("utf-8", "surrogateescape"),
+            stdin=lines.encode("utf-8", "surrogateescape"),
         )
 
 
@@ -255,7 +254,7 @@ def tidy(app: str) -> None:
 
 
 def _head(folder: str) -> str:
-    """The branch that HEAD names; empty where there is no repository."""
+    """The branch that HEAD names; empty if there is no repository."""
     try:
         with open(os.path.join(folder, "HEAD"), encoding="utf-8") as file:
             return file.read().strip().removeprefix("ref: refs/heads/")
@@ -264,7 +263,7 @@ def _head(folder: str) -> str:
 
 
 def _tip(folder: str, ref: str) -> str:
-    """The commit of a ref, which is mostly in a file of its own; empty where there is none."""
+    """The commit of a ref, which usually has a file of its own; empty if there is none."""
     try:
         with open(os.path.join(folder, ref), encoding="ascii") as file:
             return file.read().strip()
@@ -275,19 +274,19 @@ def _tip(folder: str, ref: str) -> str:
 
 
 def head_commit(app: str, branches: list[str]) -> str | None:
-    """The commit of the first of `branches` that exists; None where there is none."""
+    """The commit of the first of `branches` that exists; None if none does."""
     folder = paths.repository(app)
     if not os.path.isdir(folder):
         return None
     for branch in branches:
         with contextlib.suppress(git.GitFailed):
-            wanted = f"refs/heads/{branch}^{{commit}}"
-            return git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", wanted]).decode().strip()
+            name = f"refs/heads/{branch}^{{commit}}"
+            return git.run([f"--git-dir={folder}", "rev-parse", "--verify", "--quiet", name]).decode().strip()
     return None
 
 
 def branches(app: str) -> list[str]:
-    """The names of the branches that there are."""
+    """The names of all branches."""
     try:
         text = git.run([f"--git-dir={paths.repository(app)}", "for-each-ref", "--format=%(refname)", "refs/heads/"])
     except git.GitFailed:  # nothing has been pushed yet
@@ -296,33 +295,33 @@ def branches(app: str) -> list[str]:
 
 
 def subject(app: str, commit: str) -> str:
-    """The first line of the commit's message, printable; an empty string where the commit is not there any more."""
-    return _said_of(app, commit, "%s")
+    """The first line of the commit's message, printable; empty if the commit has gone."""
+    return _log_field(app, commit, "%s")
 
 
 def author(app: str, commit: str) -> str:
-    """Who wrote the commit: a name, printable, at most 200 characters; an empty string where the commit has gone."""
-    return _said_of(app, commit, "%an")[:200]
+    """The name of the commit's author, printable, at most 200 characters; empty if the commit has gone."""
+    return _log_field(app, commit, "%an")[:200]
 
 
 def has_commit(app: str, commit: str) -> bool:
-    """Whether the commit is here, so that it can be built again."""
+    """Whether the commit exists, so that it can be built again."""
     return bool(commit) and git.succeeds([f"--git-dir={paths.repository(app)}", "cat-file", "-e", f"{commit}^{{tree}}"])
 
 
 def kept_commits(app: str) -> dict[int, str]:
-    """The commits that are kept, by the number of the release each is kept for, oldest first."""
+    """The kept commits by the number of their release, oldest first."""
     listing = ["for-each-ref", "--format=%(refname) %(objectname)", "refs/minipaas/"]
     try:
         text = git.run([f"--git-dir={paths.repository(app)}", *listing])
     except git.GitFailed:
         return {}
     pairs = [line.removeprefix("refs/minipaas/v").split(" ") for line in text.decode("ascii", "replace").splitlines()]
-    found = {int(number): commit for number, commit in pairs if number.isascii() and number.isdigit()}
-    return dict(sorted(found.items()))
+    commits = {int(number): commit for number, commit in pairs if number.isascii() and number.isdigit()}
+    return dict(sorted(commits.items()))
 
 
-def _said_of(app: str, commit: str, format: str) -> str:
+def _log_field(app: str, commit: str, format: str) -> str:
     try:
         text = git.run([f"--git-dir={paths.repository(app)}", "log", "-1", f"--format={format}", commit, "--"])
     except git.GitFailed:
@@ -331,7 +330,7 @@ def _said_of(app: str, commit: str, format: str) -> str:
 
 
 def commits_between(app: str, old: str, new: str, limit: int = 50) -> list[tuple[str, str]]:
-    """(commit, subject) of what `new` has and `old` has not, newest first, at most `limit`; empty if one is gone."""
+    """(commit, subject) of commits in `new` but not in `old`, newest first, at most `limit`; empty if one is gone."""
     selection = [new, f"^{old}"] if old else [new]
     try:
         text = git.run(
@@ -368,7 +367,7 @@ def _create_new(folder: str) -> None:
 
 
 def _put(path: str, content: bytes, mode: int) -> None:
-    """Write the file durably if it is not just so already."""
+    """Write the file durably unless it has that content and mode already."""
     with contextlib.suppress(OSError), open(path, "rb") as file:
         if file.read() == content and os.fstat(file.fileno()).st_mode & 0o777 == mode:
             return
@@ -395,22 +394,24 @@ def _sync(folder: str) -> None:
 
 
 def _check_kind(folder: str, commit: str) -> None:
-    """Refuse a branch that would be a tag, a tree or a file, as git itself does, but only after this hook."""
-    kind = git.run([f"--git-dir={folder}", "cat-file", "-t", commit], _in_quarantine()).decode().strip()
-    if kind != "commit":
-        raise errors.MinipaasError(f"{commit[:10]} is a {kind}, not a commit", "git push <remote> <name>^{commit}:main")
+    """Refuse a branch that is not a commit, as git itself does, but only after this hook."""
+    object_type = git.run([f"--git-dir={folder}", "cat-file", "-t", commit], _in_quarantine()).decode().strip()
+    if object_type != "commit":
+        raise errors.MinipaasError(
+            f"{commit[:10]} is a {object_type}, not a commit", "git push <remote> <name>^{commit}:main"
+        )
 
 
 def _in_quarantine() -> dict[str, str]:
-    """The environment of a git process that has to see what a push brings."""
+    """The environment of a git process that has to see the objects of a push."""
     return git.environment(**{name: os.environ[name] for name in _QUARANTINE if name in os.environ})
 
 
 def _check_history(folder: str, commit: str) -> None:
     """Refuse a commit whose history has a hole, as git itself does, but only after this hook.
 
-    git-receive-pack writes a file shallow_XXXXXX for a push from a shallow clone, and only then is there something to
-    look for.
+    git-receive-pack writes a file shallow_XXXXXX for a push from a shallow clone; without one there is nothing to
+    check.
     """
     if not any(name.startswith("shallow_") for name in os.listdir(folder)):
         return

@@ -1,4 +1,4 @@
-"""Copy an app's repository beside itself, while others may read it, push to it or have git pack it."""
+"""Copy an app's repository while others may read it, push to it or have git pack it."""
 
 import contextlib
 import os
@@ -11,10 +11,10 @@ _HIDDEN = "refs/minipaas/"  # the commits of releases (see git.repository)
 
 
 def copy(app: str, new: str, with_releases: bool = True) -> None:
-    """Copy the repository of `app` to that of `new`, in its place; nothing where there is none. Repeatable.
+    """Copy the repository of `app`, if there is one, to that of `new`, replacing it. Idempotent.
 
-    Objects never change, so they get a second name and cost no space. Without `with_releases` the commits that
-    releases keep are left out. Raises errors.Unavailable; a kill leaves no half repository.
+    Objects never change, so they are hard links and cost no space. Without `with_releases` the commits that releases
+    keep are left out. Raises errors.Unavailable; a kill leaves no partial repository.
     """
     source, target = paths.repository(app), paths.repository(new)
     if not os.path.isdir(os.path.join(source, "objects")):
@@ -26,7 +26,7 @@ def copy(app: str, new: str, with_releases: bool = True) -> None:
             try:
                 _copy_parts(source, half, with_releases)
                 break
-            except FileNotFoundError:  # git has packed something meanwhile
+            except FileNotFoundError:  # git has packed something in the meantime
                 if attempt == _TRIES:
                     raise
         folders.remove(target)
@@ -40,7 +40,7 @@ def copy(app: str, new: str, with_releases: bool = True) -> None:
 
 
 def _copy_parts(source: str, half: str, with_releases: bool) -> None:
-    """In the order that loses nothing: git writes a pack, or packed refs, before it removes what went into it."""
+    """Copy in an order that loses nothing: git writes a pack, or packed refs, before it removes what it packed."""
     os.makedirs(half, mode=0o700)
     _tree(os.path.join(source, "refs"), os.path.join(half, "refs"), _copied, () if with_releases else ("minipaas",))
     with contextlib.suppress(FileNotFoundError):
@@ -53,7 +53,7 @@ def _copy_parts(source: str, half: str, with_releases: bool) -> None:
 
 
 def _tree(source: str, target: str, put, but: tuple[str, ...] = ()) -> None:
-    """Put each file of a folder where it belongs; scratch files of git, and the folders in `but`, are left out."""
+    """Call `put(source, target)` for each file of a folder, except git's scratch files and the folders in `but`."""
     waiting = [(source, target)]
     while waiting:  # not by recursion: a pushed tag may be a/b/c/... of a thousand levels
         place, copy_of_it = waiting.pop()
@@ -86,7 +86,7 @@ def _write(path: str, content: bytes) -> None:
 
 
 def _packed(content: bytes, with_releases: bool) -> bytes:
-    """The text of packed-refs (git-pack-refs(1)), without the releases' where they are not wanted."""
+    """The text of packed-refs (git-pack-refs(1)), with or without those of releases."""
     if with_releases:
         return content
     kept, drop = [], False

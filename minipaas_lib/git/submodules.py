@@ -1,4 +1,4 @@
-"""Fetch and unpack the submodules of a commit. Urls and paths come from a pushed file: nothing in them is trusted."""
+"""Fetch and unpack the submodules of a commit. Urls and paths come from a pushed file and are not trusted."""
 
 import contextlib
 import hashlib
@@ -25,10 +25,10 @@ class Submodule(NamedTuple):
 
 
 def unpack_all(repository: str, commit: str, target: str, cache: str, budget: Budget, env: dict[str, str]) -> None:
-    """Put each submodule of `commit`, and theirs in turn, where it belongs below `target`.
+    """Unpack the submodules of `commit`, recursively, in their places below `target`.
 
-    `cache`: the folder of clones that later pushes use again; `budget`: how much more may come; `env`: of a
-    git process that talks to their servers. Raises errors.InvalidFile that names the submodule.
+    `cache`: the folder of clones, which later pushes reuse; `budget`: what is left of the limits; `env`: the
+    environment of a git process that talks to their servers. Raises errors.InvalidFile that names the submodule.
     """
     context = target
     index = index_of(target)
@@ -55,23 +55,23 @@ def unpack_all(repository: str, commit: str, target: str, cache: str, budget: Bu
 
 
 def submodules(repository: str, commit: str) -> list[Submodule]:
-    """The submodules that the commit pins and .gitmodules gives a url. Raises errors.InvalidFile."""
+    """The submodules of the commit that have a url in .gitmodules. Raises errors.InvalidFile."""
     urls = _urls(repository, commit)
-    found = []
+    modules = []
     listing = git.run([f"--git-dir={repository}", "ls-tree", "-r", "-z", "--full-tree", commit])
     for entry in listing.decode("utf-8", "surrogateescape").split("\0"):
-        about, _, path = entry.partition("\t")
-        if not about.startswith(GITLINK):
+        fields, _, path = entry.partition("\t")
+        if not fields.startswith(GITLINK):
             continue
         if path in urls:
-            found.append(Submodule(path, check_url(path, urls[path]), about.split(" ")[2]))
+            modules.append(Submodule(path, check_url(path, urls[path]), fields.split(" ")[2]))
         else:
             name_empty([path])
-    return found
+    return modules
 
 
 def name_empty(paths: list[str]) -> None:
-    """Say which folders stay empty, because git was told of a repository in them and not where to fetch it from."""
+    """Warn of folders that stay empty because they are submodules without a url."""
     for path in paths[:NAMED]:
         output.warn(
             f"the folder {names.safe(path)} stays empty: it is a separate git repository, and .gitmodules has no url "
@@ -119,7 +119,7 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
     output.info(f"fetching the submodule {_shown(module.path)} from {_shown(remote_url.without_password(module.url))}")
     try:
         try:
-            _fetch(clone, module.url, ["--depth=1", module.commit], env)  # most servers give any commit by its name
+            _fetch(clone, module.url, ["--depth=1", module.commit], env)  # most servers serve any commit by its name
         except git.GitFailed:
             _fetch(clone, module.url, ["+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"], env)
     except destinations.Refused as error:
@@ -134,7 +134,7 @@ def fetch(module: Submodule, cache: str, env: dict[str, str]) -> str:
 
 
 def _fetch(clone: str, url: str, arguments: list[str], env: dict[str, str]) -> None:
-    # Old histories have harmless faults; unpack() checks every path again.
+    # Old histories have harmless faults, and unpack() checks every path.
     git.run([f"--git-dir={clone}", "config", "fetch.fsckObjects", "false"])
     remotes.fetch(clone, url, arguments, env)
 

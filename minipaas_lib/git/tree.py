@@ -1,4 +1,4 @@
-"""Look at the tree of a commit before anything of it is written: how large it is, how deep, and what links it has."""
+"""Check the tree of a commit before anything of it is written: its size, depth and links."""
 
 import os
 import signal
@@ -39,19 +39,18 @@ class Budget:
 def check(
     repository: str, commit: str, budget: Budget, inside: str = "", env: dict[str, str] | None = None
 ) -> list[str]:
-    """Refuse a commit that is too large, or has a path that is too long or too deep, or a link that nobody can unpack.
+    """Refuse a commit that is too large, or has a path that is too long or too deep, or a link that cannot be unpacked.
 
-    repository: str, its folder; inside: str, where in the build context the tree goes, for a submodule; env: of a
-    git process that sees the commit. Returns the paths of submodules that no .gitmodules tells of. Raises
-    errors.InvalidFile that names the entry, errors.MinipaasError for a commit
-    that is not there.
+    repository: str, its folder; inside: str, the tree's place in the build context, for a submodule; env: the
+    environment of a git process that sees the commit. Returns the paths of submodules that are not in .gitmodules.
+    Raises errors.InvalidFile that names the entry, errors.MinipaasError for a missing commit.
     """
     links, folders = set(), set()
     gitlinks, modules = [], False
     for mode, size, path in listing(repository, commit, env):
         budget.spend(size)
-        whole = os.path.join(inside, path)
-        fault = size_fault(whole)
+        full_path = os.path.join(inside, path)
+        fault = size_fault(full_path)
         if mode == LINK:
             links.add(path)
             fault = fault or link_fault(path, size)
@@ -63,10 +62,8 @@ def check(
         if path in links and path in folders:
             fault = "appears twice, as a link and as a folder"
         if fault:
-            raise _refused(whole, fault)
-    if (
-        links
-    ):  # git unpacks no link named or below .gitmodules, however it is spelled: better said now than in the build
+            raise _refused(full_path, fault)
+    if links:  # git unpacks no link named or below .gitmodules, in any spelling: refuse it before the build
         try:
             git.run([f"--git-dir={repository}", "read-tree", "--dry-run", commit], env)
         except git.GitFailed as error:
@@ -77,9 +74,9 @@ def check(
 
 
 def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> Iterator[tuple[str, int, str]]:
-    """(mode, size in bytes, path) of each entry below a commit, folders too, as git-ls-tree(1) finds them.
+    """Yield (mode, size in bytes, path) of each entry of a commit, folders too, in the order of git-ls-tree(1).
 
-    It is read piece by piece: a tree of a few kilobytes can name 10^10 files.
+    It reads piece by piece: a tree of a few kilobytes can name 10^10 files.
     """
     command = ["git", f"--git-dir={repository}", "ls-tree", "-r", "-t", "-l", "-z", "--full-tree", commit]
     process = subprocess.Popen(
@@ -97,12 +94,12 @@ def listing(repository: str, commit: str, env: dict[str, str] | None = None) -> 
             if len(pending) > _LINE_LIMIT:
                 raise errors.InvalidFile("the commit contains a name that is too long", "rename the file")
             for line in lines:
-                about, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
-                mode, _, _, size = about.split()
+                fields, _, path = line.decode("utf-8", "surrogateescape").partition("\t")
+                mode, _, _, size = fields.split()
                 yield mode, int(size) if size.isdigit() else 0, path
-        said = process.stderr.read(4096)
+        stderr = process.stderr.read(4096)
         if process.wait(_TIMEOUT):
-            raise git.GitFailed(f"git ls-tree failed: {git.said(said)}")
+            raise git.GitFailed(f"git ls-tree failed: {git.error_line(stderr)}")
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGKILL)

@@ -68,7 +68,11 @@ def _look_at_branch(name: str, update: ref_updates.Update) -> None:
     live = releases.live(name)
     if live and live.commit != tip and update.branch == repository.head_branch(name):
         deadline = time.monotonic() + _MOVING
-        while repository_in_use.others(paths.repository(name)) and tip != live.commit and time.monotonic() < deadline:
+        while (
+            repository_in_use.written_by_others(paths.repository(name))
+            and tip != live.commit
+            and time.monotonic() < deadline
+        ):
             time.sleep(0.02)  # the push before has just let go of the lock
             tip = repository.tip_of(name, update.ref)
     known = "" if not update.old.strip("0") else update.old

@@ -74,7 +74,7 @@ def test_no_password_goes_over_plain_http(root):
     with open(remotes.folder("credentials")) as file:
         assert all(line.startswith("https://") for line in file)
     said = b"fatal: could not read Username for 'http://x': terminal prompts disabled"
-    assert "https only" in remotes.explained(git.said(said), said, "http://x/y.git")
+    assert "https only" in remotes.explained(git.error_line(said), said, "http://x/y.git")
 
 
 def test_an_apps_own_key_comes_before_that_of_all_and_no_other_is_offered(root):
@@ -186,7 +186,7 @@ def test_what_is_no_host(text):
     ],
 )
 def test_what_git_says_is_explained(words, why):
-    said = remotes.explained(git.said(words), words)
+    said = remotes.explained(git.error_line(words), words)
     assert why in said and "s3cret" not in said
 
 
