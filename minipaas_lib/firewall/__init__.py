@@ -1,7 +1,7 @@
-"""Whether this host's firewall lets strangers in, read from its rules: a request from inside proves nothing.
+"""Whether this host's firewall lets visitors in, judged from its rules: a request from inside proves nothing.
 
-install.sh runs this module with the host's own Python before anything is installed, so it needs nothing but itself.
-What a provider's firewall in front of the host does cannot be seen from here.
+install.sh runs this package with the host's own Python before anything is installed, so it has no dependencies.
+A provider's firewall in front of the host cannot be seen from here.
 """
 
 import functools
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from minipaas_lib.firewall import iptables, nftables
 from minipaas_lib.firewall.rules import CLOSED, OPEN, Base, Packet, judge
-from minipaas_lib.firewall.rules import Unreadable as Unreadable  # what barriers() raises is part of the face
+from minipaas_lib.firewall.rules import Unreadable as Unreadable  # part of the interface: barriers() raises it
 
 _NFT = ("/usr/sbin/nft", "-j", "list", "ruleset")
 _SAVERS = {
@@ -19,15 +19,15 @@ _SAVERS = {
     "ipv6": ("/usr/sbin/ip6tables-nft-save", "/usr/sbin/ip6tables-legacy-save"),
 }
 COMMANDS = (_NFT, *((path,) for paths in _SAVERS.values() for path in paths))
-"""Every command by which the rules are read; sudo lets paas run each with just these words."""
+"""All commands that read the rules; sudo lets paas run each with exactly these arguments."""
 _TIMEOUT = 10.0  # seconds
 
 
 class Barrier(NamedTuple):
-    """What the firewall does to those who come from outside to a port."""
+    """What the firewall does to connections from outside to a port."""
 
     port: int
-    nobody: bool  # else some may be let in, by their address or what else cannot be told from here
+    nobody: bool  # else some may be let in, such as by their address
     family: str  # "ipv4", "ipv6", or "" for both
     tool: str  # ufw, firewalld, nftables or iptables
     fix: str  # the command, as root, that opens the port
@@ -40,35 +40,35 @@ class Barrier(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """What the commands printed."""
+    """The output of the commands."""
 
     nft: str = ""
     saved: tuple[tuple[str, str], ...] = ()  # (family, output of iptables-save)
 
 
 def barriers(ports: "list[int]") -> list[Barrier]:
-    """What keeps strangers from the TCP ports, in their order. Raises Unreadable where the rules cannot be read."""
-    return [found for port in ports if (found := judged(read(), port, outside(), families()))]
+    """What keeps visitors from the TCP ports, in order. Raises Unreadable if the rules cannot be read."""
+    return [barrier for port in ports if (barrier := judged(read(), port, outside(), families()))]
 
 
 def judged(texts: Texts, port: int, interfaces: frozenset[str], present: tuple[str, ...]) -> Barrier | None:
-    """What keeps strangers from a port, by the recorded rules; None where it is open. Pure. Raises Unreadable."""
-    found = []
+    """What keeps visitors from a port, by the given rules; None if it is open. Pure. Raises Unreadable."""
+    blocked = []
     for family in present:
         packet = Packet(port, family, interfaces)
         bases = bases_of(texts, packet)
         verdict, base = judge(bases)
         if verdict != OPEN and base is not None:
-            found.append((family, verdict == CLOSED, base, tool_of(bases, base)))
-    if not found:
+            blocked.append((family, verdict == CLOSED, base, tool_of(bases, base)))
+    if not blocked:
         return None
-    family, nobody, base, tool = found[0]
-    both = len(found) == len(present) and len({one[1] for one in found}) == 1
-    return Barrier(port, nobody, "" if both else family, tool, _fix(tool, base, family, port))
+    family, nobody, base, tool = blocked[0]
+    all_families = len(blocked) == len(present) and len({entry[1] for entry in blocked}) == 1
+    return Barrier(port, nobody, "" if all_families else family, tool, _fix(tool, base, family, port))
 
 
 def bases_of(texts: Texts, packet: Packet) -> list[Base]:
-    """All chains that a packet for this host passes. What iptables keeps in nftables is read as iptables shows it."""
+    """All base chains that a packet for this host passes. iptables' tables in nftables are read from iptables-save."""
     bases, known = [], set()
     for family, text in texts.saved:
         if family == packet.family:
@@ -79,8 +79,8 @@ def bases_of(texts: Texts, packet: Packet) -> list[Base]:
 
 
 def tool_of(bases: list[Base], base: Base) -> str:
-    """Who looks after the rules, and so who must be asked to open a port."""
-    chains = {name for one in bases for name in one.chains}
+    """The tool that manages the rules and has to open a port."""
+    chains = {name for chain_base in bases for name in chain_base.chains}
     if "ufw-user-input" in chains or "ufw6-user-input" in chains:
         return "ufw"
     if base.table == "firewalld" or {"INPUT_ZONES", "IN_public"} & chains:
@@ -100,34 +100,34 @@ def _fix(tool: str, base: Base, family: str, port: int) -> str:
 
 @functools.cache
 def read() -> Texts:
-    """The rules of this host as they are now. Raises Unreadable."""
+    """The present rules of this host. Raises Unreadable."""
     nft = _run(_NFT)
     saved = [(family, _run((path,))) for family, paths in _SAVERS.items() for path in paths]
     return Texts(nft, tuple(saved))
 
 
 def outside(table: str | None = None, table6: str | None = None) -> frozenset[str]:
-    """The interfaces that the default routes go through, from /proc/net/route and /proc/net/ipv6_route."""
-    found = set()
+    """The interfaces of the default routes, from /proc/net/route and /proc/net/ipv6_route."""
+    interfaces = set()
     for line in (_text("/proc/net/route") if table is None else table).split("\n")[1:]:
         row = line.split()
         if len(row) > 7 and row[1] == row[7] == "00000000":
-            found.add(row[0])
+            interfaces.add(row[0])
     for line in (_text("/proc/net/ipv6_route") if table6 is None else table6).split("\n"):
         row = line.split()
         if len(row) > 9 and row[0] == "0" * 32 and row[1] == "00" and row[9] != "lo":
-            found.add(row[9])
-    return frozenset(found)
+            interfaces.add(row[9])
+    return frozenset(interfaces)
 
 
 def families(addresses: str | None = None) -> tuple[str, ...]:
-    """IPv4, and IPv6 where the host has an address that others reach, from /proc/net/if_inet6."""
+    """IPv4, and IPv6 if the host has a global address, from /proc/net/if_inet6."""
     rows = [line.split() for line in (_text("/proc/net/if_inet6") if addresses is None else addresses).split("\n")]
     return ("ipv4", "ipv6") if any(len(row) > 5 and row[3] == "00" for row in rows) else ("ipv4",)
 
 
 def _run(command: tuple[str, ...]) -> str:
-    """What a command says as root; nothing where it is not installed."""
+    """The output of a command as root; empty if it is not installed."""
     import subprocess
 
     if not os.path.exists(command[0]):
@@ -153,12 +153,12 @@ def _text(path: str) -> str:
 
 
 def program(words: list[str]) -> int:
-    """For install.sh: print `sentence<TAB>fix` for each of the ports that nobody comes in by; 1 where there is one."""
+    """For install.sh: print `sentence<TAB>fix` for each port that is closed; return 1 if there is any."""
     try:
-        found = [barrier for barrier in barriers([int(word) for word in words]) if barrier.nobody]
+        closed = [barrier for barrier in barriers([int(word) for word in words]) if barrier.nobody]
     except Unreadable as error:
         print(f"the rules of the firewall cannot be read ({error})", file=sys.stderr)
         return 0
-    for barrier in found:
+    for barrier in closed:
         print(f"{barrier.said}\t{barrier.fix}")
-    return 1 if found else 0
+    return 1 if closed else 0

@@ -13,7 +13,7 @@ _VERDICTS = {
     "TARPIT": rules.DROP,
     "RETURN": rules.RETURN,
 }
-# Options that say nothing about whether the rule holds.
+# Options that do not affect whether the rule holds.
 _PLAIN = {
     "-m",
     "--match",
@@ -28,11 +28,8 @@ _PLAIN = {
 
 
 def bases(text: str, packet: Packet) -> tuple[list[Base], set[tuple[str, str]]]:
-    """The chains that a packet for this host passes, and the tables, as (family, name) of nft, that the text has.
-
-    Pure.
-    """
-    found: list[Base] = []
+    """The chains that a packet for this host passes, and the tables in the text, as (family, name) of nft. Pure."""
+    chain_bases: list[Base] = []
     seen: set[tuple[str, str]] = set()
     chains: dict[str, list[Rule]] = {}
     policies: dict[str, str] = {}
@@ -50,14 +47,14 @@ def bases(text: str, packet: Packet) -> tuple[list[Base], set[tuple[str, str]]]:
             for name in _HOOKS.get(table, ()):
                 if name in chains:
                     policy = rules.DROP if policies.get(name) == "DROP" else rules.ACCEPT
-                    found.append(Base(family, table, name, policy, chains, False))
-    return found, seen
+                    chain_bases.append(Base(family, table, name, policy, chains, False))
+    return chain_bases, seen
 
 
 def _rule(line: str, packet: Packet, chains: dict) -> tuple[str, Rule]:
-    """A line such as `-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT`; its chain and what it does."""
+    """The chain and the rule of a line such as `-A INPUT -p tcp -m tcp --dport 80 -j ACCEPT`."""
     try:
-        words = (shlex.split(line) if set(line) & set("\"'\\") else line.split())[1:]  # shlex takes its time
+        words = (shlex.split(line) if set(line) & set("\"'\\") else line.split())[1:]  # shlex is slow
     except ValueError:
         return "", Rule(NO, rules.NEXT)
     name, words = (words[0], words[1:]) if words else ("", [])
@@ -71,7 +68,7 @@ def _rule(line: str, packet: Packet, chains: dict) -> tuple[str, Rule]:
         values, words = words[:end], words[end:]
         if option in ("-j", "-g", "--jump", "--goto"):
             verdict, target = _verdict(option, values[0] if values else "", chains)
-            break  # what follows is the target's own
+            break  # the rest belongs to the target
         limited = limited or option in ("--limit", "--hashlimit-upto")
         truth = _holds(option, values, packet)
         holds = min(holds, rules.negated(truth) if negated else truth)
@@ -121,7 +118,7 @@ def _flags(text: str) -> set[str]:
 
 
 def _port_among(text: str, port: int) -> bool:
-    """Whether the port is in `80`, `8000:8100` or a list of such."""
+    """Whether the port is in `80`, `8000:8100` or a list of those."""
     for part in text.split(","):
         low, colon, high = part.partition(":")
         if not (low or "0").isdigit() or not (high or "65535").isdigit():

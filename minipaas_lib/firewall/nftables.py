@@ -19,7 +19,7 @@ _NONE = object()  # the packet has no such field
 
 
 def bases(text: str, packet: Packet, elsewhere: set[tuple[str, str]]) -> list[Base]:
-    """The chains that a packet for this host passes, but those of tables that are read elsewhere. Raises Unreadable."""
+    """The chains that a packet for this host passes, without tables that are read elsewhere. Raises Unreadable."""
     if not text.strip():
         return []
     try:
@@ -30,7 +30,7 @@ def bases(text: str, packet: Packet, elsewhere: set[tuple[str, str]]) -> list[Ba
 
 @functools.lru_cache(maxsize=1)
 def _listed(text: str) -> list[tuple[str, dict]]:
-    """The objects in order. A list of blocked addresses may be long, and several ports are looked at."""
+    """The objects in order, cached: a list of blocked addresses may be long, and several ports are checked."""
     return [(kind, body) for entry in json.loads(text)["nftables"] for kind, body in entry.items()]
 
 
@@ -67,7 +67,7 @@ def _bases(listed: list, packet: Packet, elsewhere: set) -> list[Base]:
 
 
 def _rules(statements: list, packet: Packet, sets: dict) -> list[Rule]:
-    """One rule is a row of statements: each match must hold, then a verdict counts; a verdict map has several."""
+    """The rules of a list of statements: all matches must hold for a verdict; a verdict map has several."""
     holds, limited, made = YES, False, []
     for statement in statements:
         for kind, body in statement.items():
@@ -76,7 +76,7 @@ def _rules(statements: list, packet: Packet, sets: dict) -> list[Rule]:
             elif kind in ("limit", "quota", "connlimit", "ct count"):
                 limited = True
             elif kind == "xt":
-                holds = min(holds, MAYBE)  # an extension of iptables: what it asks is not told
+                holds = min(holds, MAYBE)  # an extension of iptables: its condition is not shown
             elif kind in _VERDICTS:
                 surely = holds if kind == "accept" or not limited else min(holds, MAYBE)
                 made.append(Rule(surely, _VERDICTS[kind]))
@@ -91,14 +91,14 @@ def _rules(statements: list, packet: Packet, sets: dict) -> list[Rule]:
 
 
 def _by_map(body: dict, holds: int, packet: Packet, sets: dict) -> list[Rule]:
-    """The verdicts of a map, each with whether its key is the packet's; `*` is for what no other key fits."""
+    """The verdicts of a map, each with whether its key matches the packet; `*` matches if no other key does."""
     made, value, data = [], _value(body["key"], packet), body["data"]
     pairs = sets.get(data[1:], []) if isinstance(data, str) else data["set"]
     fits = [_is_in(value, key, packet, sets) for key, _ in pairs if key != "*"]
     other = rules.negated(max(fits, default=NO))
     for key, verdict in pairs:
-        here = min(holds, other if key == "*" else _is_in(value, key, packet, sets))
-        made += [Rule(min(here, rule.holds), rule.verdict, rule.target) for rule in _rules([verdict], packet, sets)]
+        match = min(holds, other if key == "*" else _is_in(value, key, packet, sets))
+        made += [Rule(min(match, rule.holds), rule.verdict, rule.target) for rule in _rules([verdict], packet, sets)]
     return made
 
 
@@ -117,7 +117,7 @@ def _matches(body: dict, packet: Packet, sets: dict) -> int:
 
 
 def _masked(sides: list, right: object) -> int:
-    """`tcp flags & (fin | syn | rst | ack) == syn`; any other mask is not told."""
+    """`tcp flags & (fin | syn | rst | ack) == syn`; MAYBE for any other mask."""
     if sides[0] != {"payload": {"protocol": "tcp", "field": "flags"}}:
         return MAYBE
     return rules.flags_hold(_names(sides[1]), _names(right))
@@ -140,7 +140,7 @@ def _compared(value: object, op: str, right: object) -> int:
 
 
 def _value(left: object, packet: Packet) -> object:
-    """What the packet has where the rule looks; _UNKNOWN where that depends on the stranger."""
+    """The packet's value for the left side of a match; _UNKNOWN if that depends on the visitor."""
     if not isinstance(left, dict) or len(left) != 1:
         return _UNKNOWN
     ((kind, body),) = left.items()
@@ -169,14 +169,14 @@ def _value(left: object, packet: Packet) -> object:
 def _payload(protocol: object, field: object, packet: Packet) -> object:
     if protocol in ("tcp", "th"):
         return {"dport": packet.port, "flags": "syn"}.get(str(field), _UNKNOWN)
-    ours = {"ipv4": "ip", "ipv6": "ip6"}[packet.family]
-    if protocol != ours:
+    ip_version = {"ipv4": "ip", "ipv6": "ip6"}[packet.family]
+    if protocol != ip_version:
         return _UNKNOWN if protocol in ("ether", "vlan", None) else _NONE
     return "tcp" if field in ("protocol", "nexthdr") else _UNKNOWN
 
 
 def _is_in(value: object, right: object, packet: Packet, sets: dict) -> int:
-    """Whether the value is, or is among, what stands to the right."""
+    """Whether the value is, or is among, the right side of a match."""
     if value is _NONE:
         return NO
     if isinstance(right, str) and right.startswith("@"):
@@ -184,7 +184,7 @@ def _is_in(value: object, right: object, packet: Packet, sets: dict) -> int:
     if isinstance(right, dict) and "set" in right:
         right = right["set"]
     if isinstance(right, list):
-        return max((_is_in(value, one, packet, sets) for one in right), default=NO)
+        return max((_is_in(value, item, packet, sets) for item in right), default=NO)
     if isinstance(right, dict) and "elem" in right:
         return _is_in(value, right["elem"]["val"], packet, sets)
     if value is packet:

@@ -1,6 +1,6 @@
-"""What becomes of a new TCP connection from outside, by rules that were read. Pure.
+"""Whether a firewall's rules let a new TCP connection from outside in. Pure.
 
-Each rule holds for the packet, does not, or may: whether an unknown stranger's address is in a list cannot be told.
+Each rule holds for the packet, does not, or may: whether an unknown visitor's address is in a list cannot be known.
 """
 
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Packet(NamedTuple):
 
     port: int
     family: str  # ipv4 or ipv6
-    interfaces: frozenset[str]  # by which strangers come
+    interfaces: frozenset[str]  # those that visitors come in by
 
 
 class Rule(NamedTuple):
@@ -41,7 +41,7 @@ class Base(NamedTuple):
 
 
 def judge(bases: list[Base]) -> tuple[str, Base | None]:
-    """OPEN, LIMITED or CLOSED, and the chain that makes it so. Every base chain must let the packet pass."""
+    """OPEN, LIMITED or CLOSED, and the chain that decides it. All base chains must let the packet pass."""
     limited = None
     for base in bases:
         if _outcomes(base, MAYBE) == {DROP}:
@@ -52,30 +52,30 @@ def judge(bases: list[Base]) -> tuple[str, Base | None]:
 
 
 def _outcomes(base: Base, least: int) -> set[str]:
-    """What can become of the packet, where rules count that hold at least so surely."""
+    """The possible outcomes for the packet; only rules with at least that certainty count."""
     known: dict[str, set[str]] = {}
-    found = _walk(base.chains, base.name, least, known)
-    return (found - {RETURN}) | ({base.policy} if RETURN in found else set())
+    outcomes = _walk(base.chains, base.name, least, known)
+    return (outcomes - {RETURN}) | ({base.policy} if RETURN in outcomes else set())
 
 
 def _walk(chains: "dict[str, list[Rule]]", name: str, least: int, known: "dict[str, set[str]]") -> set[str]:
-    """The outcomes of a chain: ACCEPT, DROP, or RETURN where its end is reached. The kernel allows no circles."""
+    """The outcomes of a chain: ACCEPT, DROP, or RETURN if its end is reached. The kernel allows no cycles."""
     if name in known:
         return known[name]
-    known[name] = {RETURN}  # in the answer to a circle that cannot be
-    found: set[str] = set()
+    known[name] = {RETURN}  # for a cycle, which cannot exist
+    outcomes: set[str] = set()
     for rule in chains.get(name, []):
         if rule.holds < least or rule.verdict == NEXT:
             continue
         called = rule.verdict in (JUMP, GOTO)
         result = _walk(chains, rule.target, least, known) if called else {rule.verdict}
-        found |= result - {RETURN} if rule.verdict == JUMP else result
+        outcomes |= result - {RETURN} if rule.verdict == JUMP else result
         if rule.holds == YES and not (rule.verdict == JUMP and RETURN in result):
             break
     else:
-        found.add(RETURN)
-    known[name] = found
-    return found
+        outcomes.add(RETURN)
+    known[name] = outcomes
+    return outcomes
 
 
 def negated(holds: int) -> int:
@@ -83,7 +83,7 @@ def negated(holds: int) -> int:
 
 
 def comes_by(pattern: str, packet: Packet, wildcard: str) -> int:
-    """Whether a stranger's packet comes by an interface of that name; a wildcard ends it."""
+    """Whether a visitor's packet comes in by an interface that matches the pattern, which may end in a wildcard."""
     prefix = pattern.removesuffix(wildcard) if pattern.endswith(wildcard) else None
     named = {name for name in packet.interfaces if name == pattern or (prefix is not None and name.startswith(prefix))}
     if named:
@@ -95,6 +95,6 @@ def is_tcp(protocol: str) -> int:
     return YES if protocol.lower() in ("tcp", "6", "all", "0") else NO
 
 
-def flags_hold(mask: "set[str]", wanted: "set[str]") -> int:
-    """The first packet of a connection has the flag SYN alone."""
-    return YES if mask & {"syn"} == wanted else NO
+def flags_hold(mask: "set[str]", expected: "set[str]") -> int:
+    """Whether a match on flags holds for the first packet of a connection, which has only SYN."""
+    return YES if mask & {"syn"} == expected else NO
