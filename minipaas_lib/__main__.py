@@ -10,8 +10,8 @@ from minipaas_lib import main
 def program() -> None:
     """Run the command line and end the process at once.
 
-    The plugins of a wheel lie below minipaas_lib, so that no other program meets them. Here they get the name by which
-    they import themselves; no other package of that name can take it.
+    The plugins of a wheel are below minipaas_lib, so that no other program sees a top-level `plugins`. Here they get
+    the name by which they import themselves, before another package of that name can take it.
     """
     with contextlib.suppress(ModuleNotFoundError):  # an editable install has the checkout itself on its path
         sys.modules["plugins"] = importlib.import_module("minipaas_lib.plugins")

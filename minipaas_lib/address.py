@@ -1,6 +1,6 @@
-"""At which address this host is reached: hints say `<host>`, and who reads one gets a line that can be pasted.
+"""The address at which this host is reached, which replaces `<host>` in hints, so that they can be pasted.
 
-OpenSSH tells a command in SSH_CONNECTION the client's address and port, then the server's (ssh(1), ENVIRONMENT).
+In SSH_CONNECTION OpenSSH gives the client's address and port, then the server's (ssh(1), ENVIRONMENT).
 """
 
 import os
@@ -20,12 +20,12 @@ class Address(NamedTuple):
 
 
 def name_file() -> str:
-    """Where install.sh --host notes by which name people reach this host."""
+    """The file in which install.sh --host stores the name of this host."""
     return os.path.join(paths.root(), "host-name")
 
 
 def reached() -> "Address | None":
-    """The host as the caller reaches it; None where nothing here can tell, as behind an address translation."""
+    """The host as the caller reaches it; None if unknown, as behind NAT."""
     came_by = _of_connection(os.environ.get("SSH_CONNECTION", ""))
     port = came_by[1].port if came_by else ssh_ports()[0]
     if name := _set_name():
@@ -37,36 +37,36 @@ def reached() -> "Address | None":
 
 
 def fill(text: str) -> str:
-    """The text with `<user>@<host>` as it can be typed: with the port, and brackets where ssh or git wants them."""
+    """The text with `<user>@<host>` replaced by a real address, with port and brackets where ssh or git needs them."""
     if "@<host>" not in text:
         return text
     address = reached()
-    return _PLACE.sub(lambda found: _filled(found, address), text) if address else text
+    return _PLACE.sub(lambda match: _filled(match, address), text) if address else text
 
 
-def _filled(found: "re.Match[str]", address: Address) -> str:
+def _filled(match: "re.Match[str]", address: Address) -> str:
     bracketed = f"[{address.host}]" if ":" in address.host else address.host
-    if found["app"]:
+    if match["app"]:
         if address.port != 22:
-            return f"ssh://{found['user']}@{bracketed}:{address.port}/{found['app']}"
-        return f"{found['user']}@{bracketed}:{found['app']}"
-    if found["ssh"] is None:
-        return f"{found['user']}@{bracketed}"
+            return f"ssh://{match['user']}@{bracketed}:{address.port}/{match['app']}"
+        return f"{match['user']}@{bracketed}:{match['app']}"
+    if match["ssh"] is None:
+        return f"{match['user']}@{bracketed}"
     option = "" if address.port == 22 else f"-p {address.port} "
-    return f"ssh {found['options'] or ''}{option}{found['user']}@{address.host}"  # ssh takes no brackets here
+    return f"ssh {match['options'] or ''}{option}{match['user']}@{address.host}"  # ssh takes no brackets here
 
 
 def ssh_ports(folder: str = SSHD_CONFIG) -> list[int]:
-    """The ports of sshd_config and the files it includes by Debian's default; 22 where none is said."""
+    """The ports in sshd_config and the files it includes by Debian's default; 22 if there are none."""
     extra = os.path.join(folder, "sshd_config.d")
     try:
         names = [name for name in sorted(os.listdir(extra)) if name.endswith(".conf")]
-    except OSError:  # it is not there; or only root may read it, as on a hardened host
+    except OSError:  # it is missing, or only root may read it, as on a hardened host
         names = []
     files = [os.path.join(folder, "sshd_config"), *(os.path.join(extra, name) for name in names)]
     words = [line.split() for file in files for line in _text(file).split("\n")]
-    given = [line[1] for line in words if len(line) == 2 and line[0].lower() == "port"]
-    return [int(port) for port in given if re.fullmatch("[0-9]{1,5}", port)] or [22]
+    ports = [line[1] for line in words if len(line) == 2 and line[0].lower() == "port"]
+    return [int(port) for port in ports if re.fullmatch("[0-9]{1,5}", port)] or [22]
 
 
 def _of_connection(text: str) -> "tuple[str, Address] | None":
@@ -78,14 +78,17 @@ def _of_connection(text: str) -> "tuple[str, Address] | None":
 
 
 def _is_translated(client: str, server: str) -> bool:
-    """Whether somebody of the internet came to a private address: then another one leads here, which is not known."""
+    """Whether a client from the internet reached a private address: the public one is unknown here."""
     import ipaddress
 
     try:
-        there, here = ipaddress.ip_address(client.partition("%")[0]), ipaddress.ip_address(server.partition("%")[0])
+        client_ip, server_ip = (
+            ipaddress.ip_address(client.partition("%")[0]),
+            ipaddress.ip_address(server.partition("%")[0]),
+        )
     except ValueError:
         return False
-    return there.is_global and not here.is_global
+    return client_ip.is_global and not server_ip.is_global
 
 
 def _set_name() -> str:
@@ -94,7 +97,7 @@ def _set_name() -> str:
 
 
 def _own() -> str:
-    """This host's name where that is a full one, else its address. No name is looked up: that may take long."""
+    """This host's name if it is fully qualified, else its address. Nothing is looked up: that may take long."""
     name = os.uname().nodename.lower().rstrip(".")
     if "." in name and NAME.fullmatch(name) and not name.endswith((".localdomain", ".local", ".internal")):
         return name
@@ -102,7 +105,7 @@ def _own() -> str:
 
 
 def own_address() -> str:
-    """The address that a packet to the internet would come from, IPv4 first; empty without a route. Nothing is sent."""
+    """The source address of a packet to the internet, IPv4 first; empty without a route. Nothing is sent."""
     import socket
 
     for family, anywhere in ((socket.AF_INET, "1.1.1.1"), (socket.AF_INET6, "2606:4700:4700::1111")):

@@ -1,22 +1,22 @@
 """Whether the SSH key of this connection may still use the host.
 
-sshd looks at a connection's key once, when it opens. A client that keeps it open (ControlMaster of ssh_config(5)) goes
-on after the key was removed, so each of its commands looks again, and those that go on for long look now and then.
+sshd checks the key only when a connection opens. A client that keeps it open (ControlMaster of ssh_config(5)) could
+continue after the key was removed, so each command checks it again, and long-running ones do so regularly.
 """
 
 import os
 
 from minipaas_lib import paths
 
-_INTERVAL = 5.0  # seconds between two looks of a command that goes on
-_AGAIN = 30.0  # seconds until one that cleans up, or that lost the error in a finalizer, gets it again
+_INTERVAL = 5.0  # seconds between two checks of a long-running command
+_AGAIN = 30.0  # seconds until a command that cleans up, or that lost the error in a finalizer, gets it again
 
 
 def is_admitted(key: str, fingerprint: str = "") -> bool:
-    """Whether sshd would let the key `key` in now, under that fingerprint where one is known (SHA256:...).
+    """Whether sshd would accept the key `key` now, with that fingerprint if known (SHA256:...).
 
-    A line that an earlier version wrote has none. The file is made from the store, and a key that is removed leaves it
-    before it leaves the store.
+    Lines written by an earlier version have none. The file is generated from the store; a key is removed from the file
+    before it is removed from the store.
     """
     try:
         with open(paths.authorized_keys(), "rb") as file:
@@ -39,9 +39,9 @@ def denied(key: str):
 
 
 def end_with_key() -> None:
-    """End this command, which may go on for hours, once its key is removed: it raises errors.Denied then.
+    """Raise errors.Denied in this command, which may run for hours, once its key is removed.
 
-    Looks every few seconds, by SIGALRM. Under gevent the error is raised in the greenlet that calls this.
+    It checks every few seconds, by SIGALRM. Under gevent the error is raised in the greenlet that calls this.
     """
     import signal
     import sys
@@ -49,10 +49,10 @@ def end_with_key() -> None:
     from minipaas_lib import caller, errors, output
 
     key, fingerprint = caller.key(), os.environ.get("MINIPAAS_FINGERPRINT")
-    if key == "root" or fingerprint is None:  # nobody came through the gate
+    if key == "root" or fingerprint is None:  # not called over ssh
         return
 
-    def look(*signal_and_frame) -> None:
+    def check(*signal_and_frame) -> None:
         if is_admitted(key, fingerprint):
             return
         signal.setitimer(signal.ITIMER_REAL, _AGAIN, _AGAIN)
@@ -64,14 +64,14 @@ def end_with_key() -> None:
 
         main = gevent.getcurrent()
 
-        def look_for_main() -> None:
+        def check_for_main() -> None:
             try:
-                look()
+                check()
             except errors.Denied as error:
                 main.throw(error)
 
-        gevent.signal_handler(signal.SIGALRM, look_for_main)
+        gevent.signal_handler(signal.SIGALRM, check_for_main)
     else:
-        signal.signal(signal.SIGALRM, look)
+        signal.signal(signal.SIGALRM, check)
     signal.setitimer(signal.ITIMER_REAL, _INTERVAL, _INTERVAL)
-    look()  # it may have been removed since the gate looked
+    check()  # it may have been removed since the ssh entry checked

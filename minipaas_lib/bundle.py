@@ -34,8 +34,8 @@ NATIVE = ("gevent", "greenlet")
 MODULES, MODULES_INDEX = "modules", "modules.index"
 HEADER = 30  # bytes of a zip entry before its name (APPNOTE.TXT, 4.3.7: local file header)
 MOST_ENTRIES = 64  # fifty cost a hundredth of a bare start of Python, at every start: the zip's directory is read
-# The file is opened anew for each module. Through the symlink in PATH, an upgrade in the middle of a run would mix two
-# versions, so the real file is used from here on.
+# The file is opened again for each module. Through the symlink in PATH an upgrade during a run would mix two versions,
+# so the real file is used from here on.
 MAIN = b"""import os
 import sys
 
@@ -68,20 +68,20 @@ Tree = dict[str, tuple[bytes, int]]  # path in the zip -> content, file mode
 
 
 def source_tree(folder: str) -> Tree:
-    """Our own files under `folder`, as zip paths. Raises OSError."""
-    found: Tree = {}
+    """minipaas' own files below `folder`, by path in the zip. Raises OSError."""
+    tree: Tree = {}
     for top in SOURCE_TREES:
         if os.path.isdir(os.path.join(folder, top)):
-            found.update(_read_tree(folder, top, _SKIPPED_FOLDERS - {"bin"}))
+            tree.update(_read_tree(folder, top, _SKIPPED_FOLDERS - {"bin"}))
     for name in SOURCE_FILES:
         path = os.path.join(folder, name)
         if os.path.isfile(path):
-            found[name] = _read(path)
-    for place in {os.path.dirname(name) for name in found if name.endswith(".py")}:
-        while place:  # zipimport needs every package to say that it is one
-            found.setdefault(f"{place}/__init__.py", (b"", 0o644))
+            tree[name] = _read(path)
+    for place in {os.path.dirname(name) for name in tree if name.endswith(".py")}:
+        while place:  # zipimport needs an __init__.py in every package
+            tree.setdefault(f"{place}/__init__.py", (b"", 0o644))
             place = os.path.dirname(place)
-    return found
+    return tree
 
 
 def library_tree(site: str) -> tuple[Tree, Tree]:
@@ -153,23 +153,23 @@ def unpack(archive: bytes | str) -> Tree:
         return {entry.filename: (file.read(entry), (entry.external_attr >> 16) & 0o777) for entry in file.infolist()}
 
 
-def assemble(ours: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
+def assemble(own: Tree, light: Tree, heavy: Tree, index: str) -> Tree:
     """All entries of the zipapp: the code of the modules, other files, and the two inner archives.
 
-    Raises ValueError when there would be so many entries that start-up suffers.
+    Raises ValueError if there are so many entries that start-up suffers.
     """
-    source = {**light, **ours, "minipaas_index.py": (index.encode(), 0o644)}
+    source = {**light, **own, "minipaas_index.py": (index.encode(), 0o644)}
     vendor = digest(heavy)
     main = MAIN.replace(b"@PYTHON@", sys.implementation.cache_tag.encode())
-    source["minipaas_build.py"] = (_build_module(ours, vendor, digest({**source, "main": (main, 0)})), 0o644)
+    source["minipaas_build.py"] = (_build_module(own, vendor, digest({**source, "main": (main, 0)})), 0o644)
     used = {name: entry for name, entry in source.items() if not SETUP.fullmatch(name)}
     tree = {
         **{name: entry for name, entry in used.items() if not name.endswith(".py")},
         **_modules({name: content for name, (content, _) in used.items() if name.endswith(".py")}),
         "__main__.py": (main, 0o644),
         "__main__.pyc": (compiled("__main__.py", main), 0o644),
-        "minipaas_modules.pyc": (compiled("minipaas_modules.py", ours["minipaas_lib/modules.py"][0]), 0o644),
-        "minipaas_sources.py": ours["minipaas_lib/sources.py"],
+        "minipaas_modules.pyc": (compiled("minipaas_modules.py", own["minipaas_lib/modules.py"][0]), 0o644),
+        "minipaas_sources.py": own["minipaas_lib/sources.py"],
         "source.zip": (pack(source, zipfile.ZIP_DEFLATED), 0o644),
         "vendor.zip": (pack(heavy, zipfile.ZIP_DEFLATED), 0o644),
     }
@@ -190,13 +190,13 @@ def _modules(sources: dict[str, bytes]) -> Tree:
     return {MODULES: (bytes(code), 0o644), MODULES_INDEX: (marshal.dumps(index), 0o644)}
 
 
-def _build_module(ours: Tree, vendor: str, content: str) -> bytes:
+def _build_module(own: Tree, vendor: str, content: str) -> bytes:
     build = hashlib.sha256(f"{content} {vendor} {importlib.util.MAGIC_NUMBER.hex()}".encode()).hexdigest()[:16]
     values = {
-        "VERSION": _version(ours),
+        "VERSION": _version(own),
         "BUILD": build,
         "VENDOR": vendor,
-        "REQUIREMENTS": requirements_digest(ours),
+        "REQUIREMENTS": requirements_digest(own),
         "PYTHON": sys.implementation.cache_tag,
     }
     text = '"""Which build of minipaas this is; written by minipaas_lib/bundle.py."""\n\n'
@@ -204,7 +204,7 @@ def _build_module(ours: Tree, vendor: str, content: str) -> bytes:
 
 
 def marks(path: str) -> dict[str, str]:
-    """What minipaas_build.py in the zipapp at `path` says; {} when there is no such zipapp."""
+    """The values of minipaas_build.py in the zipapp at `path`; {} if there is no such zipapp."""
     try:
         with zipfile.ZipFile(path) as archive:
             with zipfile.ZipFile(archive.open("source.zip")) as sources:
@@ -215,13 +215,13 @@ def marks(path: str) -> dict[str, str]:
     return {name: value.strip('"') for name, _, value in lines}
 
 
-def requirements_digest(ours: Tree) -> str:
-    return hashlib.sha256("\n".join(requirements(ours["pyproject.toml"][0])).encode()).hexdigest()[:16]
+def requirements_digest(own: Tree) -> str:
+    return hashlib.sha256("\n".join(requirements(own["pyproject.toml"][0])).encode()).hexdigest()[:16]
 
 
-def reusable(path: str, ours: Tree) -> bool:
-    """Whether the zipapp at `path` holds libraries that satisfy our requirements."""
-    return marks(path).get("REQUIREMENTS") == requirements_digest(ours)
+def reusable(path: str, own: Tree) -> bool:
+    """Whether the zipapp at `path` has libraries that satisfy the requirements."""
+    return marks(path).get("REQUIREMENTS") == requirements_digest(own)
 
 
 def native_fits(heavy: Tree) -> bool:
@@ -234,18 +234,18 @@ def native_fits(heavy: Tree) -> bool:
 def main(argv: list[str] | None = None) -> int:
     options = _options(argv)
     folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    ours = source_tree(folder)
-    usable = [path for path in options.reuse if reusable(path, ours)]
+    own = source_tree(folder)
+    usable = [path for path in options.reuse if reusable(path, own)]
     fitting = [path for path in usable if native_fits(unpack(unpack(path)["vendor.zip"][0]))]
     old = next(iter(fitting + usable), "")
     if options.check:
         print("reuse" if fitting else "fetch")
         return 0
     with tempfile.TemporaryDirectory(prefix="minipaas-bundle-") as scratch:
-        light, heavy = _reused(old, scratch) if old else _fetched(requirements(ours["pyproject.toml"][0]), scratch)
+        light, heavy = _reused(old, scratch) if old else _fetched(requirements(own["pyproject.toml"][0]), scratch)
         index = _index(folder, light, scratch)
     try:
-        tree = assemble(ours, light, heavy, index)
+        tree = assemble(own, light, heavy, index)
     except ValueError as error:
         sys.stderr.write(f" !     {error}\n")
         return 1
@@ -255,7 +255,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def write(out: str, tree: Tree) -> None:
-    """Write the executable zipapp at `out`, whole or not at all. Raises OSError."""
+    """Write the executable zipapp to `out` atomically. Raises OSError."""
     temporary = f"{out}.{os.getpid()}"
     try:
         with open(temporary, "wb") as file:
@@ -284,7 +284,7 @@ def _options(argv: list[str] | None) -> argparse.Namespace:
 
 
 def _reused(path: str, scratch: str) -> tuple[Tree, Tree]:
-    """The libraries of another zipapp; its compiled parts are replaced when they are for another Python."""
+    """The libraries of another zipapp, with compiled parts replaced if they are for another Python."""
     outer = unpack(path)
     light = {n: entry for n, entry in unpack(outer["source.zip"][0]).items() if n.split("/")[0] in LIGHT}
     heavy = unpack(outer["vendor.zip"][0])
@@ -299,26 +299,26 @@ def _reused(path: str, scratch: str) -> tuple[Tree, Tree]:
     return light, heavy
 
 
-def _fetched(wanted: list[str], scratch: str) -> tuple[Tree, Tree]:
+def _fetched(packages: list[str], scratch: str) -> tuple[Tree, Tree]:
     site = os.path.join(scratch, "site")
-    _pip(wanted, site)
+    _pip(packages, site)
     return library_tree(site)
 
 
-def _pip(wanted: list[str], site: str) -> None:
+def _pip(packages: list[str], site: str) -> None:
     """pip install --target, with the interpreter's own pip or one from a throwaway venv. Exits on failure."""
     python = sys.executable
     if not importlib.util.find_spec("pip"):
         python = os.path.join(site + "-venv", "bin", "python")
         subprocess.run([sys.executable, "-m", "venv", site + "-venv"], check=True)
-    command = [python, "-m", "pip", "install", "-qq", "--no-compile", "--prefer-binary", "--target", site, *wanted]
+    command = [python, "-m", "pip", "install", "-qq", "--no-compile", "--prefer-binary", "--target", site, *packages]
     environment = {**os.environ, "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_INPUT": "1"}
     if subprocess.run(command, stdin=subprocess.DEVNULL, env=environment).returncode:
         raise SystemExit(" !     pip could not fetch the libraries from PyPI, for the reason above")
 
 
 def _index(folder: str, light: Tree, scratch: str) -> str:
-    """The generated command index: what minipaas_lib.bus.catalog.generate() returns, made in a process of its own."""
+    """The generated command index, from minipaas_lib.bus.catalog.generate() in a process of its own."""
     if not os.path.exists(os.path.join(folder, "minipaas_lib", "bus", "index.py")):
         return ""
     libraries = os.path.join(scratch, "light.zip")
@@ -330,14 +330,14 @@ def _index(folder: str, light: Tree, scratch: str) -> str:
 
 
 def _read_tree(folder: str, top: str, skipped: set[str] = _SKIPPED_FOLDERS) -> Tree:
-    found: Tree = {}
+    entries: Tree = {}
     for place, folders, files in os.walk(os.path.join(folder, top)):
         folders[:] = [name for name in folders if name not in skipped and not name.startswith(".")]
         for name in files:
             path = os.path.join(place, name)
             if not name.startswith(".") and not name.endswith(_SKIPPED_ENDINGS):
-                found[os.path.relpath(path, folder)] = _read(path)
-    return found
+                entries[os.path.relpath(path, folder)] = _read(path)
+    return entries
 
 
 def _read(path: str) -> tuple[bytes, int]:
@@ -345,9 +345,9 @@ def _read(path: str) -> tuple[bytes, int]:
         return file.read(), 0o755 if os.access(path, os.X_OK) else 0o644
 
 
-def _version(ours: Tree) -> str:
+def _version(own: Tree) -> str:
     scope: dict = {}
-    exec(ours["minipaas_lib/__init__.py"][0], scope)
+    exec(own["minipaas_lib/__init__.py"][0], scope)
     return scope["__version__"]
 
 

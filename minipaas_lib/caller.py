@@ -1,4 +1,4 @@
-"""Who runs this command, from where and by which key. Set once by the gate or the entry; read by locks and releases."""
+"""Who runs this command, where and with which key. Set once by the entry; read by locks and releases."""
 
 import os
 
@@ -16,7 +16,7 @@ def command() -> str:
 
 
 def is_push() -> bool:
-    """Whether we are the hook of a git push."""
+    """Whether this process is the hook of a git push."""
     return _command == "git:pre-receive"
 
 

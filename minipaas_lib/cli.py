@@ -1,4 +1,4 @@
-"""The command line: find the command in the index, load only its plugin, run it, and say errors well."""
+"""The command line: find the command in the index, load only its plugin, run it, and report errors."""
 
 import importlib
 import os
@@ -13,11 +13,11 @@ HELP_WORDS = ("help", "--help", "-h")
 
 def run(argv: list[str]) -> int:
     """Run one command line and return its exit status."""
-    return guard(lambda: dispatch(*meant(argv)))
+    return guard(lambda: dispatch(*parse(argv)))
 
 
-def meant(argv: list[str]) -> tuple[str, list[str]]:
-    """The command and the arguments that a command line means: the many ways to ask for help are one."""
+def parse(argv: list[str]) -> tuple[str, list[str]]:
+    """The command and arguments of a command line, with all ways to ask for help mapped to one."""
     commands = index.load().commands
     name, *arguments = words.command_first(argv) or ["help"]
     if name == "--version":
@@ -27,16 +27,16 @@ def meant(argv: list[str]) -> tuple[str, list[str]]:
     elif name.endswith(":help"):
         name, arguments = "help", [name.removesuffix(":help"), *arguments]
     elif name not in commands and is_noun(name):
-        return of_noun(name, arguments)
+        return noun_command(name, arguments)
     if name == "help" and len(arguments) == 1 and arguments[0] in commands and not is_noun(arguments[0]):
         return arguments[0], ["--help"]
     return name, arguments
 
 
-def of_noun(noun: str, arguments: list[str]) -> tuple[str, list[str]]:
-    """What a noun without a verb means: alone its commands, with an app its report or its list.
+def noun_command(noun: str, arguments: list[str]) -> tuple[str, list[str]]:
+    """The command for a noun without a verb: alone its help, with an app its report or list.
 
-    Raises errors.UsageError where it is neither.
+    Raises errors.UsageError if it is neither.
     """
     if not arguments or arguments[0] in HELP_WORDS:
         return "help", [noun, *arguments[1:]]
@@ -70,7 +70,7 @@ def takes_words(name: str) -> bool:
 
 
 def is_noun(word: str) -> bool:
-    """Whether there are commands `<word>:<verb>`, hidden ones aside."""
+    """Whether there are commands `<word>:<verb>`, not counting hidden ones."""
     return any(command.startswith(word + ":") for command, entry in index.load().commands.items() if not entry.hidden)
 
 
@@ -93,9 +93,9 @@ def dispatch(name: str, arguments: list[str]) -> int:
 
 
 def invoke(command, name: str, arguments: list[str], foreign: bool) -> int:
-    """Parse the arguments, let plugins refuse the command on each app that it is about, and run it.
+    """Parse the arguments, let plugins refuse the command on each app that it names, and run it.
 
-    Of a `foreign` command, whose author may not have marked what names an app, each word that is an app's name is one.
+    In a `foreign` command, whose author may not have marked its app arguments, every word that is an app's name counts.
     """
     import click
 
@@ -113,7 +113,7 @@ def invoke(command, name: str, arguments: list[str], foreign: bool) -> int:
 
 
 def ask_for_words(ctx, arguments: list[str]) -> None:
-    """Let plugins refuse a command on the apps among its words, also as --to=blog, -tblog and blog,shop."""
+    """Let plugins refuse a command on all apps named in its words, also in --to=blog, -tblog and blog,shop."""
     from minipaas_lib import commands
     from minipaas_lib.bus import authority
 
@@ -129,26 +129,26 @@ def ask_for_words(ctx, arguments: list[str]) -> None:
 
 def load(name: str, plugin: str):
     """The click command `name` of a plugin; `apps:create` is `apps_create` in its commands.py."""
-    about = index.load().installed.get(plugin)
-    if about is not None:
+    manifest = index.load().installed.get(plugin)
+    if manifest is not None:
         from minipaas_lib import plugin_commands
 
-        return plugin_commands.load(name, plugin, about)
+        return plugin_commands.load(name, plugin, manifest)
     module = importlib.import_module(f"plugins.{plugin}.commands")
     return getattr(module, name.replace(":", "_").replace("-", "_"))
 
 
 def unknown(name: str) -> errors.UsageError:
-    """The error for a command that does not exist, with what there is in its place."""
+    """The error for a command that does not exist, with an alternative."""
     from minipaas_lib import well_known
 
-    if is_app(name):  # ssh itself takes a -a before the command
+    if is_app(name):  # ssh itself interprets an -a before the command
         return errors.UsageError(f"{name} is an app, not a command; the command comes first", f"report {name}")
     return well_known.error(name, [command for command, entry in index.load().commands.items() if not entry.hidden])
 
 
 def is_app(name: str) -> bool:
-    """Whether it is the name of an app that the caller may hear of."""
+    """Whether it is the name of an app that the caller may see."""
     from minipaas_lib import names
     from minipaas_lib.bus import authority
     from minipaas_lib.records import apps
@@ -160,7 +160,7 @@ def is_app(name: str) -> bool:
 
 
 def guard(function) -> int:
-    """Run a function; turn what it raises into words and an exit status. A traceback only with --trace."""
+    """Run a function and turn exceptions into a message and an exit status, with a traceback only for --trace."""
     try:
         return function()
     except errors.MinipaasError as error:
@@ -168,7 +168,7 @@ def guard(function) -> int:
     except KeyboardInterrupt:
         return fail("interrupted", code=130)
     except BrokenPipeError:
-        # The reader has gone; keep the interpreter from stumbling over the same pipe at its end.
+        # The reader has gone; keep the interpreter from failing on the same pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:
@@ -176,7 +176,7 @@ def guard(function) -> int:
 
 
 def guard_click(error: Exception) -> int:
-    """As guard, for what click raises and for our own mistakes."""
+    """Like guard, for click's exceptions and for bugs."""
     import click
 
     if isinstance(error, click.exceptions.Exit):

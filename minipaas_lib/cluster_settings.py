@@ -1,15 +1,15 @@
-"""Whether this host belongs to a cluster, and where that is: `cluster.toml` in paths.root(), of mode 0600.
+"""The cluster that this host belongs to, if any: `cluster.toml` in paths.root(), of mode 0600.
 
     etcd = ["https://10.0.0.1:2379", "https://10.0.0.2:2379"]
     ca = "/etc/minipaas/ca.pem"
     cert = "/etc/minipaas/client.pem"
     key = "/etc/minipaas/client-key.pem"
     fleet = "unix:///var/run/fleet.sock"
-    moving = "in"                               # while apps are on their way to the cluster; "out": back to this host
+    moving = "in"                               # while apps are moved to the cluster; "out": back to this host
 
-    [node]                                      # whatever the agent of this machine is to know
+    [node]                                      # settings for the agent of this machine
 
-Without the file this is one host with a state folder of its own.
+Without the file this is a single host with a state folder of its own.
 """
 
 import os
@@ -19,17 +19,17 @@ from minipaas_lib import errors, paths
 
 _TEXTS = ("ca", "cert", "key", "fleet", "moving")
 IN, OUT = "in", "out"  # values of `moving`
-# At which machines of a cluster speak to each other: etcd's, old and new; fleet's; agents' and heads'.
+# The ports that machines of a cluster use among themselves: etcd's, old and new; fleet's; agents' and heads'.
 INNER_PORTS = frozenset({2379, 2380, 4001, 7001, 49153, 7390, 7391})
 
 
 class ClusterSettings(NamedTuple):
     etcd: tuple[str, ...]  # client URLs, at least one
     ca: str = ""  # file of the certificate authority; the system's authorities without one
-    cert: str = ""  # file of our client certificate
+    cert: str = ""  # file of the client certificate
     key: str = ""  # file of its private key
     fleet: str = ""  # URL of fleet's API: unix:///..., http://...
-    node: dict = {}  # the table [node], as it stands
+    node: dict = {}  # the table [node], as it is
     moving: str = ""  # IN or OUT while apps are moved between this host and the cluster
 
 
@@ -41,14 +41,14 @@ def path() -> str:
 _assumed: ClusterSettings | None = None
 
 
-def assume(found: ClusterSettings | None) -> None:
-    """Have this process go by these settings and not by the file, until it assumes None: to try them first."""
+def assume(cluster: ClusterSettings | None) -> None:
+    """Make this process use these settings instead of the file, until it assumes None: to try them first."""
     global _assumed
-    _assumed = found
+    _assumed = cluster
 
 
 def settings() -> ClusterSettings | None:
-    """What the file says; None where there is none. Raises errors.BadConfig."""
+    """The settings in the file; None if there is none. Raises errors.BadConfig."""
     if _assumed is not None:
         return _assumed
     try:
@@ -107,30 +107,30 @@ def is_etcd_url(url: object) -> bool:
     return plain and bool(parts.hostname) and port != 0
 
 
-def inner_ports(found: ClusterSettings) -> tuple[int, ...]:
-    """What nothing of an app may connect to: who can ask etcd or fleet for something is root on every node. Pure.
+def inner_ports(cluster: ClusterSettings) -> tuple[int, ...]:
+    """The ports that apps must not connect to: access to etcd or fleet is root on every node. Pure.
 
-    Those of the web are not among them, whoever listens there.
+    Those of HTTP are never among them, no matter what listens there.
     """
     from urllib.parse import urlsplit
 
-    urls = [urlsplit(url) for url in (*found.etcd, *found.fleet.split(",")) if url.startswith("http")]
+    urls = [urlsplit(url) for url in (*cluster.etcd, *cluster.fleet.split(",")) if url.startswith("http")]
     named = {url.port for url in urls if url.port is not None}
     return tuple(sorted((INNER_PORTS | named) - {80, 443}))
 
 
-def write(found: ClusterSettings) -> None:
-    """Make this host a head of that cluster, from the next command on. Raises OSError."""
+def write(cluster: ClusterSettings) -> None:
+    """Make this host a head of that cluster from the next command on. Raises OSError."""
     from minipaas_lib import vendor
 
     vendor.activate()
     import tomlkit
 
-    table = {name: value for name, value in found._asdict().items() if value}
+    table = {name: value for name, value in cluster._asdict().items() if value}
     part = path() + ".part"
     descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(tomlkit.dumps(table | {"etcd": list(found.etcd)}))
+        file.write(tomlkit.dumps(table | {"etcd": list(cluster.etcd)}))
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path())
@@ -138,7 +138,7 @@ def write(found: ClusterSettings) -> None:
 
 
 def remove() -> None:
-    """Make this host one of its own again, from the next command on. Raises OSError."""
+    """Make this host a single host again from the next command on. Raises OSError."""
     try:
         os.unlink(path())
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""What commands are made of: click commands with our arguments, options and ways to print."""
+"""Building blocks of commands: click commands, arguments, options and printing."""
 
 import re
 import sys
@@ -13,7 +13,7 @@ SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 
 class AppName(click.ParamType):
-    """The name of an app, checked before it goes anywhere; the plugins are asked at once whether the caller may."""
+    """The name of an app, validated first; then plugins may refuse the command on it."""
 
     name = "app"
 
@@ -27,7 +27,7 @@ class AppName(click.ParamType):
         return value
 
     def is_forgotten(self, value: str) -> bool:
-        """Whether the word in the app's place is what should come after it: web=1, example.org, http:80:5000, NAME."""
+        """Whether the word in the app's place looks like a later argument: web=1, example.org, http:80:5000, NAME."""
         return bool(re.search("[=:./*]", value) or re.fullmatch("[A-Z][A-Z0-9]*_[A-Z0-9_]*|-", value))
 
     def shell_complete(self, ctx, param, incomplete):
@@ -35,32 +35,29 @@ class AppName(click.ParamType):
 
 
 class NewAppName(AppName):
-    """The name of an app that need not exist: any word is taken for one."""
+    """The name of an app that need not exist: any word counts as one."""
 
     def is_forgotten(self, value: str) -> bool:
         return False
 
 
 def ask(ctx: click.Context | None, app: str) -> None:
-    """Let plugins refuse the command of a context on an app; each app is asked for once.
-
-    Raises what they refuse with.
-    """
-    asked = asked_for(ctx)
-    if app not in asked:
+    """Let plugins refuse the command of a context on an app, once per app. Raises what they refuse with."""
+    apps_asked = asked_for(ctx)
+    if app not in apps_asked:
         authority.require(ctx.find_root().info_name or "" if ctx else caller_command(), app)
-        asked.add(app)
+        apps_asked.add(app)
 
 
 def asked_for(ctx: click.Context | None) -> set[str]:
-    """The apps that plugins have been asked for, of a context's command."""
+    """The apps on which plugins could already refuse a context's command."""
     return ctx.meta.setdefault(__name__ + ".asked", set()) if ctx else set()
 
 
 def ask_for_the_rest(ctx: click.Context) -> None:
-    """What is left to ask when all is parsed: "" where no app was named, and every app where that means all of them."""
+    """After parsing, ask for "" if no app was named, and for every app if that means all of them."""
     every = [parameter for parameter in ctx.command.params if getattr(parameter, "every", False)]
-    if asked_for(ctx):  # perhaps only an app beside the one that was left out
+    if asked_for(ctx):  # perhaps only another app than the one that was left out
         if any(ctx.params.get(parameter.name) in (None, ()) for parameter in every):
             ask_for_all(ctx)
         return
@@ -70,7 +67,7 @@ def ask_for_the_rest(ctx: click.Context) -> None:
 
 
 def ask_for_all(ctx: click.Context) -> None:
-    """Ask for every app there is."""
+    """Let plugins refuse the command on every app."""
     if authority.is_asked(ctx.find_root().info_name or ""):
         from minipaas_lib.records import apps
 
@@ -79,10 +76,10 @@ def ask_for_all(ctx: click.Context) -> None:
 
 
 class AppArgument(click.Argument):
-    """The app a command is about: a word in its place, or `-a <app>` anywhere.
+    """The app a command is about: a positional word, or `-a <app>` anywhere.
 
-    `every`: that none is named means all apps. `present`: whether the words typed begin with an app, told from what
-    the parser found; they do where it is None.
+    `every`: naming none means all apps. `present`: whether the words typed begin with an app, decided from what the
+    parser returned; None: always.
     """
 
     def __init__(
@@ -103,12 +100,12 @@ class AppArgument(click.Argument):
         return super().consume_value(ctx, opts)
 
 
-_NAMED = __name__ + ".named"  # in a context's meta: the app of -a, or None where no app is among the words
+_NAMED = __name__ + ".named"  # in a context's meta: the app of -a, or None if no app is among the words
 _APP_OPTION = "app_option"
 
 
 def complete_apps(ctx, param, incomplete: str) -> list:
-    """The apps whose names begin so, for click's shell_complete; none for a key that may not list them."""
+    """The matching apps, for click's shell_complete; none for a key that may not list apps."""
     from click.shell_completion import CompletionItem
 
     from minipaas_lib import caller
@@ -123,7 +120,7 @@ def complete_apps(ctx, param, incomplete: str) -> list:
 
 
 def complete_processes(suffix: str = "", indexes: bool = False):
-    """A function for click's shell_complete: the process types of the app that was typed before, `suffix` after each.
+    """A function for click's shell_complete: the process types of the app typed before, each with `suffix`.
 
     With `indexes` also its processes: web.1.
     """
@@ -135,19 +132,19 @@ def complete_processes(suffix: str = "", indexes: bool = False):
 
         app = ctx.params.get("app")
         live = releases.live(app) if app else None
-        found = []
-        for kind, count in live.formation.items() if live else ():
-            found += [kind + suffix, *(f"{kind}.{number}" for number in range(1, count + 1) if indexes)]
-        return [CompletionItem(name) for name in found if name.startswith(incomplete)]
+        words = []
+        for process_type, count in live.formation.items() if live else ():
+            words += [process_type + suffix, *(f"{process_type}.{number}" for number in range(1, count + 1) if indexes)]
+        return [CompletionItem(name) for name in words if name.startswith(incomplete)]
 
     return complete
 
 
 class Command(click.Command):
-    """A click command of ours.
+    """A click command with minipaas' conventions.
 
-    One that has an AppArgument takes the app as `-a <app>` and `--app <app>` too. Its --wait never takes the next word
-    for its seconds: they come as --wait=SECONDS. `every`: it is about all apps, though none is named.
+    With an AppArgument it accepts the app as `-a <app>` and `--app <app>` too. Its --wait never takes the next word as
+    its value: seconds are given as --wait=SECONDS. `every`: it is about all apps, though none is named.
     """
 
     def __init__(self, *arguments, every: bool = False, **settings) -> None:
@@ -161,7 +158,7 @@ class Command(click.Command):
             self.params.append(click.Option([*free, _APP_OPTION], multiple=True, hidden=True, expose_value=False))
 
     def get_help_option(self, ctx):
-        """As click's, which looks for a translation of the option's help at every start, and loads locale for that."""
+        """Like click's, which loads locale at every start to translate the option's help."""
         names = self.get_help_option_names(ctx)
         if self.help_parameter is None and names:
             self.help_parameter = click.Option(
@@ -184,46 +181,46 @@ class Command(click.Command):
         return super().parse_args(ctx, args)
 
     def _look_for_app(self, ctx, argument: AppArgument, args: list[str]) -> None:
-        """Note the app of -a, or that none is among the words. Raises errors.UsageError where two are named."""
+        """Note the app of -a, or that none is among the words. Raises errors.UsageError if two are named."""
         if not argument.present and not any(re.match("-[^-]*a|--app", word) for word in args):
             return
         try:
-            found = self.make_parser(ctx).parse_args(args)[0]
+            parsed = self.make_parser(ctx).parse_args(args)[0]
         except click.UsageError:
             if ctx.resilient_parsing:
                 return
             raise
-        named = list(dict.fromkeys(found.get(_APP_OPTION) or ()))
+        named = list(dict.fromkeys(parsed.get(_APP_OPTION) or ()))
         if len(named) > 1:
             raise errors.UsageError(
                 f"two apps are named: {names.safe(named[0])} and {names.safe(named[1])}", "name only one of them"
             )
         if named:
-            self._refuse_twice(argument, found, named[0])
+            self._refuse_twice(argument, parsed, named[0])
             ctx.meta[_NAMED] = named[0]
-        elif argument.present and not argument.present(found):
+        elif argument.present and not argument.present(parsed):
             ctx.meta[_NAMED] = None
 
-    def _refuse_twice(self, argument: AppArgument, found: dict, named: str) -> None:
-        if found.get("everyone"):
+    def _refuse_twice(self, argument: AppArgument, parsed: dict, named: str) -> None:
+        if parsed.get("everyone"):
             raise errors.UsageError(f"-a {names.safe(named)} and --global exclude each other", "use one of them")
-        # A last argument of many words would take the app for one of its own.
+        # A variadic last argument would take the app as one of its words.
         many = any(
             isinstance(p, click.Argument) and p.nargs == -1 and p.type is not click.UNPROCESSED for p in self.params
         )
-        if many and argument.nargs == 1 and found.get(argument.name) == named:
+        if many and argument.nargs == 1 and parsed.get(argument.name) == named:
             raise errors.UsageError(f"the app {names.safe(named)} is named twice", "leave one of them out")
 
 
 def print_help(ctx: click.Context, param: click.Parameter, value: bool) -> None:
-    """What the option --help does."""
+    """Print the help: the callback of --help."""
     if value and not ctx.resilient_parsing:
         output.data(ctx.get_help())
         ctx.exit()
 
 
 def app_in_its_place(ctx: click.Context, args: list[str]) -> list[str]:
-    """The words that a command was given, options first, with the app of -a in its place among the others."""
+    """The words of a command, options first, with the app of -a in its positional place."""
     if not ctx.meta.get(_NAMED):
         return args
     flags: list[str] = []
@@ -238,7 +235,7 @@ def app_in_its_place(ctx: click.Context, args: list[str]) -> list[str]:
 
 
 def command(name: str, **settings):
-    """Decorator: a click command of that name, with the options every command has."""
+    """Decorator: a click command of that name, with the options common to all commands."""
 
     def decorate(function):
         context = SETTINGS | settings.pop("context_settings", {})
@@ -260,14 +257,14 @@ def new_app_argument(function):
 
 
 def optional_app_argument(function):
-    """The argument `[<app>]`; None when it is not given, which means all apps."""
+    """The argument `[<app>]`; None if it is not given, which means all apps."""
     return click.argument("app", cls=AppArgument, every=True, type=AppName(), metavar="[<app>]", required=False)(
         function
     )
 
 
 def target_argument(help: str):  # as click calls it
-    """Decorator: the arguments `<app>|--global`, one of which is needed; --global is app=None; `help` explains it."""
+    """Decorator: the arguments `<app>|--global`, one of them required; --global is app=None; `help` explains it."""
 
     def needed(ctx, param, value):
         if value is None and not ctx.meta.get(_GLOBAL) and not ctx.resilient_parsing:
@@ -282,7 +279,7 @@ def target_argument(help: str):  # as click calls it
             "app",
             cls=AppArgument,
             every=True,
-            present=lambda found: not found.get("everyone"),
+            present=lambda parsed: not parsed.get("everyone"),
             callback=needed,
             type=AppName(),
             metavar="<app>|--global",
@@ -296,7 +293,7 @@ def target_argument(help: str):  # as click calls it
     return decorate
 
 
-_GLOBAL = __name__ + ".global"  # in a context's meta: whether --global was said
+_GLOBAL = __name__ + ".global"  # in a context's meta: whether --global was given
 
 
 def format_option(function):
@@ -308,7 +305,7 @@ def format_option(function):
 
 
 def wait_option(function):
-    """The option --wait[=SECONDS]: wait for the app's lock. Sets what locks.app_lock reads."""
+    """The option --wait[=SECONDS]: wait for the app's lock. Sets held.patience."""
 
     def remember(ctx, param, value):
         from minipaas_lib.journal import held
@@ -327,14 +324,14 @@ def wait_option(function):
 
 
 def plan_option(function):
-    """The option --plan: print what would be done (see print_plan), and do nothing."""
+    """The option --plan: only print what would be done (see print_plan)."""
     return click.option("--plan", is_flag=True, help="Print step by step what would be done, without doing it")(
         function
     )
 
 
 def print_plan(preview, format: str = "stdout") -> None:
-    """The steps of what api.plan or api.plan_rollback gave."""
+    """Print the steps of a preview from api.plan or api.plan_rollback."""
     if format == "json":
         print_json(preview.to_document())
         return
@@ -348,7 +345,7 @@ def print_json(value) -> None:
 
 
 def print_list(values: list, format: str = "stdout") -> None:
-    """One value a line, or a JSON array."""
+    """Print one value per line, or a JSON array."""
     if format == "json":
         print_json(values)
     else:
@@ -357,7 +354,7 @@ def print_list(values: list, format: str = "stdout") -> None:
 
 
 def print_table(rows: list[dict], format: str = "stdout") -> None:
-    """Rows with the same keys: aligned columns under a header, or a JSON array of objects."""
+    """Print rows with the same keys as aligned columns under a header, or as a JSON array of objects."""
     if format == "json":
         print_json(rows)
         return
@@ -381,7 +378,7 @@ def plain(value) -> str:
 
 
 def print_report(title: str, rows: dict, flag: str | None = None) -> None:
-    """A titled block of `label: value` lines, or with a flag such as `--ps-running` that one value."""
+    """Print a titled block of `label: value` lines or, with a flag such as `--ps-running`, that one value."""
     if flag:
         output.data(plain(flag_value(rows, flag)))
         return
@@ -391,13 +388,13 @@ def print_report(title: str, rows: dict, flag: str | None = None) -> None:
 
 
 def label(key: str) -> str:
-    """A key of a report as words; capitals in it stay, since process types have them."""
+    """A key of a report as words; capitals stay, since process types may have them."""
     text = key.replace("-", " ")
     return text[:1].upper() + text[1:]
 
 
 def flag_value(rows: dict, flag: str):
-    """The value of a report that `--key` asks for. Raises errors.UsageError that names the keys there are."""
+    """The value of a report for `--key`. Raises errors.UsageError that names the valid keys."""
     key = flag.removeprefix("--")
     if key not in rows:
         raise errors.UsageError(
@@ -421,7 +418,7 @@ def report_words(function):
 
 
 def chosen_report(words: tuple[str, ...]) -> tuple[str, str]:
-    """The app and the flag among the words of a report, each "" for none. Raises errors.UsageError."""
+    """The app and the flag among the words of a report, each "" if not given. Raises errors.UsageError."""
     flags = [word for word in words if word.startswith("--")]
     chosen = [word for word in words if not word.startswith("--")]
     if len(flags) > 1 or len(chosen) > 1:
@@ -429,20 +426,20 @@ def chosen_report(words: tuple[str, ...]) -> tuple[str, str]:
     return "".join(chosen), "".join(flags)
 
 
-def print_reports(found: dict[str, dict], app: str, flag: str, title: str, format: str) -> None:
-    """The reports of several apps by name, or of the one that `app` names; with a flag only its value."""
+def print_reports(reports: dict[str, dict], app: str, flag: str, title: str, format: str) -> None:
+    """Print the reports of several apps by name, or of the one called `app`; with a flag only its value."""
     if format == "json":
-        values = {name: flag_value(rows, flag) if flag else rows for name, rows in found.items()}
+        values = {name: flag_value(rows, flag) if flag else rows for name, rows in reports.items()}
         print_json(values[app] if app else values)
         return
-    for name, rows in found.items():
+    for name, rows in reports.items():
         print_report(f"{name} {title}", rows, flag or None)
 
 
 def report_command(noun: str, rows, summary: str, everywhere=None):
     """The command `<noun>:report [<app>|--global] [--<key>] [--format json]`.
 
-    `rows` is a function App -> dict; `everywhere` a function () -> dict for --global, where the noun has a global part.
+    `rows` is a function App -> dict; `everywhere` a function () -> dict for --global, if the noun has global settings.
     """
     settings = {"ignore_unknown_options": True}
 
@@ -464,19 +461,19 @@ def report_command(noun: str, rows, summary: str, everywhere=None):
         if everyone and app:
             raise errors.UsageError("a report takes an app or --global, not both", f"{noun}:report {app}")
         if everyone:
-            app, found = "--global" if flag else "", {"--global": everywhere()}
+            app, reports = "--global" if flag else "", {"--global": everywhere()}
         elif app:
-            found = {app: rows(apps.load(app))}
+            reports = {app: rows(apps.load(app))}
         else:
-            found = apps.of_each(lambda name: rows(apps.load(name)), failed)
-        print_reports(found, app, flag, f"{noun} information", format)
+            reports = apps.of_each(lambda name: rows(apps.load(name)), failed)
+        print_reports(reports, app, flag, f"{noun} information", format)
         return 1 if failed else 0
 
     return report
 
 
 def confirm(name: str, force: bool) -> None:
-    """Ask for the app's name before something that cannot be undone. Raises errors.UsageError when it is not given."""
+    """Ask for the app's name before something that cannot be undone. Raises errors.UsageError if it does not match."""
     if force:
         return
     output.warn(f"this destroys {name} and everything that belongs to it. Type its name to continue:")
@@ -487,9 +484,9 @@ def confirm(name: str, force: bool) -> None:
 
 
 def read_input(path: str, limit: int) -> str:
-    """The text a command is given in the file `path`, or on stdin for `-`; `limit` is in bytes.
+    """The text from the file `path`, or from stdin for `-`; `limit` is in bytes.
 
-    Only root on the host may name a file: over ssh it would be one of the host's, not the client's. Raises
+    Only root on the host may name a file: over ssh it would be a file of the host, not of the client. Raises
     errors.UsageError.
     """
     from minipaas_lib import caller, paths
@@ -513,7 +510,7 @@ def read_input(path: str, limit: int) -> str:
     if len(data) > limit:
         raise errors.UsageError(f"{where} is larger than {limit // 1024} KiB", "shorten it")
     try:
-        return data.decode("utf-8-sig")  # some editors of Windows put a mark of three bytes before the text
+        return data.decode("utf-8-sig")  # some Windows editors write a byte order mark
     except UnicodeDecodeError:
         pass
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):

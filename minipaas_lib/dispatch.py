@@ -1,13 +1,13 @@
-"""From the words of a command to its function, with gevent where the command follows many streams."""
+"""Run a command line, under gevent if the command follows many streams."""
 
 
 def run(argv: list[str]) -> int:
-    """Run a command line that has been let in."""
+    """Run a command line of an admitted caller."""
     from minipaas_lib import words
 
     argv = words.command_first(argv)
     if needs_gevent(argv):
-        # Before anything else is imported: a patch after ssl or urllib3 came in does not reach them.
+        # Before anything else is imported: later, a patch would not affect ssl and urllib3.
         from minipaas_lib import vendor
 
         vendor.activate()
@@ -20,7 +20,7 @@ def run(argv: list[str]) -> int:
 
 
 def needs_gevent(argv: list[str]) -> bool:
-    """Whether the command is one that follows many streams at once."""
+    """Whether the command follows many streams at once."""
     if not argv:
         return False
     from minipaas_lib.bus import index

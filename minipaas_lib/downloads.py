@@ -1,4 +1,4 @@
-"""Why something could not be fetched, by the words of who tried: pip, npm, git, curl, apt, docker, Java, Go."""
+"""Why something could not be fetched, from the output of pip, npm, git, curl, apt, docker, Java, Go."""
 
 import re
 
@@ -29,14 +29,14 @@ _FAULTS = (
 
 
 def fault(text: str) -> str:
-    """NAME, CERTIFICATE or WAY, the first that the text tells of; empty where it is something else."""
+    """NAME, CERTIFICATE or WAY, the first that the text mentions; empty for anything else."""
     return next((kind for kind, pattern in _FAULTS if re.search(pattern, text)), "")
 
 
 def in_build(text: str, app: str) -> str:
-    """The next thing to type where a download of a build failed; empty where the text does not tell of one.
+    """The hint for a failed download in a build; empty if the text does not mention one.
 
-    A connection that is refused or takes long may be the app's own, to a database.
+    WAY has none: a connection that is refused or times out may be the app's own, to a database.
     """
     kind = fault(text)
     if kind == CERTIFICATE:
@@ -50,7 +50,7 @@ def in_build(text: str, app: str) -> str:
 
 
 def by_host(text: str) -> str:
-    """The same for what this host itself fetches."""
+    """The reason of a failed download of this host itself."""
     return {
         NAME: f"this host cannot resolve that name: {_LOOK}",
         CERTIFICATE: "this host does not trust that server's certificate; as root, put its authority's into "
@@ -60,7 +60,7 @@ def by_host(text: str) -> str:
 
 
 def by_docker(text: str, server: str) -> str:
-    """The same for what docker fetches from, or sends to, a registry."""
+    """The reason of a failed pull from, or push to, a registry by docker."""
     return {
         NAME: f"this host cannot resolve {server}: {_LOOK}",
         CERTIFICATE: f"the certificate of {server} is not trusted by docker; as root, put its authority's into "

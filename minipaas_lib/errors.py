@@ -1,17 +1,17 @@
-"""The errors a user can meet. Each is one sentence on what is wrong and, as `hint`, the next thing to type."""
+"""The errors that users see. Each is a sentence about what is wrong and, as `hint`, the next thing to type."""
 
 
 class MinipaasError(Exception):
-    """Base of every error that is shown to the user without a traceback.
+    """Base of all errors that are shown to the user without a traceback.
 
     `message` says what is wrong with what was typed; `hint` is the next thing to type; `exit_code` is the
-    process's exit status (sysexits numbers where one fits).
+    process's exit status (a number of sysexits if one fits).
     """
 
     exit_code = 1
     phase = ""  # what a rollout was doing, such as "while starting web.1"
     evidence: tuple[str, ...] = ()  # lines to show with it: a title, then the last lines a process printed
-    plugin = ""  # from elsewhere, in whose words it is
+    plugin = ""  # the third-party plugin that raised it
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -30,7 +30,7 @@ class NotFound(MinipaasError):
 
 
 class Conflict(MinipaasError):
-    """A compare-and-swap lost against another writer. Callers retry; users rarely see it."""
+    """A compare-and-swap failed because of another writer. Callers retry; users rarely see it."""
 
     exit_code = 75
 
@@ -48,13 +48,13 @@ class Denied(MinipaasError):
 
 
 class BadConfig(MinipaasError):
-    """A document in the store or a setting of the host cannot be used as it is."""
+    """A document in the store or a setting of the host is invalid."""
 
     exit_code = 78
 
 
 class InvalidFile(MinipaasError):
-    """A file of the app's repository (Procfile, app.json) cannot be used; the message has its name and the place."""
+    """A file of the app's repository (Procfile, app.json) is invalid; the message has its name and the place."""
 
 
 class Unavailable(MinipaasError):
@@ -62,7 +62,7 @@ class Unavailable(MinipaasError):
 
 
 class BuildFailed(MinipaasError):
-    """The builder could not make an image of the commit."""
+    """The builder could not build an image from the commit."""
 
 
 class DeployFailed(MinipaasError):
@@ -74,9 +74,9 @@ class Cancelled(MinipaasError):
 
 
 class PluginFailed(MinipaasError):
-    """A plugin from elsewhere crashed, hung or answered what its hook does not return."""
+    """A third-party plugin crashed, hung or returned an invalid value."""
 
 
 def words(error: BaseException) -> str:
-    """What an error of any kind says, for a sentence of ours; its kind where it says nothing."""
+    """The message of any exception, or its type if it has none."""
     return error.message if isinstance(error, MinipaasError) else (str(error) or type(error).__name__)

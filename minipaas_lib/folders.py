@@ -1,6 +1,6 @@
-"""Remove and walk folders that strangers have filled: nothing recurses, however deep they are, and no link is followed.
+"""Remove and walk folders with untrusted content: without recursion, however deep, and without following links.
 
-shutil.rmtree, and os.walk before Python 3.12, call themselves once for each level: a thousand levels are too many.
+shutil.rmtree, and os.walk before Python 3.12, recurse for each level: a thousand levels are too many.
 """
 
 import contextlib
@@ -12,10 +12,10 @@ _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove(path: str) -> bool:
-    """Remove what is at `path`, a folder with all that is in it; whether nothing is there any more.
+    """Remove a file or a folder with its content; return whether `path` is gone.
 
-    A link is removed, not what it leads to. What cannot be removed is left, and all the rest is removed. May be killed
-    at any time and repeated.
+    A link is removed, not its target. What cannot be removed is left, and all the rest is removed. May be killed at any
+    time and repeated.
     """
     try:
         if stat.S_ISDIR(os.lstat(path).st_mode):
@@ -35,9 +35,9 @@ def remove(path: str) -> bool:
 
 
 def walk(path: str) -> Iterator[tuple[str, list[str], list[str]]]:
-    """(folder, names of the folders in it, names of all else in it), `path` itself first, as os.walk does.
+    """Yield (folder, names of its folders, names of all else in it), `path` itself first, like os.walk.
 
-    A link to a folder is no folder. What cannot be read is left out.
+    Links to folders do not count as folders. What cannot be read is left out.
     """
     waiting = [path]
     while waiting:
@@ -52,11 +52,11 @@ def walk(path: str) -> Iterator[tuple[str, list[str], list[str]]]:
 
 
 def _empty(top: int) -> None:
-    """Remove all that is in the folder. A folder inside a folder moves up to `top` before it is looked into.
+    """Remove the content of the folder. Nested folders are moved up to `top` before they are emptied.
 
     So two descriptors are enough, and no path is longer than one name.
     """
-    token = os.urandom(8).hex()  # no name that is there already
+    token = os.urandom(8).hex()  # a name that does not exist yet
     waiting, moved = _clear(top), 0
     while waiting:
         name = waiting.pop()
@@ -74,7 +74,7 @@ def _empty(top: int) -> None:
 
 
 def _clear(folder: int) -> list[str]:
-    """Remove what is in the folder but for other folders, whose names are returned."""
+    """Remove everything in the folder but other folders, and return the names of those."""
     inner = []
     with os.scandir(folder) as entries:
         names = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries]
@@ -88,12 +88,12 @@ def _clear(folder: int) -> list[str]:
 
 
 def _moved(name: str, folder: int, fresh: str, top: int) -> bool:
-    """Move a folder to `top`, under another name; whether that could be done."""
+    """Move a folder to `top`, under another name; return whether that succeeded."""
     for attempt in range(2):
         try:
             os.rename(name, fresh, src_dir_fd=folder, dst_dir_fd=top)
             return True
-        except PermissionError:  # of a folder that moves, its own entry `..` is written
+        except PermissionError:  # moving a folder writes its entry `..`
             if attempt == 0:
                 _make_writable(name, folder)
         except OSError:
@@ -102,7 +102,7 @@ def _moved(name: str, folder: int, fresh: str, top: int) -> bool:
 
 
 def _opened(name: str, folder: int | None = None) -> int:
-    """A descriptor of the folder `name`, whose entries we may remove if it is ours at all. Raises OSError."""
+    """A descriptor of the folder `name`, made writable if this user owns it. Raises OSError."""
     try:
         handle = os.open(name, os.O_RDONLY | _FOLDER, dir_fd=folder)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""The one entry of the program: over ssh (`--key NAME`), on the local command line, and in git hooks."""
+"""The entry of the program: over ssh (`--key NAME`), on the local command line, and in git hooks."""
 
 import gc
 import os
@@ -11,7 +11,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status."""
     argv = sys.argv[1:] if argv is None else argv
     os.umask(0o077)
-    gc.set_threshold(50_000)  # what imports make stays: looking through it for garbage takes a tenth of their time
+    gc.set_threshold(50_000)  # what imports create stays: collecting garbage takes a tenth of their time
     if argv[:1] == ["--key"] and len(argv) in (2, 3):  # a name and a fingerprint
         from minipaas_lib import ssh_entry
 
@@ -30,8 +30,8 @@ def main(argv: list[str] | None = None) -> int:
 def program() -> None:
     """Run the command line and end the process at once.
 
-    To take the interpreter apart with docker's SDK and Jinja loaded costs 40 ms, which a push would wait for. What has
-    to outlive us is on the disk and what runs besides are daemon threads, so there is nothing to take apart.
+    Tearing down the interpreter with docker's SDK and Jinja loaded takes 40 ms, which a push would wait for. All state
+    is on disk, and other threads are daemons, so nothing needs a teardown.
     """
     status = main()
     for stream in (sys.stdout, sys.stderr):
@@ -43,7 +43,7 @@ def program() -> None:
 
 
 def stays_root(argv: list[str]) -> bool:
-    """Whether root goes on as root: for the commands that install plugins, which are root's files."""
+    """Whether root stays root: for the commands that install plugins, which are root's files."""
     if os.geteuid() != 0 or not argv:
         return False
     from minipaas_lib import words
@@ -53,7 +53,7 @@ def stays_root(argv: list[str]) -> bool:
 
 
 def here() -> str:
-    """The current folder; the topmost where it has been removed."""
+    """The current folder, or `/` if it has been removed."""
     try:
         return os.getcwd()
     except OSError:
@@ -61,9 +61,9 @@ def here() -> str:
 
 
 def become_paas() -> None:
-    """As root, go on as the user paas, so that every file belongs to it; keep the way back for paths.open_as_caller.
+    """As root, switch to the user paas, so that it owns all files; the way back stays for paths.open_as_caller.
 
-    The saved user id stays root's in this process alone: a program that is started gets paas's for good.
+    The saved user id stays root's in this process only: a program that it starts gets paas's for good.
     """
     if os.geteuid() != 0 or "MINIPAAS_ROOT" in os.environ:
         return

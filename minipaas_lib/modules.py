@@ -1,9 +1,9 @@
 """Import the modules of the zipapp, without zipimport.
 
-zipimport reads the directory of the whole zip at each start, which took a third of a bare start of Python with the 430
-entries that there were, and some more for each module. Here the code of all modules is one entry, which is read in
-parts as they are imported, and another says where each of them lies. bundle.py makes both, and puts this module at the
-zip's top, since it runs before any other of ours can be imported. See sources.py for what another Python does.
+zipimport reads the directory of the whole zip at each start, which with 430 entries took a third of a bare start of
+Python, and some more for each module. Here the code of all modules is a single entry, read in parts as they are
+imported, and another one is the index. bundle.py makes both, and puts this module at the zip's top level, since it runs
+before any other module of minipaas can be imported. See sources.py for another version of Python.
 """
 
 import io
@@ -26,7 +26,7 @@ class CodeImporter(Loader):
     def __init__(self, path: str) -> None:
         self.path = path
         self.zip = zipimport.zipimporter(path)
-        # module -> whether it is a package, where its code begins in the zipapp, bytes of it
+        # module -> whether it is a package, offset of its code in the zipapp, size in bytes
         self.index: dict[str, tuple[bool, int, int]] = marshal.loads(self.zip.get_data("modules.index"))
 
     def find_spec(self, fullname: str, path=None, target=None) -> ModuleSpec | None:
@@ -41,7 +41,7 @@ class CodeImporter(Loader):
         return spec
 
     def create_module(self, spec: ModuleSpec) -> None:
-        return None  # the usual kind of module
+        return None  # use the default
 
     def exec_module(self, module) -> None:
         _, begin, size = self.index[module.__spec__.name]

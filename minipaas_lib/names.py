@@ -1,6 +1,6 @@
-"""Names that people type: what each may look like, and the sentence they get when it does not.
+"""Names that users type: their rules, and the errors for invalid ones.
 
-Every name is checked with fullmatch before it touches a path, an image tag, a unit, a regex or nginx.
+Every name is checked with fullmatch before it is used in a path, an image tag, a unit, a regex or nginx.
 """
 
 import re
@@ -8,7 +8,7 @@ import re
 from . import errors
 
 APP_NAME = "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-PROCESS_TYPE = "[A-Za-z0-9_-]{1,31}"  # Heroku's, and capitals count: Web is not web
+PROCESS_TYPE = "[A-Za-z0-9_-]{1,31}"  # as on Heroku, case-sensitive
 CONFIG_NAME = "[A-Za-z_][A-Za-z0-9_]*"
 KEY_NAME = "[A-Za-z0-9][A-Za-z0-9._@-]{0,62}"
 
@@ -26,9 +26,9 @@ _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\", '"': '\\"'}
 
 
 def safe(text: str) -> str:
-    """`text` in double quotes on one line, for showing what somebody typed.
+    """`text` in double quotes on one line, to show what a user typed.
 
-    Control, invisible and direction-changing characters are escaped, so that a terminal obeys none of them; at most
+    Control, invisible and direction-changing characters are escaped, so that no terminal interprets them; at most
     80 characters are shown, then `…`.
     """
     shown = ""
@@ -50,7 +50,7 @@ def _escape(character: str) -> str:
 
 
 def app_name(text: str) -> str:
-    """The name of an app, unchanged. Raises errors.UsageError that suggests a valid one where it can."""
+    """The name of an app, unchanged. Raises errors.UsageError that suggests a valid one if possible."""
     if text in RESERVED_APP_NAMES:
         raise errors.UsageError(f"the name {safe(text)} is reserved", f"try: my-{text}")
     if re.fullmatch(APP_NAME, text):
@@ -136,7 +136,7 @@ def config_size(config: dict[str, str]) -> int:
 
 
 def whole_config(config: dict[str, str], before: dict[str, str], limit: int = CONFIG_LIMIT) -> dict[str, str]:
-    """The config that is to take the place of `before`, unchanged. One that is too large may only become smaller.
+    """The config that replaces `before`, unchanged. One that is already too large may only shrink.
 
     limit: bytes. Raises errors.UsageError, which shows no value.
     """

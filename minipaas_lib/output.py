@@ -1,6 +1,6 @@
-"""What the user sees. Data goes to stdout, progress to stderr, line by line.
+"""Output for the user. Data goes to stdout, progress to stderr, line by line.
 
-`-----> ` opens a step, seven spaces continue it, ` !     ` is an error or a warning (the field's usual prefixes).
+`-----> ` opens a step, seven spaces continue it, ` !     ` is an error or a warning (the usual prefixes, as on Heroku).
 A deploy's output is also kept in a file (see `keep`), so that it can be shown again.
 """
 
@@ -31,7 +31,7 @@ def info(text: str) -> None:
 
 
 def hint(text: str) -> None:
-    """What to type next: as info, with this host's address in the place of `<user>@<host>`."""
+    """What to type next: like info, with this host's address instead of `<user>@<host>`."""
     from minipaas_lib import address
 
     info(address.fill(text))
@@ -48,7 +48,7 @@ def _lines(text: str) -> list[str]:
 
 
 def tame(text: str, styles: bool = False) -> str:
-    """`text` on one line with what a terminal would obey escaped: an app's or a visitor's words reach an admin.
+    """`text` on one line with everything escaped that a terminal would interpret: apps and visitors may have sent it.
 
     With `styles` colours and weights stay.
     """
@@ -59,24 +59,24 @@ def tame(text: str, styles: bool = False) -> str:
     return re.sub(_CONTROL, _escaped, text)
 
 
-def _escaped(found: re.Match) -> str:
-    code = ord(found[0])
+def _escaped(match: re.Match) -> str:
+    code = ord(match[0])
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
 
 
 def data(text: str, styles: bool = False) -> None:
-    """A result, on stdout: one line or several, each tamed."""
+    """Print a result of one or more lines on stdout, each escaped by tame()."""
     exact("\n".join(tame(line, styles) for line in text.split("\n")))
 
 
 def exact(text: str) -> None:
-    """A result that programs read, on stdout as it is: a value, a script. What others wrote goes through data()."""
+    """Print a result for programs on stdout unchanged: a value, a script. Untrusted text goes through data()."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 
 def to_json(value, indent: int | None = 2) -> str:
-    """JSON in which a terminal finds nothing to obey, and a reader the same value."""
+    """JSON without characters that a terminal would interpret, for the same value."""
     import json
 
     text = json.dumps(value, indent=indent, ensure_ascii=False)
@@ -90,13 +90,13 @@ def colours() -> bool:
 
 @contextlib.contextmanager
 def keep(path: str):
-    """Also append all progress lines to the file `path` while the context lasts, and the error that ends it."""
+    """Within the context, also append all progress lines to the file `path`, and the error that ends it."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w", encoding="utf-8") as file:
         _kept.append(file)
         try:
             yield
-        except errors.MinipaasError as error:  # it is shown to the user later, by whoever catches it
+        except errors.MinipaasError as error:  # shown to the user later, where it is caught
             with contextlib.suppress(OSError):
                 file.write(f" !     {tame(error.message)}\n")
             raise
@@ -105,13 +105,13 @@ def keep(path: str):
 
 
 def outlive_reader() -> None:
-    """From now on go on when nobody reads any more: the command can no longer be cancelled by hanging up."""
+    """Continue if the reader goes away: from now on the command can no longer be cancelled by hanging up."""
     global _deaf
     _deaf = True
 
 
 def drop() -> None:
-    """Nobody reads any more: let nothing that is still said wait for a reader. What is kept in files goes on."""
+    """Discard further output, as the reader has gone, so that nothing blocks on it. Files still get it."""
     null = os.open(os.devnull, os.O_WRONLY)
     for descriptor in (1, 2):
         os.dup2(null, descriptor)
@@ -121,7 +121,7 @@ def drop() -> None:
 def _progress(line: str) -> None:
     line = tame(line)
     for file in _kept:
-        with contextlib.suppress(OSError):  # a full disk must not stop a deploy's words to the user
+        with contextlib.suppress(OSError):  # a full disk must not stop the output to the user
             file.write(line + "\n")
             file.flush()
     try:

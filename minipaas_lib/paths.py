@@ -1,4 +1,4 @@
-"""Where things are on this host. One root folder (MINIPAAS_ROOT) so that tests can have a world of their own."""
+"""Paths on this host, below one root folder (MINIPAAS_ROOT), so that tests can have their own."""
 
 import os
 
@@ -25,7 +25,7 @@ def repository(app: str) -> str:
 
 
 def first_pushes() -> str:
-    """Repositories of pushes to names that no app has, for as long as each of them lasts."""
+    """Temporary repositories of pushes to names that no app has."""
     return os.path.join(root(), "first-pushes")
 
 
@@ -35,7 +35,7 @@ def output(app: str) -> str:
 
 
 def cache(*parts: str) -> str:
-    """A place for things that can be made again."""
+    """A folder for things that can be regenerated."""
     return os.path.join(root(), "cache", *parts)
 
 
@@ -59,9 +59,9 @@ def plugin_data(plugin: str) -> str:
 
 
 def authorized_keys() -> str:
-    """The file in which sshd looks for the keys of paas; empty where that user is missing.
+    """The authorized_keys file of paas; empty if there is no such user.
 
-    A scratch world (MINIPAAS_ROOT) has a file of its own, so that no test lets anybody in.
+    With MINIPAAS_ROOT it is a file of its own, so that no test lets anybody in.
     """
     if "MINIPAAS_ROOT" in os.environ:
         return os.environ.get("MINIPAAS_AUTHORIZED_KEYS") or os.path.join(root(), "ssh", "authorized_keys")
@@ -75,15 +75,15 @@ def program() -> str:
 
 
 def source() -> str:
-    """Where our plugins/, hooks/ and nginx/ are: a checkout, the zipapp's file, or a wheel's folder minipaas_lib."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    return here if os.path.isdir(os.path.join(here, "plugins")) else os.path.dirname(here)
+    """The location of plugins/, hooks/ and nginx/: a checkout, the zipapp, or minipaas_lib in a wheel."""
+    package = os.path.dirname(os.path.abspath(__file__))
+    return package if os.path.isdir(os.path.join(package, "plugins")) else os.path.dirname(package)
 
 
 def resource(name: str) -> bytes:
     """A file shipped with the code (`nginx/app.conf.j2`), from the checkout, the wheel or inside the zipapp.
 
-    What the zipapp seldom needs is in its inner archive of sources. Raises FileNotFoundError (an OSError) when there
+    In the zipapp, rarely used files are in its inner archive of sources. Raises FileNotFoundError (an OSError) if there
     is none of that name.
     """
     loader = globals()["__loader__"]
@@ -102,13 +102,13 @@ def resource(name: str) -> bytes:
 
 
 caller_directory = ""
-"""Where the caller was when root's command went on as paas; empty where nothing was changed."""
+"""The caller's folder before root's command switched to paas; empty if it did not."""
 
 
 def open_as_caller(path: str):
-    """Open a file that the caller named, for reading bytes, with the caller's rights and from the caller's folder.
+    """Open a file named by the caller for reading bytes, with the caller's rights, relative to the caller's folder.
 
-    The local command line runs as paas even when root started it (see main.become_paas). Raises OSError.
+    The local command line runs as paas even if root started it (see main.become_paas). Raises OSError.
     """
     _, effective, saved = os.getresuid()
     path = os.path.join(caller_directory, path)
@@ -122,6 +122,6 @@ def open_as_caller(path: str):
 
 
 def forget_caller() -> None:
-    """Give up the way back to root that main.become_paas keeps, in a child that lives on or runs a stranger's code."""
+    """Give up the way back to root that main.become_paas keeps, in a child that runs on or runs untrusted code."""
     user = os.geteuid()
     os.setresuid(user, user, user)

@@ -1,46 +1,46 @@
-"""The commands of plugins from elsewhere, in Python or as programs."""
+"""The commands of third-party plugins, in Python or as programs."""
 
 import click
 
 from minipaas_lib import commands, errors
 
 
-def load(name: str, plugin: str, about: dict):
-    """The click command `name` of an installed plugin. Raises errors.PluginFailed when it cannot be loaded."""
-    if name in about.get("executables", {}).get("commands", ()):
-        return of_program(name, plugin, about["commands"][name])
+def load(name: str, plugin: str, manifest: dict):
+    """The click command `name` of an installed plugin. Raises errors.PluginFailed if it cannot be loaded."""
+    if name in manifest.get("executables", {}).get("commands", ()):
+        return of_program(name, plugin, manifest["commands"][name])
     from minipaas_lib.bus import third_party
 
     try:
-        found = getattr(third_party.importlib_module(plugin, "commands"), name.replace(":", "_").replace("-", "_"))
-        if not isinstance(found, click.Command):
-            raise TypeError(f"{found!r} is not a click command")
+        command = getattr(third_party.importlib_module(plugin, "commands"), name.replace(":", "_").replace("-", "_"))
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{command!r} is not a click command")
     except (Exception, SystemExit) as error:
-        said = f"{type(error).__name__}: {error}"
+        reason = f"{type(error).__name__}: {error}"
         raise errors.PluginFailed(
-            f"plugin {plugin}: {name} cannot be loaded: {said}", f"minipaas plugin:disable {plugin}"
+            f"plugin {plugin}: {name} cannot be loaded: {reason}", f"minipaas plugin:disable {plugin}"
         ) from error
-    if found.callback is not None:
-        found.callback = _named(name, plugin, found.callback)
-    return found
+    if command.callback is not None:
+        command.callback = _named(name, plugin, command.callback)
+    return command
 
 
 def named(name: str):
-    """The click command `name` of whichever plugin. Raises errors.PluginFailed, KeyError where there is none."""
+    """The click command `name` of any plugin. Raises errors.PluginFailed, KeyError if there is none."""
     import importlib
 
     from minipaas_lib.bus import index
 
     entry = index.load().commands[name]
-    about = index.load().installed.get(entry.plugin)
-    if about is not None:
-        return load(name, entry.plugin, about)
+    manifest = index.load().installed.get(entry.plugin)
+    if manifest is not None:
+        return load(name, entry.plugin, manifest)
     module = importlib.import_module(f"plugins.{entry.plugin}.commands")
     return getattr(module, name.replace(":", "_").replace("-", "_"))
 
 
 def _named(name: str, plugin: str, function):
-    """`function`, whose mistakes are told with the plugin's name."""
+    """`function`, with its unexpected exceptions attributed to the plugin."""
     import functools
 
     @functools.wraps(function)
@@ -50,14 +50,14 @@ def _named(name: str, plugin: str, function):
         except (errors.MinipaasError, click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            said = f"plugin {plugin}: {name} failed: {type(error).__name__}: {error}"
-            raise errors.PluginFailed(said, "send its author what --trace shows") from error
+            message = f"plugin {plugin}: {name} failed: {type(error).__name__}: {error}"
+            raise errors.PluginFailed(message, "send its author what --trace shows") from error
 
     return run
 
 
 def of_program(name: str, plugin: str, entry):
-    """A click command that checks the words typed against plugin.toml and hands them to the plugin's program."""
+    """A click command that checks the words against plugin.toml and passes them to the plugin's program."""
     entry = {"help": entry} if isinstance(entry, str) else entry
     words: list[str] = []
 
@@ -87,7 +87,7 @@ def of_program(name: str, plugin: str, entry):
 
 
 def _offers(values: list[str]):
-    """For click's shell_complete: those of the values that begin so."""
+    """A function for click's shell_complete: the matching ones of the values."""
 
     def complete(ctx, param, incomplete: str) -> list:
         from click.shell_completion import CompletionItem
@@ -98,7 +98,7 @@ def _offers(values: list[str]):
 
 
 def _argument(spelling: str, values: dict[str, list[str]]) -> click.Argument:
-    """`<app>`, `[<app>]`, `<value>...` or `[<value>...]`; one that is called app must be an app's name."""
+    """The argument for `<app>`, `[<app>]`, `<value>...` or `[<value>...]`; one called app must be an app's name."""
     word = spelling.strip("[]").removesuffix("...").strip("<>")
     many = spelling.strip("[]").endswith("...")
     required = not spelling.startswith("[")
@@ -113,8 +113,8 @@ def _option(spelling: str, text: str, values: dict[str, list[str]]) -> click.Opt
     flag, _, value = spelling.partition("=")
     if value:
         offered = values.get(value.strip("<>"))
-        kind = commands.AppName() if value == "<app>" else None
+        option_type = commands.AppName() if value == "<app>" else None
         return click.Option(
-            [flag], type=kind, help=text, metavar=value, shell_complete=_offers(offered) if offered else None
+            [flag], type=option_type, help=text, metavar=value, shell_complete=_offers(offered) if offered else None
         )
     return click.Option([flag], is_flag=True, help=text)

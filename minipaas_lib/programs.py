@@ -1,7 +1,7 @@
-"""Run a program of the host for what it prints, by `sh`.
+"""Run a program of the host and return its output, with `sh`.
 
-On a small machine it takes 80 ms longer to import `sh` than subprocess, and each program 15 ms longer. So this is for
-commands that people wait for anyway: not for what each push or list waits for, and never under gevent, where it hangs.
+On a small machine importing `sh` takes 80 ms longer than subprocess, and each program 15 ms longer. So this is for slow
+commands, not for what every push or list waits for, and never under gevent, where it hangs.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ _PACKAGES = {"docker": "docker.io", "ssh-keygen": "openssh-client", "ssh-keyscan
 
 
 class Failed(errors.Unavailable):
-    """A program ended with another status than 0 (negative: the signal that killed it)."""
+    """A program ended with a status other than 0 (negative: the signal that killed it)."""
 
     def __init__(self, name: str, status: int, out: str, err: str) -> None:
         lines = [line.strip() for line in err.splitlines() if line.strip()]
@@ -26,10 +26,10 @@ class Failed(errors.Unavailable):
 def run(
     *command: str, timeout: float = 60, input: str | bytes = "", environment: Mapping[str, str] | None = None
 ) -> str:
-    """What `command` prints. It has no terminal, and reads `input`; `timeout` in seconds.
+    """The output of `command`, which gets `input` on stdin and no terminal; `timeout` in seconds.
 
-    All its processes are killed when the time is over, and where anything else is raised meanwhile. Raises Failed,
-    errors.Unavailable where it is not installed or takes too long.
+    All its processes are killed on a timeout or any other exception. Raises Failed, errors.Unavailable if it is not
+    installed or takes too long.
     """
     vendor.activate()
     import sh

@@ -1,4 +1,4 @@
-"""`minipaas install`: run install.sh out of the zipapp, so that one copied file is all that a host needs."""
+"""`minipaas install`: run install.sh from the zipapp, so that one copied file is all that a host needs."""
 
 import os
 import sys
@@ -7,10 +7,10 @@ from minipaas_lib import errors, folders, paths
 
 
 def run(argv: list[str]) -> int:
-    """Unpack our own sources to a temporary folder and run its install.sh with the options `argv`.
+    """Unpack the zipapp's sources to a temporary folder and run its install.sh with the options `argv`.
 
-    Returns install.sh's exit status. Nothing is fetched: the libraries come out of this zipapp too. Raises
-    errors.UsageError in a checkout, where install.sh itself is at hand, and in a wheel, which has no libraries.
+    Returns install.sh's exit status. Nothing is fetched: the libraries come from this zipapp too. Raises
+    errors.UsageError in a checkout, which has install.sh itself, and in a wheel, which has no libraries.
     """
     import io
     import subprocess

@@ -1,9 +1,9 @@
 """Run the zipapp on another Python than it was made for: slower, but the same program.
 
-The zipapp's modules are .pyc of one minor version, as every entry is paid for at every start; their sources are one
-entry, `source.zip`. On another version (a host upgraded since, or a zipapp copied from elsewhere) they are compiled
-from there on import, until install.sh has made a zipapp for that version. bundle.py puts this module into the zipapp
-as a source at its top: it runs before any other of ours can be imported, and so imports none.
+The zipapp's modules are .pyc of one minor version, as every entry slows down every start; their sources are one entry,
+`source.zip`. On another version (a host upgraded since, or a zipapp copied from elsewhere) they are compiled from there
+on import, until install.sh has made a zipapp for that version. bundle.py puts this module into the zipapp as a source
+at its top level: it runs before any other module of minipaas can be imported, and so imports none.
 """
 
 import importlib.abc
@@ -35,7 +35,7 @@ class SourceImporter(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         return None
 
     def create_module(self, spec: importlib.machinery.ModuleSpec) -> None:
-        return None  # the usual kind of module
+        return None  # use the default
 
     def exec_module(self, module) -> None:
         source = self.sources.read(os.path.relpath(module.__spec__.origin, self.path))

@@ -1,4 +1,4 @@
-"""The forced command of every SSH key: who are you, may you, and then git-shell or one of our commands.
+"""The forced command of every SSH key: check the key and its rights, then run git-shell or a minipaas command.
 
 It is on the path of every push and every command, so git is let through before anything large is imported.
 """
@@ -14,9 +14,9 @@ TRANSFERS = ("internal-sftp", "sftp-server", "scp", "rsync", "git-upload-archive
 
 
 def enter(key: str, fingerprint: str = "") -> int:
-    """Run what the client of the SSH key named `key` asked for; does not return for git.
+    """Run what the client with the SSH key called `key` asked for; does not return for git.
 
-    fingerprint: str, that of the key by which sshd let the client in; empty in lines that an earlier version wrote.
+    fingerprint: str, that of the key that sshd accepted; empty in lines that an earlier version wrote.
     """
     os.environ["MINIPAAS_KEY"] = key
     os.environ["MINIPAAS_FINGERPRINT"] = fingerprint
@@ -25,11 +25,11 @@ def enter(key: str, fingerprint: str = "") -> int:
 
         error = admission.denied(key)
         return cli.fail(error.message, error.hint, error.exit_code)
-    asked = os.environ.get("SSH_ORIGINAL_COMMAND", "")
-    verb, _, rest = asked.strip().partition(" ")
+    command_line = os.environ.get("SSH_ORIGINAL_COMMAND", "")
+    verb, _, rest = command_line.strip().partition(" ")
     if verb in GIT_VERBS:
         return git(key, verb, rest)
-    return command(key, asked)
+    return command(key, command_line)
 
 
 def git(key: str, verb: str, argument: str) -> int:
@@ -55,25 +55,25 @@ def git(key: str, verb: str, argument: str) -> int:
 
 
 def app_of(argument: str) -> str:
-    """The app that the path of a remote means, whose name is still to be checked."""
+    """The app in the path of a remote; its name is not validated yet."""
     return argument.strip().strip("'\"").removeprefix("/").removeprefix("~/").removesuffix("/").removesuffix(".git")
 
 
 def plain(name: str) -> bool:
-    """Whether the name can only be an app's: no slash, quote, dot or capital. (names.app_name says it in full.)"""
+    """Whether the name has no slash, quote, dot or capital: a fast, weaker check than names.app_name."""
     return name.isascii() and name.replace("-", "a").isalnum() and name == name.lower()
 
 
 def is_shared() -> bool:
-    """Whether other hosts may have changed what belongs to the repository.
+    """Whether the host is in a cluster, where another host may have changed the repository.
 
-    (cluster_settings says more, more slowly.)
+    A fast check; cluster_settings reads the file.
     """
     return os.path.exists(os.path.join(paths.root(), "cluster.toml"))
 
 
 def prepare(key: str, verb: str, name: str) -> str:
-    """The slow road: a name to refuse, the first push to one, or a plugin that decides. Returns git's repository."""
+    """The slow path: refuse a name, prepare a first push, or ask plugins. Returns git's repository."""
     from minipaas_lib import names
     from minipaas_lib.bus import manager
     from minipaas_lib.git import repository
@@ -93,20 +93,20 @@ def prepare(key: str, verb: str, name: str) -> str:
 
 
 def authorized(key: str, verb: str, name: str) -> bool:
-    """Whether no plugin needs to be asked."""
+    """Whether no plugin has to authorize it."""
     from minipaas_lib.bus import index
 
     return "authorize" not in index.load().hooks
 
 
-def command(key: str, asked: str) -> int:
-    """Run one of our commands."""
+def command(key: str, command_line: str) -> int:
+    """Run a minipaas command."""
     import shlex
 
     from minipaas_lib import cli, dispatch
 
     try:
-        words = shlex.split(asked)
+        words = shlex.split(command_line)
     except ValueError:
         return cli.fail(
             "the quotes in this command do not match",
@@ -123,7 +123,7 @@ def command(key: str, asked: str) -> int:
 
 
 def lfs(key: str, words: list[str]) -> int:
-    """Serve git-lfs, for whom may push or fetch: `git-lfs-transfer <path> upload|download`, and no HTTP."""
+    """Serve git-lfs to keys that may push or fetch: `git-lfs-transfer <path> upload|download`, without HTTP."""
     from minipaas_lib import admission, errors, names
     from minipaas_lib.bus import manager
     from minipaas_lib.git import first_repository, lfs_server, repository
@@ -137,7 +137,7 @@ def lfs(key: str, words: list[str]) -> int:
         )
     right = "git-upload-pack" if operation == lfs_server.DOWNLOAD else "git-receive-pack"
     manager.call("authorize", key=key, command=right, app=name)
-    # git-lfs sends what a push needs while git waits: before the first push is accepted there is no app.
+    # git-lfs uploads while git waits: before the first push is accepted there is no app.
     folder = first_repository.latest(name) if right == "git-receive-pack" and not apps.exists(name) else ""
     if not folder:
         apps.load(name)

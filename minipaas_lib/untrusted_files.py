@@ -1,4 +1,4 @@
-"""Read files of a build context, which somebody pushed: nothing there is trusted, no symbolic link is followed."""
+"""Read files of a build context, which is untrusted: no symbolic link is followed."""
 
 import errno
 import os
@@ -8,9 +8,9 @@ from minipaas_lib import errors, names
 
 
 def read_file(context: str, name: str, limit: int) -> bytes | None:
-    """The content of the regular file `name` (slashes allowed) below the folder `context`; None where there is none.
+    """The content of the regular file `name` (slashes allowed) below the folder `context`; None if there is none.
 
-    limit: bytes. Raises errors.InvalidFile when it is larger, not a regular file, reached through a symbolic link, or
+    limit: bytes. Raises errors.InvalidFile if it is larger, not a regular file, reached through a symbolic link, or
     `name` leads out of the context.
     """
     handle = _open(context, name)
@@ -29,7 +29,7 @@ def read_file(context: str, name: str, limit: int) -> bytes | None:
 
 
 def is_folder(context: str, name: str) -> bool:
-    """Whether `name` below `context` is a real folder that no symbolic link is on the way to."""
+    """Whether `name` below `context` is a folder, without a symbolic link in its path."""
     try:
         handle = _open(context, name)
     except errors.InvalidFile:
@@ -43,21 +43,21 @@ def is_folder(context: str, name: str) -> bool:
 
 
 def _open(context: str, name: str) -> int | None:
-    """A descriptor of `name`, opened one component at a time; None where there is nothing of that name."""
+    """A descriptor of `name`, opened one component at a time; None if it does not exist."""
     parts = name.split("/")
     if "\0" in name or any(part in ("", ".", "..") for part in parts):
         raise errors.InvalidFile(
             f"{_shown(name)} is not a path inside the repository", "give a path such as: docker/Dockerfile"
         )
-    here = os.open(context, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = os.open(context, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     for index, part in enumerate(parts):
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # NONBLOCK: a pipe must not hang us
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # NONBLOCK: a pipe must not block
         if index < len(parts) - 1:
             flags |= os.O_DIRECTORY
         try:
-            following = os.open(part, flags, dir_fd=here)
+            following = os.open(part, flags, dir_fd=descriptor)
         except OSError as error:
-            if _is_link(part, here):
+            if _is_link(part, descriptor):
                 raise errors.InvalidFile(
                     f"{_shown('/'.join(parts[: index + 1]))} is a symbolic link, which is not followed",
                     "commit the file itself in its place",
@@ -68,9 +68,9 @@ def _open(context: str, name: str) -> int | None:
                 f"{_shown(name)} cannot be read: {error.strerror}", "commit a plain file"
             ) from None
         finally:
-            os.close(here)
-        here = following
-    return here
+            os.close(descriptor)
+        descriptor = following
+    return descriptor
 
 
 def _is_link(part: str, folder: int) -> bool:

@@ -1,8 +1,8 @@
 """Make the heavy libraries (docker, gevent, jinja2, tomlkit, sh, etcd, ...) importable.
 
-In the zipapp they are one archive, `vendor.zip`: a zip of all their modules would slow every start, and gevent's
-compiled parts cannot be loaded from a zip. It is unpacked once per version to `<root>/runtime/<version>/`. In a
-checkout the interpreter has the libraries itself, and nothing is done here.
+In the zipapp they are one archive, `vendor.zip`: listing all their modules in the zip would slow every start, and
+gevent's compiled parts cannot be loaded from a zip. It is unpacked once per version to `<root>/runtime/<version>/`. In
+a checkout the interpreter has the libraries itself, and this does nothing.
 """
 
 import os
@@ -10,13 +10,13 @@ import sys
 
 from minipaas_lib import errors, paths
 
-_KEPT = 2  # versions: the one in use and the one before, which a deploy that began before an upgrade still imports from
+_KEPT = 2  # versions: the present one and the previous one, which deploys begun before an upgrade still import from
 
 
 def activate() -> None:
     """Put the folder of the heavy libraries on sys.path, unpacking it first if this version never ran here.
 
-    Safe to call often and from many processes at once. Raises errors.Unavailable when it cannot be unpacked.
+    Safe to call often and from many processes at once. Raises errors.Unavailable if it cannot be unpacked.
     """
     try:
         from minipaas_build import VENDOR
@@ -37,7 +37,7 @@ def activate() -> None:
 
 
 def _unpack(folder: str) -> None:
-    """Unpack vendor.zip to `folder`, which appears whole or not at all. Raises OSError."""
+    """Unpack vendor.zip to `folder` atomically. Raises OSError."""
     import fcntl
 
     from minipaas_lib import folders
@@ -49,7 +49,7 @@ def _unpack(folder: str) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if os.path.isdir(folder):  # another process was faster
             return
-        for name in os.listdir(parent):  # we hold the lock, so whoever began these is dead
+        for name in os.listdir(parent):  # under the lock these are leftovers of dead processes
             if name.startswith(".unpacking-"):
                 folders.remove(os.path.join(parent, name))
         temporary = os.path.join(parent, f".unpacking-{version}")
@@ -83,7 +83,7 @@ def _extract(target: str) -> None:
 
 
 def _prune(parent: str, keep: str) -> None:
-    """Remove old versions, but for the newest one before `keep` and those that a running process has loaded."""
+    """Remove old versions except the newest before `keep` and those that a running process has loaded."""
     from minipaas_lib import folders
 
     versions = [name for name in os.listdir(parent) if not name.startswith(".") and name != keep]
@@ -95,7 +95,7 @@ def _prune(parent: str, keep: str) -> None:
 
 
 def _loaded(folder: str) -> bool:
-    """Whether a running process that we may look into has mapped a compiled module of `folder`."""
+    """Whether a running process, as far as they can be inspected, has mapped a compiled module of `folder`."""
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
             with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps:

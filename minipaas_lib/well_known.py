@@ -148,9 +148,9 @@ TAKES_AWAY = re.compile(
 
 
 def error(name: str, known: list[str]) -> errors.UsageError:
-    """The error for a command that does not exist; `known` are those that do, hidden ones left out.
+    """The error for a command that does not exist; `known` are those that do, without hidden ones.
 
-    Nothing is guessed that takes something away, nor anything of a noun that there is not.
+    Commands that remove something are never suggested, nor commands for a noun that does not exist.
     """
     typed = f"there is no command {names.safe(name)}"
     if any(mark in name for mark in ";&|<>`$\n"):
@@ -172,7 +172,7 @@ def error(name: str, known: list[str]) -> errors.UsageError:
 
 
 def near(name: str, known: list[str]) -> str:
-    """The command that may have been meant, or an empty string; also where the nearest takes something away."""
+    """The command that was probably meant; empty if there is none, or if it removes something."""
     noun, colon, verb = name.partition(":")
     if not colon:
         single = [command for command in [*known, *nouns(known)] if ":" not in command]
@@ -181,8 +181,8 @@ def near(name: str, known: list[str]) -> str:
         same = [command for command in known if is_harmless(command) and command.partition(":")[2] == verb]
         return next((command for command in same if is_one_slip(noun, command.partition(":")[0])), "")
     verbs = [command.partition(":")[2] for command in known if command.startswith(noun + ":")]
-    found = next(filter(is_harmless, difflib.get_close_matches(verb, verbs, 1, 0.7)), "")
-    return f"{noun}:{found}" if found else ""
+    closest = next(filter(is_harmless, difflib.get_close_matches(verb, verbs, 1, 0.7)), "")
+    return f"{noun}:{closest}" if closest else ""
 
 
 def nouns(known: list[str]) -> set[str]:
@@ -191,12 +191,12 @@ def nouns(known: list[str]) -> set[str]:
 
 
 def is_harmless(command: str) -> bool:
-    """Whether the command takes nothing away."""
+    """Whether the command removes nothing."""
     return not TAKES_AWAY.match(command.partition(":")[2] or command)
 
 
 def is_one_slip(typed: str, noun: str) -> bool:
-    """Whether one letter is missing, too much, wrong, or changed places with the next; not in short words."""
+    """Whether one letter is missing, extra, wrong or swapped with the next; False for short words."""
     if min(len(typed), len(noun)) < 3:
         return False
     same = next((i for i, (a, b) in enumerate(zip(typed, noun, strict=False)) if a != b), min(len(typed), len(noun)))

@@ -1,8 +1,8 @@
-"""The words of a command line, before anything knows the command."""
+"""The words of a command line, before the command is known."""
 
 
 def command_first(argv: list[str]) -> list[str]:
-    """The command line with the command in front: `-a <app>` and --trace before it come right after it."""
+    """The command line with the command first: `-a <app>` and --trace before it are moved behind it."""
     place = 0
     while place < len(argv) and is_before(argv[place]):
         place += 2 if argv[place] in ("-a", "--app") else 1
@@ -10,5 +10,5 @@ def command_first(argv: list[str]) -> list[str]:
 
 
 def is_before(word: str) -> bool:
-    """Whether it may stand before the command."""
+    """Whether the word may precede the command."""
     return word in ("-a", "--app", "--trace") or word.startswith("--app=") or (word.startswith("-a") and len(word) > 2)

@@ -75,7 +75,7 @@ def parse(line: str) -> None:
     line = re.sub(r" (?:< [^ ]+|\| ssh .*)$", "", line)
     words = [re.sub("<([a-z-]+)>", r"\1", word) for word in shlex.split(line)]
     assert "..." not in words, f"not typable: {line}"
-    name, arguments = cli.meant(words)
+    name, arguments = cli.parse(words)
     assert name in COMMANDS, f"there is no command {name}"
     if "--help" not in arguments:
         with contextlib.suppress(errors.Denied):  # the words are right, and a plugin of the test lets nobody type them

@@ -82,7 +82,7 @@ def ours(body=SAYS_VERSION):
 
 def assembled(site, **changes):
     light, heavy = bundle.library_tree(site)
-    return bundle.assemble(**{"ours": ours(), "light": light, "heavy": heavy, "index": "INDEX = 1\n", **changes})
+    return bundle.assemble(**{"own": ours(), "light": light, "heavy": heavy, "index": "INDEX = 1\n", **changes})
 
 
 def test_libraries_are_pruned_and_split(site):
@@ -125,7 +125,7 @@ def test_what_zipimport_reads_is_compiled_with_unchecked_hash(site):
 
 def test_another_python_runs_the_sources(site, tmp_path):
     out = str(tmp_path / "m.pyz")
-    tree = assembled(site, ours={**ours(READS_ITSELF), "nginx/a.j2": (b"template", 0o644)})
+    tree = assembled(site, own={**ours(READS_ITSELF), "nginx/a.j2": (b"template", 0o644)})
     main = tree["__main__.py"][0].replace(sys.implementation.cache_tag.encode(), b"cpython-27")
     tree["__main__.py"] = (main, 0o644)
     for name in [name for name in tree if name.endswith(".pyc")]:
@@ -169,7 +169,7 @@ def test_only_a_program_with_kill_points_dies_where_a_file_says(site, tmp_path, 
         kill_points.JOURNAL: (JOURNAL, 0o644),
     }
     out, link = str(tmp_path / "m.pyz"), str(tmp_path / "link")
-    bundle.write(out, assembled(site, ours={**ours(TAKES_A_STEP), **journal}))
+    bundle.write(out, assembled(site, own={**ours(TAKES_A_STEP), **journal}))
     os.symlink(out, link)
     faults = tmp_path / kill_points.FAULTS
     monkeypatch.setenv("MINIPAAS_ROOT", str(tmp_path))
@@ -192,7 +192,7 @@ def test_only_a_program_with_kill_points_dies_where_a_file_says(site, tmp_path, 
 def test_an_upgrade_in_the_middle_of_a_run_does_not_mix_versions(site, tmp_path):
     tree = ours(UPGRADES_ITSELF)
     out, link = str(tmp_path / "m.pyz"), str(tmp_path / "link")
-    bundle.write(out, assembled(site, ours=tree))
+    bundle.write(out, assembled(site, own=tree))
     os.symlink(out, link)
     done = subprocess.run([sys.executable, "-IS", link, link, out], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -207,7 +207,7 @@ def test_equal_sources_give_the_same_build_and_any_change_another(site, tmp_path
     assert build() == first
     assert build(index="INDEX = 2\n") != first
     assert build(heavy={"other.py": (b"", 0o644)}) != first
-    assert build(ours={**ours(), "docs/sample-app/x": (b"", 0o644)}) != first
+    assert build(own={**ours(), "docs/sample-app/x": (b"", 0o644)}) != first
 
 
 def test_pack_is_deterministic_and_unpack_its_opposite():
@@ -219,7 +219,7 @@ def test_pack_is_deterministic_and_unpack_its_opposite():
 def test_too_many_entries_are_refused(site):
     many = {f"plugins/p{n}/page.html": (b"", 0o644) for n in range(bundle.MOST_ENTRIES)}
     with pytest.raises(ValueError, match="entries"):
-        assembled(site, ours={**ours(), **many})
+        assembled(site, own={**ours(), **many})
 
 
 def test_a_zipapp_with_the_same_requirements_is_reused(site, tmp_path):
@@ -242,7 +242,7 @@ def test_native_parts_for_another_python_are_noticed():
 
 
 def test_what_only_an_installation_needs_is_among_the_sources(site):
-    tree = assembled(site, ours={**ours(), "plugins/a/plugin.toml": (b"", 0o644), "plugins/a/hooks/x": (b"", 0o755)})
+    tree = assembled(site, own={**ours(), "plugins/a/plugin.toml": (b"", 0o644), "plugins/a/hooks/x": (b"", 0o755)})
     sources = bundle.unpack(tree["source.zip"][0])
     assert {"install.sh", "pyproject.toml", "plugins/a/plugin.toml", "plugins/a/hooks/x"} <= set(sources)
     assert sources["install.sh"][1] == 0o755

@@ -81,7 +81,7 @@ def test_help_loads_no_other_plugin(world):
 
 
 def test_meant():
-    assert cli.meant(["--version"]) == ("version", [])
-    assert cli.meant(["apps:help"]) == ("help", ["apps"])
-    assert cli.meant(["help", "apps:create"]) == ("apps:create", ["--help"])
-    assert cli.meant(["nonsense", "a"]) == ("nonsense", ["a"])
+    assert cli.parse(["--version"]) == ("version", [])
+    assert cli.parse(["apps:help"]) == ("help", ["apps"])
+    assert cli.parse(["help", "apps:create"]) == ("apps:create", ["--help"])
+    assert cli.parse(["nonsense", "a"]) == ("nonsense", ["a"])
