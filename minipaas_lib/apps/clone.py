@@ -1,4 +1,4 @@
-"""Make a new app of another's wishes, repository and image. Its ledger is its own and begins with v1."""
+"""Clone an app: copy its settings, repository and live image. Release numbers start at v1."""
 
 import contextlib
 import os
@@ -7,7 +7,7 @@ from minipaas_lib import errors, output, paths
 from minipaas_lib.apps import lifecycle, rename
 from minipaas_lib.bus import manager
 from minipaas_lib.deploy import change, compose, rollout
-from minipaas_lib.deploy.urls import tell
+from minipaas_lib.deploy.urls import print_urls
 from minipaas_lib.git import repository, repository_copy
 from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model.app import App
@@ -19,10 +19,10 @@ CLONE = "clone"  # operation of the journal
 
 
 def clone(source: str, name: str, deploy: bool = True) -> App:
-    """Copy the app `source` to the new app `name` and, if it is deployed, roll out what is live there.
+    """Copy the app `source` to the new app `name` and, unless `deploy` is false, roll out its live release there.
 
-    The source is only read. Raises errors.NotFound, errors.UsageError where the name is taken, and what a rollout
-    raises: then the new app is there, without a release that is live.
+    The source is only read. Raises errors.NotFound, errors.UsageError if the name is taken, and what a rollout raises:
+    then the new app exists without a live release.
     """
     original = apps.load(source)
     with locks.name_lock(name), cancellation.cancellable():
@@ -50,7 +50,7 @@ def clone(source: str, name: str, deploy: bool = True) -> App:
 
 
 def wishes_of(original: App, name: str) -> dict:
-    """What the document of the copy says, all that only one app can have left out."""
+    """The settings of the copy, without those that only one app can have."""
     wishes = {key: dict(value) if isinstance(value, dict) else value for key, value in original.wishes.items()}
     for keys in manager.call("before_clone", app=original, name=name):
         for key in keys:
@@ -63,51 +63,51 @@ def wishes_of(original: App, name: str) -> dict:
 
 
 def kept_by_plugins(app: str) -> list[str]:
-    """The documents of an app that are neither the app's own, its ledger's nor of work in progress."""
-    ours = (*rename.passing(app), apps.document_path(app), f"apps/{app}/live")
+    """The documents of an app that belong to plugins: not its own, its releases' or those of work in progress."""
+    kernel_documents = (*rename.passing(app), apps.document_path(app), f"apps/{app}/live")
     return [
         path
         for path in open_store().list(f"apps/{app}")
-        if path not in ours and not path.startswith(f"apps/{app}/releases/")
+        if path not in kernel_documents and not path.startswith(f"apps/{app}/releases/")
     ]
 
 
 def copy_documents(source: str, name: str) -> None:
-    """Such as the certificates of builds, and which buildpacks they are pinned to."""
+    """Copy the documents of plugins, such as certificates for builds and pinned buildpacks."""
     store = open_store()
     for path in kept_by_plugins(source):
         store.write(f"apps/{name}/{path.split('/', 2)[2]}", store.read(path).text)
 
 
 def copy_repository(source: str, name: str) -> None:
-    """With the hook that belongs to the copy, and without the commits that releases of the original keep."""
+    """Copy the repository, with hooks of its own, without the commits of the original's releases."""
     repository_copy.copy(source, name, with_releases=False)
     if os.path.isdir(paths.repository(name)):
         repository.create(name)
 
 
 def roll_out(app: App, live: Release) -> None:
-    """The first release of the copy: the image, the commit, the tasks and the checks of the original's live one."""
+    """Roll out the first release of the copy: image, commit, tasks and checks of the original's live one."""
     name, number = app.name, releases.next_number(app.name)
     release = compose.release_of(
         app, number, live.build, live.commit, live.tasks, f"clone of {live.app}", live.healthchecks
     )
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
         change.begin(app, release, None)
-        rollout.roll_out(app, release, None, settle=lambda: keep_commit(release))
+        rollout.roll_out(app, release, None, save_app=lambda: keep_commit(release))
         output.step(f"{name} {release.name} is live: {release.reason}")
-        tell(release)
+        print_urls(release)
 
 
 def keep_commit(release: Release) -> None:
-    """Have the copy's repository keep the commit of its release, where the original's had it."""
+    """Keep the release's commit in the copy's repository, if it is there."""
     if repository.has_commit(release.app, release.commit):
         with journal.step(release.app, "keep the commit"):
             repository.keep_commit(release.app, release.commit, release.number)
 
 
 def resume(name: str, record: dict) -> None:
-    """What a killed clone left: an app with its document is whole, and of another nothing stays."""
+    """Finish or undo a killed clone: an app with a document is complete, of any other everything is removed."""
     if not open_store().exists(apps.document_path(name)):
         repository.remove(name)
         for path in kept_by_plugins(name):

@@ -1,4 +1,4 @@
-"""Create, stop and start an app, bring it back from the trash, route it anew, and put right what was interrupted."""
+"""Create, stop, start and restore an app, rewrite its route, and recover from interrupted commands."""
 
 from minipaas_lib import errors, output
 from minipaas_lib.apps import trash
@@ -14,24 +14,24 @@ from minipaas_lib.store import open_store
 
 
 def create(name: str) -> App:
-    """Create an app without a release, once nothing of a former one of that name is half done."""
-    with locks.name_lock(name):  # a push that makes the app at this moment would take this one for its own
+    """Create an app without a release, after recovery of a former one of that name."""
+    with locks.name_lock(name):  # a push that is just creating the app would take this one for its own
         app = apps.write(name)
     tell_created(app)
     return app
 
 
 def tell_created(app: App) -> None:
-    """Tell the plugins that there is a new app, and the router which domains are its own from now on."""
+    """Notify the plugins of a new app, and have the router answer for its domains."""
     manager.notify("app_created", app=app)
     traffic.announce(app.name)
 
 
 def stop(name: str) -> None:
-    """Stop all processes of the app until it is started again, also over reboots. Its domains answer 503."""
+    """Stop all processes of the app until it is started again, across reboots. Its domains answer 503."""
     with locks.app_lock(name):
         live = releases.live(name)
-        if live:  # its processes go only once nothing leads to their addresses
+        if live:  # its processes are stopped only after they are no longer routed to
             app = apps.load(name)
             active_engines.check_route(traffic.route_of(app, live, []) or traffic.off(app, live))
         journal.begin(name, "stop")
@@ -43,7 +43,7 @@ def stop(name: str) -> None:
 
 
 def start(name: str) -> None:
-    """Start a stopped app as a new release of what it last was; of one that is not stopped, what does not run."""
+    """Start a stopped app by a new release like its last one, or missing processes of one that is not stopped."""
     with locks.app_lock(name), cancellation.cancellable():
         app = apps.load(name)
         live = releases.live(name)
@@ -56,7 +56,7 @@ def start(name: str) -> None:
 
 
 def start_again(app: App, live: Release) -> None:
-    """Start what does not run of an app that was not stopped. The caller holds its lock."""
+    """Start missing processes of an app that was not stopped. The caller holds its lock."""
     total = sum(live.formation.values())
     if not total:
         output.warn(f"{app.name} is already started, but its formation has no process to run")
@@ -70,10 +70,10 @@ def start_again(app: App, live: Release) -> None:
 
 
 def restore_app(text: str) -> App:
-    """Bring an app back from the trash: `blog`, or `blog.2` where there are several; and start it, if it ran.
+    """Restore an app from the trash, given as `blog`, or `blog.2` if there are several, and start it if it ran.
 
-    When it cannot be started it is back all the same, stopped. Raises errors.NotFound, errors.UsageError where its name
-    or its domains are another app's by now.
+    If it cannot be started it is restored anyway, stopped. Raises errors.NotFound, errors.UsageError if another app has
+    taken its name or domains.
     """
     ran = trash.ran(trashed.find(text))
     app = trash.restore(text)
@@ -83,7 +83,7 @@ def restore_app(text: str) -> App:
 
 
 def interrupted(name: str) -> str:
-    """What a killed command left half done, in words; empty where there is nothing."""
+    """What a killed command left half done, in words; empty if nothing."""
     record = journal.read(name)
     if not record or locks.held_by(name):
         return ""
@@ -94,9 +94,9 @@ def interrupted(name: str) -> str:
 
 
 def recover_all(failed: list[str] | None = None) -> list[str]:
-    """Put right what was interrupted, of all apps, and empty the trash of what has expired; what was done, in words.
+    """Recover all apps from interrupted commands, and purge what has expired in the trash; return what was done.
 
-    What cannot be put right now is reported and left to the next command on that app; its name is added to `failed`.
+    A failure is reported and left to the next command on that app, whose name is added to `failed`.
     """
     done = []
     first_repository.tidy()
@@ -106,7 +106,7 @@ def recover_all(failed: list[str] | None = None) -> list[str]:
                 with locks.name_lock(name):
                     done.append(f"{name}: cleaned up after an interrupted command")
             elif drain.waiting(name):
-                drain_worker.spawn(name)  # of a renamed app nobody else would
+                drain_worker.spawn(name)  # nothing else would do it for a renamed app
         except Exception as error:
             if apps.has_failed(name, error) and failed is not None:
                 failed.append(name)
@@ -114,7 +114,7 @@ def recover_all(failed: list[str] | None = None) -> list[str]:
 
 
 def reroute(name: str) -> None:
-    """Write the app's live route anew, such as after a change of the router's own templates."""
+    """Rewrite the app's live route, such as after a change of the router's templates."""
     with locks.app_lock(name, frozen_too=True):
         app, live = apps.load(name), releases.live(name)
         if live is None:
@@ -125,6 +125,6 @@ def reroute(name: str) -> None:
 
 
 def live_route(name: str, backends: list) -> Route | None:
-    """The route of an app's live release to these backends; None where none is live, or it wants no route."""
+    """The route of an app's live release to these backends; None if none is live, or its proxy is disabled."""
     app, live = apps.load(name), releases.live(name)
     return traffic.route_of(app, live, backends) if live else None

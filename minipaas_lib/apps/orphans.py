@@ -1,4 +1,4 @@
-"""Processes and routes of apps that have no document any more: removed by hand, or an old state was put back."""
+"""Processes and routes of apps without a document: it was removed by hand, or an old state was restored."""
 
 import re
 
@@ -11,7 +11,7 @@ from minipaas_lib.records import apps
 
 
 def found() -> dict[str, list[Process]]:
-    """App -> its processes (none where only a route is left), for each app without a document that no command works on.
+    """App -> its processes (none if only a route is left), for each app without a document or a command in progress.
 
     Raises errors.Unavailable.
     """
@@ -30,9 +30,9 @@ def words(processes: list[Process]) -> str:
 
 
 def remove() -> list[str]:
-    """Remove them all, routes first; what was removed, in words. What is busy or does not answer is reported.
+    """Remove all orphans, routes first; return what was removed, in words. Failures are reported.
 
-    Where the store has no app at all nothing is removed: then not the processes are wrong, but the store is lost.
+    If the store has no app at all nothing is removed: then the store was lost, rather than the processes orphaned.
     """
     done: list[str] = []
     if not apps.names():
@@ -56,7 +56,7 @@ def remove() -> list[str]:
 
 
 def _expected(name: str) -> bool:
-    """Whether it has none for now: a command is at work, was killed, or its last processes still finish requests."""
+    """Whether its document is missing only for now: a command is in progress or was killed, or processes drain."""
     if not re.fullmatch(names.APP_NAME, name):
         return False
     return bool(locks.held_by(name) or journal.read(name) or drain.waiting(name))

@@ -1,4 +1,4 @@
-"""Finish or undo what a dead process left half done, and bring back what should run."""
+"""Finish or undo what a dead process left half done, and start what should run."""
 
 import contextlib
 
@@ -25,41 +25,41 @@ from minipaas_lib.records import apps, releases
 
 
 def tidy(name: str) -> None:
-    """What is put right on every occasion. The caller holds the app's lock."""
+    """Repair what is checked on every occasion. The caller holds the app's lock."""
     repository.tidy(name)
     if live := _live(name):
         repository.follow(name, live.commit)
-    if drain.waiting(name):  # also of an app that has another name now
-        drain_worker.spawn(name)  # where one is at work already, this one leaves at once
+    if drain.waiting(name):  # also of an app that was renamed
+        drain_worker.spawn(name)  # returns at once if there is a worker already
 
 
 def _live(name: str) -> Release | None:
-    """The live release; None too where its document is broken: that is for the command to say."""
+    """The live release; None also if its document is broken, which is left to the command to report."""
     try:
         return releases.live(name)
     except errors.MinipaasError:
         return None
 
 
-def said(name: str, verb: str, what: str) -> None:
-    """Tell the user of the next command what is put right before it begins."""
+def announce(name: str, verb: str, subject: str) -> None:
+    """Tell the user of the next command what is finished or undone before it begins."""
     at = journal.last_step(name)
-    output.step(f"{verb} {what} of {name}, which was interrupted" + (f" ({at})" if at else ""))
+    output.step(f"{verb} {subject} of {name}, which was interrupted" + (f" ({at})" if at else ""))
 
 
 def rollout_of(name: str, record: dict) -> None:
-    """A deploy, or a change that made a release."""
+    """Finish or undo a deploy, or a change that made a release."""
     live, number = releases.live(name), record["release"]
     if live and live.number == number:
-        said(name, "Finishing", live.name)
+        announce(name, "Finishing", live.name)
         forward(apps.load(name), live, record)
     else:
-        said(name, "Undoing", f"v{number}")
+        announce(name, "Undoing", f"v{number}")
         back(name, record, live)
 
 
 def forward(app: App, live: Release, record: dict) -> None:
-    """The release went live: only its last steps are missing."""
+    """Take the last steps of a release that went live."""
     steps = plan.make_plan(live, active_engines.scheduler().processes(app.name), drain.waiting(app.name))
     active_engines.scheduler().tidy(app.name)
     build_artifacts.remove(app.name)
@@ -73,7 +73,7 @@ def previous_of(name: str, record: dict) -> Release | None:
 
 
 def back(name: str, record: dict, live: Release | None) -> None:
-    """The release did not go live: nothing of it stays, and the live one is as it was."""
+    """Undo a release that did not go live: nothing of it stays, and the live one is unchanged."""
     number, at = record["release"], journal.last_step(name)
     stray = put_right(name, live)
     for process in stray:
@@ -101,13 +101,13 @@ def back(name: str, record: dict, live: Release | None) -> None:
 
 
 def start_again(name: str, number: int, live: Release | None) -> None:
-    """Start what checks:disable had stopped before the release could take over."""
+    """Start processes that checks:disable had stopped before the release could take over."""
     with contextlib.suppress(errors.NotFound):
         release, app = releases.load(name, number), apps.load(name)
         if (
             live is None
             or app.stopped
-            or not any(launch.checks_of(release, kind) == launch.DISABLED for kind in release.options)
+            or not any(launch.checks_of(release, process_type) == launch.DISABLED for process_type in release.options)
         ):
             return
         try:
@@ -119,7 +119,7 @@ def start_again(name: str, number: int, live: Release | None) -> None:
 
 
 def put_right(name: str, live: Release | None) -> list[Process]:
-    """Route to the processes of the live release, have those come back after a crash, and return all that are stray."""
+    """Route to the processes of the live release, adopt them, and return all others."""
     scheduler = active_engines.scheduler()
     scheduler.tidy(name)
     waiting = drain.waiting(name)
@@ -136,8 +136,8 @@ def put_right(name: str, live: Release | None) -> list[Process]:
 
 
 def stop(name: str, record: dict) -> None:
-    """ps:stop."""
-    said(name, "Finishing", "ps:stop")
+    """Finish ps:stop."""
+    announce(name, "Finishing", "ps:stop")
     app = apps.edit(name, lambda document: document.update(stopped=True))
     if live := releases.live(name):
         restore.halt(app, live)
@@ -145,10 +145,10 @@ def stop(name: str, record: dict) -> None:
 
 
 def restored(name: str, record: dict) -> None:
-    """ps:restore: what it started and did not come to check is removed; the next ps:restore starts it again."""
+    """Undo ps:restore: remove what it started and did not check; the next ps:restore starts it again."""
     live = releases.live(name)
     if live is not None:
-        said(name, "Undoing", "ps:restore")
+        announce(name, "Undoing", "ps:restore")
         present = restore.sweep(name, live, drain.waiting(name))
         keep = list(plan.make_plan(live, present, drain.waiting(name)).keep)
         traffic.switch(apps.load(name), live, keep)
@@ -156,18 +156,18 @@ def restored(name: str, record: dict) -> None:
 
 
 def destroy(name: str, record: dict) -> None:
-    """apps:destroy."""
-    said(name, "Finishing", "apps:destroy")
+    """Finish apps:destroy."""
+    announce(name, "Finishing", "apps:destroy")
     trash.take_away(name, record.get("trash", ""))
 
 
 def uncreate(name: str, record: dict) -> None:
-    """A push that was killed while it made the app, before anything of it was built."""
-    said(name, "Undoing", "the creation")
+    """Undo a push that was killed while it created the app, before anything was built."""
+    announce(name, "Undoing", "the creation")
     trash.discard(name)
 
 
 def finish_app_restore(name: str, record: dict) -> None:
-    """apps:restore: the app is put back, stopped as it was left."""
-    said(name, "Finishing", "apps:restore")
+    """Finish apps:restore; the app stays stopped."""
+    announce(name, "Finishing", "apps:restore")
     trash.put_back(name, record["trash"])

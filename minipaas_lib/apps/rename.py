@@ -1,11 +1,11 @@
-"""Give an app another name while it serves.
+"""Rename an app while it serves.
 
-A container keeps the name and the labels it was made with, so an app that runs gets new processes under its new name,
-beside the old ones; both serve while the requests move. The ledger goes along, and the renaming is a release of it.
+A container keeps the name and labels that it was created with, so a running app gets new processes under its new name,
+next to the old ones; both serve while the requests move. The releases are kept, and the rename is one of them.
 
-Two records in the journal tell of it. The one at the new name is written first and removed last; once it says `moved`
-the renaming is finished, whoever is killed, and before that undone. The one at the old name only points there. Every
-step can be taken twice.
+There are two records in the journal. The one at the new name is written first and removed last; once it says `moved`,
+a killed rename is finished, before that it is undone. The one at the old name only points there. All steps are
+idempotent.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ import os
 from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.bus import active_engines, manager
 from minipaas_lib.deploy import auto_rollback, compose, drain, drain_worker, launch, plan, postmortem, traffic
-from minipaas_lib.deploy.urls import tell
+from minipaas_lib.deploy.urls import print_urls
 from minipaas_lib.git import repository, repository_copy
 from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model.app import App
@@ -23,14 +23,14 @@ from minipaas_lib.model.release import PENDING, RELEASED, Release
 from minipaas_lib.records import apps, releases
 from minipaas_lib.store import documents, open_store
 
-HERE, THERE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
+RENAME_TARGET, RENAME_SOURCE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
 
 
 def rename(old: str, new: str, deploy: bool = True) -> App:
     """Rename an app; without `deploy` it is stopped under its new name until it is started.
 
-    Raises errors.NotFound, errors.UsageError for a name that is taken, and what a rollout raises: then the app is as it
-    was, under its old name.
+    Raises errors.NotFound, errors.UsageError for a name that is taken, and what a rollout raises: then the app is
+    unchanged under its old name.
     """
     with both(old, new), cancellation.cancellable():
         app, live = apps.load(old), releases.live(old)
@@ -39,11 +39,11 @@ def rename(old: str, new: str, deploy: bool = True) -> App:
             active_engines.check_route()  # before anything is copied
         stopped = app.stopped or not deploy
         number = max(releases.coming_number(old), releases.coming_number(new)) if live else 0
-        about = {"release": number, "previous": live.number} if live else {}
+        details = {"release": number, "previous": live.number} if live else {}
         with output.keep(_log(new, number)) if live else contextlib.nullcontext():
             output.step(f"Renaming {old} to {new}")
-            journal.begin(new, HERE, former_name=old, stopped=stopped, **about)
-            journal.begin(old, THERE, to=new)
+            journal.begin(new, RENAME_TARGET, former_name=old, stopped=stopped, **details)
+            journal.begin(old, RENAME_SOURCE, to=new)
             try:
                 prepare(app, new, live, number, stopped)
             except BaseException as error:
@@ -58,7 +58,7 @@ def rename(old: str, new: str, deploy: bool = True) -> App:
 
 @contextlib.contextmanager
 def both(old: str, new: str):
-    """Hold the locks of both names, taken in one order whoever renames what."""
+    """Hold the locks of both names, always taken in the same order."""
     with contextlib.ExitStack() as stack:
         for name in sorted({old, new}):
             stack.enter_context(locks.app_lock(name) if name == old else locks.name_lock(name))
@@ -66,19 +66,19 @@ def both(old: str, new: str):
 
 
 def refuse(old: str, new: str) -> None:
-    """Raise errors.UsageError where the app cannot be renamed so."""
+    """Raise errors.UsageError if the app cannot be renamed."""
     if new in apps.names():
         raise errors.UsageError(f"app {new} already exists", "give another name")
     if releases.live(old):
-        running = [one.process.name for one in active_engines.scheduler().detached(old) if not one.ended]
-        if running:  # a container keeps its name and labels: nobody would find it under the new name
+        running = [one_off.process.name for one_off in active_engines.scheduler().detached(old) if not one_off.ended]
+        if running:  # a container keeps its name and labels: it could not be found under the new name
             raise errors.UsageError(
                 f"{old} has running one-off processes: {' '.join(running)}", f"wait for them, or: run:stop {old} --all"
             )
 
 
 def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool) -> None:
-    """Everything up to the moment when both names serve. All of it can be undone."""
+    """Take all steps until both names serve. All of them can be undone."""
     old = app.name
     with journal.step(old, "copy the documents"):
         copy_documents(old, new)
@@ -99,7 +99,7 @@ def prepare(app: App, new: str, live: Release | None, number: int, stopped: bool
 
 
 def start(app: App, live: Release, renamed: App, release: Release) -> None:
-    """Start the processes under the new name beside the old ones, and route to them too."""
+    """Start the processes under the new name next to the old ones, and route to them too."""
     scheduler = active_engines.scheduler()
     with postmortem.phase("before anything started"):
         active_engines.check_route(traffic.route_to_come(renamed, release))
@@ -116,7 +116,7 @@ def start(app: App, live: Release, renamed: App, release: Release) -> None:
 
 
 def take_back(old: str, new: str, error: BaseException) -> None:
-    """Undo a renaming that failed, and say so."""
+    """Undo a failed rename and report it."""
     try:
         undo(old, new, journal.read(new))
         still = f"{old} is as it was"
@@ -128,10 +128,10 @@ def take_back(old: str, new: str, error: BaseException) -> None:
 
 
 def finish(old: str, new: str) -> None:
-    """All steps once the new name has taken over, whichever of them have been taken. The caller holds both locks."""
+    """Take all steps after the new name has taken over, also those taken before. The caller holds both locks."""
     record = journal.read(new)
-    there = journal.read(old).get("to") == new  # else the old name may be another app's by now
-    if there:
+    pending_at_old = journal.read(old).get("to") == new  # else another app may have the old name already
+    if pending_at_old:
         hand_over(old, new, record)
         with journal.step(old, "remove what is left under the old name"):
             repository.remove(old)
@@ -143,7 +143,7 @@ def finish(old: str, new: str) -> None:
         manager.notify("app_renamed", app=app, former=old)
         if release and not app.stopped:
             manager.notify("after_deploy", app=app, release=release, previous=releases.load(new, record["previous"]))
-    if there:
+    if pending_at_old:
         journal.end(old)
     journal.end(new)
     if drain.waiting(old):
@@ -154,11 +154,11 @@ def finish(old: str, new: str) -> None:
         + (", and stopped" if app.stopped and release else "")
     )
     if release and not app.stopped:
-        tell(release)
+        print_urls(release)
 
 
 def hand_over(old: str, new: str, record: dict) -> None:
-    """The documents, the route, the processes and the output, which are still there under the old name."""
+    """Move the documents, the route, the processes and the output from the old name."""
     number = record.get("release", 0)
     with journal.step(old, "write the documents"):
         write_documents(old, new, number, record["stopped"])
@@ -184,8 +184,8 @@ def hand_over(old: str, new: str, record: dict) -> None:
 
 
 def undo(old: str, new: str, record: dict) -> None:
-    """Remove what a renaming made that did not come to its end; the app goes on under its old name."""
-    there = journal.read(old).get("to") == new
+    """Remove what an unfinished rename made; the app keeps its old name."""
+    pending_at_old = journal.read(old).get("to") == new
     if record.get("release"):
         waiting = drain.waiting(new)
         routed = new in active_engines.router().routes()
@@ -195,20 +195,20 @@ def undo(old: str, new: str, record: dict) -> None:
             if process.name not in waiting:
                 with journal.step(old, f"remove {process.name}"):
                     active_engines.scheduler().stop(process, timeout=5)
-        if there:
+        if pending_at_old:
             start_again(old, routed)
     with journal.step(old, "remove what was copied"):
         repository.remove(new)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(_log(new, record.get("release", 0)))
         remove_documents(new)
-    if there:
+    if pending_at_old:
         journal.end(old)
     journal.end(new)
 
 
 def start_again(old: str, routed: bool) -> None:
-    """Start what checks:disable had stopped. Where the new name was `routed`, the domains are the old one's again."""
+    """Start what checks:disable had stopped. If the new name was `routed`, route the domains to the old one again."""
     app, live = apps.load(old), releases.live(old)
     if live is None:
         return
@@ -227,19 +227,19 @@ def start_again(old: str, routed: bool) -> None:
 
 
 def resume(new: str, record: dict) -> None:
-    """Finish or undo a killed renaming to `new`, whose lock the caller holds."""
+    """Finish or undo a killed rename to `new`, whose lock the caller holds."""
     old = record["former_name"]
     with locks.bare_lock(old, 0):
         _resume(old, new, record)
 
 
-def resume_there(old: str, record: dict) -> None:
-    """As resume, for a caller that holds the lock of the old name."""
+def resume_source(old: str, record: dict) -> None:
+    """Like resume, for a caller that holds the lock of the old name."""
     new = record["to"]
     with locks.bare_lock(new, 0):
-        found = journal.read(new)
-        if found.get("operation") == HERE and found["former_name"] == old:
-            _resume(old, new, found)
+        target = journal.read(new)
+        if target.get("operation") == RENAME_TARGET and target["former_name"] == old:
+            _resume(old, new, target)
         else:
             journal.end(old)
 
@@ -258,14 +258,14 @@ def _resume(old: str, new: str, record: dict) -> None:
 
 
 def passing(app: str) -> tuple[str, ...]:
-    """The documents of work in progress, which are the old name's or the new one's own."""
+    """The documents of work in progress, which are not moved."""
     return journal.path(app), journal.step_path(app), drain.path(app), f"apps/{app}/trial.toml"
 
 
 def copy_documents(old: str, new: str) -> None:
-    """All but the one that makes it live: that comes when it takes over.
+    """Copy all documents but the one that makes the app live, which follows when the new name takes over.
 
-    Plugins' hooks read of the new name already.
+    Plugins' hooks already read those of the new name.
     """
     store = open_store()
     for path in store.list(f"apps/{old}"):
@@ -274,7 +274,7 @@ def copy_documents(old: str, new: str) -> None:
 
 
 def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
-    """Make `new` the app, as `old` says it is at this moment; done already where that has gone."""
+    """Make `new` the app, with the present document of `old`, unless that has already gone."""
     store = open_store()
     if number:
         release = releases.load(new, number)
@@ -288,7 +288,7 @@ def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
 
 
 def remove_documents(app: str) -> None:
-    """All but those of work in progress; the app's own first, so that it is no app any more."""
+    """Remove all documents but those of work in progress; the app's own first, so that the app is gone."""
     store = open_store()
     for path in sorted(store.list(f"apps/{app}"), key=lambda path: path != apps.document_path(app)):
         if path not in passing(app)[:3]:
@@ -297,7 +297,7 @@ def remove_documents(app: str) -> None:
 
 
 def move_output(old: str, new: str) -> None:
-    """File by file: what there is under the new name is of an app that was destroyed, and goes on being there."""
+    """Move the output file by file: the new name may have output of a destroyed app, which stays."""
     source, target = paths.output(old), paths.output(new)
     for name in os.listdir(source) if os.path.isdir(source) else []:
         os.makedirs(target, mode=0o700, exist_ok=True)
@@ -305,11 +305,11 @@ def move_output(old: str, new: str) -> None:
 
 
 def _log(new: str, number: int) -> str:
-    """Where the output of the renaming is kept: with that of its release."""
+    """The file that keeps the output of the rename, that of its release."""
     return f"{paths.output(new)}/v{number}.log"
 
 
 def _under(path: str, app: str) -> str:
-    """The path of a document of one app as that of another."""
+    """The path of a document, under another app."""
     _, _, rest = path.split("/", 2)
     return f"apps/{app}/{rest}"

@@ -1,7 +1,7 @@
-"""Destroyed apps, kept for seven days: their documents in one document, their repository and output in a folder.
+"""Destroyed apps, kept for seven days: their documents in a single one, their repository and output in a folder.
 
-`blog.2` is the second app of the name blog that was destroyed. Its images stay where they are. An app's name is free
-as soon as it is here, and its numbers go on where they were.
+`blog.2` is the second destroyed app of the name blog. Its images stay in place. The name of an app in the trash is
+free, and release numbers continue where they were.
 """
 
 import contextlib
@@ -18,14 +18,14 @@ from minipaas_lib.store import documents, open_store
 
 
 def destroy(name: str, now: bool = False) -> str:
-    """Remove the app, its route first, then its processes; what it was goes to the trash, or with `now` nowhere.
+    """Remove the app, its route first, then its processes, and move its data to the trash or, with `now`, delete it.
 
     Returns its name in the trash, empty with `now`.
     """
     begun = journal.read(name)
     try:
         identity = _destroy(name, now)
-    except errors.NotFound:  # one that was interrupted, as docker did not answer, is finished before anything else
+    except errors.NotFound:  # taking the lock has just finished a destroy that was interrupted
         if begun.get("operation") != "destroy":
             raise
         identity = begun["trash"]
@@ -51,7 +51,7 @@ def _destroy(name: str, now: bool) -> str:
 
 
 def take_away(name: str, identity: str) -> None:
-    """All steps of a destroy, whichever of them have been taken. The caller holds the app's lock."""
+    """Take all steps of a destroy, also those taken before. The caller holds the app's lock."""
     app = _app(name)
     with journal.step(name, "take the route away"):
         active_engines.router().remove(name)
@@ -72,7 +72,7 @@ def take_away(name: str, identity: str) -> None:
             for folder in (paths.repository(name), paths.output(name)):
                 folders.remove(folder)
         with journal.step(name, "remove the releases and what plugins keep"):
-            with contextlib.suppress(errors.NotFound):  # first: others who look at all apps read the release it names
+            with contextlib.suppress(errors.NotFound):  # first: commands that read all apps load the release it names
                 open_store().delete(f"apps/{name}/live")
             open_store().delete_tree(f"apps/{name}/releases")
             manager.notify("app_destroyed", app=app)
@@ -83,13 +83,13 @@ def take_away(name: str, identity: str) -> None:
 
 
 def discard(name: str) -> None:
-    """Remove all of an app that has nothing yet. The caller holds its lock. A kill is made good by the next command."""
+    """Remove an app that has nothing yet. The caller holds its lock. After a kill the next command finishes it."""
     journal.begin(name, "destroy", trash="")
     take_away(name, "")
 
 
 def restore(text: str) -> App:
-    """Bring the app back from the trash, as it was but stopped. Raises errors.NotFound, errors.UsageError."""
+    """Restore the app from the trash, stopped. Raises errors.NotFound, errors.UsageError."""
     identity = trashed.find(text)
     name = identity.partition(".")[0]
     if name in apps.names():
@@ -109,7 +109,7 @@ def ran(identity: str) -> bool:
 
 
 def put_back(name: str, identity: str) -> None:
-    """All steps of a restore, whichever of them have been taken; the app's own document comes last of its documents."""
+    """Take all steps of a restore, also those taken before; of the documents the app's own is written last."""
     store = open_store()
     if store.exists(trashed.path(identity)):
         with journal.step(name, "move the repository and the output"):
@@ -149,9 +149,9 @@ def purge(identity: str) -> None:
 
 
 def purge_expired() -> list[str]:
-    """Remove for good what has been in the trash for seven days; what was removed.
+    """Remove for good what has been in the trash for seven days; return what was removed.
 
-    One that is busy is left for later.
+    An app that is busy is left for later.
     """
     gone = []
     for entry in trashed.entries():
@@ -168,14 +168,14 @@ def purge_expired() -> list[str]:
 
 
 def _end(app: App) -> None:
-    """Tell the plugins that the app is gone for good, unless another one has its name, and let its images go."""
+    """Notify the plugins that the app is gone for good, unless another one has its name, and prune its images."""
     if app.name not in apps.names():
         manager.notify("app_destroyed", app=app)
     build_artifacts.prune_images(app)
 
 
 def _app(name: str) -> App:
-    """The app, whose document a killed destroy may have removed already."""
+    """The app, even if a killed destroy has already removed its document."""
     try:
         return apps.load(name)
     except errors.NotFound:
@@ -183,22 +183,20 @@ def _app(name: str) -> App:
 
 
 def _keep_documents(name: str, identity: str) -> None:
-    """Write the app's documents to the trash, those of work in progress left out."""
+    """Write the app's documents to the trash, without those of work in progress."""
     store, prefix = open_store(), f"apps/{name}/"
     passing = (journal.path(name), journal.step_path(name), drain.path(name))
     texts = {
-        found.removeprefix(prefix): store.read(found).text
-        for found in store.list(f"apps/{name}")
-        if found not in passing
+        path.removeprefix(prefix): store.read(path).text for path in store.list(f"apps/{name}") if path not in passing
     }
     from minipaas_lib import caller
 
-    about = {"app": name, "destroyed": apps.now(), "by": caller.key()}
-    documents.write(store, trashed.path(identity), {**about, "documents": texts})
+    fields = {"app": name, "destroyed": apps.now(), "by": caller.key()}
+    documents.write(store, trashed.path(identity), {**fields, "documents": texts})
 
 
 def _move(source: str, target: str) -> None:
-    """Rename a folder; nothing to do where that was done before."""
+    """Rename a folder, unless that was done before."""
     if os.path.isdir(source):
         os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)
         folders.remove(target)

@@ -1,8 +1,8 @@
-"""The time in which a new release is live and the one before still stands by: a crash brings the old one back.
+"""Automatic rollback: if the new release crashes while the old one is draining, switch back.
 
-What that needs is written down when traffic has moved. The process that lets the old processes go looks at the new
-ones meanwhile. A return is a command of its own in the journal, and every step of it can be taken twice, so that the
-next command on the app finishes what a killed one left.
+What that needs is recorded when traffic has moved. The background process that drains the old processes watches the
+new ones. A rollback is a command of its own in the journal, and all its steps are idempotent, so that the next command
+on the app finishes one that was killed.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ def path(app: str) -> str:
 
 
 def begin(release: Release, previous: Release | None, old: list[Process]) -> None:
-    """`release` has just gone live with processes of its own: as long as the `old` drain it may be found wanting.
+    """Put `release`, which has just gone live with new processes, on trial while the `old` ones drain.
 
-    Where that cannot be noted, it stays live for good.
+    If that cannot be recorded, it stays live for good.
     """
     drains = any(process.process_type == "web" for process in old)
     if previous is None or release.processes != release.number or not drains:
@@ -39,30 +39,30 @@ def begin(release: Release, previous: Release | None, old: list[Process]) -> Non
         documents.write(open_store(), path(release.app), record)
 
 
-def look(name: str) -> None:
-    """Bring the release before back if the live one has crashed. Another command at work on the app goes first."""
+def check(name: str) -> None:
+    """Switch back to the previous release if the live one has crashed. Leaves the app to a command in progress."""
     try:
         record = read(name)
-        if record and fallen(name, record):
+        if record and crashed_process(name, record):
             with locks.app_lock(name, frozen_too=True):
-                process = fallen(name, record)
+                process = crashed_process(name, record)
                 if process:
                     seconds = max(0, int(time.time()) - record["since"])
-                    told = f"{process.process_type}.{process.index} crashed {seconds} s after it went live"
-                    journal.begin(name, "fall back", **record, reason=told)
-                    give_back(name, journal.read(name), process)
+                    reason = f"{process.process_type}.{process.index} crashed {seconds} s after it went live"
+                    journal.begin(name, "fall back", **record, reason=reason)
+                    switch_back(name, journal.read(name), process)
     except errors.MinipaasError:
-        return  # the next look tries again
+        return  # the next check tries again
 
 
 def resume(name: str, record: dict) -> None:
-    """Finish a return that a dead process began. The caller holds the app's lock."""
+    """Finish a rollback that a dead process began. The caller holds the app's lock."""
     output.step(f"Finishing the rollback of {name} to v{record['previous']}, which was interrupted")
-    give_back(name, record)
+    switch_back(name, record)
 
 
-def fallen(name: str, record: dict) -> Process | None:
-    """A process of the release on trial that crashed while the web of the release before can take over, or None."""
+def crashed_process(name: str, record: dict) -> Process | None:
+    """A crashed process of the release on trial, if web processes of the previous one can take over, or None."""
     live = releases.live(name)
     if live is None or live.number != record["release"]:
         return None
@@ -76,10 +76,10 @@ def fallen(name: str, record: dict) -> Process | None:
 
 
 def crashed(process: Process, since: int) -> bool:
-    """Whether a process that was up at `since` (UTC seconds) is down, or has come up again since.
+    """Whether a process that was up at `since` (UTC seconds) is down, or has been restarted since.
 
-    Others than web may end by themselves and be started anew as a habit, so only an exit code that says failure counts:
-    it is seen while docker waits, longer each time, before it starts a process again that keeps crashing.
+    Processes other than web may regularly end and be restarted, so only a non-zero exit code counts: it can be seen
+    while docker waits, longer each time, before it restarts a process that keeps crashing.
     """
     if process.process_type != "web":
         return process.state in ("exited", "restarting") and process.exit_code != 0
@@ -87,8 +87,8 @@ def crashed(process: Process, since: int) -> bool:
     return process.state in ("exited", "restarting") or (at is not None and at > since)
 
 
-def give_back(name: str, record: dict, process: Process | None = None) -> None:
-    """Take the steps back to the release before, all of them or what is left of them. The caller holds the lock."""
+def switch_back(name: str, record: dict, process: Process | None = None) -> None:
+    """Take all steps back to the previous release, or those that are left. The caller holds the lock."""
     release, previous = releases.load(name, record["release"]), releases.load(name, record["previous"])
     reason = record["reason"]
     scheduler = active_engines.scheduler()
@@ -120,7 +120,7 @@ def give_back(name: str, record: dict, process: Process | None = None) -> None:
 
 
 def show(process: Process, reason: str) -> None:
-    """Keep what the crashed process printed last, for logs:failed."""
+    """Print the last lines of the crashed process, to be kept for logs:failed."""
     seen = active_engines.scheduler().diagnose(process)
     error = postmortem.failure(process, seen)
     postmortem.show(error)
@@ -128,7 +128,7 @@ def show(process: Process, reason: str) -> None:
 
 
 def start_missing(app: App, previous: Release) -> None:
-    """Start again what had already gone of the release before: processes without a port do not wait."""
+    """Start processes of the previous release that have already gone: those without a port are not drained."""
     try:
         bring_back(app, previous)
     except errors.MinipaasError as error:
@@ -139,13 +139,13 @@ def start_missing(app: App, previous: Release) -> None:
 
 
 def end(name: str) -> None:
-    """The trial is over."""
+    """End the trial."""
     with contextlib.suppress(errors.NotFound):
         open_store().delete(path(name))
 
 
 def end_with_drain(name: str) -> None:
-    """Nothing drains any more, unless a release just went live: its old processes are noted before its trial begins."""
+    """End the trial as nothing drains any more, unless a new release just went live and has added old processes."""
     with contextlib.suppress(errors.NotFound, errors.Conflict):
         revision = open_store().read(path(name)).revision
         if not drain.waiting(name):
@@ -153,7 +153,7 @@ def end_with_drain(name: str) -> None:
 
 
 def read(name: str) -> dict:
-    """What is noted of the app's trial; empty where there is none."""
+    """The record of the app's trial; empty if there is none."""
     try:
         return documents.read(open_store(), path(name))
     except errors.NotFound:
@@ -161,7 +161,7 @@ def read(name: str) -> dict:
 
 
 def bring_back(app: App, previous: Release) -> None:
-    """Start what is missing of a release that was live, and route to it. What starts anew has not crashed."""
+    """Start missing processes of a release that was live, and route to it. That ends its trial."""
     end(app.name)
     launch.start_missing(
         app, previous, plan.make_plan(previous, active_engines.scheduler().processes(app.name), drain.waiting(app.name))

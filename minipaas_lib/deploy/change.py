@@ -1,4 +1,4 @@
-"""Change what an app is: its config, formation or routing, as a new release when it runs."""
+"""Change an app's config, formation or routing; if it runs, by a new release."""
 
 import contextlib
 import dataclasses
@@ -22,8 +22,8 @@ def change(
     """Apply `edit` to the app's document and, if the app runs, roll out a release of it; return that release.
 
     `edit` gets the data of the document. Only what differs is replaced: a change of routes or counts keeps the
-    processes. `force` replaces them all; without `restart` the change waits for the next release. When the rollout
-    fails, the document is as it was and errors.MinipaasError is raised.
+    processes. `force` replaces them all; without `restart` the change takes effect with the next release. If the
+    rollout fails, the document is unchanged and errors.MinipaasError is raised.
     """
     with locks.app_lock(name), cancellation.cancellable():
         return change_locked(name, reason, edit, restart, force)
@@ -32,7 +32,7 @@ def change(
 def change_locked(
     name: str, reason: str, edit: Callable | None, restart: bool, force: bool, build_of: Release | None = None
 ) -> Release | None:
-    """As change, for a caller that holds the app's lock. With `build_of` it runs that release's build."""
+    """Like change, for a caller that holds the app's lock. With `build_of` it uses that release's build."""
     base = apps.load(name)
     app = edited(base, edit)
     live = releases.live(name)
@@ -48,25 +48,25 @@ def change_locked(
     release = numbered(release)
     with output.keep(f"{paths.output(name)}/{release.name}.log"):
         begin(app, release, live)
-        release = rollout.roll_out(app, release, live, settle=lambda: write(app, base))
+        release = rollout.roll_out(app, release, live, save_app=lambda: write(app, base))
         output.step(f"{name} {release.name} is live: {reason}")
         if not any(release.formation.values()) and (idle := idle_words(release)):
             output.warn(idle)
     return release
 
 
-def _beside_config(app: App) -> dict:
-    """What an app's document says of anything that a route may depend on."""
+def _route_inputs(app: App) -> dict:
+    """The tables of an app's document that a route may depend on."""
     return {name: table for name, table in app.document.items() if name not in ("config", "formation")}
 
 
 def write_unreleased(app: App, base: App, live: Release | None, anything: bool) -> None:
-    """Write what there is no release of now.
+    """Write a change without making a release.
 
-    Where nothing of the app runs, the domains it says are its own all the same.
-    anything: whether the route may differ though the document does not, as with the global domains.
+    Even if nothing of the app runs, its domains are routed to its page.
+    anything: whether the route may differ although the document does not, as with the global domains.
     """
-    routed = anything or _beside_config(app) != _beside_config(base)
+    routed = anything or _route_inputs(app) != _route_inputs(base)
     stopped = (
         dataclasses.replace(live, routing=compose.routing(app, live.commit))
         if live and app.stopped and routed
@@ -74,8 +74,8 @@ def write_unreleased(app: App, base: App, live: Release | None, anything: bool) 
     )
     if stopped:
         active_engines.check_route(traffic.route_of(app, stopped, []) or traffic.off(app, stopped))
-    elif live is None and _beside_config(app) != _beside_config(base):
-        check_first(app, base)
+    elif live is None and _route_inputs(app) != _route_inputs(base):
+        check_first_route(app, base)
     write(app, base)
     if stopped:
         traffic.switch(app, stopped, [])
@@ -83,29 +83,29 @@ def write_unreleased(app: App, base: App, live: Release | None, anything: bool) 
         traffic.announce(app.name)
 
 
-def check_first(app: App, base: App) -> None:
-    """Refuse for an app that was never deployed what its first deploy would be refused for, as for a taken port.
+def check_first_route(app: App, base: App) -> None:
+    """Refuse for an app that was never deployed what would make its first deploy fail, such as a taken port.
 
-    Names are looked at where they are set. A router that takes no changes now may take them then. Raises
+    Domains are checked where they are set. A router that is unavailable now may accept the change then. Raises
     errors.BadConfig.
     """
-    present: dict = {}
-    with contextlib.suppress(errors.MinipaasError):  # somebody has broken it by hand, and this may mend it
-        present = compose.routing(base, "")
+    old_routing: dict = {}
+    with contextlib.suppress(errors.MinipaasError):  # it was broken by hand, and this change may fix it
+        old_routing = compose.routing(base, "")
     try:
-        wanted = compose.routing(app, "")
-        if wanted | {"domains": []} == present | {"domains": []}:
+        new_routing = compose.routing(app, "")
+        if new_routing | {"domains": []} == old_routing | {"domains": []}:
             return
         active_engines.check_route()
     except errors.MinipaasError:
         return
-    if route := make_route(app.name, "v1", wanted | {"domains": []}, compose.PORT, stand_ins(1)):
+    if route := make_route(app.name, "v1", new_routing | {"domains": []}, compose.PORT, stand_ins(1)):
         with contextlib.suppress(errors.Unavailable):
             active_engines.check_route(route)
 
 
 def begin(app: App, release: Release, live: Release | None) -> None:
-    """Write a release down, and that its rollout begins. Hooks may refuse it, and then nothing is written."""
+    """Write a release and record that its rollout begins. Hooks may refuse it, and then nothing is written."""
     journal.begin(
         app.name,
         "rollout",
@@ -124,17 +124,17 @@ def begin(app: App, release: Release, live: Release | None) -> None:
 
 
 def numbered(release: Release) -> Release:
-    """The release with a number of its own."""
+    """The release with a new number."""
     return with_number(release, releases.next_number(release.app))
 
 
 def with_number(release: Release, number: int) -> Release:
-    """The release under that number; its processes too, if it does not keep those of another."""
+    """The release with that number, also for its processes unless it keeps those of another."""
     return dataclasses.replace(release, number=number, processes=release.processes or number)
 
 
 def edited(app: App, edit: Callable | None) -> App:
-    """The app as it would be after `edit`; nothing is written."""
+    """The app after `edit`, without writing anything."""
     if edit is None:
         return app
     document = documents.preview(open_store(), apps.document_path(app.name), edit)
@@ -143,22 +143,22 @@ def edited(app: App, edit: Callable | None) -> App:
 
 
 def write(app: App, base: App) -> None:
-    """Make the app's document say what `app` says otherwise than `base`, from which it was made.
+    """Write to the app's document what differs between `base` and `app`.
 
-    The rest stays as it is: comments, and what commands that need no lock (apps:lock) have written meanwhile.
+    The rest stays: comments, and what commands without the lock (apps:lock) have written in the meantime.
     """
     path = apps.document_path(app.name)
     documents.edit(open_store(), path, lambda document: merge.apply_difference(document, base.document, app.document))
 
 
 def edit_app(name: str, edit: Callable) -> App:
-    """Change the app's document and nothing that runs, under the app's lock: it counts from the next release."""
+    """Change the app's document under its lock, but nothing that runs: it takes effect with the next release."""
     with locks.app_lock(name):
         return apps.edit(name, edit)
 
 
 def change_all(reason: str, restart: bool = True) -> int:
-    """Roll out to every app what changed for all of them, one after the other; return how many failed."""
+    """Roll out a change for all apps to each of them, one after the other; return how many failed."""
     failed = 0
     for name in apps.names():
         try:

@@ -1,4 +1,4 @@
-"""Compose a release from an app's wishes and a build, or from the live release; and containers from a release."""
+"""Compose a release from an app's document and a build, or from another release; and containers from a release."""
 
 import dataclasses
 import re
@@ -23,7 +23,7 @@ def release_of(
     reason: str,
     healthchecks: dict[str, list[dict]] | None = None,
 ) -> Release:
-    """A new release of a build under the app's present wishes. Hooks may refuse it."""
+    """A new release of a build with the app's present settings. Hooks may refuse it."""
     config = environment(app, build, commit)
     port = port_of(app, config, build)
     return Release(
@@ -44,7 +44,7 @@ def release_of(
         port=port,
         image_port=build.port,
         processes=number,
-        options={kind: container_options(app, kind) for kind in build.commands},
+        options={process_type: container_options(app, process_type) for process_type in build.commands},
         routing=routing(app, commit),
         wishes=app.wishes,
     )
@@ -53,9 +53,9 @@ def release_of(
 def release_like(
     app: App, number: int, live: Release, reason: str, force: bool = False, build_of: Release | None = None
 ) -> Release:
-    """A release of the same build as `live`, or as `build_of`, under the app's present wishes.
+    """A release of the same build as `live`, or as `build_of`, with the app's present settings.
 
-    It keeps the processes of `live` where it can, unless `force` asks for new ones.
+    It keeps the processes of `live` if it can, unless `force` is given.
     """
     source = build_of or live
     release = release_of(app, number, source.build, source.commit, source.tasks, reason, source.healthchecks)
@@ -70,25 +70,25 @@ def differs(release: Release, live: Release) -> bool:
 
 
 def environment(app: App, build: Build, commit: str) -> dict[str, str]:
-    """What the processes find in their environment, PORT aside: hooks', then global, then the app's own, later wins."""
+    """The environment of processes, except PORT: that of hooks, global config, the app's own config; the later wins."""
     merged: dict[str, str] = {}
-    for found in manager.call("release_environment", app=app, build=build, commit=commit):
-        merged |= found
+    for variables in manager.call("release_environment", app=app, build=build, commit=commit):
+        merged |= variables
     return merged | merged_config(app)
 
 
 def merged_config(app: App) -> dict[str, str]:
-    """The global config with the app's own over it."""
+    """The global config overridden by the app's own."""
     return apps.platform().get("config", {}) | app.config
 
 
 def port_of(app: App, config: dict[str, str], build: Build) -> int:
-    """The port web processes must listen on: config PORT, else what the image says, else 5000."""
+    """The port that web processes must listen on: PORT in the config, else the image's, else 5000."""
     return told_port(config, app.name) or build.port or PORT
 
 
 def told_port(config: dict[str, str], app: str = "--global") -> int:
-    """The port that the config says; 0 where it says none. Raises errors.UsageError."""
+    """The port set in the config; 0 if there is none. Raises errors.UsageError."""
     text = config.get("PORT", "")
     if text and not (re.fullmatch("[0-9]{1,5}", text) and 0 < int(text) < 65536):
         whose = "all apps" if app == "--global" else app
@@ -98,28 +98,28 @@ def told_port(config: dict[str, str], app: str = "--global") -> int:
     return int(text or 0)
 
 
-def formation(wanted: dict[str, int], commands: dict[str, str]) -> dict[str, int]:
-    """How many processes of each type: what was said, else one web and none of the others."""
-    return {kind: wanted.get(kind, 1 if kind == "web" else 0) for kind in commands}
+def formation(counts: dict[str, int], commands: dict[str, str]) -> dict[str, int]:
+    """The number of processes of each type: as set, else one web process and none of the others."""
+    return {process_type: counts.get(process_type, 1 if process_type == "web" else 0) for process_type in commands}
 
 
 def container_options(app: App, process_type: str) -> dict:
-    """All plugins' options for the containers of a process type; lists are joined."""
+    """The options of all plugins for the containers of a process type; lists are joined."""
     return merge(manager.call("container_options", app=app, process_type=process_type))
 
 
 def routing(app: App, commit: str) -> dict:
-    """All plugins' parts of the app's route."""
+    """The route of the app, merged from all plugins."""
     return merge(manager.call("route_context", app=app, commit=commit))
 
 
 def merge(parts: list[dict]) -> dict:
-    """Join dicts: lists are appended, dicts merged, anything else: the later wins."""
+    """Merge dicts: lists are joined, dicts merged, of other values the later wins."""
     merged: dict = {}
     for part in parts:
         for key, value in part.items():
             if isinstance(value, (list, tuple)):
-                # lists throughout, as they come back from the store: a release is compared with one that was read
+                # lists, not tuples, as read from the store: releases are compared with stored ones
                 merged[key] = [*merged.get(key, []), *(list(v) if isinstance(v, tuple) else v for v in value)]
             elif isinstance(value, dict):
                 merged[key] = merged.get(key, {}) | value
@@ -129,7 +129,7 @@ def merge(parts: list[dict]) -> dict:
 
 
 def container_spec(release: Release, process_type: str, index: int) -> ContainerSpec:
-    """The container of one process of a release."""
+    """The container for a process of a release."""
     environment = dict(release.config)
     web = process_type == "web"
     if web:
@@ -156,12 +156,12 @@ def container_spec(release: Release, process_type: str, index: int) -> Container
 
 
 def container_ports(release: Release) -> tuple[int, ...]:
-    """The ports of web processes that the release's listeners lead to, and PORT, sorted."""
+    """The container ports of the release's listeners, and PORT, sorted."""
     listened = {inside for _, _, inside in release.routing.get("listeners", [])}
     return tuple(sorted(listened | {release.port}))
 
 
 def health(release: Release, process_type: str) -> liveness.Healthcheck | None:
-    """What sees that processes of a type are alive; None where app.json asks for nothing of the kind."""
+    """The liveness command for processes of a type; None if app.json has no such checks."""
     checks = [healthcheck.Check.from_document(document) for document in release.healthchecks.get(process_type, [])]
     return liveness.healthcheck(healthcheck.liveness(checks), release.port)

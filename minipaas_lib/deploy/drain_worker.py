@@ -1,4 +1,4 @@
-"""Stop draining processes when their time has come, after the command that replaced them has returned."""
+"""Stop draining processes when their time is over, after the command that replaced them has returned."""
 
 import contextlib
 import time
@@ -9,20 +9,20 @@ from minipaas_lib.journal import background, locks
 from minipaas_lib.records import apps
 from minipaas_lib.store import open_store
 
-LOOK_AGAIN = 1.0  # seconds; meanwhile a process may be added whose time comes sooner
-PATIENCE = 600  # seconds that a process which cannot be stopped is tried again, and a store that does not answer
+LOOK_AGAIN = 1.0  # seconds; a process with an earlier deadline may have been added
+PATIENCE = 600  # seconds of retries for a process that cannot be stopped, or a store that does not answer
 
 
 def spawn(app: str) -> None:
-    """Retire in a process of its own, which holds none of our locks, pipes or sockets."""
+    """Run the worker in a process of its own, which inherits no locks, pipes or sockets."""
     background.spawn(lambda: run(app))
 
 
 def run(app: str) -> None:
-    """Stop and forget every retiring process of the app when its time has come. One process does so at a time.
+    """Stop and forget every draining process of the app when its time is over.
 
-    A second one leaves the work to the first, which looks again after it has let go of the lock. Nobody repeats this
-    one's work where the store does not answer for a while: it tries again itself. Raises errors.Unavailable in the end.
+    Single worker per app: a second one returns at once; the first re-checks the list after releasing the lock. If the
+    store does not answer for a while it retries, as nobody else would. Raises errors.Unavailable in the end.
     """
     end = 0.0
     while True:
@@ -31,7 +31,7 @@ def run(app: str) -> None:
         except errors.Locked:
             if not end:
                 return
-            failure = None  # the lock may be our own, whose release the store did not hear
+            failure = None  # the lock may be its own, whose release was lost
         except errors.Unavailable as error:
             failure = error
         end = end or time.time() + PATIENCE
@@ -43,7 +43,7 @@ def run(app: str) -> None:
 
 
 def _work(app: str) -> None:
-    """Raises errors.Locked while another one does it, errors.Unavailable."""
+    """Do the worker's job once. Raises errors.Locked while another one does it, errors.Unavailable."""
     while drain.deadlines(app):
         with open_store().lock(f"retire/{app}", locks.holder()) as lock:
             while present := drain.deadlines(app):
@@ -52,19 +52,19 @@ def _work(app: str) -> None:
                 if due := [name for name, deadline in present.items() if deadline <= now]:
                     try:
                         drain.finish(app, *due)
-                    except errors.Unavailable:  # docker restarts; the next command goes on where we give up
+                    except errors.Unavailable:  # docker is restarting; if this gives up, the next command continues
                         if time.time() > soonest + PATIENCE:
                             return
                         time.sleep(LOOK_AGAIN)
                 else:
-                    auto_rollback.look(app)
+                    auto_rollback.check(app)
                     time.sleep(max(0.0, min(LOOK_AGAIN, soonest - time.time())))
             auto_rollback.end_with_drain(app)
             forget_renamed(app)
 
 
 def forget_renamed(app: str) -> None:
-    """Remove the empty list of an app that has another name now, or is gone."""
+    """Remove the empty list of an app that was renamed or has gone."""
     with contextlib.suppress(errors.NotFound, errors.Conflict):
         revision = open_store().read(drain.path(app)).revision
         if not drain.waiting(app) and not open_store().exists(apps.document_path(app)):

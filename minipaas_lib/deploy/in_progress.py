@@ -1,4 +1,4 @@
-"""What is being built or deployed at this moment, by which process, and how to stop it from outside."""
+"""Builds and deploys in progress: find them, and cancel them from another process."""
 
 import contextlib
 import os
@@ -17,73 +17,73 @@ _LOOK_AGAIN = 0.1  # seconds
 
 @dataclass(frozen=True)
 class Underway:
-    """A release in the making."""
+    """A release that is being built or deployed."""
 
     app: str
     number: int  # of the release
     holder: LockHolder  # the process that makes it
     commit: str = ""
-    builder: str = ""  # empty before it is chosen, and where nothing is built
+    builder: str = ""  # empty before it is chosen, and if nothing is built
     reason: str = ""
     key: str = ""  # the SSH key's name, or "root"
     began: str = ""  # UTC, ISO 8601
     step: str = ""
-    building: bool = True  # the image; else what comes after it
+    building: bool = True  # whether the image is being built; else the deploy is past that
 
 
 def find(name: str) -> Underway | None:
-    """The release of the app that a living process makes now: it holds the app's lock and has begun a rollout."""
+    """The app's release that a live process is making: one that holds the app's lock and has begun a rollout."""
     holder = locks.held_by(name)
     record = journal.read(name) if holder else {}
     if holder is None or record.get("operation") != "rollout" or record.get("began", "") < holder.since:
-        return None  # an older record is a dead process's, which the holder puts right first
+        return None  # an older record is of a dead process, and the holder recovers from that first
     number = record["release"]
     known = {key: record[key] for key in ("commit", "builder", "reason", "key", "began") if key in record}
     building = number not in releases.numbers(name)
     return Underway(name, number, holder, step=journal.last_step(name), building=building, **known)
 
 
-def cancel(found: Underway, patience: float = 60.0) -> None:
-    """Stop the making of a release as a hang-up of its client does, and wait for its end, `patience` seconds at most.
+def cancel(underway: Underway, patience: float = 60.0) -> None:
+    """Cancel a deploy as a hang-up of its client does, and wait at most `patience` seconds for its end.
 
-    Raises errors.UsageError when it is over or past the point where it can be stopped, errors.Unavailable when it runs
-    on another host or does not end.
+    Raises errors.UsageError if it is over or can no longer be cancelled, errors.Unavailable if it runs on another
+    host or does not end.
     """
-    holder, what = found.holder, f"v{found.number} of {found.app}"
+    holder, label = underway.holder, f"v{underway.number} of {underway.app}"
     if holder.host != caller.host():
         raise errors.Unavailable(
-            f"{what} is being deployed by the host {holder.host}", f"on that host: minipaas builds:cancel {found.app}"
+            f"{label} is being deployed by the host {holder.host}",
+            f"on that host: minipaas builds:cancel {underway.app}",
         )
     with contextlib.suppress(ProcessLookupError), _handle(holder.pid) as process:
-        # The lock is asked again: who has held it since before we got hold of the process is that process, and no
-        # other that was given its number since.
-        again = find(found.app)
-        if again is None or (again.holder, again.number) != (holder, found.number):
-            raise _over(found)
+        # Check again: if the holder is still the same, the descriptor is of that process, and not of another one that
+        # got its pid since.
+        again = find(underway.app)
+        if again is None or (again.holder, again.number) != (holder, underway.number):
+            raise _over(underway)
         if not _stoppable(holder.pid):
             raise errors.UsageError(
-                f"it is too late to cancel {what}: it is going live, or already ending",
-                f"releases {found.app}",
+                f"it is too late to cancel {label}: it is going live, or already ending",
+                f"releases {underway.app}",
             )
         signal.pidfd_send_signal(process, signal.SIGHUP)
-        if not _ended(found, process, patience):
+        if not _ended(underway, process, patience):
             raise errors.Unavailable(
-                f"{what} was told to stop and has not ended after {patience:g} seconds", f"apps:report {found.app}"
+                f"{label} was told to stop and has not ended after {patience:g} seconds", f"apps:report {underway.app}"
             )
         return
-    raise _over(found)
+    raise _over(underway)
 
 
-def _over(found: Underway) -> errors.UsageError:
-    return errors.UsageError(f"v{found.number} of {found.app} is no longer being deployed", f"releases {found.app}")
+def _over(underway: Underway) -> errors.UsageError:
+    return errors.UsageError(
+        f"v{underway.number} of {underway.app} is no longer being deployed", f"releases {underway.app}"
+    )
 
 
 @contextlib.contextmanager
 def _handle(pid: int):
-    """A descriptor that means this very process, whatever becomes of its number.
-
-    Raises ProcessLookupError, errors.Denied.
-    """
+    """A pidfd, which stays with this process even if its pid is reused. Raises ProcessLookupError, errors.Denied."""
     process = os.pidfd_open(pid)
     try:
         if os.stat(f"/proc/{pid}").st_uid != os.geteuid():
@@ -96,7 +96,7 @@ def _handle(pid: int):
 
 
 def _stoppable(pid: int) -> bool:
-    """Whether the process has a handler for a hang-up (proc(5), SigCgt): see interrupt.cancellable and no_way_back."""
+    """Whether the process handles SIGHUP (proc(5), SigCgt): see cancellation.cancellable and no_way_back."""
     try:
         with open(f"/proc/{pid}/status", encoding="ascii", errors="replace") as file:
             caught = next((line.split()[1] for line in file if line.startswith("SigCgt:")), "0")
@@ -105,14 +105,14 @@ def _stoppable(pid: int) -> bool:
     return bool(int(caught, 16) >> (signal.SIGHUP - 1) & 1)
 
 
-def _ended(found: Underway, process: int, patience: float) -> bool:
+def _ended(underway: Underway, process: int, patience: float) -> bool:
     poll = select.poll()
     poll.register(process, select.POLLIN)  # readable once it has ended (pidfd_open(2))
     deadline = time.monotonic() + patience
     while time.monotonic() < deadline:
         if poll.poll(_LOOK_AGAIN * 1000):
             return True
-        present = find(found.app)
-        if present is None or present.number != found.number:
+        present = find(underway.app)
+        if present is None or present.number != underway.number:
             return True
     return False

@@ -1,4 +1,4 @@
-"""What comes to an app otherwise than by a push: it is made a commit, and then it is deployed as a push is."""
+"""Deploys that are not pushes: their content becomes a commit, which is deployed like that of a push."""
 
 import contextlib
 
@@ -9,9 +9,9 @@ from minipaas_lib.records import apps
 
 @contextlib.contextmanager
 def incoming(name: str):
-    """Hold the app's lock and have its repository there, for repository.commit_tree and receive.deploy_commit.
+    """Hold the app's lock and ensure its repository, for repository.commit_tree and receive.deploy_commit.
 
-    A hang-up of the client until traffic moves raises errors.Cancelled inside. Raises errors.NotFound, errors.Locked.
+    A hang-up of the client before traffic moves raises errors.Cancelled inside. Raises errors.NotFound, errors.Locked.
     """
     apps.load(name)
     with locks.app_lock(name), cancellation.cancellable():

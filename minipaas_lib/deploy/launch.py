@@ -13,7 +13,7 @@ from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import Release
 
 DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
-AT_ONCE = 4  # processes started at the same time, where the scheduler names no other number
+AT_ONCE = 4  # processes started at the same time, unless the scheduler has a number of its own
 
 
 def start_all(
@@ -25,10 +25,10 @@ def start_all(
     old: list[Process] | None = None,
     started: list[Process] | None = None,
 ) -> list[Process]:
-    """Start and check all new processes, web first, and return them. The first that fails ends it for all.
+    """Start and check all new processes, web first, and return them. The first failure ends it for all.
 
-    Of the `old` processes, those of types that checks:disable names stop first and leave the list. In the list
-    `started`, where one is given, a caller finds those that came up before one failed.
+    `old` processes of types with checks:disable are stopped first and removed from the list. `started`, if given, is
+    filled with the processes that came up, also if one fails.
     """
     started = [] if started is None else started
     given_up = threading.Event()
@@ -54,7 +54,7 @@ def start_all(
 
 
 def checks_of(release: Release, process_type: str) -> str:
-    """How new processes of a type come in: "disabled", "skipped" or "" (see the plugin checks)."""
+    """The option `checks` of a process type: "disabled", "skipped" or "" (see the plugin checks)."""
     return release.options.get(process_type, {}).get("checks", "")
 
 
@@ -62,21 +62,21 @@ def stop_first(
     scheduler: Scheduler,
     app: App,
     release: Release,
-    kinds: set[str],
+    process_types: set[str],
     previous: Release | None,
     old: list[Process] | None,
 ) -> None:
-    """Stop old processes of `kinds` before new ones start, where checks:disable asks for that; say so before."""
-    for kind in sorted(kinds):
-        if not old or previous is None or checks_of(release, kind) != DISABLED:
+    """Stop old processes of types with checks:disable before new ones start, with a warning."""
+    for process_type in sorted(process_types):
+        if not old or previous is None or checks_of(release, process_type) != DISABLED:
             continue
-        mine = [process for process in old if process.process_type == kind]
-        if not mine:
+        stopping = [process for process in old if process.process_type == process_type]
+        if not stopping:
             continue
-        output.warn(f"{kind} of {app.name} is down until its new processes are up (checks:disable)")
-        if kind == "web":
+        output.warn(f"{process_type} of {app.name} is down until its new processes are up (checks:disable)")
+        if process_type == "web":
             traffic.switch(app, previous, [])
-        for process in mine:
+        for process in stopping:
             with journal.step(app.name, f"stop {process.name} first"):
                 scheduler.stop(process)
             old.remove(process)
@@ -88,9 +88,9 @@ def side_by_side(
     given_up: threading.Event,
     at_once: int = AT_ONCE,
 ) -> None:
-    """Call `start` for all specs in `at_once` threads and raise what the first failure raised, once no thread runs.
+    """Call `start` for all specs in `at_once` threads; raise the first failure once no thread runs any more.
 
-    In threads even for one: there a signal cannot tear a call to the scheduler apart.
+    A single spec gets a thread too: there a signal cannot interrupt a call to the scheduler.
     """
     from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 
@@ -107,9 +107,9 @@ def side_by_side(
 
 
 def start_missing(app: App, release: Release, steps: plan.Plan) -> None:
-    """Start what a release that was live misses. What comes up is routed to, and what does not is removed again.
+    """Start missing processes of a release that was live, route to those that come up and remove the others.
 
-    Raises what the first failure raised.
+    Raises the first failure.
     """
     scheduler = active_engines.scheduler()
     started: list[Process] = []

@@ -1,4 +1,4 @@
-"""What of an app's live release runs: commands answer from this and not from what was asked for."""
+"""The actual state of the live release's processes, which commands report instead of the desired one."""
 
 import calendar
 import time
@@ -10,17 +10,17 @@ from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import Release
 from minipaas_lib.records import releases
 
-LOOP = 3  # times that a process has come back by itself; fewer may be chance
-RECENT = 600  # seconds since the last time; what has been quiet for longer is no loop any more
+LOOP = 3  # automatic restarts of a process that count as a loop; fewer may be chance
+RECENT = 600  # seconds since the last restart; after that it is no longer a loop
 
 
 def missing(live: Release) -> int:
-    """How many processes of the live release there are not, or are dead. Raises errors.Unavailable."""
+    """How many processes of the live release are missing or dead. Raises errors.Unavailable."""
     return len(plan.make_plan(live, active_engines.scheduler().processes(live.app), drain.waiting(live.app)).start)
 
 
 def words(live: Release) -> str:
-    """What serves, for a report of a failure."""
+    """What still serves, for the report of a failure."""
     try:
         gone = missing(live)
     except errors.MinipaasError:
@@ -33,7 +33,7 @@ def words(live: Release) -> str:
 
 
 def unsteady(app: str) -> list[Process]:
-    """The processes of the live release that keep ending, or wait for their next start. Raises errors.Unavailable."""
+    """The processes of the live release that keep ending or are restarting. Raises errors.Unavailable."""
     live, waiting = releases.live(app), drain.waiting(app)
     if live is None:
         return []
@@ -45,14 +45,14 @@ def unsteady(app: str) -> list[Process]:
 
 
 def loops(process: Process) -> bool:
-    """Whether a process keeps ending. That it runs at one moment says nothing."""
+    """Whether a process keeps ending, even if it runs at the moment."""
     return process.state == "restarting" or (
         process.restarts >= LOOP and time.time() - _seconds(process.ended) < RECENT
     )
 
 
 def restarts(process: Process) -> str:
-    """How often a process came back, and why the last time. Raises errors.Unavailable."""
+    """A sentence on how often a process was restarted, and why the last time. Raises errors.Unavailable."""
     reason = postmortem.exit_reason(active_engines.scheduler().diagnose(process, 1))
     often = f" {process.restarts} time{'' if process.restarts == 1 else 's'}" if process.restarts else ""
     since = f" since {second(process.created)}" if process.created and often else ""
@@ -61,23 +61,23 @@ def restarts(process: Process) -> str:
 
 
 def second(text: str) -> str:
-    """A time in UTC, ISO 8601, to the second."""
+    """A time in UTC, ISO 8601, cut to the second."""
     return text[:19] + "Z" if text else ""
 
 
 def check(app: str) -> None:
-    """Raise errors.DeployFailed where a process of the live release keeps ending."""
+    """Raise errors.DeployFailed if a process of the live release keeps ending."""
     for process in unsteady(app):
         raise errors.DeployFailed(f"{app} keeps restarting: {restarts(process)}", advice(app))
 
 
 def advice(app: str) -> str:
-    """What to type where a process keeps ending: its container may be at fault, and what it prints tells of more."""
+    """What to type if a process keeps ending: read its output, and replace its container."""
     return f"logs {app}, then: ps:restart {app}"
 
 
 def _seconds(text: str) -> int:
-    """Seconds since 1970 of a time in UTC; 0 for none."""
+    """A time in UTC as seconds since 1970; 0 if there is none."""
     try:
         return calendar.timegm(time.strptime(text[:19], "%Y-%m-%dT%H:%M:%S"))
     except ValueError:

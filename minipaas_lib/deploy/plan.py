@@ -1,4 +1,4 @@
-"""Which processes a release starts, keeps and retires. Pure: nothing is touched here."""
+"""Which processes a release starts, keeps and retires. Pure."""
 
 import itertools
 from dataclasses import dataclass
@@ -20,20 +20,21 @@ class Plan:
 def make_plan(release: Release, present: list[Process], retiring: set[str]) -> Plan:
     """The plan that leads from the processes that are `present` to those of `release`.
 
-    `present` holds all containers of the app, `retiring` the names of those that no longer count. Names of the
-    latter are still taken, even where the container is gone: whoever retires them goes by the name. So a new process
-    gets the lowest index that is free. What has been adopted is kept before what has not, and what is dead is not kept
-    at all.
+    `present` holds all containers of the app, `retiring` the names of those that are draining. Their names stay taken
+    even if the container is gone, as draining goes by name; a new process gets the lowest free index. Adopted
+    processes are kept in preference to others, and dead ones are not kept.
     """
     start: list[ContainerSpec] = []
     keep: list[Process] = []
     counting = [process for process in present if process.name not in retiring]
     same = [process for process in counting if process.release == release.processes and process.state in ALIVE]
-    for kind, count in sorted(release.formation.items(), key=lambda item: (item[0] != "web", item[0])):
-        mine = sorted((p for p in same if p.process_type == kind), key=lambda p: (not p.adopted, p.index))
-        keep += mine[:count]
+    for process_type, count in sorted(release.formation.items(), key=lambda item: (item[0] != "web", item[0])):
+        candidates = sorted((p for p in same if p.process_type == process_type), key=lambda p: (not p.adopted, p.index))
+        keep += candidates[:count]
         taken = {p.name for p in present} | retiring
-        free = (i for i in itertools.count(1) if process_name(release.app, release.processes, kind, i) not in taken)
-        start += [container_spec(release, kind, next(free)) for _ in range(count - len(mine))]
+        free = (
+            i for i in itertools.count(1) if process_name(release.app, release.processes, process_type, i) not in taken
+        )
+        start += [container_spec(release, process_type, next(free)) for _ in range(count - len(candidates))]
     kept = {process.name for process in keep}
     return Plan(tuple(start), tuple(keep), tuple(p for p in counting if p.name not in kept))

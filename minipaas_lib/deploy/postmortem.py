@@ -1,4 +1,4 @@
-"""Say why a new process failed, as well as what was seen of it allows."""
+"""Explain why a new process failed, as far as its diagnosis shows."""
 
 import contextlib
 
@@ -16,12 +16,12 @@ EXIT_CODES = {
 
 
 def meaning(code: int) -> str:
-    """What an exit code mostly means, to follow it in a sentence; "" where it means nothing known."""
+    """The usual meaning of an exit code, to follow it in a sentence; "" if unknown."""
     return f": {EXIT_CODES[code]}" if code in EXIT_CODES else ""
 
 
 def exit_reason(seen: Diagnosis) -> str:
-    """How a process ended last, to follow "with": `exit code 137: out of memory`. Pure."""
+    """How a process last ended, to follow "with": `exit code 137: out of memory`. Pure."""
     if seen.exit_code is None:
         return _code(seen)
     return _code(seen) + (": out of memory" if seen.out_of_memory else meaning(seen.exit_code))
@@ -32,7 +32,7 @@ def _code(seen: Diagnosis) -> str:
 
 
 def cause(process: Process, seen: Diagnosis) -> str:
-    """One sentence: what went wrong with this process. Pure."""
+    """What went wrong with this process, in one sentence. Pure."""
     if seen.error:
         return f"{process.process_type} could not run: {seen.error}"
     if seen.state in ("exited", "restarting", "missing"):
@@ -49,8 +49,8 @@ def cause(process: Process, seen: Diagnosis) -> str:
             "its container"
         )
     if ports - {process.port}:
-        found = ", ".join(str(port) for port in sorted(ports))
-        return f"{process.process_type} listens on port {found}, but PORT is {process.port}"
+        others = ", ".join(str(port) for port in sorted(ports))
+        return f"{process.process_type} listens on port {others}, but PORT is {process.port}"
     return f"{process.process_type} does not listen on port {process.port}"
 
 
@@ -74,23 +74,23 @@ def advice(process: Process, seen: Diagnosis) -> str:
     return f"logs:failed {process.app}"
 
 
-def failure(process: Process, seen: Diagnosis, what: str = "") -> errors.DeployFailed:
-    """The error that says why the process failed, with its last lines. `what`: what it did not do, if it runs."""
+def failure(process: Process, seen: Diagnosis, problem: str = "") -> errors.DeployFailed:
+    """The error that says why the process failed, with its last lines. `problem`: what is wrong with it if it runs."""
     crashed = seen.error or seen.state in ("exited", "restarting", "missing")
-    said, hint = cause(process, seen), advice(process, seen)
-    if what and not crashed:
-        heard = not process.port or any(
+    message, hint = cause(process, seen), advice(process, seen)
+    if problem and not crashed:
+        reachable = not process.port or any(
             port == process.port and not loopback(address) for address, port in seen.listening
         )
-        said, hint = (what, f"logs:failed {process.app}") if heard else (f"{what}; {said}", hint)
-    error = errors.DeployFailed(said, hint)
+        message, hint = (problem, f"logs:failed {process.app}") if reachable else (f"{problem}; {message}", hint)
+    error = errors.DeployFailed(message, hint)
     error.evidence = (f"the last lines of {process.name}:", *seen.log) if seen.log else ()
     return error
 
 
 @contextlib.contextmanager
 def phase(words: str):
-    """What fails while the context lasts failed in this phase, as "while starting web.1"; an inner one says more."""
+    """Note in errors from the context that they belong to this phase ("while starting web.1"), if none is noted."""
     try:
         yield
     except errors.MinipaasError as error:
@@ -99,9 +99,9 @@ def phase(words: str):
 
 
 def report(name: str, error: BaseException, still: str) -> None:
-    """Say that the release `name` failed, in which phase, what its process printed last and what serves now.
+    """Print that the release `name` failed, in which phase, the last lines of its process and what serves now.
 
-    The cause and the next command to type come after it, with the error itself.
+    The cause and the next command follow with the error itself.
     """
     show(error)
     during = getattr(error, "phase", "")

@@ -1,4 +1,4 @@
-"""What a change would do, step by step, without doing any of it."""
+"""What a change would do, step by step, without doing it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ from minipaas_lib.records import apps, releases
 
 @dataclass(frozen=True)
 class Preview:
-    """The release a change would make, and what would happen on the way to it."""
+    """The release that a change would make, and the steps to it."""
 
     app: str
     live: Release | None
@@ -24,7 +24,7 @@ class Preview:
     later: str = ""  # why there is no release
 
     def to_document(self) -> dict:
-        """As JSON shows it."""
+        """The preview as shown in JSON."""
         return {
             "app": self.app,
             "live": self.live.name if self.live else None,
@@ -38,45 +38,45 @@ class Preview:
         }
 
     def steps(self) -> list[str]:
-        """One sentence for each step, in the order they would be taken."""
+        """One sentence for each step, in order."""
         if self.release is None:
             return [self.later]
-        release, found = self.release, []
+        release, sentences = self.release, []
         if self.builds:
-            found.append(f"build commit {self.builds[:8]}")
-        found.append(f"write release {release.name}: {release.reason}")
-        found += [f"  {what}: {how}" for what, how in self.differs.lines()]
+            sentences.append(f"build commit {self.builds[:8]}")
+        sentences.append(f"write release {release.name}: {release.reason}")
+        sentences += [f"  {part}: {how}" for part, how in self.differs.lines()]
         fresh = release.processes == release.number
         if fresh and release.tasks.get("release"):
-            found.append(f"run the release task: {release.tasks['release']}")
+            sentences.append(f"run the release task: {release.tasks['release']}")
         image = "the new image" if self.builds else f"image {short(release.image)}"
         down = self._stopped_first(release)
-        for kind, names in down.items():
-            found.append(
-                f"stop {', '.join(names)} first (checks:disable): {kind} is down until its new processes are up"
+        for process_type, names in down.items():
+            sentences.append(
+                f"stop {', '.join(names)} first (checks:disable): {process_type} is down until its new processes are up"
             )
-        found += [f"start {spec.name} from {image}" for spec in self.plan.start]
+        sentences += [f"start {spec.name} from {image}" for spec in self.plan.start]
         waited = [spec for spec in self.plan.start if launch.checks_of(release, spec.process_type) != launch.SKIPPED]
-        found += [f"check {spec.name}: {_check(spec.port)}" for spec in waited]
-        found += [f"keep {process.name}" for process in self.plan.keep]
-        found.append(_route(release, self.plan))
-        found.append(f"make {release.name} live")
+        sentences += [f"check {spec.name}: {_check(spec.port)}" for spec in waited]
+        sentences += [f"keep {process.name}" for process in self.plan.keep]
+        sentences.append(_route(release, self.plan))
+        sentences.append(f"make {release.name} live")
         gone = {name for names in down.values() for name in names}
-        found += [
+        sentences += [
             f"retire {process.name}{_drain(process, release)}"
             for process in self.plan.retire
             if process.name not in gone
         ]
-        return found
+        return sentences
 
     def _stopped_first(self, release: Release) -> dict[str, list[str]]:
-        """Process type -> the old processes that stop before the new ones start (see rollout.stop_first)."""
-        found: dict[str, list[str]] = {}
+        """Process type -> the old processes that are stopped before new ones start (see launch.stop_first)."""
+        stopped: dict[str, list[str]] = {}
         starting = {spec.process_type for spec in self.plan.start}
         for process in self.plan.retire:
             if process.process_type in starting and launch.checks_of(release, process.process_type) == launch.DISABLED:
-                found.setdefault(process.process_type, []).append(process.name)
-        return found
+                stopped.setdefault(process.process_type, []).append(process.name)
+        return stopped
 
 
 def preview(
@@ -88,7 +88,7 @@ def preview(
     build_of: Release | None = None,
     builds: str = "",
 ) -> Preview:
-    """What change.change with the same arguments would do. Takes no lock and no number, and writes nothing.
+    """Preview change.change with the same arguments. Takes no lock and no number, and writes nothing.
 
     `builds` is the commit that would be built first. Raises what composing a release raises.
     """

@@ -1,4 +1,4 @@
-"""One attempt of one check at a running process. Each function returns what is wrong in a few words, or ""."""
+"""One attempt of a check on a running process. Functions return what is wrong in a few words, or ""."""
 
 import socket
 import threading
@@ -16,7 +16,7 @@ REDIRECTS = 5
 
 
 def attempt(scheduler: Scheduler, process: Process, check: Check, port: int, host: str) -> str:
-    """Try a check once, without regard to its timeout; `host` is the name an HTTP request asks for."""
+    """Try a check once, without its timeout; `host` is the Host header of an HTTP request."""
     if check.kind == "command":
         return command(scheduler, process, check)
     if check.kind == "listening":
@@ -25,19 +25,19 @@ def attempt(scheduler: Scheduler, process: Process, check: Check, port: int, hos
 
 
 def in_time(function: Callable[[], str], seconds: float, cut_short: Callable[[], bool]) -> str:
-    """What `function` says, or that it took longer than `seconds`. `cut_short` ends the wait early.
+    """The result of `function`, or that it took longer than `seconds`. `cut_short` ends the wait early.
 
-    It runs in a thread that is left to itself: neither a socket nor a docker exec can be trusted to end in time.
+    It runs in a thread that is abandoned afterwards: neither a socket nor a docker exec reliably ends in time.
     """
-    said: list[str] = []
+    answers: list[str] = []
 
     def work() -> None:
         try:
-            said.append(function())
+            answers.append(function())
         except errors.MinipaasError as error:
-            said.append(error.message)
+            answers.append(error.message)
         except Exception as error:
-            said.append(f"{type(error).__name__}: {error}")
+            answers.append(f"{type(error).__name__}: {error}")
 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
@@ -46,7 +46,7 @@ def in_time(function: Callable[[], str], seconds: float, cut_short: Callable[[],
         step = min(0.2, seconds - waited)
         thread.join(step)
         waited += step
-    return said[0] if said else f"no answer within {seconds:g} s"
+    return answers[0] if answers else f"no answer within {seconds:g} s"
 
 
 def accepts(backend: Backend, port: int, timeout: float = 1) -> bool:
@@ -60,15 +60,15 @@ def accepts(backend: Backend, port: int, timeout: float = 1) -> bool:
 
 def command(scheduler: Scheduler, process: Process, check: Check) -> str:
     """Run the check's command inside the process's container."""
-    code, said = scheduler.probe(process, list(check.command), check.timeout)
+    code, printed = scheduler.probe(process, list(check.command), check.timeout)
     if code == 0:
         return ""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in printed.splitlines() if line.strip()]
     return f"exit code {code}" + (f": {names.safe(lines[-1][:200])}" if lines else "")
 
 
 def request(process: Process, check: Check, port: int, host: str) -> str:
-    """GET the path. Redirects are followed as long as they lead to the process itself."""
+    """GET the path. Follows redirects to the process itself."""
     path, address, port = check.path, process.address, process.backend.at(port)
     for _ in range(REDIRECTS):
         try:
@@ -77,7 +77,7 @@ def request(process: Process, check: Check, port: int, host: str) -> str:
             return REFUSED
         except Exception as error:  # http.client raises more than OSError for what is not HTTP
             return f"GET {path} failed: {names.safe(str(error) or type(error).__name__)}"
-        target = here(place, host, address, port, check.scheme) if 300 <= status < 400 else None
+        target = local_path(place, host, address, port, check.scheme) if 300 <= status < 400 else None
         if target:
             path = target
             continue
@@ -96,7 +96,7 @@ def get(address: str, port: int, check: Check, path: str, host: str) -> tuple[in
     if check.scheme == "https":
         import ssl
 
-        # The certificate is for the domain and the request goes to an address of our own network.
+        # The certificate is for the domain, but the request goes to an address of minipaas' own network.
         context = ssl._create_unverified_context()
         connection: http.client.HTTPConnection = http.client.HTTPSConnection(
             address, port, timeout=check.timeout, context=context
@@ -114,8 +114,8 @@ def get(address: str, port: int, check: Check, path: str, host: str) -> tuple[in
         connection.close()
 
 
-def here(place: str, host: str, address: str, port: int, scheme: str) -> str | None:
-    """The path that a Location leads to on this very process; None when it leads elsewhere."""
+def local_path(place: str, host: str, address: str, port: int, scheme: str) -> str | None:
+    """The path of a Location on this very process; None if it leads elsewhere."""
     from urllib.parse import urlsplit
 
     try:

@@ -1,6 +1,6 @@
-"""Wait until new processes may take traffic: they pass the checks of app.json, and a web process's port accepts.
+"""Wait until new processes may take traffic: they pass the checks of app.json, and the port of web accepts.
 
-Without checks of its own a process without a port is ready when it stays up a short time. A crash ends every wait.
+A process without checks and without a port is ready once it has stayed up for a short time. A crash ends every wait.
 """
 
 import time
@@ -16,12 +16,12 @@ from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import Release
 
 START_LIMIT = 60.0  # seconds until the port of a web process must accept
-ELSEWHERE_LIMIT = 20.0  # seconds until then, if it listens by now, but not where it must
+ELSEWHERE_LIMIT = 20.0  # the same if it already listens elsewhere
 UP_TIME = 1.0  # seconds that a process without a port must stay up
-LOOK_AGAIN = 10.0  # seconds between two looks into a process whose port does not accept
+LOOK_AGAIN = 10.0  # seconds between two diagnoses of a process whose port does not accept
 STEP = 0.02  # seconds between two tries
 CRASHED = ("exited", "missing", "restarting")
-CRASH_LOOK = 0.2  # seconds between two looks at whether it still runs
+CRASH_LOOK = 0.2  # seconds between two checks whether it still runs
 
 GivenUp = Callable[[], bool]
 
@@ -31,9 +31,9 @@ def never() -> bool:
 
 
 def check_process(scheduler: Scheduler, release: Release, process: Process, given_up: GivenUp = never) -> Process:
-    """Return the process, refreshed, once it passes all that its release asks of it.
+    """Return the process, refreshed, once it passes all checks of its release.
 
-    Raises errors.DeployFailed with the likely cause, errors.Cancelled when `given_up` says that the deploy has failed
+    Raises errors.DeployFailed with the likely cause, errors.Cancelled if `given_up` returns that the deploy has failed
     elsewhere.
     """
     begun = time.monotonic() - age(process)
@@ -47,7 +47,7 @@ def check_process(scheduler: Scheduler, release: Release, process: Process, give
 
 
 def still_up(scheduler: Scheduler, process: Process) -> Process:
-    """The process as it is now. Raises errors.DeployFailed when it has crashed."""
+    """The process, refreshed. Raises errors.DeployFailed if it has crashed."""
     process = scheduler.refresh(process)
     if process.state in CRASHED:
         raise postmortem.failure(process, scheduler.diagnose(process))
@@ -55,7 +55,7 @@ def still_up(scheduler: Scheduler, process: Process) -> Process:
 
 
 def started(process: Process) -> int | None:
-    """When the process started, in seconds since 1970; None where nobody knows."""
+    """When the process started, in seconds since 1970; None if unknown."""
     import calendar
 
     try:
@@ -65,13 +65,13 @@ def started(process: Process) -> int | None:
 
 
 def age(process: Process) -> float:
-    """Seconds since the process started; 0 where nobody knows."""
+    """Seconds since the process started; 0 if unknown."""
     at = started(process)
     return 0.0 if at is None else max(0.0, time.time() - at)
 
 
 class Attempts:
-    """All attempts of one check at one process."""
+    """The attempts of one check on one process."""
 
     def __init__(
         self, scheduler: Scheduler, release: Release, process: Process, check: Check, begun: float, given_up: GivenUp
@@ -80,64 +80,64 @@ class Attempts:
         self.begun = begun  # time.monotonic() when the process started
         self.port = check.port or release.port
         domains = [domain for domain in release.routing.get("domains", []) if not domain.startswith("*")]
-        self.host = domains[0] if domains else "localhost"  # what frameworks that check the Host header let pass
+        self.host = domains[0] if domains else "localhost"  # accepted by frameworks that check the Host header
         self.looked = begun
 
     @property
-    def about(self) -> str:
+    def label(self) -> str:
         return f"{self.process.process_type}.{self.process.index}: check {self.check.name!r}"
 
     def run(self) -> None:
-        """Raises errors.DeployFailed when the check is not passed."""
+        """Try until the check passes. Raises errors.DeployFailed if it does not."""
         self.pause(self.check.initial_delay - (time.monotonic() - self.begun))
         if self.check.kind == "uptime":
             self.pause(self.check.uptime - (time.monotonic() - self.begun))
-            self.look()
+            self.check_running()
             return
-        said = ""
+        problem = ""
         for number in range(1, self.check.attempts + 1):
-            said = probe.in_time(self.attempt, self.check.timeout, self.stopped)
-            self.look()
-            if not said:
+            problem = probe.in_time(self.attempt, self.check.timeout, self.stopped)
+            self.check_running()
+            if not problem:
                 return
             if number < self.check.attempts:
-                if number > 1 or not self.unheard(said):  # a process that just started is not heard of yet: no news
-                    output.info(f"{self.about}, attempt {number} of {self.check.attempts}: {said}")
-                self.pause(self.check.wait, until_heard=self.unheard(said))
+                if number > 1 or not self.not_accepting(problem):  # expected of a process that has just started
+                    output.info(f"{self.label}, attempt {number} of {self.check.attempts}: {problem}")
+                self.pause(self.check.wait, until_accepting=self.not_accepting(problem))
         if self.check.warn:
-            output.warn(f"{self.about} did not pass: {said}")
+            output.warn(f"{self.label} did not pass: {problem}")
             return
         times = "once" if self.check.attempts == 1 else f"{self.check.attempts} times"
         raise postmortem.failure(
-            self.process, self.scheduler.diagnose(self.process), f"{self.about} failed {times}: {said}"
+            self.process, self.scheduler.diagnose(self.process), f"{self.label} failed {times}: {problem}"
         )
 
     def attempt(self) -> str:
         return probe.attempt(self.scheduler, self.process, self.check, self.port, self.host)
 
-    def unheard(self, said: str) -> bool:
-        """Whether an attempt failed because nothing accepts on the port yet."""
-        return said == probe.REFUSED or self.check.kind == "listening"
+    def not_accepting(self, problem: str) -> bool:
+        """Whether an attempt failed because the port does not accept yet."""
+        return problem == probe.REFUSED or self.check.kind == "listening"
 
-    def pause(self, seconds: float, until_heard: bool = False) -> None:
-        """Wait, but see a crash; `until_heard`: not longer than until the port accepts."""
+    def pause(self, seconds: float, until_accepting: bool = False) -> None:
+        """Wait while watching for a crash; with `until_accepting` only until the port accepts."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
-            self.look()
-            if until_heard and accepts(self.process.backend, self.port):
+            self.check_running()
+            if until_accepting and accepts(self.process.backend, self.port):
                 return
             time.sleep(min(0.05, left))
 
     def stopped(self) -> bool:
-        """Whether there is no use in waiting for an answer any more."""
+        """Whether waiting for an answer has become pointless."""
         try:
-            self.look()
+            self.check_running()
         except errors.MinipaasError:
             return True
         return False
 
-    def look(self) -> None:
-        """Raise errors.Cancelled or errors.DeployFailed when the process is not to be waited for."""
+    def check_running(self) -> None:
+        """Raise errors.Cancelled or errors.DeployFailed if the wait is over."""
         if self.given_up():
             raise errors.Cancelled(f"{self.process.name} was not waited for")
         if time.monotonic() - self.looked >= CRASH_LOOK or self.process.state in CRASHED:
@@ -146,7 +146,7 @@ class Attempts:
 
 
 def wait_ready(scheduler: Scheduler, process: Process, given_up: GivenUp = never) -> Process:
-    """The check of a process that has none of its own. Returns it, refreshed, and raises as check_process."""
+    """The default check, for a process without any or with a port. Returns and raises as check_process."""
     begun = time.monotonic()
     looked, next_diagnosis = begun, begun + LOOK_AGAIN
     while not given_up():

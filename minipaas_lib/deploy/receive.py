@@ -1,4 +1,4 @@
-"""From a commit to a live release: what a push, ps:rebuild and all that brings a commit end in."""
+"""From a commit to a live release: used by a push, ps:rebuild and everything else that brings a commit."""
 
 import dataclasses
 import os
@@ -9,7 +9,7 @@ from minipaas_lib import caller, errors, folders, names, output, paths
 from minipaas_lib.bus import active_engines, manager
 from minipaas_lib.deploy import build, build_artifacts, change, compose, live_processes, postmortem, restore, rollout
 from minipaas_lib.deploy.release_tasks import of_build
-from minipaas_lib.deploy.urls import tell
+from minipaas_lib.deploy.urls import print_urls
 from minipaas_lib.git import repository
 from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model import app_json, procfile
@@ -21,9 +21,9 @@ FILE_LIMIT = 1 << 20  # bytes of a Procfile or app.json that are read
 
 
 def rebuild(name: str) -> Release:
-    """Build the live commit again and deploy it; where nothing is live, the one that a clone of the repository has.
+    """Build the live commit again and deploy it or, if nothing is live, the one that a clone checks out.
 
-    Raises errors.UsageError when there is none.
+    Raises errors.UsageError if there is none.
     """
     with locks.app_lock(name), cancellation.cancellable():
         live = releases.live(name)
@@ -36,7 +36,7 @@ def rebuild(name: str) -> Release:
 def deploy_commit(
     name: str, commit: str, reason: str, force: bool = False, edit: Callable | None = None, branch: str = ""
 ) -> Release:
-    """Build a commit and make it live, with what `edit` changes in the app's document; a clone checks out `branch`.
+    """Build a commit and make it live, with `edit` applied to the app's document; a clone then checks out `branch`.
 
     The caller holds the app's lock.
     """
@@ -52,7 +52,7 @@ def deploy_commit(
         repository.follow(name, commit, branch)
         return live
     if live is None or live.routing.get("enabled", True):
-        active_engines.check_route()  # sooner than after a long build
+        active_engines.check_route()  # before a long build
     number = releases.next_number(name)
     with output.keep(f"{paths.output(name)}/v{number}.log"):
         previous = live.number if live else 0
@@ -68,31 +68,31 @@ def deploy_commit(
             postmortem.report(f"v{number}", error, rollout.still(present, live))
             journal.end(name)
             raise
-        release = rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
+        release = rollout.roll_out(app, release, live, save_app=lambda: change.write(app, present))
         announce(release)
     return release
 
 
 def build_release(app: App, live: Release | None, number: int, commit: str, reason: str) -> tuple[App, Release]:
-    """Unpack, build and write down a pending release; also the app as it will be once that is live."""
+    """Unpack, build and write a pending release; return it with the app as it will be once it is live."""
     folder = build_artifacts.build_folder(app.name, number)
     context = os.path.join(folder, "source")
     try:
         output.step(f"Building {app.name} v{number} from {commit[:8]}")
         with journal.step(app.name, "unpack the commit"):
             repository.checkout(app.name, commit, context)
-            build.narrow(app, context)
+            build.use_source_folder(app, context)
         commands = parse(context, "Procfile", procfile.parse, {})
-        about = parse(context, "app.json", app_json.parse, None)
+        parsed = parse(context, "app.json", app_json.parse, None)
         begun = time.monotonic()
-        active_engines.preload()  # not sooner: beside short git commands it would only compete for the interpreter
+        active_engines.preload()  # not earlier: during short git commands it would only compete for the interpreter
         with journal.step(app.name, "build the image"):
             made = build.build_image(app, context, commit, number)
-        seconds = max(round(time.monotonic() - begun, 1), 0.1)  # 0 is no build at all
+        seconds = max(round(time.monotonic() - begun, 1), 0.1)  # 0 means that nothing was built
     finally:
         folders.remove(folder)
     with postmortem.phase(build.AFTER):
-        tasks = of_build(commands, about)
+        tasks = of_build(commands, parsed)
         commands.pop("release", None)
         made = Build(made.image, made.builder, commands or made.commands, made.port, made.notes)
         if not made.commands:
@@ -100,11 +100,12 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
                 "the image has no command and there is no Procfile",
                 "add CMD to the Dockerfile, or a Procfile with: web: <command>",
             )
-        if live is None and about:
-            app = adopt_app_json(app, about)
+        if live is None and parsed:
+            app = adopt_app_json(app, parsed)
         app = App(app.name, {key: value for key, value in app.document.items() if key != "stopped"})  # a push starts it
         checks = {
-            kind: [check.to_document() for check in own] for kind, own in (about.healthchecks if about else {}).items()
+            process_type: [check.to_document() for check in checks_of_type]
+            for process_type, checks_of_type in (parsed.healthchecks if parsed else {}).items()
         }
         release = compose.release_of(app, number, made, commit, tasks, reason, checks)
         release = dataclasses.replace(release, author=repository.author(app.name, commit), build_seconds=seconds)
@@ -115,24 +116,24 @@ def build_release(app: App, live: Release | None, number: int, commit: str, reas
 
 
 def parse(context: str, name: str, parser, absent):
-    """A file of the source tree, parsed; `absent` where there is none."""
+    """A parsed file of the source tree; `absent` if there is none."""
     text = repository.read_file(context, name, FILE_LIMIT)
     return absent if text is None else parser(text)
 
 
-def adopt_app_json(app: App, about: app_json.AppJson) -> App:
-    """At the first deploy app.json says the config and formation nobody has said otherwise."""
+def adopt_app_json(app: App, parsed: app_json.AppJson) -> App:
+    """On the first deploy, app.json provides config and formation that are not set yet."""
     config = names.whole_config(
-        app_json.first_deploy_config(app.name, about, compose.merged_config(app)) | app.config, app.config
+        app_json.first_deploy_config(app.name, parsed, compose.merged_config(app)) | app.config, app.config
     )
-    formation = about.formation | app.formation
+    formation = parsed.formation | app.formation
     changed = {name: table for name, table in (("config", config), ("formation", formation)) if table}
     return App(app.name, app.document | changed)
 
 
 def record_failure(app: App, number: int, commit: str, reason: str, error: BaseException, seconds: float) -> None:
-    """A build that failed has used its number up: it stays in the list."""
-    said = errors.words(error)
+    """Write a failed release for a failed build, whose number is used up."""
+    failure = errors.words(error)
     failed = Release(
         app.name,
         number,
@@ -142,7 +143,7 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
         key=caller.key(),
         reason=reason,
         status=FAILED,
-        failure=said,
+        failure=failure,
         author=repository.author(app.name, commit),
         commit=commit,
         wishes=app.wishes,
@@ -152,13 +153,13 @@ def record_failure(app: App, number: int, commit: str, reason: str, error: BaseE
     try:
         try:
             releases.write(failed)
-        except errors.Conflict:  # the last moment before its rollout
-            releases.finish(releases.load(app.name, number), FAILED, said)
+        except errors.Conflict:  # it failed after the release was written
+            releases.finish(releases.load(app.name, number), FAILED, failure)
     except errors.MinipaasError:
-        pass  # the error on its way says more
+        pass  # the original error says more
 
 
 def announce(release: Release) -> None:
-    """The last lines of a push."""
+    """Print the last lines of a push."""
     output.step(f"{release.app} {release.name} is live")
-    tell(release)
+    print_urls(release)

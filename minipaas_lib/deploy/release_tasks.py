@@ -1,4 +1,4 @@
-"""Commands of the repository that run once for a deploy, in containers of their own from the new image.
+"""Commands of the repository that run once per deploy, in containers of their own from the new image.
 
 `Release.tasks` names them: "predeploy" (app.json scripts.dokku.predeploy) and "release" (Procfile) run before any
 process of the release starts, "first_postdeploy" (scripts.postdeploy, the first deploy only) and "postdeploy"
@@ -20,24 +20,24 @@ BEFORE = {"predeploy": "the predeploy script", "release": "the release task"}
 AFTER = {"first_postdeploy": "the first deploy's postdeploy script", "postdeploy": "the postdeploy script"}
 
 
-def of_build(commands: dict[str, str], about: AppJson | None) -> dict[str, str]:
-    """The tasks of a commit, by what its Procfile's `release` and its app.json say."""
-    scripts = about.scripts if about else None
-    found = {
+def of_build(commands: dict[str, str], parsed: AppJson | None) -> dict[str, str]:
+    """The tasks of a commit, from `release` in its Procfile and from its app.json."""
+    scripts = parsed.scripts if parsed else None
+    tasks = {
         "release": commands.get("release", ""),
         "predeploy": scripts.predeploy if scripts else None,
         "first_postdeploy": scripts.first_postdeploy if scripts else None,
         "postdeploy": scripts.postdeploy if scripts else None,
     }
-    return {name: command for name, command in found.items() if command}
+    return {name: command for name, command in tasks.items() if command}
 
 
 def before_start(scheduler: Scheduler, release: Release) -> None:
-    """Run what comes first. Raises errors.DeployFailed when it fails. A release that keeps its processes runs none."""
+    """Run the tasks before the start, if the release has new processes. Raises errors.DeployFailed if one fails."""
     if release.number != release.processes:
         return
     for name, title in BEFORE.items():
-        code = run(scheduler, release, name, title)
+        code = run_task(scheduler, release, name, title)
         if code:
             error = errors.DeployFailed(
                 f"{title} ended with exit code {code}{postmortem.meaning(code)}", f"logs:failed {release.app}"
@@ -47,35 +47,35 @@ def before_start(scheduler: Scheduler, release: Release) -> None:
 
 
 def after_live(scheduler: Scheduler, release: Release, first: bool) -> None:
-    """Run what follows. A failure is reported, and the release stays."""
+    """Run the tasks after the release is live. A failure is reported, and the release stays."""
     if release.number != release.processes:
         return
     for name, title in AFTER.items():
         if name == "first_postdeploy" and not first:
             continue
         try:
-            code = run(scheduler, release, name, title)
-            said = f"ended with exit code {code}{postmortem.meaning(code)}" if code else ""
+            code = run_task(scheduler, release, name, title)
+            problem = f"ended with exit code {code}{postmortem.meaning(code)}" if code else ""
         except errors.MinipaasError as error:
-            said = f"could not run: {error.message}"
-        if said:
-            output.warn(f"{title} {said}; {release.name} of {release.app} stays live")
+            problem = f"could not run: {error.message}"
+        if problem:
+            output.warn(f"{title} {problem}; {release.name} of {release.app} stays live")
             output.info(f"run {release.app} {release.tasks[name]}")
 
 
-def run(scheduler: Scheduler, release: Release, name: str, title: str) -> int:
-    """Run one task where the release has it, its output indented and kept; its exit code."""
+def run_task(scheduler: Scheduler, release: Release, name: str, title: str) -> int:
+    """Run a task, if the release has it, with its output indented and kept; return its exit code."""
     command = release.tasks.get(name, "")
     if not command:
         return 0
     output.step(f"Running {title}: {command}")
-    # As a web process: a migration needs its mounts and limits.
+    # Like a web process: a migration needs its mounts and limits.
     like = container_spec(release, "web" if "web" in release.commands else next(iter(release.commands), "web"), 1)
-    kind = name.partition("_")[0]
+    process_type = name.partition("_")[0]
     spec = dataclasses.replace(
         like,
-        name=process_name(release.app, release.processes, kind, 1),
-        process_type=kind,
+        name=process_name(release.app, release.processes, process_type, 1),
+        process_type=process_type,
         command=command,
         port=0,
         healthcheck=None,

@@ -1,4 +1,4 @@
-"""Bring back what should run of a live release and does not, or stop all of an app."""
+"""Start what should run of a live release and does not, or stop all processes of an app."""
 
 from minipaas_lib import output
 from minipaas_lib.bus import active_engines
@@ -11,7 +11,7 @@ from minipaas_lib.records import apps, releases
 
 
 def restore_processes(name: str) -> None:
-    """Start what should run and does not, and route to it: after a reboot, or when somebody removed containers."""
+    """Start what should run and does not, and route to it: after a reboot, or if containers were removed."""
     with locks.app_lock(name, frozen_too=True):
         app, live = apps.load(name), releases.live(name)
         if live is None:
@@ -24,9 +24,9 @@ def restore_processes(name: str) -> None:
 
 
 def bring_up(app: App, live: Release) -> None:
-    """Start what is missing of the live release, route to what runs, and let the rest go.
+    """Start missing processes of the live release, route to what runs, and retire the rest.
 
-    The caller holds the app's lock. Raises errors.DeployFailed where a process keeps ending.
+    The caller holds the app's lock. Raises errors.DeployFailed if a process keeps ending.
     """
     name = app.name
     journal.begin(name, "restore")
@@ -35,7 +35,7 @@ def bring_up(app: App, live: Release) -> None:
     steps = plan.make_plan(live, present, waiting)
     try:
         if steps.start:
-            auto_rollback.end(name)  # what starts anew now has not crashed
+            auto_rollback.end(name)  # a process that is started now has not crashed
         launch.start_missing(app, live, steps)
     finally:
         sweep(name, live, waiting)
@@ -49,7 +49,7 @@ def bring_up(app: App, live: Release) -> None:
 
 
 def sweep(name: str, live: Release, waiting: set[str]) -> list[Process]:
-    """Remove the app's dead containers, and those of the live release that never became part of it; return the rest."""
+    """Remove the app's dead containers, and those of the live release that were never adopted; return the rest."""
     scheduler = active_engines.scheduler()
     scheduler.tidy(name)
     others = []

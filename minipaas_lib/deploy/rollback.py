@@ -1,4 +1,4 @@
-"""Go back to what a former release was: a new release with its build, its config, or all of it."""
+"""Roll back: make a new release with the build, the config or everything of a former one."""
 
 from collections.abc import Callable
 
@@ -15,16 +15,16 @@ CONFIG = "config"
 
 
 def roll_back(name: str, number: int | None = None, only: str = "", everything: bool = False) -> Release:
-    """Make a new release of the build and config of release `number`, or of the one that was live before.
+    """Make a new release of the build and config of release `number`, by default the one that was live before.
 
-    only: "image" or "config" leaves the other as it is; `everything` takes formation, domains and all settings back
-    too. What is taken back stands in the app's document then, so the next push keeps it. Where the image has gone, its
-    commit is built again. Raises errors.UsageError where there is nothing to go back to or nothing would differ,
+    only: "image" or "config" leaves the other unchanged; `everything` restores formation, domains and all settings
+    too. What is restored is written to the app's document, so the next push keeps it. If the image has gone, its commit
+    is built again. Raises errors.UsageError if there is nothing to roll back to or nothing would differ,
     errors.NotFound, and what a rollout raises.
     """
     with locks.app_lock(name), cancellation.cancellable():
         live, target = chosen(name, number)
-        reason, edit, build_of = meant(target, live, only, everything)
+        reason, edit, build_of = change_of(target, live, only, everything)
         if build_of.image != live.image and must_build(build_of):
             from minipaas_lib.deploy import receive
 
@@ -38,18 +38,18 @@ def roll_back(name: str, number: int | None = None, only: str = "", everything: 
 
 
 def plan(name: str, number: int | None = None, only: str = "", everything: bool = False) -> "preview.Preview":
-    """What roll_back would do. Raises as it does; nothing is changed."""
+    """Preview roll_back without changing anything. Raises as it does."""
     live, target = chosen(name, number)
-    reason, edit, build_of = meant(target, live, only, everything)
+    reason, edit, build_of = change_of(target, live, only, everything)
     commit = build_of.commit if build_of.image != live.image and must_build(build_of) else ""
-    found = preview.preview(name, reason, edit, build_of=build_of, builds=commit)
-    if found.release is None:
+    result = preview.preview(name, reason, edit, build_of=build_of, builds=commit)
+    if result.release is None:
         raise nothing_differs(target, live, everything)
-    return found
+    return result
 
 
 def chosen(name: str, number: int | None) -> tuple[Release, Release]:
-    """The live release, and the one to go back to."""
+    """The live release, and the one to roll back to."""
     live = releases.live(name)
     if live is None:
         raise errors.UsageError(f"{name} has never been deployed", f"git push paas@<host>:{name} main")
@@ -59,14 +59,14 @@ def chosen(name: str, number: int | None) -> tuple[Release, Release]:
     if target.number == live.number:
         raise errors.UsageError(f"{target.name} of {name} is already live", f"releases {name}")
     if target.status != RELEASED:
-        what = "failed" if target.status == FAILED else "was never live"
-        said = f"{target.name} of {name} {what}, so it cannot be rolled back to"
-        raise errors.UsageError(said, f"releases {name}")
+        state = "failed" if target.status == FAILED else "was never live"
+        message = f"{target.name} of {name} {state}, so it cannot be rolled back to"
+        raise errors.UsageError(message, f"releases {name}")
     return live, target
 
 
-def meant(target: Release, live: Release, only: str, everything: bool) -> tuple[str, Callable, Release]:
-    """The reason, the edit of the app's document, and the release whose build is taken."""
+def change_of(target: Release, live: Release, only: str, everything: bool) -> tuple[str, Callable, Release]:
+    """The reason, the edit of the app's document, and the release whose build is used."""
     if not target.key and only != IMAGE:
         raise errors.UsageError(
             f"{target.name} was made by an older minipaas, which did not keep the app's own config with it",
@@ -79,9 +79,9 @@ def meant(target: Release, live: Release, only: str, everything: bool) -> tuple[
         if everything:
             for table in [key for key in document if key not in IDENTITY_KEYS and key not in target.wishes]:
                 del document[table]
-        wanted = target.wishes if everything else {"config": target.wishes.get("config", {})}
+        tables = target.wishes if everything else {"config": target.wishes.get("config", {})}
         if only != IMAGE:
-            for table, value in wanted.items():
+            for table, value in tables.items():
                 if document.get(table) != value and (value or table in document):
                     document[table] = value
 
@@ -89,7 +89,7 @@ def meant(target: Release, live: Release, only: str, everything: bool) -> tuple[
 
 
 def must_build(target: Release) -> bool:
-    """Whether the image has gone. Raises errors.NotFound where its commit has gone too."""
+    """Whether the image has gone. Raises errors.NotFound if its commit has gone too."""
     if active_engines.scheduler().has_image(target.image):
         return False
     from minipaas_lib.git import repository
@@ -104,7 +104,7 @@ def must_build(target: Release) -> bool:
 
 
 def warn_of_others(name: str, target: Release, edit: Callable, only: str) -> None:
-    """Say which variables are not what they were at `target`, because not the app but others say them."""
+    """Tell which variables differ from those of `target` because they are not from the app's own config."""
     if only == IMAGE:
         return
     from minipaas_lib.model import difference
@@ -112,9 +112,9 @@ def warn_of_others(name: str, target: Release, edit: Callable, only: str) -> Non
 
     app = change.edited(apps.load(name), edit)
     now = compose.environment(app, target.build, target.commit)
-    found = difference.names(target.config, now)
-    if found:
-        output.info(f"not from the app's own config, so they stay as they are now: {found.words()}")
+    changed = difference.names(target.config, now)
+    if changed:
+        output.info(f"not from the app's own config, so they stay as they are now: {changed.words()}")
 
 
 def nothing_differs(target: Release, live: Release, everything: bool) -> errors.UsageError:

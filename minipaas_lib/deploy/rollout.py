@@ -1,6 +1,6 @@
-"""Bring a release to life beside the one that serves, move traffic, and let the old one go.
+"""Roll out a release: start it next to the live one, move traffic, and retire the old processes.
 
-Until traffic moves, everything can be undone and is; from then on everything goes forward.
+A failure before traffic moves undoes everything; after that, everything goes forward.
 """
 
 import contextlib
@@ -28,12 +28,12 @@ from minipaas_lib.records import apps, releases
 
 
 def roll_out(
-    app: App, release: Release, previous: Release | None, settle: Callable[[], None] = lambda: None
+    app: App, release: Release, previous: Release | None, save_app: Callable[[], None] = lambda: None
 ) -> Release:
-    """Make `release` (written, pending) the live one. `settle` writes the app's document just before traffic moves.
+    """Make `release` (written, pending) the live one. `save_app` writes the app's document just before traffic moves.
 
-    The caller has begun a `rollout` in the journal; it is ended here. Raises errors.MinipaasError when the release
-    could not go live; then it is marked failed, nothing of it is left, and `previous` serves as before.
+    The caller has begun a `rollout` in the journal; it is ended here. Raises errors.MinipaasError if the release
+    could not go live; then it is marked failed, nothing of it is left, and `previous` still serves.
     """
     before: set[str] | None = None
     moved = False
@@ -55,7 +55,7 @@ def roll_out(
                 scheduler.adopt(started)
             with journal.step(app.name, "write the app's document"):
                 journal.keep_document(app)
-                settle()
+                save_app()
             cancellation.no_way_back()
             moved = True
             with journal.step(app.name, "move the requests"):
@@ -71,9 +71,9 @@ def roll_out(
 
 
 def go_on(app: App, release: Release, previous: Release | None, old: list[Process]) -> Release:
-    """The release is live: finish what goes with it and let the old processes go.
+    """Take the steps after the release is live, and retire the old processes.
 
-    After a kill all of it is done again.
+    After a kill all of them are taken again.
     """
     with journal.step(app.name, "mark the release as released"):
         release = releases.finish(release, RELEASED)
@@ -97,14 +97,14 @@ def go_on(app: App, release: Release, previous: Release | None, old: list[Proces
 def undo(
     app: App, release: Release, previous: Release | None, before: set[str] | None, error: BaseException, moved: bool
 ) -> None:
-    """Take back what a failed rollout did and write down that it failed.
+    """Undo a failed rollout and record the failure.
 
-    `before` names the processes there were when it began; None: nothing was begun.
+    `before` names the processes that existed when it began; None: nothing was begun.
     """
     back = False
     names = before or set()
     reason = errors.words(error)
-    with contextlib.suppress(errors.MinipaasError):  # what comes now may fail too, and then this reason would be lost
+    with contextlib.suppress(errors.MinipaasError):  # first: if the next steps fail, the reason is not lost
         release = releases.finish(release, FAILED, reason)
     try:
         present = [] if before is None else active_engines.scheduler().processes(app.name)
@@ -117,7 +117,7 @@ def undo(
         if release.status != FAILED:
             release = releases.finish(release, FAILED, reason)
         journal.undo(app.name)
-    except Exception as another:  # whatever a plugin raises: the first error is the one to tell
+    except Exception as another:  # from any plugin: the first error is the one to report
         output.warn(
             f"some of {release.name} could not be removed yet ({errors.words(another)}); the next command on "
             f"{app.name} removes it"
@@ -127,7 +127,7 @@ def undo(
 
 
 def still(app: App, previous: Release | None, back: bool = False) -> str:
-    """What serves after a failure."""
+    """What serves after a failure, in words."""
     if previous is None:
         return "nothing was live before"
     if back:
@@ -139,11 +139,11 @@ def still(app: App, previous: Release | None, back: bool = False) -> str:
 
 
 def bring_back_stopped(app: App, previous: Release | None, before: set[str], present: list[Process]) -> bool:
-    """Start again what was stopped first and in vain; whether there was any such process."""
+    """Restart old processes that were stopped first; return whether there were any."""
     waiting = drain.waiting(app.name)
     if previous is None or not before - {process.name for process in present} - waiting:
         return False
-    if not plan.make_plan(previous, present, waiting).start:  # what is gone had only been draining
+    if not plan.make_plan(previous, present, waiting).start:  # those that are gone were only draining
         return False
     output.step(f"Starting {previous.name} again")
     auto_rollback.bring_back(app, previous)

@@ -1,6 +1,6 @@
-"""Where the requests to an app's domains go: to processes of a release, or to a page that says why there are none.
+"""Route the requests to an app's domains: to processes of a release, or to a page that says why there are none.
 
-The domains of an app are its own from the moment they are set, also while nothing of it is live.
+The domains of an app belong to it from the moment they are set, even while nothing of it is live.
 """
 
 import contextlib
@@ -29,20 +29,20 @@ def route_of(app: App, release: Release, backends: list[Backend]) -> Route | Non
 
 
 def route_to_come(app: App, release: Release) -> Route:
-    """The route that the release leads to, with stand-ins for the addresses, which are not known yet."""
+    """The route that the release will have, with placeholders for addresses that are not known yet."""
     return route_of(app, release, stand_ins(release.formation.get("web", 0))) or off(app, release)
 
 
 def off(app: App, release: Release) -> Route:
-    """In the place of a route, where the app wants none: its domains are its own all the same."""
+    """The route of an app whose proxy is disabled, which keeps its domains."""
     return withheld_route(app.name, release.routing, OFF)
 
 
 def route_back(app: App, release: Release, previous: Release | None, present: list[Process]) -> None:
-    """Send traffic where it went before `release`, to those of the processes that are `present`.
+    """Send traffic back to where it went before `release`, to the processes that are `present`.
 
-    Raises errors.MinipaasError only where requests may still go to processes of `release`: a router that is not there
-    just now has the former route in place already, if it never took the new one.
+    Raises errors.MinipaasError only if requests may still go to processes of `release`: a router that is unavailable
+    still has the former route, if it never applied the new one.
     """
     try:
         if previous is None:
@@ -56,10 +56,9 @@ def route_back(app: App, release: Release, previous: Release | None, present: li
 
 
 def settle(name: str) -> None:
-    """Have the router answer for the domains of an app that has no live release; for those of no app it forgets them.
+    """Route the domains of an app without a live release to a page; remove the route if there is no such app.
 
-    The caller holds the app's lock: nothing of the app is live, and nothing is about to be. Raises
-    errors.MinipaasError.
+    The caller holds the app's lock: nothing of the app is live, or about to be. Raises errors.MinipaasError.
     """
     try:
         app = apps.load(name)
@@ -71,9 +70,9 @@ def settle(name: str) -> None:
 
 
 def announce(name: str) -> None:
-    """As settle, for an app that is there and goes on without it: a router that does not answer is only told of.
+    """Like settle, but a failure of the router is only reported.
 
-    Without the app's lock nothing is done: whoever holds it routes the app, or settles it.
+    If another command holds the app's lock nothing is done: that command sets the route.
     """
     with contextlib.suppress(errors.Locked):
         with contextlib.nullcontext() if locks.is_held(name) else locks.bare_lock(name, 0):

@@ -1,14 +1,14 @@
-"""The addresses an app answers at."""
+"""The URLs of an app."""
 
 from minipaas_lib import output
 from minipaas_lib.model.release import Release
 from minipaas_lib.model.route import make_route
 
-_TOLD = 10  # addresses after a deploy
+_SHOWN = 10  # addresses after a deploy
 
 
 def urls(release: Release) -> list[str]:
-    """All URLs of a release, wildcards left out; empty where it is not routed."""
+    """All URLs of a release, without wildcards; empty if it is not routed."""
     route = make_route(release.app, release.name, release.routing, release.port, [])
     if route is None:
         return []
@@ -20,14 +20,14 @@ def urls(release: Release) -> list[str]:
     ]
 
 
-def tell(release: Release) -> None:
-    """Print where a release that is live answers; or that it does not, since no web process of it runs."""
-    found = urls(release)
-    if found and release.formation.get("web"):
-        for url in found[:_TOLD]:
+def print_urls(release: Release) -> None:
+    """Print the URLs of a live release, or a warning that no web process of it runs."""
+    addresses = urls(release)
+    if addresses and release.formation.get("web"):
+        for url in addresses[:_SHOWN]:
             output.info(url)
-        if len(found) > _TOLD:
-            output.info(f"and {len(found) - _TOLD:,} more: urls {release.app}")
+        if len(addresses) > _SHOWN:
+            output.info(f"and {len(addresses) - _SHOWN:,} more: urls {release.app}")
         return
     idle = idle_words(release)
     if idle:
@@ -35,12 +35,12 @@ def tell(release: Release) -> None:
 
 
 def idle_words(release: Release) -> str:
-    """What is to be said of a release of which nothing runs, or no web process; empty where all is as usual."""
+    """A warning about a release without running processes, or without web processes; empty otherwise."""
     app, counts = release.app, release.formation
     if not any(counts.values()):
-        kind = "web" if "web" in counts else next(iter(sorted(counts)), "web")
-        kinds = ", ".join(f"{kind}=0" for kind in sorted(counts))
-        return f"no process of {app} is running ({kinds}); to start one: ps:scale {app} {kind}=1"
+        process_type = "web" if "web" in counts else next(iter(sorted(counts)), "web")
+        listing = ", ".join(f"{process_type}=0" for process_type in sorted(counts))
+        return f"no process of {app} is running ({listing}); to start one: ps:scale {app} {process_type}=1"
     if not urls(release):
         return ""
     if "web" in counts and not counts["web"]:

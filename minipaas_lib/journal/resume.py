@@ -18,7 +18,7 @@ RESUMERS = {
     "return": "apps.recovery:finish_app_restore",
     "fall back": "deploy.auto_rollback:resume",
     "rename": "apps.rename:resume",
-    "rename away": "apps.rename:resume_there",
+    "rename away": "apps.rename:resume_source",
     "clone": "apps.clone:resume",
 }
 """Operation -> module and function, called with the app's name and the journal's record."""

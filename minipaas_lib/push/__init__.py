@@ -1,1 +1,1 @@
-"""What `git push` meets: the hook before anything is received, and the first push to a name."""
+"""What `git push` meets: the pre-receive hook, push options, and the first push to a name."""

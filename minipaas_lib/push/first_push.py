@@ -1,8 +1,8 @@
-"""A push to a name that no app has: the app is made once a branch is accepted.
+"""A push to a name that no app has: the app is created once a branch is accepted.
 
-A client opens git-receive-pack(1) before it says what it pushes, if anything, so git first gets a repository that is
-nobody's (git.first_repository). The hook makes the app and gives the objects to the app's own repository. git goes on
-to move the branch in the one that is about to go, which nobody sees.
+A client opens git-receive-pack(1) before it says what it pushes, if anything, so git first gets a temporary repository
+(git.first_repository). The hook creates the app and links the objects into its own repository. git then moves the
+branch in the temporary one, which is about to be removed.
 """
 
 import os
@@ -17,22 +17,22 @@ from minipaas_lib.records import apps, releases
 
 
 def prepare(name: str) -> str:
-    """A repository for one push to the app that is to be; its folder. The process that becomes git calls this.
+    """Create the temporary repository for one push and return its folder. Called by the process that becomes git.
 
-    Raises errors.NotFound where a push may not create the app, errors.Unavailable when the disk refuses.
+    Raises errors.NotFound if a push may not create the app, errors.Unavailable when the disk refuses.
     """
     check(name)
     return first_repository.prepare(name)
 
 
 def check(name: str) -> None:
-    """Raise errors.NotFound where a push may not create an app of that name."""
+    """Raise errors.NotFound if a push may not create an app of that name."""
     if not apps.platform().get("create-on-push", True) or apps.renamed_to(name):
         raise apps.missing(name)
 
 
 def destination(name: str) -> App:
-    """The app that a push goes to, as it is or as it would be. Raises errors.NotFound, errors.BadConfig."""
+    """The app that a push goes to, even if the push is to create it. Raises errors.NotFound, errors.BadConfig."""
     try:
         return apps.load(name)
     except errors.NotFound:
@@ -42,9 +42,9 @@ def destination(name: str) -> App:
 
 
 def accept(name: str, commit: str, branch: str) -> bool:
-    """Make the app, and give its repository what such a push brought; whether the app is a new one.
+    """Create the app and link the pushed objects into its repository; return whether the app is new.
 
-    Raises errors.MinipaasError for a commit that may not be deployed, and then there is nothing new.
+    Raises errors.MinipaasError for a commit that may not be deployed, and then no app is created.
     """
     brought = first_repository.repository_of(name)
     repository.check_commit(brought, commit)
@@ -79,7 +79,7 @@ def accept(name: str, commit: str, branch: str) -> bool:
 
 
 def take_back(name: str) -> None:
-    """Remove the app that this push has made, unless something of it is live or somebody else works on it by now."""
+    """Remove the app that this push created, unless it is live or another command is working on it."""
     try:
         with locks.name_lock(name):
             if releases.live(name) is None:
@@ -91,7 +91,7 @@ def take_back(name: str) -> None:
 
 
 def _refuse_second(name: str, commit: str, branch: str) -> None:
-    """Somebody has made the app since this push began, and git has told it of no branch there."""
+    """Refuse a push if the app was created since it began, with another commit on the branch."""
     app = apps.load(name)
     if app.frozen:
         raise errors.Locked(f"{name} is locked: {app.frozen}", f"apps:unlock {name}")
@@ -102,7 +102,7 @@ def _refuse_second(name: str, commit: str, branch: str) -> None:
 
 
 def _announce(name: str) -> None:
-    """Tell whoever pushed, and the plugins, that there is a new app."""
+    """Tell the user and the plugins that there is a new app."""
     import difflib
 
     output.step(f"Created {name}, which did not exist yet")

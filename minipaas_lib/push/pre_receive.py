@@ -1,4 +1,4 @@
-"""What git's pre-receive hook runs: one branch of a push is deployed, and all else that came with it is named."""
+"""git's pre-receive hook: deploy one branch of a push, and report what is not deployed."""
 
 import functools
 import time
@@ -11,14 +11,14 @@ from minipaas_lib.model.release import Release
 from minipaas_lib.push import first_push, push_options
 from minipaas_lib.records import releases
 
-_MOVING = 5.0  # seconds within which git has surely moved a branch once its hook has ended
-_NAMED = 3  # references of one kind that are named one by one
+_MOVING = 5.0  # seconds within which git has certainly moved a branch after its hook has ended
+_NAMED = 3  # references that are reported individually
 
 
 def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
-    """Deploy what a push brings; `text` is git's standard input to the hook, `branches` those that deploy.
+    """Deploy a push; `text` is git's input to the hook, `branches` those that deploy.
 
-    Raises errors.MinipaasError, and then the push is refused.
+    Raises errors.MinipaasError to refuse the push.
     """
     push_options.obey(push_options.given())
     first = first_repository.repository_of(name)
@@ -35,8 +35,8 @@ def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
     if push.deploy:
         release = _deploy(name, push.deploy, push.kept, bool(first))
     else:
-        _only_keep(name)
-    _tell(push)
+        _accept_undeployed(name)
+    _report(push)
     return release
 
 
@@ -45,7 +45,7 @@ def _deploy(name: str, update: ref_updates.Update, kept: tuple[ref_updates.Updat
     try:
         with locks.app_lock(name), cancellation.cancellable():
             if not first:
-                _look_at_branch(name, update)
+                _check_branch(name, update)
             release = receive.deploy_commit(name, update.new, "git push", branch=update.branch)
             if not first:
                 repository.expect(name, update.ref, update.old)
@@ -53,16 +53,15 @@ def _deploy(name: str, update: ref_updates.Update, kept: tuple[ref_updates.Updat
         if created and (isinstance(error, errors.Cancelled) or not releases.numbers(name)):
             first_push.take_back(name)
         raise
-    if first:  # git does it in a repository that goes away
+    if first:  # git does it only in the temporary repository
         repository.set_refs(name, {update.ref: update.new for update in kept if not update.deletes})
     return release
 
 
-def _look_at_branch(name: str, update: ref_updates.Update) -> None:
-    """Refuse what does not go on from where the branch is now.
+def _check_branch(name: str, update: ref_updates.Update) -> None:
+    """Refuse an update that is not based on the branch's present commit. Raises errors.Conflict.
 
-    Another push may have moved it since git told the client. Raises errors.Conflict. git itself would find out after
-    the deploy.
+    Another push may have moved it since this one began, which git itself would only notice after the deploy.
     """
     tip = repository.tip_of(name, update.ref)
     live = releases.live(name)
@@ -73,7 +72,7 @@ def _look_at_branch(name: str, update: ref_updates.Update) -> None:
             and tip != live.commit
             and time.monotonic() < deadline
         ):
-            time.sleep(0.02)  # the push before has just let go of the lock
+            time.sleep(0.02)  # the previous push has just released the lock
             tip = repository.tip_of(name, update.ref)
     known = "" if not update.old.strip("0") else update.old
     if tip not in ("", known, update.new) and not repository.is_behind(name, tip, update.new):
@@ -83,14 +82,14 @@ def _look_at_branch(name: str, update: ref_updates.Update) -> None:
         )
 
 
-def _only_keep(name: str) -> None:
-    """A push of tags of the live commit, or that removes what is not deployed: nothing to do but to be allowed to."""
+def _accept_undeployed(name: str) -> None:
+    """Accept a push that only has tags of the live commit or deletes undeployed branches, if the app is not locked."""
     with locks.app_lock(name):
         output.step(f"Nothing in this push is deployed to {name}")
 
 
-def _tell(push: ref_updates.Push) -> None:
-    """Name what was pushed and is not deployed; git's own lines come after it."""
+def _report(push: ref_updates.Push) -> None:
+    """Report what was pushed but is not deployed; git's own lines follow."""
     tags = [ref_updates.short(update) for update in push.kept if update.tag and not update.deletes]
     if tags:
         more = f" and {len(tags) - _NAMED} more" if len(tags) > _NAMED else ""
@@ -107,7 +106,7 @@ def _tell(push: ref_updates.Push) -> None:
 
 
 def _looks_live(name: str, folder: str):
-    """A function that tells whether an object is the live commit of the app, or an annotated tag of it."""
+    """A function that returns whether an object is the live commit of the app, or an annotated tag of it."""
 
     @functools.cache  # a thousand tags may lead to the same commit
     def is_live(object_name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a client says beside a push: git push -o (git-push(1), githooks(5) of pre-receive)."""
+"""Push options: git push -o (git-push(1), githooks(5) of pre-receive)."""
 
 import os
 import re
@@ -7,20 +7,20 @@ from collections.abc import Mapping
 from minipaas_lib import errors, names, output
 from minipaas_lib.journal import held, locks
 
-_SHOWN = 3  # of those that mean nothing here
+_SHOWN = 3  # unknown options
 
 
 def given(environment: Mapping[str, str] = os.environ) -> list[str]:
-    """The options of the push that we are a hook of, in their order."""
+    """The options of the push whose hook this is, in order."""
     count = environment.get("GIT_PUSH_OPTION_COUNT", "0")
     number = int(count) if re.fullmatch("[0-9]{1,6}", count) else 0
     return [environment.get(f"GIT_PUSH_OPTION_{index}", "") for index in range(number)]
 
 
 def obey(options: list[str]) -> None:
-    """Do what they ask for; name one that means nothing here, as git sends the same to all remotes (push.pushOption).
+    """Apply push options; only warn of unknown ones, as git sends the same to all remotes (push.pushOption).
 
-    Raises errors.UsageError for a value that makes no sense.
+    Raises errors.UsageError for an invalid value.
     """
     strange = []
     for text in options:

@@ -129,7 +129,7 @@ class Engines:
             )
             journal.begin(name, "rollout", release=number, previous=live.number if live else 0, commit=release.commit)
             releases.write(release)
-            return rollout.roll_out(app, release, live, settle=lambda: change.write(app, present))
+            return rollout.roll_out(app, release, live, save_app=lambda: change.write(app, present))
 
     def routed(self, name: str) -> list[str]:
         """The names of the processes that an app's requests reach; of each, that it runs."""

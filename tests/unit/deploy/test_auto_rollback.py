@@ -49,7 +49,7 @@ def v1_is_back(blog, said="web.1 crashed") -> None:
 
 @pytest.mark.parametrize("state", ["exited", "restarting", "came up again"])
 def test_a_crash_brings_the_old_back(blog, state, monkeypatch, world):
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 2, "nothing has crashed"
     later = time.strftime("%Y-%m-%dT%H:%M:%S.5Z", time.gmtime(time.time() + 5))
     blog.scheduler.set(
@@ -59,11 +59,11 @@ def test_a_crash_brings_the_old_back(blog, state, monkeypatch, world):
     monkeypatch.setattr(
         "minipaas_lib.bus.manager.notify", lambda hook, **about: told.append((hook, about.get("reason")))
     )
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     v1_is_back(blog)
     assert [reason for hook, reason in told if hook == "deploy_failed"] == [releases.load("blog", 2).failure]
     assert "v1 is live again" in world.ok("logs:failed", "blog") and "the last line" in world.ok("logs:failed", "blog")
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     v1_is_back(blog)
 
 
@@ -77,35 +77,35 @@ def test_the_retiring_process_looks(blog, monkeypatch):
 def test_another_command_goes_first(blog):
     blog.scheduler.set("blog_v2.web.1", state="exited", exit_code=1)
     with locks.app_lock("blog"):
-        auto_rollback.look("blog")
+        auto_rollback.check("blog")
     assert releases.live("blog").number == 2
 
 
 def test_no_way_back_without_the_old_web(blog):
     blog.scheduler.set("blog_v2.web.1", state="exited", exit_code=1)
     blog.scheduler.set("blog_v1.web.1", state="exited")
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 2
 
 
 @pytest.mark.parametrize("state", ["exited", "restarting"])
 def test_a_worker_that_crashes_brings_the_old_back(blog, state):
     blog.scheduler.set("blog_v2.worker.1", state=state, exit_code=1)
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     v1_is_back(blog, "worker.1 crashed")
 
 
 def test_a_worker_that_ends_and_a_scale_do_not_count(blog):
     blog.scheduler.set("blog_v2.worker.1", state="restarting", exit_code=0)
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 2
     later = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
     blog.scheduler.set("blog_v2.worker.1", state="running", started=later)
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 2
     change.change("blog", "scale", lambda document: document["formation"].update(web=2))
     blog.scheduler.set("blog_v2.web.1", state="restarting")
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 3
 
 
@@ -114,7 +114,7 @@ def test_only_processes_of_the_release_before_can_take_over(blog):
     change.change("blog", "config", set_config("2"))
     drain.finish("blog", "blog_v2.web.1")
     blog.scheduler.set("blog_v3.web.1", state="restarting")
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 3 and "blog_v1.web.1" in drain.waiting("blog")
 
 
@@ -132,7 +132,7 @@ def test_what_was_stopped_first_and_started_again_has_not_crashed(blog, world):
     with pytest.raises(errors.DeployFailed):
         change.change("blog", "config", set_config("2"))
     blog.scheduler.set("blog_v2.web.1", started=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5)))
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert releases.live("blog").number == 2 and blog.routed("blog") == ["blog_v2.web.1"]
 
 
@@ -145,7 +145,7 @@ def test_the_first_release_has_nothing_to_go_back_to(world, fake):
 def test_a_worker_that_does_not_come_back_does_not_hold_the_web(blog):
     blog.scheduler.set("blog_v2.web.1", state="exited", exit_code=1)
     blog.scheduler.crashing = {"worker"}
-    auto_rollback.look("blog")
+    auto_rollback.check("blog")
     assert blog.routed("blog") == ["blog_v1.web.1"] and releases.live("blog").number == 1
     assert auto_rollback.read("blog") == {}
 
@@ -176,7 +176,7 @@ def test_killed_at_every_point_of_the_return(blog, monkeypatch, point, when):
     }[where]
     kill_at(monkeypatch, target, method, when)
     with pytest.raises(Killed):
-        auto_rollback.look("blog")
+        auto_rollback.check("blog")
     with locks.app_lock("blog"):  # any next command
         pass
     v1_is_back(blog)

@@ -104,7 +104,7 @@ def test_a_release_that_serves_nothing_says_so(fake, world, capsys, commands, sc
         world.ok("ps:scale", "blog", *scaled)
     release = fake.deploy("blog", commands)
     capsys.readouterr()
-    urls.tell(release)
+    urls.print_urls(release)
     said = capsys.readouterr().err
     assert says in said and ("http://blog.example.org" in said) is url
     assert says in world("urls", "blog").err

@@ -139,8 +139,8 @@ def test_a_release_of_an_older_minipaas_has_no_own_config(blog):
 
     old = dataclasses.replace(releases.load("blog", 1), key="", wishes={})
     with pytest.raises(errors.UsageError, match="older minipaas"):
-        rollback.meant(old, releases.live("blog"), "", False)
-    rollback.meant(old, releases.live("blog"), "image", False)
+        rollback.change_of(old, releases.live("blog"), "", False)
+    rollback.change_of(old, releases.live("blog"), "image", False)
 
 
 def untouched(world, fake):

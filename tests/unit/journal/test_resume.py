@@ -20,7 +20,7 @@ def test_an_entry_leads_to_a_function(where):
 
 def begun() -> set[str]:
     """The operations that commands begin in the journal, by their calls of journal.begin."""
-    constants = {"HERE": rename.HERE, "THERE": rename.THERE, "CLONE": clone.CLONE}
+    constants = {"RENAME_TARGET": rename.RENAME_TARGET, "RENAME_SOURCE": rename.RENAME_SOURCE, "CLONE": clone.CLONE}
     found = set()
     for path in KERNEL.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):

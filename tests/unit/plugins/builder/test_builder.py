@@ -206,7 +206,7 @@ def test_the_folder_takes_the_place_of_the_context(blog, tmp_path):
     (context / "services/web/Procfile").write_text("web: x\n")
     (context / "secret").write_text("x")
     blog.ok("builder:set", "blog", "build-dir", "services/web")
-    build.narrow(apps.load("blog"), str(context))
+    build.use_source_folder(apps.load("blog"), str(context))
     assert os.listdir(context) == ["Procfile"]
 
 
@@ -218,7 +218,7 @@ def test_no_link_and_no_file_is_followed_to_it(blog, tmp_path, wanted):
     (context / "link").symlink_to("services")
     (context / "up").symlink_to("/etc")
     with pytest.raises(errors.BuildFailed, match="does not exist in this commit"):
-        build.narrow(App("blog", {"builder": {"build-dir": wanted}}), str(context))
+        build.use_source_folder(App("blog", {"builder": {"build-dir": wanted}}), str(context))
 
 
 def test_settings_of_several_plugins_are_merged(plugs, world):
