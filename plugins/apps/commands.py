@@ -12,8 +12,8 @@ _MESSAGE_LIMIT = 200  # characters
 def apps_create(app):
     """Create an app.
 
-    The first git push to a new name that brings a branch to deploy creates the app too, unless
-    apps:set --global create-on-push false was said.
+    The first git push of a branch that deploys to a new name creates the app too, unless
+    apps:set --global create-on-push false is set.
 
     \b
     e.g.: apps:create blog
@@ -47,8 +47,8 @@ def apps_list(format):
 def apps_destroy(app, force, now):
     """Stop an app and put it into the trash, for seven days.
 
-    apps:restore brings it back; its name and its domains are free meanwhile. With --now it is removed for good with all
-    that belongs to it, and there is no way back. Its name is asked for on stdin, unless --force is given.
+    apps:restore brings it back; until then its name and domains are free for other apps. With --now it is removed for
+    good with all its data, which cannot be undone. Its name is asked for on stdin, unless --force is given.
 
     \b
     e.g.: apps:destroy blog
@@ -77,9 +77,9 @@ def apps_destroy(app, force, now):
 def apps_rename(old, new, skip_deploy):
     """Give an app another name. It serves all the while.
 
-    New processes start under the new name beside the old ones, as a release; then requests move and the old ones go.
-    Config, domains, settings, releases and the repository go along. A push to the old name says what the app is called
-    now. With --skip-deploy the app is stopped until ps:start.
+    New processes start under the new name next to the old ones, as a release; then requests move and the old ones are
+    retired. Config, domains, settings, releases and the repository are kept. A push to the old name is told the new
+    one. With --skip-deploy the app is stopped until ps:start.
 
     \b
     e.g.: apps:rename blog journal
@@ -99,8 +99,8 @@ def apps_rename(old, new, skip_deploy):
 def apps_clone(old, new, skip_deploy, ignore_existing):
     """Make a new app of another's config, formation, settings and repository, and run what that one runs.
 
-    It gets a default domain of its own, not the other's domains; its releases begin with v1. What linked services the
-    config names, both apps use.
+    It gets a default domain of its own, not the other's domains; its releases begin with v1. Services that the config
+    names, such as a database, are then used by both apps.
 
     \b
     e.g.: apps:clone blog blog-staging
@@ -128,7 +128,7 @@ def apps_trash(format):
 
 
 class _Trashed(api.commands.NewAppName):
-    """An app in the trash: `blog`, or `blog.1` where there are several of a name."""
+    """An app in the trash: `blog`, or `blog.1` if there are several of a name."""
 
     def convert(self, value, param, ctx):
         name, dot, number = value.rpartition(".")
@@ -142,8 +142,8 @@ class _Trashed(api.commands.NewAppName):
 def apps_restore(app):
     """Bring a destroyed app back from the trash and start it, if it ran.
 
-    Its config, domains, releases, repository and output are as they were; it starts as a new release. Where several
-    apps of a name are in the trash the last one is meant, or say which: blog.1.
+    Its config, domains, releases, repository and output are as they were; it starts as a new release. If several apps
+    of a name are in the trash, the last one is restored, or the one that you give, such as blog.1.
 
     \b
     e.g.: apps:restore blog
@@ -180,7 +180,7 @@ def rows(app) -> dict:
 
 
 def _everywhere() -> dict:
-    """The report of what holds for all apps."""
+    """The report of the settings for all apps."""
     return {"app-create-on-push": api.platform().get("create-on-push", True)}
 
 
@@ -193,7 +193,7 @@ apps_report = api.commands.report_command("apps", rows, "Print what is known of 
 def apps_lock(app, message):
     """Refuse changes of an app until it is unlocked: pushes, config, scale, domains and the rest.
 
-    It goes on serving, and a deploy that is going on now goes on to its end.
+    It keeps serving, and a deploy in progress continues to its end.
 
     \b
     e.g.: apps:lock blog --message "moving the database"
@@ -213,7 +213,7 @@ def _who(busy) -> str:
 
 
 def _reason(message: str) -> str:
-    """What those are told who meet the lock: the message, and who locked."""
+    """The reason shown to those who are refused: the message, and who locked the app."""
     message = message.strip()
     if len(message) > _MESSAGE_LIMIT or not (message or "a").isprintable():
         raise api.errors.UsageError(

@@ -1,4 +1,4 @@
-"""Where apps meet the rest."""
+"""Hooks of apps."""
 
 from minipaas_lib import api
 

@@ -5,7 +5,7 @@ import click
 from minipaas_lib import api
 
 _BUILDPACK = """\
-A buildpack is one of ours (python, node, static, procfile), a name such as heroku/go, or a https git URL, with
+A buildpack is a built-in one (python, node, static, procfile), a name such as heroku/go, or a https git URL, with
 #<branch, tag or commit> if need be. Its newest commit is used at the next build, and from then on that very commit,
 until the buildpack is set again."""
 
@@ -202,7 +202,7 @@ def buildpacks_set_property(app, name, value):
 @api.commands.wait_option
 @api.commands.app_argument
 def repo_purge_cache(app):
-    """Remove what buildpacks keep of an app from one build to the next; the next build downloads it anew.
+    """Remove what buildpacks keep of an app from one build to the next; the next build downloads it again.
 
     \b
     e.g.: repo:purge-cache blog
@@ -216,7 +216,7 @@ def repo_purge_cache(app):
 
 
 def _edit(app, change, texts):
-    """Change the list of an app's buildpacks; these, or all, are fetched anew at the next build."""
+    """Change the list of an app's buildpacks; these, or all, are fetched again at the next build."""
     from plugins.builder_buildpack import pins, references, settings
 
     result: list[str] = []

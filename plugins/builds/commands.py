@@ -29,7 +29,7 @@ def _number_argument(required: bool = True):
 @api.commands.format_option
 @api.commands.app_argument
 def builds_list(app, count, format):
-    """List the builds of an app, newest first, with the one that is going on.
+    """List the builds of an app, newest first, including one in progress.
 
     A build has the number of the release it is for. The status is building, deploying (the image is there), succeeded,
     failed or cancelled. In JSON sizes are in bytes; null is an image that is not here any more.
@@ -77,7 +77,7 @@ def builds_info(app, number, format):
 @api.commands.app_argument
 @_number_argument(required=False)
 def builds_output(app, number, follow):
-    """Print what a build and its deploy have printed; without <n> of the one that is going on, else of the newest.
+    """Print the output of a build and its deploy; without <n> of the one in progress, else of the newest.
 
     \b
     e.g.: builds:output blog v3
@@ -98,7 +98,7 @@ def builds_output(app, number, follow):
 @api.commands.command("builds:cancel")
 @api.commands.app_argument
 def builds_cancel(app):
-    """Stop the build or deploy of an app that is going on, as if its client had hung up; what was live stays live.
+    """Stop the build or deploy of an app that is in progress, as if its client had hung up; what was live stays live.
 
     Once requests move to the new release it is too late, and it says so.
 

@@ -37,7 +37,7 @@ def status(release) -> str:
 
 
 def running_row(now) -> dict:
-    """The build that is going on."""
+    """The build in progress."""
     return {
         "number": now.number,
         "status": "building" if now.building else "deploying",
@@ -71,7 +71,7 @@ def rows(app: str, count: int) -> list[dict]:
 
 
 def _builds(app: str, now) -> bool:
-    """Whether what is going on has a build; a change of config has a commit too, but an image from the start."""
+    """Whether the deploy in progress has a build; a change of config has a commit too, but an image from the start."""
     return now.building or is_build(api.release(app, now.number))
 
 

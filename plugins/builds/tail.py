@@ -1,4 +1,4 @@
-"""Print a file that a build writes, to its end or for as long as the build goes on."""
+"""Print a file that a build writes, to its end or for as long as the build runs."""
 
 import os
 import time

@@ -167,9 +167,9 @@ def _listed(found: list[str]) -> str:
 
 
 def apply_global(change) -> None:
-    """Change the global domains; `change` is a function from the present ones to the new ones. Routes every app anew.
+    """Change the global domains; `change` is a function from the present ones to the new ones. Reroutes all apps.
 
-    Raises errors.DeployFailed when an app could not be routed anew; it then answers where it did before.
+    Raises errors.DeployFailed if an app could not be rerouted; it then answers where it did before.
     """
     with lock():
         before = owners.global_domains()

@@ -168,7 +168,7 @@ domains_report = api.commands.report_command(
 @api.commands.wait_option
 @_domains
 def domains_add_global(domains):
-    """Add global domains: every app gets a name below each. All apps are routed anew, one after the other.
+    """Add global domains: every app gets a name below each. All apps are rerouted, one after the other.
 
     \b
     e.g.: domains:add-global apps.example.org
@@ -183,7 +183,7 @@ def domains_add_global(domains):
 @api.commands.wait_option
 @_domains
 def domains_remove_global(domains):
-    """Remove global domains. All apps are routed anew, one after the other.
+    """Remove global domains. All apps are rerouted, one after the other.
 
     \b
     e.g.: domains:remove-global apps.example.org
@@ -207,7 +207,7 @@ def domains_remove_global(domains):
 @api.commands.wait_option
 @_domains
 def domains_set_global(domains):
-    """Make exactly these the global domains. All apps are routed anew, one after the other.
+    """Make exactly these the global domains. All apps are rerouted, one after the other.
 
     \b
     e.g.: domains:set-global apps.example.org
@@ -221,7 +221,7 @@ def domains_set_global(domains):
 @api.commands.command("domains:clear-global", every=True)
 @api.commands.wait_option
 def domains_clear_global():
-    """Remove all global domains: apps keep only the domains they were given. All apps are routed anew.
+    """Remove all global domains: apps keep only the domains they were given. All apps are rerouted.
 
     \b
     e.g.: domains:clear-global

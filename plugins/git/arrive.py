@@ -1,4 +1,4 @@
-"""Deploy what comes otherwise than by a push: an archive."""
+"""Deploy an archive instead of a push."""
 
 from minipaas_lib import api
 from plugins.git import archive, download, settings, streams

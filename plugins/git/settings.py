@@ -20,7 +20,7 @@ def deploy_branches(app: "api.App") -> list[str]:
 
 
 def branch_of(app: "api.App") -> str:
-    """The branch that what comes otherwise than by a push goes to: what a clone gets, if that is deployed."""
+    """The branch for deploys that are not pushes: the one that a clone checks out, if it deploys."""
     branches = deploy_branches(app)
     head = api.repository.head_branch(app.name)
     return head if head in branches and api.repository.head_commit(app.name, [head]) else branches[0]

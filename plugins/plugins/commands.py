@@ -291,7 +291,7 @@ def plugin_state(action, key, app):
 
 @api.commands.command("plugin:index")
 def plugin_index():
-    """Write the index of installed plugins anew, as install.sh does: for this program and this Python."""
+    """Rewrite the index of installed plugins, as install.sh does: for this program and this Python."""
     from plugins.plugins import host
 
     host.require_root()

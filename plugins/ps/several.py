@@ -36,7 +36,7 @@ def apps_or_all(function):
 
 
 def each(chosen: Chosen, action: Callable[[str], None]) -> int:
-    """Do `action` to every chosen app; among all of them a failure is reported and the rest goes on. Exit status."""
+    """Do `action` to every chosen app, return the exit status; with --all a failure does not stop the others."""
     if not chosen.every:
         action(chosen.names[0])
         return 0

@@ -62,7 +62,7 @@ def releases(app, count, format):
 def releases_info(app, vn, format):
     """Print what a release of an app is made of: image, commit, formation, routes, limits, and the names of its config.
 
-    Which of them changed is told against the release that was live before it. Values are never shown.
+    Changes are shown against the release that was live before it. Values are never shown.
 
     \b
     e.g.: releases:info blog v3
@@ -84,7 +84,7 @@ def releases_info(app, vn, format):
 @_release_argument("vA")
 @_release_argument("vB", required=False)
 def releases_diff(app, va, vb, format):
-    """Compare two releases of an app, or one with the live one: what vB has otherwise than vA.
+    """Compare two releases of an app, or one with the live one: how vB differs from vA.
 
     Image, commits with their subjects, names of config, formation, domains, ports, limits. Config values are not shown.
 

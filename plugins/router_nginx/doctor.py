@@ -81,7 +81,7 @@ def _valid(host: nginx.Host) -> "api.Finding":
 
 
 def _ours_twice(host: nginx.Host, name: str) -> bool:
-    """Whether two apps have the name just now, as while apps:rename goes on: both serve then."""
+    """Whether two apps have the name now, as during apps:rename, when both serve."""
     line = f"    server_name {name};\n"
     return sum(line in (files.read(files.app_path(host, app)) or "") for app in files.apps(host)) > 1
 

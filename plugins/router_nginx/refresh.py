@@ -1,4 +1,4 @@
-"""Write the files of all apps anew as this version has them: after an upgrade, in one reload for all."""
+"""Rewrite the files of all apps as this version renders them: after an upgrade, with a single reload."""
 
 import contextlib
 import re

@@ -178,7 +178,7 @@ class NginxRouter:
                 raise api.errors.Unavailable(f"nginx does not reload: {self._named(said)}", "nginx:validate-config")
 
     def reopen_logs(self) -> None:
-        """Have nginx begin its logs anew, after they were moved away. Raises errors.Unavailable."""
+        """Have nginx reopen its logs, after they were moved away. Raises errors.Unavailable."""
         said = nginx.reopen(self.host)
         if said:
             raise api.errors.Unavailable(f"nginx does not reopen its logs: {said}", "nginx:validate-config")

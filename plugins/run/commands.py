@@ -19,7 +19,7 @@ e.g.: run blog ./manage.py migrate
 """
 HELP_DETACHED = """Run a command in a new container and leave it to itself; print its name.
 
-It goes on when you have logged out. When it has ended it stays for a day, for run:list and run:logs. It does not come
+It keeps running after you log out. When it has ended it stays for a day, for run:list and run:logs. It does not come
 back after a crash or a reboot; what should is a process type of the Procfile.
 
 \b

@@ -61,7 +61,7 @@ def ssh_keys_remove(name, fingerprint):
     """Take the right to use this host from an SSH key. What it has deployed stays.
 
     A connection of it that is open can type nothing more, and what follows there ends within a minute: logs -t, run,
-    enter. A deploy that is under way goes on.
+    enter. A deploy in progress continues.
 
     \b
     e.g.: ssh-keys:remove anna

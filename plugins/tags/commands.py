@@ -35,7 +35,7 @@ def tags_set(app, pairs):
 @api.commands.app_argument
 @click.argument("keys", nargs=-1, required=True, metavar="<key>...")
 def tags_unset(app, keys):
-    """Have an app no longer ask for that, and place it anew.
+    """Remove tags of an app, and place it again.
 
     \b
     e.g.: tags:unset blog disk
