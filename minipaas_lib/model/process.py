@@ -56,7 +56,7 @@ class Process:
     adopted: bool = False  # whether it restarts after a crash or a reboot, as live processes do
     node: str = ""  # the node it runs on; "" on one host
     ports: tuple[tuple[int, int], ...] = ()  # (container port, port of the address), where the two differ
-    created: str = ""  # UTC, ISO 8601, as the next; empty where the scheduler does not say
+    created: str = ""  # UTC, ISO 8601, as the next; empty if the scheduler does not say
     restarts: int = 0  # how often the scheduler has started it again by itself since then
     ended: str = ""  # UTC, ISO 8601: its last end, even if it runs again; empty: never
 

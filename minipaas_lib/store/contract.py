@@ -78,7 +78,7 @@ class Store(Protocol):
         """Write durably (it survives a power cut once this returns) and return the new revision.
 
         `if_revision`: None writes unconditionally, ABSENT only if there is no document yet, else only over that
-        revision. `ttl`, in seconds, is required below EXPIRING and forbidden elsewhere. Raises errors.Conflict when the
+        revision. `ttl`, in seconds, is required below EXPIRING and forbidden elsewhere. Raises errors.Conflict if the
         condition does not hold, errors.Unavailable when the disk or server refuses; either way the old document stays.
         Raises errors.UsageError for a text of more than LONGEST bytes.
         """

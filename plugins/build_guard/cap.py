@@ -26,14 +26,14 @@ def begin(driver: str, limit: int) -> str:
         pipe = subprocess.PIPE
         helper = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.STDOUT, text=True)
         assert helper.stdin and helper.stdout
-        said = helper.stdout.readline().strip()
+        answer = helper.stdout.readline().strip()
     except OSError as error:
         return f"{command[0]}: {error.strerror}"
-    if said != "capped":
+    if answer != "capped":
         helper.stdin.close()
         helper.wait()
-        return said or "the helper said nothing"
-    _watching.append(helper)  # it goes on for as long as its standard input is open, so it does not outlive us
+        return answer or "the helper said nothing"
+    _watching.append(helper)  # it runs as long as its standard input is open, so it does not outlive this process
     with contextlib.suppress(OSError):
         if limit:
             os.makedirs(os.path.dirname(_marker()), mode=0o700, exist_ok=True)
@@ -45,7 +45,7 @@ def begin(driver: str, limit: int) -> str:
 
 
 def end() -> None:
-    """The build is over."""
+    """End the cap after the build."""
     while _watching:
         helper = _watching.pop()
         assert helper.stdin and helper.stdout
@@ -55,5 +55,5 @@ def end() -> None:
 
 
 def _marker() -> str:
-    """Exists where builds may be under a cap."""
+    """The file that exists while builds may be under a cap."""
     return api.paths.cache("build-memory-capped")

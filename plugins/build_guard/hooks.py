@@ -1,4 +1,4 @@
-"""Look before a build whether the host can bear it, and note afterwards what it took."""
+"""Check before a build whether the host can bear it, and record afterwards what it took."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""What is free on this host, and what docker says of itself."""
+"""What is free on this host, and docker's own settings."""
 
 import contextlib
 import os
@@ -19,27 +19,27 @@ class Engine(NamedTuple):
 
 
 def engine() -> Engine:
-    """Where docker keeps images and who makes its cgroups. Asked once per start of docker."""
+    """Docker's folder and cgroup driver, asked once per start of docker."""
     kept = api.paths.cache("docker-engine")
     stamp = _started()
     with contextlib.suppress(OSError, ValueError), open(kept, encoding="utf-8") as file:
         former, folder, driver = file.read().split("\n")
         if former == stamp:
             return Engine(folder, driver)
-    said = docker("info", "--format", "{{.DockerRootDir}}\n{{.CgroupDriver}}").split("\n")
-    if len(said) < 2 or not said[0].startswith("/"):
+    lines = docker("info", "--format", "{{.DockerRootDir}}\n{{.CgroupDriver}}").split("\n")
+    if len(lines) < 2 or not lines[0].startswith("/"):
         return Engine()  # docker does not answer: the builder says so
-    found = Engine(said[0], said[1])
+    detected = Engine(lines[0], lines[1])
     with contextlib.suppress(OSError):  # it is only asked again
         os.makedirs(os.path.dirname(kept), mode=0o700, exist_ok=True)
         with open(f"{kept}.{os.getpid()}", "w", encoding="utf-8") as file:
-            file.write("\n".join((stamp, *found)))
+            file.write("\n".join((stamp, *detected)))
         os.rename(f"{kept}.{os.getpid()}", kept)
-    return found
+    return detected
 
 
 def docker(*words: str, timeout: float = 300) -> str:
-    """What a docker command prints; empty where it fails."""
+    """What a docker command prints; empty if it fails."""
     try:
         done = subprocess.run(
             [DOCKER, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout
@@ -70,7 +70,7 @@ def memory() -> dict[str, int]:
 
 
 class Watch:
-    """Remembers the least that was free while a build ran."""
+    """Tracks the minimum that is free while a build runs."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -84,13 +84,13 @@ class Watch:
                 self.lowest = lower(self.lowest, free(self._folder))
 
     def end(self) -> Free:
-        """Stop looking; the least that was free."""
+        """Stop tracking and return the minimum that was free."""
         self._stop.set()
         return lower(self.lowest, free(self._folder))
 
 
 def _file_system(folder: str) -> os.statvfs_result:
-    """That of the folder, or of the nearest above it that can be asked."""
+    """The file system of the folder, or of its nearest parent that can be read."""
     while True:
         try:
             return os.statvfs(folder)

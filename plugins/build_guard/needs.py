@@ -20,13 +20,13 @@ FIRST_BUILD = Free(disk=500 << 20, inodes=5000, state=50 << 20, memory=96 << 20)
 EDGE = Free(disk=200 << 20, inodes=2000, state=50 << 20, memory=64 << 20)  # what stays free in any build
 
 
-def needed(last: Free | None, wanted: dict[str, int]) -> Free:
-    """What must be free: what was set (`wanted`), else what the last build took and some, else a guess."""
+def needed(last: Free | None, settings: dict[str, int]) -> Free:
+    """What must be free: as set in `settings`, else what the last build took plus a margin, else a guess."""
     if last is None:
         need = FIRST_BUILD
     else:
         need = Free(*(int(took * MARGIN) + edge for took, edge in zip(last, EDGE, strict=True)))
-    chosen = {measure.removeprefix("min-free-"): value for measure, value in wanted.items()}
+    chosen = {measure.removeprefix("min-free-"): value for measure, value in settings.items()}
     return need._replace(**chosen)
 
 
@@ -36,12 +36,12 @@ def short_of(free: Free, need: Free) -> list[str]:
 
 
 def took(before: Free, lowest: Free) -> Free:
-    """What a build took at its height."""
-    return Free(*(max(0, one - two) for one, two in zip(before, lowest, strict=True)))
+    """What a build took at its peak."""
+    return Free(*(max(0, free_before - free_lowest) for free_before, free_lowest in zip(before, lowest, strict=True)))
 
 
-def lower(one: Free, two: Free) -> Free:
-    return Free(*map(min, one, two))
+def lower(left: Free, right: Free) -> Free:
+    return Free(*map(min, left, right))
 
 
 def cap(total: int, available: int, setting: int | str) -> int:

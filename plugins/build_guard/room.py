@@ -1,4 +1,4 @@
-"""Make sure that a build finds what it needs: compare, prune, refuse."""
+"""Ensure that a build has what it needs: compare, prune, refuse."""
 
 from minipaas_lib import api
 from plugins.build_guard import host, needs, settings
@@ -15,7 +15,7 @@ WORDS = {
 def make(app, folder: str) -> None:
     """Prune where too little is free for a build of the app. `folder` is docker's.
 
-    Raises errors.BuildFailed where it is still too little.
+    Raises errors.BuildFailed if it is still too little.
     """
     need = needs.needed(last(app.name), wanted(app))
     free = host.free(folder)
@@ -28,7 +28,7 @@ def make(app, folder: str) -> None:
 
 
 def prune(folder: str, before: needs.Free, keep: int) -> needs.Free:
-    """Remove docker's build cache down to `keep` bytes and our images without a name; what is free then."""
+    """Remove docker's build cache down to `keep` bytes and untagged images of minipaas; return what is free then."""
     what = "the build cache" + (f" down to {size(keep)}" if keep else "")
     api.output.info(f"space is low: pruning {what} and untagged images")
     host.docker("image", "prune", "--force", "--filter", "label=minipaas.app")
@@ -39,10 +39,10 @@ def prune(folder: str, before: needs.Free, keep: int) -> needs.Free:
 
 
 def refusal(app: str, name: str, free: needs.Free, need: needs.Free) -> Exception:
-    """The error for a build that would not find enough of `name`."""
+    """The error for a build that would not have enough of `name`."""
     show = str if name == "inodes" else size
-    there, wants = show(getattr(free, name)), show(getattr(need, name))
-    message = f"{app} is not built: it needs {wants} of {WORDS[name]}, and {there} are free"
+    available, required = show(getattr(free, name)), show(getattr(need, name))
+    message = f"{app} is not built: it needs {required} of {WORDS[name]}, and {available} are free"
     if name == "state":
         return api.errors.BuildFailed(message, f"make room: df -h {api.paths.root()}")
     ways = {
@@ -55,8 +55,8 @@ def refusal(app: str, name: str, free: needs.Free, need: needs.Free) -> Exceptio
 
 
 def _less(name: str, free: needs.Free) -> str:
-    there = getattr(free, name)
-    return str(there // 2) if name == "inodes" else f"{max(there >> 21, 1)}m"
+    available = getattr(free, name)
+    return str(available // 2) if name == "inodes" else f"{max(available >> 21, 1)}m"
 
 
 def wanted(app) -> dict[str, int]:
@@ -87,11 +87,11 @@ def last(app: str) -> needs.Free | None:
         table = api.documents.read(api.store(), path(app))
         return needs.Free(**{name: int(table[name]) for name in needs.Free._fields})
     except (api.errors.MinipaasError, KeyError, TypeError, ValueError):
-        return None  # none yet; a note that cannot be read is worth no error
+        return None  # none yet, or a record that cannot be read, which is not worth an error
 
 
 def remember(app: str, before: needs.Free, lowest: needs.Free) -> None:
-    """Note what a build took. Raises errors.MinipaasError."""
+    """Record what a build took. Raises errors.MinipaasError."""
     api.documents.write(api.store(), path(app), needs.took(before, lowest)._asdict())
 
 

@@ -16,7 +16,7 @@ def path(app: str = "") -> str:
 
 
 def read(app: str = "") -> str:
-    """The certificates of an app, or without one the platform's; empty where none were set."""
+    """The certificates of an app, or without one the platform's; empty if none were set."""
     try:
         text = api.documents.read(api.store(), path(app)).get("pem", "")
     except api.errors.NotFound:
@@ -41,7 +41,7 @@ def write(pem: str, app: str = "") -> None:
 
 
 def parse(text: str) -> str:
-    """The certificates of a PEM file, without what stands around them. Raises errors.UsageError.
+    """The certificates of a PEM file, without surrounding text. Raises errors.UsageError.
 
     A private key is refused: it would reach every build.
     """

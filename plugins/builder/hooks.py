@@ -1,4 +1,4 @@
-"""What builder:set says, for those who build. tryfirst: a builder that somebody chose needs not be found."""
+"""The settings of builder:set, for builds. tryfirst: a builder that was set need not be detected."""
 
 from minipaas_lib import api
 from plugins.builder import settings

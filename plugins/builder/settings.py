@@ -63,7 +63,7 @@ _EXAMPLES = {
 
 
 def masked(text: str) -> str:
-    """A URL for people, without the user and password in it: a token may stand for either."""
+    """A URL for display, without user and password: a token may be in either."""
     return re.sub(r"//[^/]*@", "//***@", text, count=1)
 
 

@@ -1,4 +1,4 @@
-"""Look at a branch of an app's repository as a build of it would."""
+"""Detect the buildpacks for a branch of an app's repository as a build would."""
 
 import os
 
@@ -9,7 +9,7 @@ from plugins.builder_buildpack import choose
 def choice(app, branch: str | None) -> choose.Choice:
     """The buildpacks for the newest commit of the branch, or of the one that deploys.
 
-    Raises errors.NotFound where nothing was pushed or no buildpack is for it.
+    Raises errors.NotFound if nothing was pushed or no buildpack is for it.
     """
     set_branch = app.table("git").get("deploy-branch")
     branches = [branch] if branch else [set_branch] if set_branch else ["main", "master"]

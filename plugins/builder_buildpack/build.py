@@ -86,13 +86,13 @@ def run(number: int, commit: str, image: str, app: str, cargo: upload.Cargo) -> 
 
 
 def _quietly(words: list[str]) -> None:
-    """Clean up; what docker says to it would hide why."""
+    """Clean up without an error, which would hide the first one."""
     with contextlib.suppress(api.errors.Unavailable):
         client.succeeds(words)
 
 
 class Show:
-    """Shows what buildpacks print in our own form, which is theirs; only so much of it."""
+    """Shows a limited amount of the buildpacks' output in minipaas' own format, which buildpacks share."""
 
     def __init__(self) -> None:
         self._left = SHOWN_LIMIT
@@ -121,7 +121,7 @@ def say(text: str) -> None:
 
 
 def released(out: dict[str, bytes]) -> tuple[dict[str, str], dict[str, str]]:
-    """The default commands and variables that the buildpacks' bin/release said, the last word counts.
+    """The default commands and variables from the buildpacks' bin/release; the last buildpack wins.
 
     Raises errors.InvalidFile.
     """

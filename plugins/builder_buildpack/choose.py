@@ -8,7 +8,7 @@ from plugins.builder_buildpack import references, settings
 from plugins.builder_buildpack.references import Reference
 
 STATIC_FOLDERS = ("", "public/", "static/", "dist/", "build/")
-# As the bin/detect of ours, and in their order: what holds programs comes before what only holds pages.
+# Like bin/detect of the built-in buildpacks, in order: programs come before mere pages.
 FILES = {
     "python": ("requirements.txt", "pyproject.toml"),
     "node": ("package.json",),
@@ -24,9 +24,9 @@ class Choice(NamedTuple):
 
 
 def choose(app, context: str, config: dict[str, str]) -> Choice | None:
-    """The buildpacks for the source tree in the folder `context`; None where there are none.
+    """The buildpacks for the source tree in the folder `context`; None if there are none.
 
-    First what was said with buildpacks:set, then config BUILDPACK_URL, then .buildpacks, then what is there.
+    First those of buildpacks:set, then config BUILDPACK_URL, then .buildpacks, then detection.
     Raises errors.InvalidFile for a .buildpacks that cannot be used, errors.UsageError for a BUILDPACK_URL.
     """
     said = settings.listed(app)
@@ -41,7 +41,7 @@ def choose(app, context: str, config: dict[str, str]) -> Choice | None:
 
 
 def detect(context: str) -> Choice | None:
-    """Which of ours is for the source tree."""
+    """The built-in buildpack for the source tree."""
     for name, files in FILES.items():
         for file in files:
             if _is_file(context, file):

@@ -1,4 +1,4 @@
-"""Remove what builds of an app have left: images, a dead build's container, the cache of an app that is gone."""
+"""Remove what builds of an app have left: images, a dead build's container, the cache of a removed app."""
 
 import json
 import re
@@ -8,9 +8,9 @@ from plugins.builder_buildpack import client, owner, plan
 
 
 def remove_unused(app: str, kept: set[str], newest: int) -> list[str]:
-    """Remove our images of releases up to `newest` but those with an ID in `kept`; return their names.
+    """Remove images of releases up to `newest` except those with an ID in `kept`; return their names.
 
-    Only names are taken away: docker removes an image that has no other name, unless a container uses it.
+    Only names are removed: docker removes an image that has no other name, unless a container uses it.
     """
     remove_dead_build(app)
     words = ["images", "--no-trunc", "--filter", "label=minipaas.builder=buildpack", "--format"]
@@ -42,14 +42,14 @@ def remove_dead_build(app: str) -> bool:
 
 
 def purge_cache(app: str) -> bool:
-    """Remove the app's cache; False where a build uses it. None is fine."""
+    """Remove the app's cache; False if a build uses it. None is fine."""
     return not client.run(
         ["volume", "ls", "--quiet", "--filter", f"name=^{re.escape(plan.cache_of(app))}$"]
     ) or client.succeeds(["volume", "rm", plan.cache_of(app)])
 
 
 def app_gone(name: str) -> None:
-    """Remove all that is kept of an app by that name. Raises errors.Unavailable."""
+    """Remove everything kept for an app. Raises errors.Unavailable."""
     remove_dead_build(name)
     if not purge_cache(name):
         raise api.errors.Unavailable(

@@ -73,7 +73,7 @@ def feed(words: list[str], write: Callable, timeout: float) -> None:
 
 
 def fetch(words: list[str], limit: int, timeout: float = 60) -> bytes:
-    """What `docker <words>` prints, at most `limit` bytes; nothing where docker refuses."""
+    """What `docker <words>` prints, at most `limit` bytes; nothing if docker refuses."""
     process = _start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout
     with _ended_after(timeout, process), process.stdout:

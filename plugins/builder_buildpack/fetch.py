@@ -1,6 +1,6 @@
 """Fetch buildpacks with git, as this user, bounded in time and size.
 
-What comes is somebody's: nothing of it runs here.
+They are untrusted: nothing of them runs here.
 """
 
 import contextlib
@@ -43,7 +43,7 @@ _PASSED = ("http_proxy", "https_proxy", "no_proxy", "all_proxy")
 
 
 class Pack(NamedTuple):
-    """A buildpack that is here. `commit` is empty for one of ours, which come with minipaas."""
+    """A fetched buildpack. `commit` is empty for a built-in one, which comes with minipaas."""
 
     reference: Reference
     commit: str = ""
@@ -80,7 +80,7 @@ def get(reference: Reference, pinned: str, downloads: dict[str, str], ca_file: s
 def files(pack: Pack) -> Iterator:
     """(tarfile.TarInfo, file or None) for everything in a buildpack, named from its top.
 
-    Raises errors.BuildFailed where it is too large.
+    Raises errors.BuildFailed if it is too large.
     """
     import io
     import tarfile
@@ -118,7 +118,7 @@ def files(pack: Pack) -> Iterator:
 
 
 def _environment(reference: Reference, downloads: dict[str, str], ca_file: str) -> dict[str, str]:
-    """git's environment: nothing of the hook we may run in, and only the one way to fetch that the reference has."""
+    """git's environment, without that of an enclosing hook, and with only the reference's protocol allowed."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     kept |= {name: value for name, value in downloads.items() if name.lower() in _PASSED}
     ours = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

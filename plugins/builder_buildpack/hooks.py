@@ -61,4 +61,4 @@ def app_renamed(app, former):
     from plugins.builder_buildpack import cleanup
 
     cleanup.remove_dead_build(former)
-    cleanup.purge_cache(former)  # it is made anew; where another app has the name by now and builds, that stays
+    cleanup.purge_cache(former)  # it is created again; that of another app with the name, which is building, stays

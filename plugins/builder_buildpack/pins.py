@@ -13,7 +13,7 @@ def path(app: str) -> str:
 
 
 def read(app: str) -> dict:
-    """The document; empty where there is none."""
+    """The document; empty if there is none."""
     try:
         return dict(api.documents.read(api.store(), path(app)))
     except api.errors.NotFound:

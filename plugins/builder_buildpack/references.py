@@ -1,4 +1,4 @@
-"""What names a buildpack: one of ours, a git URL, a folder of this host. Pure."""
+"""References to buildpacks: a built-in one, a git URL, or a folder of this host. Pure."""
 
 import re
 from typing import NamedTuple

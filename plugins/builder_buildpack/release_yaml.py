@@ -38,7 +38,7 @@ def parse(data: bytes) -> dict[str, dict[str, str] | list[str]]:
 
 
 def section(document: dict, name: str) -> dict[str, str]:
-    """A section that is a map; {} where there is none. Raises errors.InvalidFile."""
+    """A section that is a map; {} if there is none. Raises errors.InvalidFile."""
     value = document.get(name) or {}
     if not isinstance(value, dict):
         raise api.errors.InvalidFile(f"bin/release: {name} is not a map", "correct the buildpack")

@@ -36,7 +36,7 @@ def stack(app, packs) -> str:
 
 
 def default_stack(packs) -> str:
-    """An image from the public registry that suits the buildpacks; "" where pages are served and nothing else."""
+    """An image from the public registry that suits the buildpacks; "" if pages are served and nothing else."""
     names = {pack.place if pack.kind == "ours" else "" for pack in packs}
     if "" in names:
         return OTHER_STACK

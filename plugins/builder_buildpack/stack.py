@@ -48,7 +48,7 @@ def ensure(name: str, app) -> str:
 
 
 def config_of(image: str) -> dict | None:
-    """What docker calls the Config of an image; None where there is no such image here."""
+    """What docker calls the Config of an image; None if there is no such image here."""
     try:
         return json.loads(client.run(["image", "inspect", "--format", "{{json .Config}}", image])) or {}
     except client.Failed:

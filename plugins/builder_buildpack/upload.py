@@ -128,7 +128,7 @@ def with_user(passwd: bytes, group: bytes) -> dict[str, bytes]:
 
 
 def only_file(archive: bytes) -> bytes:
-    """The content of the first regular file of a tar that may be cut short; nothing where there is none."""
+    """The content of the first regular file of a tar that may be cut short; nothing if there is none."""
     found = read(archive)
     return next(iter(found.values()), b"")
 

@@ -10,7 +10,7 @@ def remove_unused(app: str, kept: set[str], newest: int) -> list[str]:
     """Remove the images built for releases up to `newest`, but those with an ID in `kept`; return their names.
 
     Only names are taken away, never by force: docker itself then removes an image that has no other name, unless a
-    container uses it. That one goes another time. Raises errors.Unavailable when docker refuses.
+    container uses it. That one goes another time. Raises errors.Unavailable if docker refuses.
     """
     client = clients.find()
     listed = _docker(client, "images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", f"minipaas/{app}")

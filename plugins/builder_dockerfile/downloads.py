@@ -64,7 +64,7 @@ def place_of(word: str) -> tuple[str, int]:
 def added(text: str, arguments: dict[str, str]) -> list[str]:
     """The words of every ADD, variables filled in as far as the Dockerfile says them.
 
-    Raises errors.BuildFailed where that makes too many.
+    Raises errors.BuildFailed if that makes too many.
     """
     return list(dict.fromkeys(word for view in sources.views(text) for word in _View(arguments).words(view)))
 

@@ -28,7 +28,7 @@ def client() -> str:
 def run(*words: str, config: str = "", timeout: float = _QUICK, stdin=subprocess.DEVNULL) -> tuple[int, str, str]:
     """Exit status, stdout and stderr of `docker <words>`; config: str, a folder with docker's settings.
 
-    Whatever is raised meanwhile ends it, and so does our own death. Raises errors.Unavailable when it does not end.
+    Whatever is raised meanwhile ends it, and so does our own death. Raises errors.Unavailable if it does not end.
     """
     tied = [_SETPRIV, "--pdeathsig", "TERM", "--"] if os.access(_SETPRIV, os.X_OK) else []
     command = [*tied, client(), *(["--config", config] if config else []), *words]
@@ -73,7 +73,7 @@ def feed(words: list[str], write) -> None:
 
 
 def inspect(name: str) -> dict | None:
-    """What docker knows of an image, by reference or ID; None where it has none."""
+    """What docker knows of an image, by reference or ID; None if it has none."""
     status, out, _ = run("image", "inspect", "--format", "{{json .}}", name)
     return json.loads(out) if status == 0 else None
 

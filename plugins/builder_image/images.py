@@ -1,4 +1,4 @@
-"""From the name of an image to the image itself, under a name of ours."""
+"""Pull or find an image by its name, and tag it as an image of the app."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ from plugins.builder_image.mark import Mark
 
 
 def settings_folder(app: "api.App") -> str:
-    """The folder with the registries that the app is logged in to; empty where there is none."""
+    """The folder with the registries that the app is logged in to; empty if there is none."""
     return api.call_first("docker_config", app=app) or ""
 
 
@@ -88,7 +88,7 @@ def repository_of(name: str) -> str:
 
 
 def build(app: "api.App", mark: Mark, number: int, has_procfile: bool) -> "api.Build":
-    """The image as the build of release `number`. Raises errors.BuildFailed where it is not to be had."""
+    """The image as the build of release `number`. Raises errors.BuildFailed if it is not to be had."""
     with contextlib.ExitStack() as stack:
         found = _here(app, mark)
         if found is None:

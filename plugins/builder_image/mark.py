@@ -17,7 +17,7 @@ class Mark(NamedTuple):
     """Which image a commit names."""
 
     image: str  # a reference, as one types it for docker
-    id: str = ""  # its ID, "sha256:..."; empty where a person wrote the file and did not say
+    id: str = ""  # its ID, "sha256:..."; empty if a person wrote the file and did not say
     digest: str = ""  # where a registry gives just this image: "name@sha256:..."
 
 

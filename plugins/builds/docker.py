@@ -9,7 +9,7 @@ _LIMIT = 600  # seconds; a cache of many GB takes its time
 
 
 def run(*words: str) -> subprocess.CompletedProcess:
-    """Run a docker command. Raises errors.Unavailable when it cannot be run or does not end."""
+    """Run a docker command. Raises errors.Unavailable if it cannot be run or does not end."""
     try:
         return subprocess.run(
             [CLIENT, *words], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_LIMIT

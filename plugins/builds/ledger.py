@@ -65,9 +65,11 @@ def rows(app: str, count: int) -> list[dict]:
     running = [now] if now and now.commit and _builds(app, now) else []
     past = (release for release in api.newest_releases(app) if is_build(release))
     past = (release for release in past if not running or release.number != running[0].number)
-    found = list(itertools.islice(past, count - len(running)))
-    sizes = sizes_of([release.image for release in found if release.image])
-    return [running_row(one) for one in running] + [row(one) | {"size": sizes.get(one.image)} for one in found]
+    finished = list(itertools.islice(past, count - len(running)))
+    sizes = sizes_of([release.image for release in finished if release.image])
+    return [running_row(release) for release in running] + [
+        row(release) | {"size": sizes.get(release.image)} for release in finished
+    ]
 
 
 def _builds(app: str, now) -> bool:
@@ -121,11 +123,11 @@ def newest(app: str) -> int:
 
 
 def sizes_of(images: list[str]) -> dict[str, int]:
-    """Image ID -> bytes, of those that docker has; empty where it does not answer."""
+    """Image ID -> bytes, of those that docker has; empty if it does not answer."""
     if not images:
         return {}
     from plugins.builds import docker
 
-    said = docker.run("image", "inspect", "--format", "{{.Id}} {{.Size}}", "--", *sorted(set(images)))
-    pairs = (line.split() for line in said.stdout.splitlines())
+    answer = docker.run("image", "inspect", "--format", "{{.Id}} {{.Size}}", "--", *sorted(set(images)))
+    pairs = (line.split() for line in answer.stdout.splitlines())
     return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}

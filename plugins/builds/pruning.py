@@ -12,10 +12,10 @@ _NOT_NOW = re.compile("is being used|is using its referenced image|has dependent
 
 def parse_size(text: str) -> int:
     """`500m`, `2g` or `0` in bytes. Raises errors.UsageError."""
-    found = re.fullmatch("([0-9]{1,12})([kmgt]?)b?", text.lower())
-    if not found:
+    match = re.fullmatch("([0-9]{1,12})([kmgt]?)b?", text.lower())
+    if not match:
         raise api.errors.UsageError(f"{api.names.safe(text)} is not a size", "give a size such as 500m or 2g")
-    return int(found[1]) * _UNITS[found[2]]
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def images_of(app) -> list[str]:

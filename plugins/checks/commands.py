@@ -85,7 +85,7 @@ def checks_enable(app, words):
 @api.commands.app_argument
 @kinds_argument
 def checks_disable(app, words):
-    """Stop the old processes before new ones start: THE APP IS DOWN meanwhile.
+    """Stop the old processes before new ones start: THE APP IS DOWN in between.
 
     For processes of which two must never run at the same time. Meanwhile the domains answer 503 if web is among
     them. When the new ones do not come up, the old ones are started again.
@@ -146,7 +146,7 @@ def checks_run(app, words):
 
 
 def named(processes: list, word: str, app: str) -> list:
-    """The processes that `web` or `web.1` names; all for an empty word. Raises errors.UsageError when there is none."""
+    """The processes that `web` or `web.1` names; all for an empty word. Raises errors.UsageError if there is none."""
     found = [p for p in processes if word in ("", p.process_type, f"{p.process_type}.{p.index}")]
     if not found:
         there = " ".join(f"{p.process_type}.{p.index}" for p in processes) or "none"

@@ -1,4 +1,4 @@
-"""Where checks meet a release and a report."""
+"""Hooks of checks: container options and the report."""
 
 from minipaas_lib import api
 from plugins.checks import settings
@@ -35,7 +35,7 @@ def everywhere() -> dict:
 def described(live) -> list[str]:
     """The checks that app.json gave the live release, such as `web:readiness:path`."""
     return [
-        f"{kind}:{check['type']}:{check['kind']}"
-        for kind, checks in sorted(live.healthchecks.items())
+        f"{process_type}:{check['type']}:{check['kind']}"
+        for process_type, checks in sorted(live.healthchecks.items())
         for check in checks
     ]

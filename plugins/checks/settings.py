@@ -40,7 +40,7 @@ def mode(app, process_type: str) -> str:
 
 
 def in_mode(app, wanted: str) -> list[str]:
-    """The process types of a mode as they were named; `_all_` stands for those not named otherwise."""
+    """The process types with a mode; `_all_` stands for those that are not named."""
     modes = app.table(TABLE).get(MODES, {})
     return sorted(kind for kind, value in modes.items() if value == wanted)
 

@@ -86,7 +86,7 @@ def config_show(app, merged, format):
 @click.option("--quoted", is_flag=True, help="Print the value in quotes for sh")
 @click.argument("name", metavar="NAME", shell_complete=_complete)
 def config_get(app, merged, quoted, name):
-    """Print the value of one config variable; exit 1 where there is none.
+    """Print the value of one config variable; exit 1 if there is none.
 
     \b
     e.g.: config:get blog DATABASE_URL
@@ -144,7 +144,7 @@ def config_set(app, encoded, no_restart, plan, words):
     """Set config variables, and restart what runs with them.
 
     A single - reads NAME=value lines or a JSON object from stdin, which keeps secrets off every command line. Over
-    ssh a value with spaces is quoted twice: once for your shell, once for ours.
+    ssh a value with spaces is quoted twice: once for your shell, once for that of the host.
 
     \b
     e.g.: config:set blog TZ=UTC LOG=debug

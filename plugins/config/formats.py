@@ -60,7 +60,7 @@ def parse_env(text: str) -> dict[str, str]:
     if len(text) > TEXT_LIMIT:
         raise api.errors.UsageError("the text is longer than 1 MiB", "send only NAME=value lines")
     text = text.removeprefix("\ufeff")
-    if "\r\n" in text and not re.search(r"(?<!\r)\n", text):  # a file of Windows: its line ends are no part of values
+    if "\r\n" in text and not re.search(r"(?<!\r)\n", text):  # a Windows file: its line ends are not part of values
         text = text.replace("\r\n", "\n")
     if text.lstrip().startswith("{"):
         return _parse_json(text)

@@ -1,4 +1,4 @@
-"""Ask every plugin what is broken and say it in the order in which a request meets the parts."""
+"""Ask every plugin what is broken and report it in the order in which a request passes the parts."""
 
 import dataclasses
 
@@ -50,7 +50,7 @@ def doctor(format, fix):
 
 
 def put_right() -> list[str]:
-    """Finish or undo what was interrupted, and end what runs for no app; the apps of which that failed."""
+    """Finish or undo what was interrupted, and remove orphans; return the apps for which that failed."""
     failed: list[str] = []
     done = api.recover_all(failed)
     try:
@@ -124,7 +124,7 @@ def of_no_app() -> list:
 
 
 def of_apps() -> list:
-    """What is to be said of each app, by name."""
+    """The findings about each app, by name."""
     findings: list = []
     try:
         names = api.app_names()

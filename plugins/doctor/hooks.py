@@ -1,4 +1,4 @@
-"""What doctor itself looks at: the store, the way in over ssh, the disk. Docker and nginx look after themselves."""
+"""What doctor itself checks: the store, access over ssh, the disk. The plugins of docker and nginx check those."""
 
 from minipaas_lib import api
 

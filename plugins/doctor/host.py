@@ -66,7 +66,7 @@ def sshd() -> "api.Finding":
 
 
 def firewall() -> "api.Finding":
-    """Do strangers come in to nginx and sshd? Ports that apps map are looked at with these apps."""
+    """Can visitors reach nginx and sshd? Ports that apps map are checked with these apps."""
     ports = [*api.address.ssh_ports(), HTTP]
     try:
         barriers = api.firewall.barriers(ports)

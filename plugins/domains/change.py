@@ -1,4 +1,4 @@
-"""Make the domains of an app, or the global ones, what somebody wants them to be."""
+"""Change the domains of an app, or the global ones."""
 
 from minipaas_lib import api
 from plugins.domains import names, owners
@@ -19,8 +19,8 @@ def parse(words: tuple[str, ...]) -> list[str]:
 
 def parse_global(words: tuple[str, ...]) -> list[str]:
     """As parse, for domains below which every app gets a name."""
-    found = parse(words)
-    for name in found:
+    domains = parse(words)
+    for name in domains:
         if name.startswith("*."):
             raise api.errors.UsageError(
                 f"{name} cannot be a global domain: apps answer at <app>.<global domain>", f"give only: {name[2:]}"
@@ -30,7 +30,7 @@ def parse_global(words: tuple[str, ...]) -> list[str]:
                 f"{name} has {len(name)} characters; a global domain has at most {_GLOBAL_LIMIT}",
                 "give a shorter one",
             )
-    return found
+    return domains
 
 
 def shown(listed: list[str]) -> str:
@@ -78,7 +78,7 @@ def apply(app: str, change, plan: bool = False) -> None:
 
 
 def set_default(app: str) -> None:
-    """Have the app answer for names that no app has. Raises errors.UsageError where another one does."""
+    """Have the app answer for names that no app has. Raises errors.UsageError if another one does."""
     with lock():
         if owners.is_default(api.app(app)):
             api.output.info(f"{app} is already the default app, nothing changed")
@@ -88,7 +88,7 @@ def set_default(app: str) -> None:
 
 
 def unset_default(app: str) -> None:
-    """Have the app answer no more for names that no app has. Raises errors.UsageError where it does not."""
+    """Have the app answer no more for names that no app has. Raises errors.UsageError if it does not."""
     with lock():
         if not owners.is_default(api.app(app)):
             others = owners.default_apps()
@@ -110,10 +110,10 @@ def refuse_second_default(app: str) -> None:
         raise api.errors.UsageError(f"{other} is the default app of this host", f"domains:unset-default {other}")
 
 
-def _write_default(app: str, wanted: bool, reason: str) -> None:
+def _write_default(app: str, is_default: bool, reason: str) -> None:
     def edit(document) -> None:
         table = {key: value for key, value in document.get("domains", {}).items() if key != "default"}
-        if wanted:
+        if is_default:
             table["default"] = True
         if table:
             document["domains"] = table
@@ -136,18 +136,18 @@ def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
         raise api.errors.UsageError(f"{shown([name])} belongs to app {other}", f"domains:remove {other} {name}")
 
 
-def with_domains(app, given: list[str], use_global: bool):
+def with_domains(app, chosen: list[str], use_global: bool):
     """The app as it would be with these domains."""
     document = dict(app.document)
-    write(document, given, use_global)
+    write(document, chosen, use_global)
     return api.App(app.name, document)
 
 
-def write(document, given: list[str], use_global: bool) -> None:
+def write(document, chosen: list[str], use_global: bool) -> None:
     """Put the domains into an app's document, leaving out what is the default; other keys of the table stay."""
     table = document.get("domains", {})
     kept = {key: value for key, value in table.items() if key not in ("names", "use-global")}
-    new = kept | ({"names": given} if given else {}) | ({} if use_global else {"use-global": False})
+    new = kept | ({"names": chosen} if chosen else {}) | ({} if use_global else {"use-global": False})
     if new:
         document["domains"] = new
     else:

@@ -148,10 +148,10 @@ def _rows(app) -> dict:
 
 def _everywhere() -> dict:
     """The report of the global domains."""
-    found = owners.global_domains()
+    domains = owners.global_domains()
     return {
-        "domains-global-enabled": bool(found),
-        "domains-global-vhosts": found,
+        "domains-global-enabled": bool(domains),
+        "domains-global-vhosts": domains,
         "domains-default-app": " ".join(owners.default_apps()),
     }
 

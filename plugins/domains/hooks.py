@@ -1,4 +1,4 @@
-"""Where domains meet the rest."""
+"""Hooks of domains."""
 
 from minipaas_lib import api
 from plugins.domains import owners
@@ -34,17 +34,17 @@ def before_clone():
 
 @api.hookimpl
 def before_release(app, release):
-    """Going back to a former release may ask for a domain that another app has by now."""
+    """Refuse a rollback to a release with a domain that another app has now."""
     live = api.live_release(app.name)
     if live and owners.is_default(app) and not live.routing.get("default"):
         from plugins.domains import change
 
         change.refuse_second_default(app.name)
-    given = {*owners.own(app)} - {*(live.routing.get("domains", []) if live else ())}
-    if live and given:
+    chosen = {*owners.own(app)} - {*(live.routing.get("domains", []) if live else ())}
+    if live and chosen:
         from plugins.domains import change
 
-        change.refuse_taken(sorted(given), app.name, owners.global_domains())
+        change.refuse_taken(sorted(chosen), app.name, owners.global_domains())
 
 
 @api.hookimpl
@@ -58,8 +58,8 @@ def before_restore(app):
 
 @api.hookimpl
 def route_context(app):
-    found = {"domains": owners.domains_of(app, owners.global_domains())}
-    return found | {"default": True} if owners.is_default(app) else found
+    context = {"domains": owners.domains_of(app, owners.global_domains())}
+    return context | {"default": True} if owners.is_default(app) else context
 
 
 @api.hookimpl

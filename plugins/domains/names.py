@@ -109,7 +109,7 @@ def _to_ascii(text: str) -> str:
 
 
 def _suggest(host: str) -> str:
-    """The hint with the domain inside of something longer, where there is one."""
+    """The hint with the domain inside of something longer, if there is one."""
     host = re.sub(":[0-9]*", "", host.rpartition("@")[2])
     try:
         return f"give only the name: {domain(host)}"

@@ -61,10 +61,10 @@ def domains_of(app, everywhere: list[str], texts: dict[str, str] | None = None) 
 def report(app, texts: dict[str, str] | None = None) -> dict:
     """The lines about the app's domains."""
     everywhere = global_domains()
-    found = domains_of(app, everywhere, texts)
+    domains = domains_of(app, everywhere, texts)
     return {
-        "domains-app-enabled": bool(found),
-        "domains-app-vhosts": found,
+        "domains-app-enabled": bool(domains),
+        "domains-app-vhosts": domains,
         "domains-app-use-global": uses_global(app),
         "domains-app-default": is_default(app),
         "domains-global-enabled": bool(everywhere),
@@ -75,7 +75,7 @@ def report(app, texts: dict[str, str] | None = None) -> dict:
 def owner(names: list[str], asker: str, everywhere: list[str]) -> tuple[str, str] | None:
     """The first found of `names` that another app than `asker` has, with that app's name; None when all are free.
 
-    Raises errors.BadConfig when the document of an app that seems to have one cannot be read.
+    Raises errors.BadConfig if the document of an app that seems to have one cannot be read.
     """
     present = texts()
     for other, name in _given(set(names), asker, present):

@@ -16,7 +16,7 @@ def type_of(beginning: bytes) -> str:
 def walk(raws: Iterable[Raw], limits: "api.entries.Limits") -> Iterator["api.Entry"]:
     """The files of an archive as entries of a commit; a single top folder becomes the top of the commit.
 
-    Everything that could be written elsewhere, read from elsewhere or mean two things is refused, not left out.
+    Everything that could write or read outside of it, or that is ambiguous, is refused, not left out.
     Raises errors.InvalidFile with the entry's name.
     """
     return _Walk(limits).entries(raws)
@@ -114,7 +114,7 @@ class _Walk:
         return api.Entry(path, self.files[path], raw.size, raw.read)
 
     def _top(self) -> str:
-        """The one folder that everything is in; empty where there is none."""
+        """The one folder that everything is in; empty if there is none."""
         tops = {path.partition("/")[0] for path in (*self.files, *self.folders)}
         return next(iter(tops)) if len(tops) == 1 and not tops & self.files.keys() else ""
 

@@ -1,4 +1,4 @@
-"""Where git meets a release, a report and an installation."""
+"""Hooks of git: a release, the report, an installation."""
 
 from minipaas_lib import api
 from plugins.git import settings

@@ -43,7 +43,7 @@ def branch_name(text: str) -> str:
 
 
 def check_beside(branch: str, others: list[str]) -> None:
-    """Raises errors.UsageError where git could not make the branch: `main` is a file where `main/x` needs a folder."""
+    """Raises errors.UsageError if git could not make the branch: `main` is a file where `main/x` needs a folder."""
     for other in others if branch else ():
         if branch.startswith(other + "/") or other.startswith(branch + "/"):
             raise api.errors.UsageError(
@@ -69,7 +69,7 @@ def limit(key: str, text: str) -> int:
 def renew_repositories() -> None:
     """Give the repositories that there are this version's hook and config, and the limits of now.
 
-    Raises errors.MinipaasError when that failed for some, and is done for all others.
+    Raises errors.MinipaasError if that failed for some, and is done for all others.
     """
 
     def renew(name):

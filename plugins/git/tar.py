@@ -53,7 +53,7 @@ class _Body:
 
 
 def entries(stream) -> Iterator[Raw]:
-    """The entries of the archive that `stream.read(limit)` gives. Raises errors.InvalidFile for what is no archive."""
+    """The entries of the archive that `stream.read(limit)` gives. Raises errors.InvalidFile if it is not one."""
     said: dict[str, str] = {}  # what headers before an entry say of it
     seen, count, total = False, 0, 0
     while (header := _block(stream, seen)) is not None:

@@ -37,7 +37,7 @@ class _Careful:
 def entries(file, limit: int) -> Iterator[Raw]:
     """The entries of the archive in `file`, which can seek; `limit` is how many there may be.
 
-    Raises errors.InvalidFile for what is no zip archive.
+    Raises errors.InvalidFile if it is not a zip archive.
     """
     import zipfile
 

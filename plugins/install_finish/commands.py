@@ -14,7 +14,7 @@ def install_finish():
     for plugin in api.index.load().hooks.get("installed", ()):
         try:
             api.call_one("installed", plugin)
-        except Exception as error:  # nginx is set up all the same where one app's repository cannot be written
+        except Exception as error:  # nginx is set up even if one app's repository cannot be written
             failed = True
             said = error.message if isinstance(error, api.errors.MinipaasError) else f"{type(error).__name__}: {error}"
             api.output.warn(f"{plugin}: {said}")

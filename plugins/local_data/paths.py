@@ -43,7 +43,7 @@ _PROGRAMS = frozenset(
 
 
 def data_of(path: str) -> str:
-    """What of an absolute path to name: a database, the folder of uploads that it is in; empty for what is no data."""
+    """The part of an absolute path to report: a database, or the folder of uploads; empty if it is not data."""
     parts = path.split("/")[1:]
     if not path.startswith("/") or any(part.lower() in _PASSING for part in parts[:-1]):
         return ""

@@ -1,4 +1,4 @@
-"""Say once what a deploy takes away with the old processes, and how to save it."""
+"""Warn once of data that a deploy removes with the old processes, and say how to save it."""
 
 import shlex
 import threading
@@ -6,7 +6,7 @@ import threading
 from minipaas_lib import api
 from plugins.local_data import paths
 
-PATIENCE = 2.0  # seconds that a deploy waits for the answer at the most
+PATIENCE = 2.0  # seconds that a deploy waits for the answer at most
 _PROCESSES = 4  # that are asked: those of one type write the same files
 _SHOWN = 5  # places that are named
 _KEPT = 200  # places that are remembered
@@ -17,9 +17,9 @@ def document(app: str) -> str:
 
 
 def warn(app, previous) -> None:
-    """Warn of data in files of the processes of `previous`, of what nobody was warned of before.
+    """Warn of data in files of the processes of `previous`, if there was no warning of it before.
 
-    It never fails a deploy: what cannot be told in time is not told.
+    It never fails a deploy: what is not known in time is left out.
     """
     found: list[tuple[str, str]] = []
     thread = threading.Thread(target=_look, args=(previous, found), daemon=True)
@@ -41,12 +41,12 @@ def warn(app, previous) -> None:
         api.output.warn(line)
 
 
-def lines(app: str, release: str, found: list[tuple[str, str]]) -> list[str]:
+def lines(app: str, release: str, places: list[tuple[str, str]]) -> list[str]:
     """The warning for (process, place) pairs. Pure."""
-    one_each = list({place: (process, place) for process, place in reversed(found)}.values())[::-1]
+    one_each = list({place: (process, place) for process, place in reversed(places)}.values())[::-1]
     shown = ", ".join(api.names.safe(place)[1:-1] for _, place in one_each[:_SHOWN])
     more = f" and {len(one_each) - _SHOWN} more" if len(one_each) > _SHOWN else ""
-    said = [
+    message = [
         f"{release} of {app} has written what looks like data into files of its own: {shown}{more}",
         (
             "each deploy and restart begins with the files of the image: these go when the old processes do. To save "
@@ -54,12 +54,12 @@ def lines(app: str, release: str, found: list[tuple[str, str]]) -> list[str]:
         ),
     ]
     typable = [pair for pair in one_each[:_SHOWN] if pair[1].isprintable()]
-    said += [f"    docker cp {shlex.quote(f'{process}:{place}')} ." for process, place in typable]
-    return [*said, "keep data in a database or an object store outside the app. This is said once"]
+    message += [f"    docker cp {shlex.quote(f'{process}:{place}')} ." for process, place in typable]
+    return [*message, "keep data in a database or an object store outside the app. This is said once"]
 
 
 def _known(app) -> set[str]:
-    """The places that somebody was warned of. A clone has its original's documents, but not its files."""
+    """The places that there was a warning of. A clone has its original's documents, but not its files."""
     try:
         kept = dict(api.documents.read(api.store(), document(app.name)))
     except api.errors.NotFound:
@@ -67,8 +67,8 @@ def _known(app) -> set[str]:
     return set(map(str, kept.get("warned", []))) if kept.get("created") == app.created else set()
 
 
-def _look(previous, found: list[tuple[str, str]]) -> None:
-    """Ask the scheduler, where it can tell, of the first process of each type, by the name that the app had then."""
+def _look(previous, places: list[tuple[str, str]]) -> None:
+    """Ask the scheduler, if it can tell, about the first process of each type, under the app's name at that time."""
     try:
         scheduler = api.scheduler()
         written = getattr(scheduler, "written", None)
@@ -84,7 +84,7 @@ def _look(previous, found: list[tuple[str, str]]) -> None:
         for process in sorted(mine, key=lambda process: process.process_type != "web"):
             first.setdefault(process.process_type, process)
         for process in list(first.values())[:_PROCESSES]:
-            told = written(process, PATIENCE)
-            found += [(process.name, place) for place in paths.data(told.files, told.volumes)]
+            changes = written(process, PATIENCE)
+            places += [(process.name, place) for place in paths.data(changes.files, changes.volumes)]
     except Exception:  # a warning is worth no deploy
         return

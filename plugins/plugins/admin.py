@@ -166,7 +166,7 @@ def prepare(scratch: str, source: str, committish: str, name: str) -> tuple[dict
 
 
 def fetch(source: str, committish: str, scratch: str, target: str) -> tuple[str, str]:
-    """Put a plugin's files into the folder `target`; the source in full, and the commit where there is one."""
+    """Put a plugin's files into the folder `target`; the source in full, and the commit if there is one."""
     if re.fullmatch(_URL, source):
         return source, files.clone(source, committish, scratch, files.Target(target))
     path = os.path.abspath(source)

@@ -1,4 +1,4 @@
-"""What doctor says of the plugins from elsewhere."""
+"""doctor's checks of third-party plugins."""
 
 from minipaas_lib import api
 

@@ -58,7 +58,7 @@ def ourselves() -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a run of ours as paas."""
+    """The environment of a minipaas process that runs as paas."""
     user = paas()
     kept = (
         "PATH",
@@ -102,7 +102,7 @@ def run_as_paas(words: list[str], limit: float, **more: str) -> subprocess.Compl
 
 @contextlib.contextmanager
 def folder():
-    """The folder of plugins, made if need be and held by us alone. Raises errors.Denied when it is not root's."""
+    """The folder of plugins, made if need be and held by us alone. Raises errors.Denied if it is not root's."""
     path = api.paths.plugins()
     os.makedirs(path, mode=0o755, exist_ok=True)
     about = os.lstat(path)

@@ -196,7 +196,7 @@ class Kit:
         self.tell(ok, f"a whole deploy, scheduler {scheduler}", said)
 
     def story_of_docker(self) -> None:
-        """The same under docker, where there is one, and a busybox to run in it."""
+        """The same under docker, if there is one, and a busybox to run in it."""
         if not os.path.exists(BUSYBOX) or not docker("version"):
             return
         name = f"kit-{secrets.token_hex(4)}"

@@ -76,7 +76,7 @@ def given(words: tuple[str, ...], wanted: tuple[str, ...], hook: str) -> dict:
 
 
 def state(action: str, key: str | None, app: str | None) -> int | None:
-    """What `plugin:state` does; 1 where there is no such key."""
+    """What `plugin:state` does; 1 if there is no such key."""
     plugin = os.environ.get("MINIPAAS_PLUGIN", "")
     if not plugin or not os.environ.get("MINIPAAS_PLUGIN_DATA"):
         raise api.errors.Denied("plugin:state is only for the programs of a plugin", "see docs/plugins.md")

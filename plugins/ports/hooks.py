@@ -1,4 +1,4 @@
-"""The listeners of an app's route, where somebody mapped ports, and whether strangers come to them."""
+"""The listeners of an app's route, if ports were mapped, and whether visitors can reach them."""
 
 from minipaas_lib import api
 from plugins.ports import state
@@ -23,7 +23,7 @@ def doctor(app):
 
 
 def barriers(ports: list[int]) -> list:
-    """What this host's firewall does to those who come to the ports; nothing where that cannot be seen."""
+    """What this host's firewall does to connections to the ports; nothing if that cannot be read."""
     try:
         return api.firewall.barriers(ports) if ports else []
     except api.firewall.Unreadable:

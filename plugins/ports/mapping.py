@@ -53,14 +53,14 @@ def parse(text: str) -> Mapping:
 
 
 def conflicts(mappings: list[Mapping]) -> list[tuple[Mapping, Mapping]]:
-    """The pairs (earlier, later) of mappings that want the same port of the host."""
+    """The pairs (earlier, later) of mappings that use the same port of the host."""
     first: dict[int, Mapping] = {}
-    found = []
+    pairs = []
     for mapping in mappings:
         earlier = first.setdefault(mapping.host_port, mapping)
         if earlier is not mapping:
-            found.append((earlier, mapping))
-    return found
+            pairs.append((earlier, mapping))
+    return pairs
 
 
 def _port(which: str, text: str) -> int:

@@ -1,4 +1,4 @@
-"""What the app's document says of its ports: `[ports] map = ["http:80:5000"]`, or nothing."""
+"""The ports in the app's document: `[ports] map = ["http:80:5000"]`, or nothing."""
 
 from minipaas_lib import api
 from plugins.ports import mapping
@@ -8,7 +8,7 @@ _DEFAULT_PORT = 5000
 
 
 def chosen(app: "api.App") -> list[Mapping]:
-    """The mappings somebody set, by port of the host; empty for the default. Raises errors.BadConfig."""
+    """The mappings that were set, by port of the host; empty for the default. Raises errors.BadConfig."""
     try:
         return sorted((mapping.parse(str(text)) for text in app.table("ports").get("map", [])), key=_host_port)
     except api.errors.UsageError as error:
@@ -16,7 +16,7 @@ def chosen(app: "api.App") -> list[Mapping]:
 
 
 def default(app: "api.App") -> list[Mapping]:
-    """The mapping of an app for which nobody set one: port 80 to the port its web processes are told to use."""
+    """The default mapping: port 80 to the PORT of web processes."""
     live = api.live_release(app.name)
     wanted = api.merged_config(app).get("PORT", "")
     told = int(wanted) if wanted.isascii() and wanted.isdigit() else _DEFAULT_PORT
@@ -32,7 +32,7 @@ def rows(app: "api.App") -> dict:
 
 
 def added(present: list[Mapping], new: list[Mapping], app: str) -> list[Mapping]:
-    """Both, each once. Raises errors.UsageError when two want one port of the host."""
+    """Both, each once. Raises errors.UsageError if two want one port of the host."""
     joined = list(dict.fromkeys([*present, *new]))
     for earlier, later in mapping.conflicts(joined):
         raise api.errors.UsageError(
@@ -67,5 +67,5 @@ def write(document, mappings: list[Mapping]) -> None:
         document.pop("ports", None)
 
 
-def _host_port(one: Mapping) -> int:
-    return one.host_port
+def _host_port(mapping: Mapping) -> int:
+    return mapping.host_port

@@ -102,7 +102,7 @@ def restart(name: str) -> None:
 def ps_stop(apps):
     """Stop an app until it is started again, also over reboots.
 
-    Its domains answer with a 503 page meanwhile.
+    Until then its domains answer with a 503 page.
 
     \b
     e.g.: ps:stop blog

@@ -1,4 +1,4 @@
-"""Where the settings of processes meet a release, and a report."""
+"""Hooks of ps: container options and the report."""
 
 from minipaas_lib import api
 from plugins.ps import settings

@@ -53,7 +53,10 @@ def scale(pairs: tuple[str, ...]) -> dict[str, int]:
     return wanted
 
 
-def formation(wanted: dict[str, int], types: "list[str]") -> dict[str, int]:
-    """Process type -> count as the next deploy starts them: of the `types` of the live release, or of what was said."""
-    counts = {kind: wanted.get(kind, 1 if kind == "web" else 0) for kind in (types or ["web", *wanted])}
+def formation(requested: dict[str, int], types: "list[str]") -> dict[str, int]:
+    """Process type -> count as the next deploy starts them, for the live release's `types` or, without, those set."""
+    counts = {
+        process_type: requested.get(process_type, 1 if process_type == "web" else 0)
+        for process_type in (types or ["web", *requested])
+    }
     return dict(sorted(counts.items(), key=lambda item: (item[0] != "web", item[0])))

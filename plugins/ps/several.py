@@ -11,7 +11,7 @@ from minipaas_lib import api
 
 class Chosen(NamedTuple):
     names: list[str]
-    every: bool  # all apps were meant: what cannot be done to one of them is no reason to stop
+    every: bool  # whether all apps were chosen: then a failure of one does not stop the others
 
 
 class NothingToDo(api.errors.UsageError):

@@ -37,7 +37,7 @@ def login(server: str, user: str, password: bytes, app: str = "") -> None:
 
 
 def logout(server: str, app: str = "") -> None:
-    """Forget the credentials of a registry. Raises errors.NotFound where there are none."""
+    """Forget the credentials of a registry. Raises errors.NotFound if there are none."""
     key = "https://index.docker.io/v1/" if server in ("docker.io", "index.docker.io") else server
     if key not in _read(folder(app)).get("auths", {}):
         raise api.errors.NotFound(f"there is no login for {server}" + (f" for {app}" if app else ""), "registry:report")
@@ -45,13 +45,13 @@ def logout(server: str, app: str = "") -> None:
 
 
 def forget(app: str) -> None:
-    """Remove what is kept of an app."""
+    """Remove an app's credentials."""
     for place in (folder(app), _merged(app)):
         api.folders.remove(place)
 
 
 def rename(former: str, app: str) -> None:
-    """What is kept of an app goes with its name."""
+    """Move an app's credentials to its new name."""
     forget(app)
     if os.path.isdir(folder(former)):
         os.rename(folder(former), folder(app))
@@ -59,22 +59,22 @@ def rename(former: str, app: str) -> None:
 
 
 def for_docker(app: str) -> str | None:
-    """The folder with what an app may use: its own credentials over those of all apps; None where there are none."""
+    """The folder with what an app may use: its own credentials over those of all apps; None if there are none."""
     everywhere, own = _read(folder()).get("auths", {}), _read(folder(app)).get("auths", {})
     if not own:
         return folder() if everywhere else None
     place = _merged(app)
-    wanted = json.dumps({"auths": {**everywhere, **own}})
+    content = json.dumps({"auths": {**everywhere, **own}})
     os.makedirs(place, mode=0o700, exist_ok=True)
     fresh = os.path.join(place, f"config.json.{os.getpid()}")
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(wanted)
+        file.write(content)
     os.rename(fresh, os.path.join(place, "config.json"))
     return place
 
 
 def push(app: str, image: str, name: str) -> None:
-    """Send an image to its registry under `name`. Raises errors.Unavailable, and then the release is none."""
+    """Push an image to its registry as `name`. Raises errors.Unavailable, which refuses the release."""
     place = for_docker(app)
     status, said = _docker(place, "tag", image, name)
     try:
@@ -99,10 +99,10 @@ def _merged(app: str) -> str:
 def _read(place: str) -> dict:
     try:
         with open(os.path.join(place, "config.json"), encoding="utf-8") as file:
-            found = json.load(file)
+            content = json.load(file)
     except (OSError, ValueError, RecursionError):
         return {}
-    return found if isinstance(found, dict) and isinstance(found.get("auths", {}), dict) else {}
+    return content if isinstance(content, dict) and isinstance(content.get("auths", {}), dict) else {}
 
 
 def _docker(place: str | None, *words: str, input: bytes = b"") -> tuple[int, str]:

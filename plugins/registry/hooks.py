@@ -1,4 +1,4 @@
-"""Where registries meet a build, a release and a report."""
+"""Hooks of registries: a build, a release, the report."""
 
 from minipaas_lib import api
 from plugins.registry import settings

@@ -1,4 +1,4 @@
-"""The releases of an app: list, show, compare, go back, let go."""
+"""The releases of an app: list, show, compare, roll back, prune."""
 
 import itertools
 import re
@@ -119,7 +119,7 @@ def releases_diff(app, va, vb, format):
 def releases_rollback(app, vn, only, everything, plan):
     """Go back to a former release of an app; without vN to the one that was live before.
 
-    It is a new release with the image and the app's config of the old one; nothing goes down meanwhile. The config is
+    It is a new release with the image and the app's config of the old one; nothing goes down. The config is
     set to what it was, so the next push keeps it. The global config, and what plugins add, are as they are now. Where
     the old image is not here any more, its commit is built again. A second rollback undoes the first.
 

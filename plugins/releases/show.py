@@ -28,7 +28,7 @@ def row(release, live: int) -> dict:
 
 
 def info(release, live: int) -> dict:
-    """All about one release."""
+    """All details of a release."""
     before = api.release_before(release.app, release.number)
     found = api.difference(before, release) if before else None
     return {
@@ -106,10 +106,13 @@ def output_path(release) -> str:
     return f"{api.paths.output(release.app)}/{release.name}.log"
 
 
-def _options(release, wanted) -> dict:
+def _options(release, is_wanted) -> dict:
     """Process type -> its container options that are `wanted`."""
-    kinds = {kind: {k: v for k, v in chosen.items() if wanted(k)} for kind, chosen in release.options.items()}
-    return {kind: chosen for kind, chosen in kinds.items() if chosen}
+    by_type = {
+        process_type: {k: v for k, v in chosen.items() if is_wanted(k)}
+        for process_type, chosen in release.options.items()
+    }
+    return {process_type: chosen for process_type, chosen in by_type.items() if chosen}
 
 
 def _words(value) -> str:

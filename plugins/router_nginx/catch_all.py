@@ -2,7 +2,7 @@
 
 On port 80 and 443 that is our page, unless domains:set-default names an app. On any other port it is the app that maps
 it, where only one does: whoever asks that port by the host's bare address means that app. A name that another app owns
-gets a page all the same.
+gets a page nevertheless.
 """
 
 from plugins.router_nginx import files, render

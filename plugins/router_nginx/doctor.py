@@ -19,7 +19,7 @@ OPEN_FILES = 20000
 
 
 def host_findings(host: nginx.Host) -> list["api.Finding"]:
-    """The parts of nginx that all apps share. What is behind a broken part is not looked at."""
+    """The parts of nginx that all apps share. Parts behind a broken one are not checked."""
     findings = []
     for look in (_binary, _include, _valid, _running, _connections, _open_files, _ran_out):
         findings.append(look(host))

@@ -69,7 +69,7 @@ def everywhere_text(chosen: dict[str, str]) -> str:
 
 
 def read_everywhere(host: Host) -> dict[str, str]:
-    """What was chosen for all apps, as this nginx has it; nothing where that cannot be read: defaults serve, too."""
+    """What was chosen for all apps, as this nginx has it; nothing if that cannot be read: defaults serve, too."""
     import json
 
     try:
@@ -95,7 +95,7 @@ def ports_of(text: str) -> set[int]:
 
 
 def generation_of(text: str) -> str:
-    """The generation that the file of an app names; empty where it names none."""
+    """The generation that the file of an app names; empty if it names none."""
     found = _HEAD.match(text[:500].encode())
     return found[2].decode() if found else ""
 

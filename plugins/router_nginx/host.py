@@ -62,7 +62,7 @@ def pid(host: Host) -> int:
 
 
 def workers(host: Host) -> set[int]:
-    """The process ids of the workers that accept requests; empty where /proc does not tell."""
+    """The process ids of the workers that accept requests; empty if /proc does not tell."""
     master, children = pid(host), set()
     for _ in range(3):  # a list may lack one where another ended while it was read (proc(5), children)
         try:
@@ -84,7 +84,7 @@ def _accepts(child: int) -> bool:
 
 
 def setting(host: Host, name: str) -> str:
-    """The value of a directive with one word in nginx.conf itself; empty where there is none."""
+    """The value of a directive with one word in nginx.conf itself; empty if there is none."""
     try:
         with open(os.path.join(host.etc, "nginx.conf"), encoding="utf-8", errors="replace") as file:
             found = re.search(_SETTING.format(name=name), file.read(), re.MULTILINE)
@@ -101,7 +101,7 @@ class Verdict(NamedTuple):
 
 
 def test(host: Host) -> Verdict:
-    """Have nginx read the configuration in the shadow folder. Raises errors.Unavailable when it cannot be asked."""
+    """Have nginx read the configuration in the shadow folder. Raises errors.Unavailable if it cannot be asked."""
     complaint, output = _ask(host, "-t", "-q", "-c", os.path.join(host.shadow, "nginx.conf"))
     found = re.findall(r'\[warn\] [^\n]*conflicting server name "([^"]*)" on ', output)
     return Verdict(complaint, tuple(sorted({*found})))
@@ -155,7 +155,7 @@ def error_position(host: Host) -> int:
 
 
 def new_error(host: Host, position: int) -> str:
-    """What nginx's master has complained of since; empty where there is nothing or the log cannot be read."""
+    """What nginx's master has complained of since; empty if there is nothing or the log cannot be read."""
     try:
         with open(_error_log(host), "rb") as file:
             file.seek(position)
@@ -167,7 +167,7 @@ def new_error(host: Host, position: int) -> str:
 
 
 def ask_proof(host: Host, app: str) -> str:
-    """What nginx answers on the app's proof name (see render.proof_of); empty where it has no such name.
+    """What nginx answers on the app's proof name (see render.proof_of); empty if it has no such name.
 
     One that runs is given time: taken for silent on a busy host, it would seem to have lost the route.
     """
@@ -202,14 +202,14 @@ def wait_for_proof(host: Host, app: str, wanted: str, former: set[int], seconds:
 
 
 def open_file_limit(host: Host) -> int:
-    """How many files nginx's master may have open; 0 where that cannot be told."""
+    """How many files nginx's master may have open; 0 if that cannot be told."""
     return file_limit(pid(host))
 
 
 def last_exhaustion(host: Host) -> tuple[float, str] | None:
     """When nginx last complained in its error log that connections or files had run out, and its words.
 
-    In seconds since 1970. None where it did not within what the log's end tells, or the log cannot be read.
+    In seconds since 1970. None if it did not within what the log's end tells, or the log cannot be read.
     """
     try:
         with open(_error_log(host), "rb") as file:
@@ -225,7 +225,7 @@ def last_exhaustion(host: Host) -> tuple[float, str] | None:
 
 
 def file_limit(process: int) -> int:
-    """How many files a process may have open; 0 where that cannot be told."""
+    """How many files a process may have open; 0 if that cannot be told."""
     try:
         with open(f"/proc/{process}/limits", encoding="ascii") as file:
             found = re.search(r"^Max open files +(\d+)", file.read(), re.MULTILINE)

@@ -2,7 +2,7 @@
 
 `names/<state>/<name>` holds the app that the name is of, and `names/apps/<app>` lists the names of an app, so that one
 can be taken back after a kill: it lists what is about to be there before it is, and what is gone until it is.
-Nothing here needs to survive a power cut by itself: whoever routes the app next puts it right.
+Nothing here needs to survive a power cut by itself: the next routing of the app repairs it.
 """
 
 import contextlib
@@ -59,7 +59,7 @@ def are(host: Host, app: str, state: str, names: tuple[str, ...]) -> bool:
 
 
 def state_of(host: Host, app: str) -> str:
-    """The state that an app's names are in; empty where it has none."""
+    """The state that an app's names are in; empty if it has none."""
     for name in of(host, app):
         for state in STATES:
             if _owner(_path(host, state, name)) == app:
@@ -123,7 +123,7 @@ def _list(host: Host, app: str, names: set[str]) -> None:
 
 
 def _owner(path: str) -> str:
-    """The app that the file of a name names; empty where there is none."""
+    """The app that the file of a name names; empty if there is none."""
     try:
         with open(path, encoding="ascii") as file:
             return file.read()

@@ -53,7 +53,7 @@ def announce(router, app_names: list[str], reroute: Callable[[str], None]) -> No
 
 
 def backends(text: str) -> list["api.Backend"]:
-    """The processes that the file of an app leads to. Raises ValueError where their ports are not the app's own."""
+    """The processes that the file of an app leads to. Raises ValueError if their ports are not the app's own."""
     found: dict[str, None] = {}
     for upstream in re.findall(r"^upstream \S+ \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL):
         for address in re.findall(r"^ +server (\S+):[0-9]+[ ;]", upstream, re.MULTILINE):

@@ -79,7 +79,7 @@ def withheld_file(app: str, state: str, domains: list[str], ports: set[int], pla
 
 
 def catch_all(app: str, text: str, port: int, place: Place) -> str:
-    """The file of a port on which an app answers for all names that no other app owns; empty where it has no server.
+    """The file of a port on which an app answers for all names that no other app owns; empty if it has no server.
 
     It is the first server that the app's file has there, with other names. Its upstreams are its own, and so is the
     variable of the app's trusted proxies: of two files that need each other, a kill would leave one alone, and nginx

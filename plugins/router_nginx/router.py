@@ -320,7 +320,7 @@ class NginxRouter:
     def _take_up(self, changes: Mapping[str, str | None], app: str, proof: str) -> None:
         """Write the changes, reload and prove; or put everything back as it was and raise.
 
-        app: whose route changes; empty where it is what all apps share.
+        app: whose route changes; empty if it is what all apps share.
         """
         former = {path: files.read(path) for path in changes}
         workers, position = nginx.workers(self.host), nginx.error_position(self.host)

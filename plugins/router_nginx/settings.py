@@ -64,7 +64,7 @@ EVERYWHERE_DEFAULTS = {name: about.default for name, about in EVERYWHERE.items()
 
 
 def check_scope(name: str, value: str, app: str | None) -> None:
-    """Raises errors.UsageError where a property cannot be set for an app, or (app is None) for all of them."""
+    """Raises errors.UsageError if a property cannot be set for an app, or (app is None) for all of them."""
     value = f" {value}" if value else ""
     if app is None and name in PROPERTIES:
         raise api.errors.UsageError(f"{name} is a property of each app", f"nginx:set <app> {name}{value}")
@@ -126,7 +126,7 @@ def _milliseconds(time: str) -> int:
 
 
 def complete(chosen: dict) -> dict[str, str]:
-    """All properties with the values of an app. Raises errors.BadConfig where one is not what `check` lets in.
+    """All properties with the values of an app. Raises errors.BadConfig if one is not what `check` lets in.
 
     What former versions let in for an app, without effect, is passed over.
     """

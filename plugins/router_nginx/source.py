@@ -10,9 +10,9 @@ NAME = "nginx.conf.j2"
 
 
 def template_of(app: str, commit: str) -> str:
-    """The text of nginx.conf.j2 at the top of the commit; empty where there is none.
+    """The text of nginx.conf.j2 at the top of the commit; empty if there is none.
 
-    Raises errors.InvalidFile when it is too large or not text.
+    Raises errors.InvalidFile if it is too large or not text.
     """
     if not re.fullmatch("[0-9a-f]{40}|[0-9a-f]{64}", commit):
         return ""

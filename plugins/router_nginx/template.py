@@ -1,4 +1,4 @@
-"""Render an app's own nginx.conf.j2: a stranger's code, so sandboxed, in a process that cannot grow or linger."""
+"""Render an app's own nginx.conf.j2: untrusted code, so sandboxed, in a process with limited memory and time."""
 
 import os
 import select

@@ -5,7 +5,7 @@ from plugins.router_nginx.host import Host
 
 
 def text(host: Host, app: str, state: str, names: list[str]) -> str:
-    """What the file of such an app has to say; empty where it needs none."""
+    """What the file of such an app has to say; empty if it needs none."""
     return _text(host, app, state, names, _ports(host, owned.covering(host, app, names)))
 
 

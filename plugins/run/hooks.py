@@ -1,4 +1,4 @@
-"""Where one-off processes meet the doctor."""
+"""doctor's checks of one-off processes."""
 
 from minipaas_lib import api
 

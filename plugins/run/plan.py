@@ -22,7 +22,7 @@ def command_of(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def app_among(words: tuple[str, ...]) -> str | None:
-    """The app in `run <command> ... -a <app>`, as Heroku's users type it; None where there is none."""
+    """The app in `run <command> ... -a <app>`, as Heroku's users type it; None if there is none."""
     for word, following in zip(words, (*words[1:], ""), strict=True):
         name = following if word in ("-a", "--app") else word.partition("--app=")[2]
         if re.fullmatch(api.names.APP_NAME, name):

@@ -1,4 +1,4 @@
-"""Which subnet is ours, and which address a new process gets. Pure."""
+"""Choose minipaas' subnet, and the address of a new process. Pure."""
 
 import sys
 from collections.abc import Iterable, Iterator
@@ -13,7 +13,7 @@ def candidates() -> Iterator[str]:
 
 
 def free_subnet(used: Iterable[str]) -> str | None:
-    """The first candidate that overlaps none of the subnets in `used`; None where all do."""
+    """The first candidate that overlaps none of the subnets in `used`; None if all do."""
     import ipaddress
 
     taken = [ipaddress.ip_network(subnet, strict=False) for subnet in used]
@@ -40,7 +40,7 @@ def dynamic_range(subnet: str) -> str:
 
 
 def next_address(subnet: str, taken: set[str], last: str = "") -> str | None:
-    """The first free address after `last`, round and round; None where all are taken.
+    """The first free address after `last`, round and round; None if all are taken.
 
     Going round keeps an address that was just given back out of use for as long as possible: a router's old workers
     may still send requests of the former owner there.

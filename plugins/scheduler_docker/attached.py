@@ -19,7 +19,7 @@ _NO_DETACH = "--detach-keys=ctrl-^,ctrl-^,ctrl-_"  # leave Ctrl-P to the shell i
 def start(daemon: client.Daemon, container: str, interactive: bool, ttl: int | None) -> int:
     """Start a created container, attached; its exit code, or 124 after `ttl` seconds.
 
-    Raises errors.Cancelled when the caller hung up. The container may still run then.
+    Raises errors.Cancelled if the caller hung up. The container may still run then.
     """
     words = ["start", "--attach", _NO_DETACH, *(["--interactive"] if interactive else []), container]
     return _attend([*daemon.words, *words], interactive, ttl)
@@ -28,7 +28,7 @@ def start(daemon: client.Daemon, container: str, interactive: bool, ttl: int | N
 def read(daemon: client.Daemon, container: str, say) -> int:
     """Start a created container and give each line that it prints to `say`; its exit code.
 
-    Raises errors.Cancelled when a signal ends the wait. The container may still run then.
+    Raises errors.Cancelled if a signal ends the wait. The container may still run then.
     """
     import subprocess
 
@@ -86,7 +86,7 @@ def execute(daemon: client.Daemon, container: str, command: list[str], tty: bool
 
 
 def hang_up(docker_api, container: str, session: str) -> None:
-    """Send SIGHUP to the processes of a session, as a terminal that is closed does: docker lets them run on for ever.
+    """Send SIGHUP to the processes of a session, as a terminal that is closed does: docker lets them run on forever.
 
     We may not signal processes of other users, so a shell inside the container does it, where the image has one.
     Raises what the docker SDK raises.

@@ -21,7 +21,7 @@ def mounted(spec: "api.ContainerSpec") -> "api.ContainerSpec":
 def installed() -> str:
     """The path of our copy, made or renewed when it is not the host's.
 
-    Raises errors.DeployFailed when there is none.
+    Raises errors.DeployFailed if there is none.
     """
     source = next((path for path in _SOURCES if os.path.exists(path) and static(path)), None)
     target = api.paths.cache("busybox")

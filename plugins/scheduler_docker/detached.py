@@ -1,6 +1,6 @@
 """One-off containers that outlive the command which started them: `blog.run.0001`.
 
-Nobody of ours waits for one. It stays when it has ended, for its output and its exit code; tidy() removes it.
+No minipaas process waits for one. It stays after its end, for its output and its exit code; tidy() removes it.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ _TRIES = 10  # others take numbers too
 def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> "api.Detached":
     """Create and start one, with no number below `least`.
 
-    Raises errors.DeployFailed when docker refuses; nothing of it is left then.
+    Raises errors.DeployFailed if docker refuses; nothing of it is left then.
     """
     import docker.errors
 

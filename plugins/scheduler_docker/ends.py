@@ -13,7 +13,7 @@ _BEFORE = 60  # seconds: a kill for want of memory is told of before the end tha
 def last(daemon: client.Daemon, answer: dict) -> tuple[int | None, bool]:
     """(exit code, whether memory ran out) of the last end of the container in `answer` (GET /containers/{id}/json).
 
-    The code is None where nobody knows it, and where it has never ended. Raises errors.Unavailable.
+    The code is None if nobody knows it, and where it has never ended. Raises errors.Unavailable.
     """
     state = answer["State"]
     if state["StartedAt"].startswith("0001-"):

@@ -33,7 +33,7 @@ def output(docker_api, made: str) -> Iterator[bytes]:
 
 
 def exit_code(docker_api, made: str) -> int:
-    """How the exec ended. Raises requests.exceptions.ConnectionError when it has not: its output broke off."""
+    """The exec's result. Raises requests.exceptions.ConnectionError if it has not ended: its output broke off."""
     import requests.exceptions
 
     end = time.monotonic() + _ENDING

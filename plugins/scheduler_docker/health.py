@@ -1,4 +1,4 @@
-"""What doctor says of an app's processes: what runs, what does not, what comes and goes, and what mends it."""
+"""doctor's checks of an app's processes: what runs, what does not, what keeps restarting, and how to fix it."""
 
 from minipaas_lib import api
 

@@ -1,4 +1,4 @@
-"""Where docker meets the rest."""
+"""Hooks of docker."""
 
 from minipaas_lib import api
 

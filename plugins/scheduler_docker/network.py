@@ -137,7 +137,7 @@ def reserve(daemon: client.Daemon, network: Network, avoid: Set[str] = frozenset
     """A free address for a new process; recorded, so that no other process is given it soon.
 
     The record is written by compare-and-swap: of two commands at once, one goes on to the next address.
-    Raises errors.Unavailable when all are taken.
+    Raises errors.Unavailable if all are taken.
     """
     store = api.store()
     taken = _taken(daemon, network) | avoid

@@ -21,7 +21,7 @@ def alive(owner: str) -> bool:
 
 
 def _host() -> str:
-    """What tells this host from others; empty where it has no such file (machine-id(5))."""
+    """What tells this host from others; empty if it has no such file (machine-id(5))."""
     try:
         with open("/etc/machine-id", encoding="ascii") as file:
             found = file.read(8)
@@ -36,7 +36,7 @@ def _boot() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, in ticks since the boot; empty where there is none of that number."""
+    """When a process began, in ticks since the boot; empty if there is none of that number."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()

@@ -84,7 +84,7 @@ def _places(program: str, config: dict) -> list[str]:
 
 
 def _look(docker_api, container: str, path: str) -> int | None:
-    """The mode of a file in a container, 0 where there is none, None where docker does not tell."""
+    """The mode of a file in a container, 0 if there is none, None if docker does not tell."""
     for _ in range(2):  # of a link docker tells where it leads in the end
         answer = docker_api.head(
             docker_api._url("/containers/{0}/archive", container), params={"path": path}, timeout=docker_api.timeout

@@ -43,7 +43,7 @@ def _kept(docker_api, process: "api.Process", pieces: int | None):
 
 
 def _history(daemon: client.Daemon, process: "api.Process", lines: int | None) -> tuple[list["api.LogLine"], str]:
-    """The last lines of a process, and the time of the last, after which new ones come; empty where there is none."""
+    """The last lines of a process, and the time of the last, after which new ones come; empty if there is none."""
     present = last(daemon, process, lines or (None if lines is None else 1))
     return present if lines != 0 else [], present[-1].time if present else ""
 
@@ -62,7 +62,7 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
     """The last lines of each wanted process of the app, merged by time, then new ones as they come. Endless.
 
     Needs gevent's patches: each container has a greenlet that reads its stream, and one more hears of new containers.
-    Raises errors.Unavailable when docker goes away.
+    Raises errors.Unavailable if docker goes away.
     """
     from gevent.pool import Group
     from gevent.queue import Queue

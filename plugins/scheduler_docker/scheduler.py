@@ -396,7 +396,7 @@ class DockerScheduler:
         raise AssertionError("the second attempt returns or raises")
 
     def _remove_leftover(self, name: str) -> bool:
-        """Remove the container `name` if it is ours and dead for good; whether it is gone."""
+        """Remove the container `name` if it is of minipaas and dead for good; return whether it is gone."""
         answer = self.look(name)
         if answer is None:
             return True
@@ -500,7 +500,7 @@ class DockerScheduler:
                 return {}
 
     def _shell(self, process: "api.Process") -> str:
-        """bash where the image has it, else sh. Raises errors.Unavailable where it has none."""
+        """bash where the image has it, else sh. Raises errors.Unavailable if it has none."""
         docker_api = self.daemon.connect()
         with client.answering():
             probe = docker_api.exec_create(process.id, ["sh", "-c", "command -v bash || true"], stderr=False)["Id"]

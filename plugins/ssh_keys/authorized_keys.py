@@ -1,6 +1,6 @@
 """The file that sshd reads, made from the store.
 
-Lines with our forced command are ours and are replaced; all other lines are a person's own and stay.
+Lines with minipaas' forced command are replaced; all other lines stay.
 """
 
 import os
@@ -37,7 +37,7 @@ def is_before_switch() -> bool:
 
 
 def render(present: str, keys: list[tuple[str, PublicKey]]) -> str:
-    """The file's new text: the lines that are not ours, then one for each (name, key), in the order of the names."""
+    """The file's new text: the lines of others, then one for each (name, key), sorted by name."""
     others = [text for text in present.split("\n") if text.strip() and _OURS not in text]
     ours = [line(name, key) for name, key in sorted(keys, key=lambda pair: pair[0])]
     return "".join(text + "\n" for text in [*others, *ours])

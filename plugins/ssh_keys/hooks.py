@@ -1,4 +1,4 @@
-"""Where SSH keys meet the rest."""
+"""Hooks of SSH keys."""
 
 from minipaas_lib import api
 

@@ -62,7 +62,7 @@ def require_admin() -> None:
 
 
 def add(name: str, key: public_key.PublicKey) -> None:
-    """Let a key in. Raises errors.UsageError when the name or the key is there already."""
+    """Let a key in. Raises errors.UsageError if the name or the key is there already."""
     with lock():
         present = all_users()
         sync(present)  # an earlier command may have been killed before it came to that

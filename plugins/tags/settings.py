@@ -30,16 +30,16 @@ def of(document: dict) -> dict[str, str]:
     )
 
 
-def put(document, wanted: dict[str, str]) -> None:
-    """Make the tags of an app's document `wanted`."""
+def put(document, tags: dict[str, str]) -> None:
+    """Set the tags in an app's document."""
     document.pop(TABLE, None)
-    if wanted:
-        document[TABLE] = wanted
+    if tags:
+        document[TABLE] = tags
 
 
-def fitting(machines: list, wanted: dict[str, str]) -> list:
-    """The machines that have all that is asked for."""
-    return [machine for machine in machines if all(machine.metadata.get(key) == value for key, value in wanted.items())]
+def fitting(machines: list, tags: dict[str, str]) -> list:
+    """The machines that have all the tags."""
+    return [machine for machine in machines if all(machine.metadata.get(key) == value for key, value in tags.items())]
 
 
 def described(machines: list) -> str:

@@ -30,7 +30,7 @@ def urls(app, format):
 
 
 def live_urls(name: str) -> list[str]:
-    """The URLs of the live release. Raises errors.NotFound where there is none."""
+    """The URLs of the live release. Raises errors.NotFound if there is none."""
     api.app(name)
     live = api.live_release(name)
     if live is None:
