@@ -80,7 +80,7 @@ def to_json(value, indent: int | None = 2) -> str:
     import json
 
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    return "\n".join(re.sub(_CONTROL, lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n"))
+    return "\n".join(re.sub(_CONTROL, lambda match: f"\\u{ord(match[0]):04x}", line) for line in text.split("\n"))
 
 
 def colours() -> bool:

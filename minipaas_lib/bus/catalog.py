@@ -35,7 +35,7 @@ class Index:
         self.plugins: dict[str, dict] = {}  # those in use: name -> {version, summary, hooks, commands}
         self.commands: dict[str, CommandEntry] = {}
         self.hooks: dict[str, list[str]] = {}  # hook -> names of the plugins that implement it, sorted
-        self.installed: dict[str, dict] = {}  # those of `plugins` that came from elsewhere
+        self.installed: dict[str, dict] = {}  # those of `plugins` that are third-party ones
 
 
 def own() -> dict[str, dict]:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from minipaas_lib import errors
 from minipaas_lib.store import merge, toml
 from minipaas_lib.store.contract import ABSENT, Store
-from minipaas_lib.store.shared import mending, printable
+from minipaas_lib.store.shared import edit_hint, printable
 
 _EDIT_LIMIT = 60  # tries; each lost one means that another writer made progress
 
@@ -135,7 +135,7 @@ def _line(text: str, message: str) -> int:
 
 def _bad(store: Store, path: str, reason: str, line: int) -> errors.BadConfig:
     reason = printable(reason.rpartition(" (at ")[0] or reason)
-    return errors.BadConfig(f"{path} cannot be read, line {line}: {reason}", mending(store.location(path), line))
+    return errors.BadConfig(f"{path} cannot be read, line {line}: {reason}", edit_hint(store.location(path), line))
 
 
 def _check(path: str, data: object, name: str = "") -> None:

@@ -189,7 +189,11 @@ def _refusal(error: etcd.EtcdException) -> str:
 def _was_not_sent(cause: BaseException) -> bool:
     if isinstance(cause, (ConnectTimeoutError, ConnectionRefusedError)):
         return True
-    refused = ("CERTIFICATE_VERIFY_FAILED", "WRONG_VERSION_NUMBER", " alert ")  # the server's certificate, or ours
+    refused = (
+        "CERTIFICATE_VERIFY_FAILED",
+        "WRONG_VERSION_NUMBER",
+        " alert ",
+    )  # the server's certificate, or the client's
     return isinstance(cause, (SSLError, ssl.SSLError)) and any(word in str(cause) for word in refused)
 
 

@@ -26,7 +26,7 @@ class EtcdLock:
 
     def __init__(self, cluster: Cluster, key: str, value: str, name: str, ttl: float, began: float) -> None:
         self._cluster, self._key, self._value, self._name, self._ttl = cluster, key, value, name, ttl
-        self._until = began + ttl  # on the monotonic clock, which goes on while the process is stopped
+        self._until = began + ttl  # on the monotonic clock, which runs on while the process is stopped
         self._owner, self._ended, self._lost = os.getpid(), threading.Event(), False
         threading.Thread(target=self._keep, name=f"lock {name}", daemon=True).start()
 

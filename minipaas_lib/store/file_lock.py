@@ -98,7 +98,7 @@ def briefly(path: str, limit: float):
         try:
             yield
         finally:
-            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would not free it if a thread forked meanwhile
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # closing alone would not free it if a thread forked in the meantime
     finally:
         os.close(descriptor)
 

@@ -67,7 +67,7 @@ def decode(path: str, data: bytes, location: str) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise errors.BadConfig(f"{path} is not UTF-8 (line {line})", mending(location, line)) from None
+        raise errors.BadConfig(f"{path} is not UTF-8 (line {line})", edit_hint(location, line)) from None
 
 
 def printable(text: str, longest: int = 80) -> str:
@@ -111,6 +111,6 @@ def locked(name: str, holder: LockHolder | None) -> errors.Locked:
     return errors.Locked(f"{subject} is locked by {owner}", hint)
 
 
-def mending(location: str, line: int) -> str:
+def edit_hint(location: str, line: int) -> str:
     """The hint to correct a document by hand; for etcd's keys, which are not files, people have their own tools."""
     return f"as root: editor +{line} {location}" if location.startswith("/") else f"correct it: edit {location}"

@@ -43,7 +43,7 @@ def candidates(path: str) -> list[str]:
 
 
 def buildkit_is_builtin(version: str) -> bool | None:
-    """From the words of `docker --version`: True, False (it needs buildx), or None for what is no docker client."""
+    """From the words of `docker --version`: True, False (it needs buildx), or None if it is not a docker client."""
     major = re.search(r"^Docker version (\d+)\.", version)
     return int(major[1]) < _BUILTIN_BELOW if major else None
 

@@ -65,7 +65,7 @@ def builder_dockerfile_set(app, property, value):
 
 
 def _rows(app=None) -> dict:
-    """The lines of builder-dockerfile:report: what holds for the app, and what is set for all apps."""
+    """The lines of builder-dockerfile:report: the app's effective settings, and those of all apps."""
     everywhere = settings.effective(None)
     rows = {}
     if app:

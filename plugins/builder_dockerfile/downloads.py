@@ -101,7 +101,7 @@ class _View:
         )
 
     def _filled(self, word: str) -> list[str]:
-        """The word with each value that its variables may have; what the Dockerfile does not tell stays."""
+        """The word with each value that its variables may have; unknown variables stay."""
         done, waiting = [], [word]
         while waiting:
             self._count += 1

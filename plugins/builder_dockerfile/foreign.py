@@ -10,7 +10,7 @@ from plugins.builder_dockerfile.client import Client
 from plugins.builder_dockerfile.job import Job
 
 _MOST = 200  # images that one Dockerfile may name
-# What BuildKit prints, after "#<n> ", when it takes up an image, by the name it has found for it.
+# What BuildKit prints, after "#<n> ", when it loads an image, with the name that it resolved.
 _TAKES_UP = re.compile(
     r"#\d+ (?:\[[^\]]*\] )?(?:load metadata for|FROM|resolve image config for|docker-image://)\s*"
     r"(?:docker-image://)?([^\s@]+(?:@\S+)?)"
@@ -18,7 +18,7 @@ _TAKES_UP = re.compile(
 
 
 class Watch:
-    """Looks at what a build is built on: before it, by its Dockerfile; and while BuildKit takes up images."""
+    """Checks the base images of a build: before it, from its Dockerfile, and when BuildKit loads images."""
 
     def __init__(self, client: Client, job: Job) -> None:
         self._client, self._job = client, job
@@ -57,7 +57,7 @@ class Watch:
         self._look_inside(reference)
 
     def _must_be_here(self, reference: str, owner: str) -> None:
-        """Docker would look for an image of ours that is not here in a registry, where the name is a stranger's."""
+        """Refuse a missing minipaas image: docker would look in a registry, where anybody may have the name."""
         if inspect(self._client, reference):
             return
         app = self._app.name
@@ -66,7 +66,7 @@ class Watch:
         raise api.errors.BuildFailed(f"the image {api.names.safe(reference)[1:-1]} is not on this host", hint)
 
     def _look_inside(self, reference: str) -> None:
-        """Whose image it is by its label, whatever its name; and what its own triggers name."""
+        """Check the owner in the image's label, whatever its name, and the images that its triggers name."""
         image = inspect(self._client, reference)
         config = (image or {}).get("Config") or {}
         if owner := api.image.owner(reference, config):

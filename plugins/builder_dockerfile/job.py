@@ -143,12 +143,12 @@ def hider(job: Job):
 
 
 def image_file(scratch: str) -> str:
-    """Where the docker client writes the ID of the image."""
+    """The file to which the docker client writes the ID of the image."""
     return os.path.join(scratch, "image")
 
 
 def dockerfile(scratch: str, job: Job) -> str:
-    """Where the Dockerfile lies that docker reads. Its name is the repository's: docker's messages repeat that."""
+    """The Dockerfile that docker reads. It has the repository's name for it, which docker's messages repeat."""
     return os.path.join(scratch, "dockerfile", os.path.basename(job.path))
 
 

@@ -27,7 +27,7 @@ _ESCAPES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\
 
 
 class Progress:
-    """What a build has said so far. `feed` takes a line and returns those to show."""
+    """The progress of a build. `feed` takes a line and returns those to show."""
 
     def __init__(self) -> None:
         self.failed_step = ""  # the step that ended the build

@@ -92,12 +92,12 @@ def tag(image_id: str, name: str) -> None:
 
 
 def untag(name: str) -> None:
-    """Take a name away; the image goes with its last one, unless a container uses it."""
+    """Remove a name; docker removes an image with its last name, unless a container uses it."""
     run("image", "rm", "--no-prune", name)
 
 
 def last_line(said: str) -> str:
-    """The last line of what docker said, for a sentence."""
+    """The last line of docker's output, for a sentence."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     return (
         api.output.tame(lines[-1].removeprefix("Error response from daemon: "))[:300]

@@ -76,7 +76,7 @@ def _pull(app: "api.App", name: str) -> str:
 
 
 def _digest(name: str, found: dict) -> str:
-    """Where a registry gives just this image."""
+    """The reference by which a registry gives exactly this image."""
     repository = repository_of(name)
     return next((digest for digest in found.get("RepoDigests") or [] if digest.partition("@")[0] == repository), "")
 

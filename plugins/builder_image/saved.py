@@ -23,7 +23,7 @@ _LINK_STEPS = 5
 
 
 class Part(NamedTuple):
-    """Where a file is in the archive."""
+    """The place of a file in the archive."""
 
     offset: int  # bytes
     size: int  # bytes

@@ -1,4 +1,4 @@
-"""From an archive that anybody may have made to the entries of a commit, or a sentence that names what is wrong."""
+"""Turn an untrusted archive into the entries of a commit, or refuse it with a sentence about what is wrong."""
 
 from collections.abc import Iterable, Iterator
 
@@ -23,7 +23,7 @@ def walk(raws: Iterable[Raw], limits: "api.entries.Limits") -> Iterator["api.Ent
 
 
 class _Walk:
-    """What has been seen of an archive so far."""
+    """The state of reading an archive."""
 
     def __init__(self, limits: "api.entries.Limits") -> None:
         self.limits, self.count, self.size = limits, 0, 0

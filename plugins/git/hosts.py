@@ -1,4 +1,4 @@
-"""The servers that git may be told by ssh to trust."""
+"""The ssh servers whose host keys git trusts."""
 
 import contextlib
 import re

@@ -19,7 +19,7 @@ _OTHERS = {"3": "a character device", "4": "a block device", "6": "a named pipe"
 
 
 class Raw(NamedTuple):
-    """An entry as the archive says it."""
+    """An entry as it is in the archive."""
 
     name: str  # with surrogates for bytes that are no UTF-8
     kind: str  # FILE, FOLDER, LINK or HARD, else what it is in words

@@ -22,7 +22,7 @@ def report(app):
 
 
 def _prune_later(app) -> None:
-    """After the command: nobody who deploys waits for the removing of images."""
+    """Prune after the command has returned, so that no deploy waits for the removal of images."""
     from plugins.releases import pruning
 
     api.in_background(lambda: pruning.prune(app))

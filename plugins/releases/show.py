@@ -64,7 +64,7 @@ def info(release, live: int) -> dict:
 
 
 def info_lines(rows: dict) -> dict[str, str]:
-    """The rows of `info` as words; what is empty is left out."""
+    """The rows of `info` as words, without empty ones."""
     shown = {}
     for key, value in rows.items():
         if isinstance(value, dict):
@@ -102,7 +102,7 @@ def compare_lines(old, new) -> list[str]:
 
 
 def output_path(release) -> str:
-    """Where the output of a release is kept."""
+    """The file with the output of a release."""
     return f"{api.paths.output(release.app)}/{release.name}.log"
 
 

@@ -1,4 +1,4 @@
-"""One report of an app: what is live, then what each plugin has to say."""
+"""The report of an app: what is live, then the report of each plugin."""
 
 from minipaas_lib import api
 
@@ -22,7 +22,7 @@ def report(format, words):
 
 
 def rows(app: "api.App") -> dict:
-    """Where an app answers and what is live, then what the plugins' report hooks say; no thing twice."""
+    """An app's URLs and live release, then the answers of the plugins' report hooks, nothing twice."""
     live = api.live_release(app.name)
     table = {"live": live.name if live else "", "urls": api.urls(live) if live else []}
     for found in api.call("report", app=app):

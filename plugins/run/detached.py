@@ -1,4 +1,4 @@
-"""One-off processes that outlive their command: which there are, how they are shown, and when they end."""
+"""Detached one-off processes: list, show and end them."""
 
 import os
 import re
@@ -9,14 +9,14 @@ from minipaas_lib import api
 
 
 def all_of(app: str) -> list["api.Detached"]:
-    """Those of an app, once what is over has gone."""
+    """All of an app, after expired ones were removed."""
     scheduler = api.scheduler()
     scheduler.tidy(app)
     return scheduler.detached(app)
 
 
 def named(app: str, name: str) -> "api.Detached":
-    """The one that somebody named `blog.run.0001`, `run.0001` or `1`. Raises errors.NotFound."""
+    """The process called `blog.run.0001`, `run.0001` or `1`. Raises errors.NotFound."""
     found = api.scheduler().detached(app)
     for one in found:
         if name in (one.process.name, f"run.{one.process.index:04}", f"{one.process.index:04}", str(one.process.index)):
@@ -49,7 +49,7 @@ def overdue(found: list["api.Detached"], now: float) -> list[str]:
 
 
 def end_in_time(app: str, name: str, seconds: int) -> None:
-    """Wait, then have the scheduler end what is over. Where we are killed, the next command on the app does it."""
+    """Wait, then have the scheduler end what has expired. After a kill, the next command on the app does it."""
     deadline = time.time() + seconds
     while (left := deadline - time.time()) > 0:
         time.sleep(min(left, 30))
@@ -71,7 +71,7 @@ def leave_with_reader() -> None:
 
     def watch() -> None:
         poll = select.poll()
-        poll.register(1, 0)  # POLLERR and POLLHUP are always told
+        poll.register(1, 0)  # POLLERR and POLLHUP are always reported
         while not any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
             time.sleep(1)
         os._exit(141)  # as SIGPIPE would

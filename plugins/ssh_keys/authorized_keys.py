@@ -12,7 +12,7 @@ _OURS = 'command="minipaas --key '
 
 
 def location() -> str:
-    """Where sshd looks for the keys of paas. Raises errors.BadConfig."""
+    """The file in which sshd looks for the keys of paas. Raises errors.BadConfig."""
     path = api.paths.authorized_keys()
     if not path:
         raise api.errors.BadConfig(f"there is no user {api.paths.PAAS_USER} on this host", "sudo ./install.sh")
@@ -50,7 +50,7 @@ def is_current(keys: list[tuple[str, PublicKey]]) -> bool:
 
 
 def write(keys: list[tuple[str, PublicKey]]) -> bool:
-    """Make the file say what the store says; whether it had to be written. The caller holds the lock of the keys.
+    """Bring the file in line with the store; return whether it was written. The caller holds the lock of the keys.
 
     sshd sees the old file or the new one, whole. Raises OSError.
     """

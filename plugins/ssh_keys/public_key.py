@@ -54,7 +54,7 @@ def parse(text: str) -> PublicKey:
 
 
 def read(text: str) -> PublicKey:
-    """The key in a text that was parsed before: only its form is looked at. Raises errors.UsageError."""
+    """The key in a text that was parsed before: only its form is checked. Raises errors.UsageError."""
     if re.search("BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File", text):
         raise api.errors.UsageError("that is a private key, which nobody else should ever see", _EXAMPLE)
     if "BEGIN SSH2 PUBLIC KEY" in text:

@@ -36,7 +36,7 @@ def _key(name: str, text: str) -> public_key.PublicKey:
 
 
 def all_users() -> list[User]:
-    """All users by name; a document that cannot be used is named, and locks nobody else out."""
+    """All users by name; a broken document is reported, and locks nobody else out."""
     found = []
     for file in api.store().children("users"):
         if file.endswith(".toml"):
@@ -62,7 +62,7 @@ def require_admin() -> None:
 
 
 def add(name: str, key: public_key.PublicKey) -> None:
-    """Let a key in. Raises errors.UsageError if the name or the key is there already."""
+    """Admit a key. Raises errors.UsageError if the name or the key exists already."""
     with lock():
         present = all_users()
         sync(present)  # an earlier command may have been killed before it came to that
@@ -88,7 +88,7 @@ def add(name: str, key: public_key.PublicKey) -> None:
 
 
 def remove(name: str) -> list[User]:
-    """Shut a key out, first where sshd looks; those that stay. Raises errors.NotFound."""
+    """Remove a key, first from sshd's file; return those that stay. Raises errors.NotFound."""
     with lock():
         users = all_users()
         if not api.store().exists(path(name)):
