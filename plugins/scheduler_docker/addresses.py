@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 
 def candidates() -> Iterator[str]:
-    """Private subnets, the ones that others use least first."""
+    """Private subnets, the least commonly used first."""
     yield from (f"10.{number}.0.0/16" for number in (87, 143, 199, 233))
     yield from (f"172.{number}.0.0/16" for number in (30, 29, 28, 27))
     yield from (f"10.{number}.0.0/16" for number in range(250, 20, -1))
@@ -32,7 +32,7 @@ def gateway(subnet: str) -> str:
 
 
 def dynamic_range(subnet: str) -> str:
-    """The part that docker itself gives to one-off containers: the last /24."""
+    """The part from which docker assigns addresses to one-off containers: the last /24."""
     import ipaddress
 
     network = ipaddress.ip_network(subnet)
@@ -40,7 +40,7 @@ def dynamic_range(subnet: str) -> str:
 
 
 def next_address(subnet: str, taken: set[str], last: str = "") -> str | None:
-    """The first free address after `last`, round and round; None if all are taken.
+    """The first free address after `last`, wrapping around; None if all are taken.
 
     Going round keeps an address that was just given back out of use for as long as possible: a router's old workers
     may still send requests of the former owner there.
@@ -64,7 +64,7 @@ def next_address(subnet: str, taken: set[str], last: str = "") -> str | None:
 
 
 def routed_subnets(table: str) -> list[str]:
-    """The IPv4 subnets in the text of /proc/net/route (see proc(5)), the default route left out."""
+    """The IPv4 subnets in the text of /proc/net/route (see proc(5)), without the default route."""
     import ipaddress
 
     found = []

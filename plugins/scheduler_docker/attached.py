@@ -1,4 +1,4 @@
-"""Programs attached to our terminal or pipes, by docker's own client: it knows raw mode and window sizes."""
+"""Programs attached to this process's terminal or pipes, by docker's own client: it knows raw mode and window sizes."""
 
 import contextlib
 import os
@@ -98,7 +98,7 @@ def hang_up(docker_api, container: str, session: str) -> None:
 
 
 def _attend(words: list[str], interactive: bool, ttl: int | None) -> int:
-    """Run docker's client to its end, watching for the end of everybody else."""
+    """Run docker's client to its end, watching for the end of the other processes."""
     import subprocess
 
     stdin = None if interactive else subprocess.DEVNULL
@@ -143,7 +143,7 @@ def _ended_in_time(pid: int, ttl: int | None) -> bool:
 
 @contextlib.contextmanager
 def _signals_raise():
-    """Make signals raise errors.Cancelled while the context lasts, unless the caller handles them already."""
+    """Within the context, make signals raise errors.Cancelled, unless the caller handles them already."""
 
     def cancel(number, frame):
         for other in former:  # a second one must not stop the cleaning up

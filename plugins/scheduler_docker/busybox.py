@@ -19,7 +19,7 @@ def mounted(spec: "api.ContainerSpec") -> "api.ContainerSpec":
 
 
 def installed() -> str:
-    """The path of our copy, made or renewed when it is not the host's.
+    """The path of minipaas' copy, made or renewed if it differs from the host's.
 
     Raises errors.DeployFailed if there is none.
     """
@@ -61,7 +61,7 @@ def static(path: str) -> bool:
 
 
 def same(source: str, target: str) -> bool:
-    """Whether our copy is one of this very file."""
+    """Whether the copy is of this very file."""
     try:
         one, other = os.stat(source), os.stat(target)
     except FileNotFoundError:
@@ -70,7 +70,7 @@ def same(source: str, target: str) -> bool:
 
 
 def copy(source: str, target: str) -> None:
-    """Copy by rename: containers that run keep the copy they have."""
+    """Copy by rename: running containers keep their copy."""
     import shutil
 
     os.makedirs(os.path.dirname(target), mode=0o700, exist_ok=True)

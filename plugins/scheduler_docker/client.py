@@ -1,4 +1,4 @@
-"""The connection to docker, and its errors in our words."""
+"""The connection to docker, and the translation of its errors."""
 
 import contextlib
 import os
@@ -27,7 +27,7 @@ class Daemon:
         return self._clients[os.getpid()]
 
     def new(self):
-        """A client of its own, for a stream that is read while the shared one is in use."""
+        """A separate client, for a stream that is read while the shared one is in use."""
         api.activate()
         import docker.utils
 
@@ -36,7 +36,7 @@ class Daemon:
 
     @property
     def words(self) -> list[str]:
-        """What tells docker's own program of it."""
+        """The arguments with which docker's own program connects to it."""
         return ["--host", self.url] if self.url else []
 
 
@@ -59,7 +59,7 @@ def answering():
 
 
 def unavailable(said: str) -> "api.errors.Unavailable":
-    """The error for a docker that does not answer, by what the SDK said."""
+    """The error for a docker that does not answer, from the SDK's exception."""
     if "Permission denied" in said:
         return api.errors.Unavailable(
             "docker does not answer: this user may not use it",
@@ -82,6 +82,6 @@ def is_missing(error: Exception) -> bool:
 
 
 def explanation(error: "docker.errors.APIError") -> str:
-    """Docker's own words of a docker.errors.APIError."""
+    """Docker's own message in a docker.errors.APIError."""
     said = error.explanation or str(error)
     return said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)

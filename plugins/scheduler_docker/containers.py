@@ -1,4 +1,4 @@
-"""What docker is asked for, and what its answers mean. Pure: nothing here talks to docker.
+"""Requests to docker and the meaning of its answers. Pure: nothing here talks to docker.
 
 Bodies and answers are those of the Docker Engine API v1.41 (docs.docker.com/engine/api/v1.41).
 """
@@ -70,7 +70,7 @@ def one_off_body(spec: "api.ContainerSpec", network: str, interactive: bool, tty
 
 
 def detached_body(spec: "api.ContainerSpec", network: str, number: int, until: int, owner: str) -> dict:
-    """As one_off_body, for one that nobody waits for and that stays when it has ended."""
+    """Like one_off_body, for a container that nobody waits for and that stays after its end."""
     labels = {RUN: spec.app, OWNER: owner, DETACHED: str(number), UNTIL: str(until), RELEASE: str(spec.release)}
     return _body(spec, network, labels, {})
 
@@ -121,7 +121,7 @@ def _healthcheck(health) -> dict:
 
 
 def arguments(command: str | tuple[str, ...]) -> list[str]:
-    """The words that docker is given for a command; none for the image's own."""
+    """The words for docker of a command; none for the image's own."""
     if isinstance(command, str):
         return ["/bin/sh", "-c", command] if command else []
     return list(command)
@@ -143,7 +143,7 @@ def restart_policy(text: str) -> dict:
 
 
 def is_process(labels: dict | None) -> bool:
-    """Whether a container's labels are those of a process: its image alone, or a one-off, has not all of them."""
+    """Whether a container's labels are those of a process: an image or a one-off does not have all of them."""
     labels = labels or {}
     numbers = (labels.get(RELEASE, ""), labels.get(INDEX, ""))
     named = bool(labels.get(APP) and labels.get(PROCESS))
@@ -199,12 +199,12 @@ def published(answer: dict) -> tuple[str, tuple[tuple[int, int], ...]]:
 
 
 def state_of(status: str) -> str:
-    """One of docker's states in our words."""
+    """The state of a Process for one of docker's."""
     return "missing" if status in _GONE else _STATES.get(status, "exited")
 
 
 def address(networks: dict, network: str) -> str:
-    """The address in our network that a container has, or will have again when it starts; "" if none."""
+    """The address in minipaas' network that a container has, or will have when it starts; "" if none."""
     endpoint = (networks or {}).get(network) or {}
     fixed = (endpoint.get("IPAMConfig") or {}).get("IPv4Address")
     return fixed or endpoint.get("IPAddress") or ""
@@ -225,7 +225,7 @@ def reason(explanation: str) -> str:
 
 
 def init_failure(lines: list[str] | tuple[str, ...]) -> str:
-    """What docker's init says in the log when the command cannot be executed, as a sentence; else ""."""
+    """The message of docker's init in the log if the command cannot be executed, as a sentence; else ""."""
     for line in reversed(lines):
         found = re.fullmatch(r"\[FATAL tini \(\d+\)\] exec (.+) failed: (.+)", line.strip())
         if found and found[1] == "/bin/sh" and "No such file" in found[2]:

@@ -53,7 +53,7 @@ def start(scheduler, spec: "api.ContainerSpec", ttl: int | None, least: int) -> 
 
 
 def found(scheduler, app: str | None) -> list["api.Detached"]:
-    """All there are of an app, or of all apps, those that have ended too; by app and number."""
+    """All of an app, or of all apps, ended ones included, by app and number."""
     ours = network.settings().name
     answers = [scheduler.look(item["Id"]) for item in _listed(scheduler, app)]
     all_of_them = [_read(answer, ours, scheduler.node) for answer in answers if answer]
@@ -61,7 +61,7 @@ def found(scheduler, app: str | None) -> list["api.Detached"]:
 
 
 def is_over(labels: dict, answer: dict | None) -> bool:
-    """Whether one is to be removed: its time is up, or that of what it left, or it was never started."""
+    """Whether to remove one: its time is up, or that of its output, or it was never started."""
     if answer is None:
         return False
     state, until = answer["State"], _number(labels.get(containers.UNTIL))
@@ -73,7 +73,7 @@ def is_over(labels: dict, answer: dict | None) -> bool:
 
 
 def is_overdue(labels: dict, answer: dict | None) -> bool:
-    """Whether one that runs should have ended: it is stopped then, and stays for its output."""
+    """Whether a running one should have ended: it is stopped then, and stays for its output."""
     return bool(answer and answer["State"]["Running"]) and is_over(labels, answer)
 
 
@@ -93,7 +93,7 @@ def seconds(time_text: str) -> int:
 
 
 def _read(answer: dict, ours: str, node: str) -> "api.Detached":
-    """What an answer of `GET /containers/{id}/json` says of one."""
+    """The one-off that an answer of `GET /containers/{id}/json` describes."""
     labels, state = answer["Config"]["Labels"], answer["State"]
     process = api.Process(
         name=answer["Name"].lstrip("/"),
@@ -123,7 +123,7 @@ def _listed(scheduler, app: str | None) -> list[dict]:
 
 
 def _last(scheduler, app: str) -> int:
-    """The highest number that is taken."""
+    """The highest number in use."""
     return max((_number(item["Labels"][containers.DETACHED]) for item in _listed(scheduler, app)), default=0)
 
 

@@ -1,4 +1,4 @@
-"""How a container ended last, also where docker has started it again and says nothing of it any more.
+"""How a container last ended, even if docker has started it again and no longer says so.
 
 Docker keeps its last 256 events (moby, daemon/events) until it is restarted itself: what they do not tell is not known.
 """

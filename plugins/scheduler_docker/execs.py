@@ -1,4 +1,4 @@
-"""What a command prints that docker runs inside a container, and how it ended.
+"""The output and the result of a command that docker runs inside a container.
 
 Not by the SDK's exec_start: that reads from the socket past what came together with the head of docker's answer, which
 is then lost. It is rare on this host, and common where docker is another node's.

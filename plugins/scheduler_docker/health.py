@@ -11,7 +11,7 @@ def of_a_stopped_app(part: str, app: str, found: list) -> "api.Finding":
 
 
 def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
-    """The processes of its live release, of those that are there."""
+    """The existing processes of the live release."""
     mine = [p for p in found if p.release == (release.processes or release.number) and p.adopted]
     total = sum(release.formation.values())
     missing = _missing(release.formation, mine)
@@ -42,7 +42,7 @@ def _missing(formation: dict[str, int], mine: list) -> dict[str, int]:
 
 
 def _why(mine: list, scheduler) -> list[str]:
-    """What is to be said of those that do not run."""
+    """The finding about processes that do not run."""
     told = []
     for process in mine:
         label = f"{process.process_type}.{process.index}"

@@ -44,7 +44,7 @@ def _host() -> list:
 
 
 def _network(ours) -> "api.Finding":
-    """What is to be said of the network: there, and does it keep the apps apart?"""
+    """The finding about the network: does it exist, and does it keep the apps apart?"""
     import docker.errors
 
     from plugins.scheduler_docker import client

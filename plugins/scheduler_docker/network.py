@@ -20,14 +20,14 @@ class Network(NamedTuple):
 
 
 def settings() -> Network:
-    """Our network as platform.toml has it."""
+    """minipaas' network as recorded in platform.toml."""
     table = api.platform().get("network", {})
     name = table.get("name", "minipaas")
     return Network(name, table.get("bridge", name[:14] + "0"), table.get("subnet", ""))
 
 
 def ensure(daemon: client.Daemon = client.HERE, record: bool = True) -> Network:
-    """Our network, made where it is not there. Raises errors.Unavailable, errors.BadConfig.
+    """minipaas' network, created if missing. Raises errors.Unavailable, errors.BadConfig.
 
     Its subnet is recorded unless it is that of one node among several, where nobody gives out its addresses.
     """
@@ -56,7 +56,7 @@ def ensure(daemon: client.Daemon = client.HERE, record: bool = True) -> Network:
 
 
 def _appears(docker_api, name: str) -> bool:
-    """Whether a network of that name comes within a few seconds."""
+    """Whether a network of that name appears within a few seconds."""
     import time
 
     end = time.monotonic() + _MAKING
@@ -68,7 +68,7 @@ def _appears(docker_api, name: str) -> bool:
 
 
 def _recorded(wanted: Network, subnet: str) -> Network:
-    """The network with the subnet it has, written to platform.toml where that is new."""
+    """The network with its subnet, written to platform.toml if new."""
     if wanted.subnet == subnet:
         return wanted
 
@@ -134,9 +134,9 @@ def _uplink_mtu() -> str:
 
 
 def reserve(daemon: client.Daemon, network: Network, avoid: Set[str] = frozenset()) -> str:
-    """A free address for a new process; recorded, so that no other process is given it soon.
+    """A free address for a new process, recorded so that no other process gets it soon.
 
-    The record is written by compare-and-swap: of two commands at once, one goes on to the next address.
+    The record is written by compare-and-swap: of two commands at once, one takes the next address.
     Raises errors.Unavailable if all are taken.
     """
     store = api.store()

@@ -1,11 +1,11 @@
-"""Who waits for a one-off container: the command that made it, named so that its death can be told."""
+"""The command that waits for a one-off container, identified so that its death can be detected."""
 
 import os
 import re
 
 
 def me() -> str:
-    """This process: the boot, its number, when it began (proc(5), /proc/pid/stat, field 22), and the host."""
+    """This process: the boot, its pid, its start (proc(5), /proc/pid/stat, field 22), and the host."""
     return f"{_boot()}:{os.getpid()}:{_began(os.getpid())}:{_host()}"
 
 
@@ -21,7 +21,7 @@ def alive(owner: str) -> bool:
 
 
 def _host() -> str:
-    """What tells this host from others; empty if it has no such file (machine-id(5))."""
+    """This host's machine ID; empty if it has no such file (machine-id(5))."""
     try:
         with open("/etc/machine-id", encoding="ascii") as file:
             found = file.read(8)
@@ -36,7 +36,7 @@ def _boot() -> str:
 
 
 def _began(pid: int) -> str:
-    """When a process began, in ticks since the boot; empty if there is none of that number."""
+    """When a process began, in ticks since the boot; empty if there is none with that pid."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
             fields = file.read().rpartition(")")[2].split()

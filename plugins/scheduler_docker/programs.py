@@ -50,7 +50,7 @@ def check(docker_api, answer: dict, program: str, app: str) -> None:
 
 
 def _check_interpreter(docker_api, container: str, path: str, app: str) -> None:
-    """As check, for a script: the program that its first line names."""
+    """Like check, for the interpreter in a script's first line."""
     interpreter = _interpreter(docker_api, container, path)
     if interpreter and not interpreter.startswith(_NO_FILES_OF_IT) and _look(docker_api, container, interpreter) == 0:
         name = api.names.safe(interpreter)
@@ -102,7 +102,7 @@ def _look(docker_api, container: str, path: str) -> int | None:
 
 
 def _interpreter(docker_api, container: str, path: str) -> str:
-    """The program that a script's first line names (execve(2), Interpreter scripts); empty for what is no script."""
+    """The program that a script's first line names (execve(2), Interpreter scripts); empty if it is not a script."""
     import docker.errors
 
     try:
@@ -123,7 +123,7 @@ def _interpreter(docker_api, container: str, path: str) -> str:
 
 
 def first_word(data: bytes) -> str:
-    """The interpreter of a script that begins so, as the kernel reads it; empty for what is none. Pure."""
+    """The interpreter of a script from its beginning, as the kernel reads it; empty if it is not a script. Pure."""
     if not data.startswith(b"#!"):
         return ""
     line = data[2:].split(b"\n")[0].strip(b" \t")

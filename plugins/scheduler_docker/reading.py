@@ -1,4 +1,4 @@
-"""The output of containers: what there is, and what comes."""
+"""The output of containers, past and to come."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ def last(daemon: client.Daemon, process: "api.Process", lines: int | None) -> li
 
 
 def _kept(docker_api, process: "api.Process", pieces: int | None):
-    """What docker has kept of a process, or the last so many pieces of it."""
+    """The output of a process that docker has kept, or its last pieces."""
     tail = "all" if pieces is None else pieces
     return docker_api.logs(process.id or process.name, stream=True, follow=False, timestamps=True, tail=tail)
 
@@ -111,7 +111,7 @@ def follow(scheduler, app: str, lines: int, wanted: Callable[["api.Process"], bo
 
 
 def _guarded(queue, function: Callable[[], None]) -> None:
-    """Run a greenlet's work; what it raises is raised where the lines are read."""
+    """Run a greenlet's work; its exceptions are raised where the lines are read."""
     import docker.errors
 
     try:

@@ -1,4 +1,4 @@
-"""The Scheduler contract (see minipaas_lib.bus.engines) kept with docker on this host."""
+"""The Scheduler contract (see minipaas_lib.bus.engines), implemented with docker on this host."""
 
 import contextlib
 
@@ -9,7 +9,7 @@ _ADDRESS_TRIES = 5
 
 
 class DockerScheduler:
-    """Runs each process as a container of its own: of this host's docker, or of another one (see elsewhere)."""
+    """Runs each process as a container of its own, in this host's docker or in another one (see elsewhere)."""
 
     def __init__(
         self, daemon: client.Daemon = client.HERE, published_at: str = "", node: str = "", beside: str = ""
@@ -65,7 +65,7 @@ class DockerScheduler:
         return {image["Id"]: (image["Labels"] or {}).get(containers.APP, "") for image in found}
 
     def drop_image(self, image: str) -> bool:
-        """Remove an image that no container uses; whether it was. Raises errors.Unavailable."""
+        """Remove an image unless a container uses it; return whether it was removed. Raises errors.Unavailable."""
         import docker.errors
 
         try:
@@ -151,7 +151,7 @@ class DockerScheduler:
                 self.drop(item["Id"])
 
     def one_offs(self, app: str | None) -> list[dict]:
-        """What docker's list has of the one-offs of an app, or of all apps."""
+        """The entries of docker's list for the one-offs of an app, or of all apps."""
         docker_api, ours = self.daemon.connect(), network.settings().name
         label = containers.RUN + (f"={app}" if app else "")
         with client.answering():
@@ -187,11 +187,11 @@ class DockerScheduler:
         )
 
     def names(self) -> set[str]:
-        """The names of all processes, without a closer look at each: what processes() costs with a hundred of them."""
+        """The names of all processes, without inspecting each, which makes processes() slow with a hundred of them."""
         return {item["Names"][0].lstrip("/") for item in self._listed(None, network.settings().name) if item["Names"]}
 
     def _listed(self, app: str | None, ours: str) -> list[dict]:
-        """What docker's list has of the processes that this object is for."""
+        """The entries of docker's list for the processes of this object."""
         docker_api = self.daemon.connect()
         label = containers.APP + (f"={app}" if app else "")
         with client.answering():
@@ -254,7 +254,7 @@ class DockerScheduler:
             self._end(made, min(spec.stop_timeout, 10))
 
     def check_program(self, container: str, app: str, program: str = "") -> None:
-        """Raise an error with status 127 or 126 where a container cannot run a program; its own where none is named."""
+        """Raise an error with status 127 or 126 if a container cannot run a program, by default its own."""
         import docker.errors
 
         from plugins.scheduler_docker import programs
@@ -265,7 +265,7 @@ class DockerScheduler:
                 programs.check(self.daemon.connect(), answer, program or answer["Path"], app)
 
     def detach(self, spec: "api.ContainerSpec", ttl: int | None = None, number: int = 1) -> "api.Detached":
-        """See bus.engines.Scheduler. `number` is the least that it may have: other hosts have those below."""
+        """See bus.engines.Scheduler. `number` is the lowest that it may get: other hosts have those below."""
         return detached.start(self, spec, ttl, number)
 
     def detached(self, app: str | None = None) -> list["api.Detached"]:
@@ -407,7 +407,7 @@ class DockerScheduler:
         return True
 
     def begin(self, container: str) -> str | None:
-        """Start a container; what docker says if it cannot be started, and then nothing is left of it."""
+        """Start a container; if that fails, remove it and return docker's message."""
         import docker.errors
 
         try:
@@ -423,7 +423,7 @@ class DockerScheduler:
             raise
 
     def drop(self, container: str) -> None:
-        """Remove a container, in whatever state it is. Raises errors.Unavailable."""
+        """Remove a container in any state. Raises errors.Unavailable."""
         import docker.errors
 
         try:
@@ -436,7 +436,7 @@ class DockerScheduler:
                 ) from error
 
     def _end(self, container: str, timeout: int) -> None:
-        """Stop and remove a one-off container, in whatever state it is."""
+        """Stop and remove a one-off container in any state."""
         self._halt(container, timeout)
         self.drop(container)
 
@@ -480,7 +480,7 @@ class DockerScheduler:
         return self._described(answer, ours)
 
     def _launcher(self, process: "api.Process") -> list[str]:
-        """The program that the image starts all commands with, for their environment; none where it has none."""
+        """The image's launcher, which sets up the environment of commands; empty if it has none."""
         answer = self._inspect(process)
         config = self._image_config(answer["Image"]) if answer else {}
         found = (config.get("Labels") or {}).get(containers.LAUNCHER, "")
@@ -500,7 +500,7 @@ class DockerScheduler:
                 return {}
 
     def _shell(self, process: "api.Process") -> str:
-        """bash where the image has it, else sh. Raises errors.Unavailable if it has none."""
+        """bash if the image has it, else sh. Raises errors.Unavailable if it has neither."""
         docker_api = self.daemon.connect()
         with client.answering():
             probe = docker_api.exec_create(process.id, ["sh", "-c", "command -v bash || true"], stderr=False)["Id"]

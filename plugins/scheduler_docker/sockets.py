@@ -1,4 +1,4 @@
-"""The listening sockets of a container, read from its host's /proc. Pure but for who reads it.
+"""The listening sockets of a container, from its host's /proc. Pure except for the reading.
 
 /proc/<pid>/net shows the network namespace of the process, and the kernel lets every user read it.
 """
@@ -46,12 +46,12 @@ def of_process(pid: int) -> tuple[tuple[str, int], ...]:
 
 
 def command(pid: int) -> list[str]:
-    """The words that print, on a host of Linux, what `listed` reads of a process."""
+    """The command that prints, on a Linux host, what `listed` parses."""
     return ["grep", "-h", f" {_LISTEN} ", f"/proc/{pid}/net/tcp", f"/proc/{pid}/net/tcp6"]
 
 
 def listed(said: str) -> tuple[tuple[str, int], ...]:
-    """As of_process(), from what `command` printed; anything else in it is passed over."""
+    """Like of_process(), from the output of `command`; anything else in it is ignored."""
     lines = [line for line in said.splitlines() if re.match(r" *\d+: (?:[0-9A-F]{8}|[0-9A-F]{32}):[0-9A-F]{4} ", line)]
     return tuple(sorted(set(parse("\n".join(["", *lines])))))
 

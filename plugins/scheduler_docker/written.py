@@ -50,7 +50,7 @@ def began(created: str) -> float:
 
 
 def _changes(docker_api, container: str, deadline: float) -> tuple[str, ...]:
-    """The paths of what was added or changed, the folders that only hold such left out."""
+    """The paths of what was added or changed, without folders that only contain such paths."""
     response = docker_api._get(docker_api._url("/containers/{0}/changes", container), stream=True)
     docker_api._raise_for_status(response)
     with contextlib.closing(response):
