@@ -159,7 +159,7 @@ _FILE_TEST = re.compile(r"\(?!?-[fdexFDEX]")
 
 
 def check(tree: list[Directive], app: str, domains, servers, listens) -> None:
-    """Refuse a tree that holds anything an app may not have.
+    """Refuse a tree with anything that an app must not use.
 
     domains: the app's own; servers: its processes as upstreams name them; listens: the arguments `listen` may have.
     Raises errors.BadConfig with the line.

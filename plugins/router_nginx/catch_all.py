@@ -12,7 +12,7 @@ WEB = (80, 443)  # ports that apps share, so that no app has one for itself
 
 
 def contents(host: Host, app: str, former: str, text: str) -> dict[str, str | None]:
-    """The files of all ports that an app's file is or was about, once that is `text`; None: to be removed.
+    """The files of all ports that an app's file uses or used, once that is `text`; None: to be removed.
 
     An empty text is no file. Port 80 of the host has its file whatever apps there are.
     """
@@ -32,7 +32,7 @@ def contents(host: Host, app: str, former: str, text: str) -> dict[str, str | No
 
 
 def _shared(host: Host, app: str, text: str, port: int, path: str) -> str:
-    """For a port that all apps answer on: the app that is the default one, and it alone, has it."""
+    """For a port that all apps answer on: only the default app, if there is one, gets the unknown names."""
     present = files.read(path) or ""
     if files.is_default(text):
         return render.catch_all(app, text, port, host.place) or render.port_file(port, host.place)

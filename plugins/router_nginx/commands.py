@@ -54,7 +54,7 @@ nginx_set.help += _listed("Only with --global:", settings.EVERYWHERE)
 
 
 def _set_everywhere(edit) -> None:
-    """Note it, and have this host's nginx follow; what nginx does not take is not kept."""
+    """Store the setting and apply it to this host's nginx; what nginx rejects is not kept."""
     from plugins.router_nginx.router import NginxRouter
 
     former = dict(api.platform().get(settings.TABLE, {}))

@@ -29,7 +29,7 @@ def host_findings(host: nginx.Host) -> list["api.Finding"]:
 
 
 def app_findings(host: nginx.Host, app: "api.App") -> list["api.Finding"]:
-    """Whether the route of an app is what its file says."""
+    """Whether nginx's file of an app matches its route."""
     part = f"app {app.name}: route"
     text = files.read(files.app_path(host, app.name))
     if text is None:
@@ -115,7 +115,7 @@ def _connections(host: nginx.Host) -> "api.Finding":
 
 
 def _ran_out(host: nginx.Host) -> "api.Finding":
-    """Whether connections or files were all in use within the last hour, by nginx's own word."""
+    """Whether connections or files ran out within the last hour, according to nginx."""
     part, last = "nginx: load", nginx.last_exhaustion(host)
     if last and time.time() - last[0] < _RECENT:
         at, former = time.strftime("%H:%M:%S", time.localtime(last[0])), re.match("[0-9]+", last[1])

@@ -1,4 +1,4 @@
-"""The files under our folder: written whole or not at all, and the shadow copy in which nginx tests a change."""
+"""The files in minipaas' folder, written atomically, and the shadow copy in which nginx tests a change."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ def read(path: str) -> str | None:
 
 
 def write(path: str, text: str | bytes, mode: int = 0o600) -> None:
-    """Durably, by rename. Raises OSError; the old file is whole then."""
+    """Write a file durably and atomically. Raises OSError; the old file is intact then."""
     temporary = f"{path}.{os.getpid()}.new"
     content = text.encode() if isinstance(text, str) else text
     try:
@@ -69,7 +69,7 @@ def everywhere_text(chosen: dict[str, str]) -> str:
 
 
 def read_everywhere(host: Host) -> dict[str, str]:
-    """What was chosen for all apps, as this nginx has it; nothing if that cannot be read: defaults serve, too."""
+    """The settings for all apps that this nginx uses; empty if they cannot be read, as defaults work too."""
     import json
 
     try:
@@ -101,13 +101,13 @@ def generation_of(text: str) -> str:
 
 
 def is_default(text: str) -> bool:
-    """Whether the file of an app says that it takes what no app has on port 80."""
+    """Whether the file of an app says that it answers unknown names on port 80."""
     found = _HEAD.match(text[:500].encode())
     return bool(found and found[4])
 
 
 def default_of(text: str) -> str:
-    """The app that the file of a port gives what no app has there; empty for none."""
+    """The app that answers unknown names, from the file of a port; empty if none."""
     found = _PORT_HEAD.match(text[:500])
     return found[1] if found else ""
 
@@ -131,7 +131,7 @@ def ports_in_use(host: Host, but: str) -> set[int]:
 
 
 def make_shadow(host: Host, main: str, contents: dict[str, str]) -> None:
-    """Fill the shadow folder: all that nginx reads on this host, but of our files only `contents` (name -> text).
+    """Fill the shadow folder: all that nginx reads on this host, but of minipaas' files only `contents` (name -> text).
 
     The other apps' files are left out: they cannot conflict with a new one (each has its own upstream names, no
     listen options, and equal domains are a warning), and a test that opens a thousand logs takes its time. A reload

@@ -1,4 +1,4 @@
-"""Headers in which a request tells an app who asked, for what, and how: what nginx sees, or a proxy before it says."""
+"""Headers that tell an app about the request's origin: from what nginx sees, or from a proxy in front of it."""
 
 import itertools
 
@@ -85,17 +85,17 @@ _PLAIN = (
 
 
 def of_requests(trusted: bool) -> dict[str, str]:
-    """The headers that every app gets: name to value. trusted: a proxy before this host is believed."""
+    """The headers that every app gets: name to value. trusted: a proxy in front of this host is trusted."""
     return _ALWAYS | (_TOLD if trusted else _SEEN)
 
 
 def variable(name: str) -> str:
-    """The variable that holds a foreign header of a request where its sender is trusted; else it is empty."""
+    """The variable with a foreign header of a request if its sender is trusted; empty otherwise."""
     return "$minipaas_told_" + name.lower().replace("-", "_")
 
 
 def with_underscores(names) -> list[str]:
-    """All ways to write these with `_` for some of the `-`, but for the ways that they are themselves."""
+    """All variants of these names with `_` for some of the `-`, without the names themselves."""
     found = []
     for name in names:
         words = name.split("-")
@@ -106,5 +106,5 @@ def with_underscores(names) -> list[str]:
 
 
 def look_alikes() -> list[str]:
-    """The forms with `_` of all headers that are ours or foreign, for hosts that let headers with `_` through."""
+    """The variants with `_` of all headers that minipaas sets or passes, for hosts that allow `_` in headers."""
     return with_underscores([*_ALWAYS, *_SEEN, *FOREIGN, *_PLAIN])

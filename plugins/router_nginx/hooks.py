@@ -1,4 +1,4 @@
-"""What the router plugin answers to the kernel."""
+"""Hooks of the router."""
 
 from minipaas_lib import api
 from plugins.router_nginx import settings

@@ -1,4 +1,4 @@
-"""The nginx of this host: where its files are, whether it runs, and the three things we ask of it."""
+"""The nginx of this host: its files, whether it runs, and the commands it gets."""
 
 import contextlib
 import os
@@ -35,7 +35,7 @@ class Host(NamedTuple):
 
     @property
     def include(self) -> str:
-        """The file inside nginx's own folder that includes our main.conf."""
+        """The file inside nginx's own folder that includes minipaas' main.conf."""
         return os.path.join(self.etc, "conf.d", "minipaas.conf")
 
 
@@ -45,7 +45,7 @@ def this_host() -> Host:
 
 
 def pid(host: Host) -> int:
-    """The process id of nginx's master, or 0 when it does not run."""
+    """The process id of nginx's master, or 0 if it does not run."""
     try:
         with open(setting(host, "pid") or "/run/nginx.pid", encoding="ascii") as file:
             number = int(file.read())
@@ -94,7 +94,7 @@ def setting(host: Host, name: str) -> str:
 
 
 class Verdict(NamedTuple):
-    """What nginx says of a configuration."""
+    """The result of nginx's test of a configuration."""
 
     complaint: str = ""  # why it refuses it; empty when it is fine
     conflicts: tuple[str, ...] = ()  # the names that two of its servers have on one port: it ignores one of them
@@ -108,7 +108,7 @@ def test(host: Host) -> Verdict:
 
 
 def other_sites(host: Host, name: str) -> list[str]:
-    """The files of this host, not ours, that have a server of that name; what they include elsewhere is not read."""
+    """The host's own files that have a server of that name, without what they include."""
     found = []
     for folder, pattern in (("", r"nginx[.]conf"), ("conf.d", r".*[.]conf"), ("sites-enabled", r"[^.].*")):
         place = os.path.join(host.etc, folder)
@@ -120,7 +120,7 @@ def other_sites(host: Host, name: str) -> list[str]:
 
 
 def _server_names(path: str) -> set[str]:
-    """The names of all servers in a file, comments left out."""
+    """The names of all servers in a file, without comments."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             text = re.sub(r"(?m)(^|[ \t;{}])#.*$", r"\1", file.read())
@@ -134,7 +134,7 @@ def _server_names(path: str) -> set[str]:
 
 
 def reload(host: Host) -> str:
-    """Have nginx take up its files. What it has against them; empty when it took the signal.
+    """Reload nginx. Return its complaint about the files; empty if it took the signal.
 
     `nginx -s` reads the whole configuration itself before it signals, so a file that is bad is told here.
     """
@@ -142,12 +142,12 @@ def reload(host: Host) -> str:
 
 
 def reopen(host: Host) -> str:
-    """Have nginx open its logs by their names again. What it has against that; empty when it took the signal."""
+    """Have nginx reopen its logs. Return its complaint; empty if it took the signal."""
     return _ask(host, *host.arguments, "-s", "reopen")[0]
 
 
 def error_position(host: Host) -> int:
-    """The end of nginx's error log now, for new_error()."""
+    """The present end of nginx's error log, for new_error()."""
     try:
         return os.path.getsize(_error_log(host))
     except OSError:
@@ -155,7 +155,7 @@ def error_position(host: Host) -> int:
 
 
 def new_error(host: Host, position: int) -> str:
-    """What nginx's master has complained of since; empty if there is nothing or the log cannot be read."""
+    """The complaints of nginx's master since then; empty if there are none or the log cannot be read."""
     try:
         with open(_error_log(host), "rb") as file:
             file.seek(position)

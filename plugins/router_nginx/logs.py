@@ -1,4 +1,4 @@
-"""The logs of apps: what stands in them is shown, and a helper that install.sh puts there removes them.
+"""The logs of apps: print them, and remove them by a helper that install.sh installs.
 
 nginx makes them as root.
 """
@@ -36,7 +36,7 @@ def show(path: str, lines: int, follow: bool) -> None:
 
 
 def _read(descriptor: int) -> bytes:
-    """What can be read; nothing at the end, and once nobody reads our stdout any more."""
+    """Read what is available; empty at the end, and once the reader of stdout has gone."""
     import select
 
     poll = select.poll()

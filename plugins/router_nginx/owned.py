@@ -1,4 +1,4 @@
-"""Which names apps own, as files that nginx looks for at the moment of a request (see nginx/names.j2).
+"""The names that apps own, as files that nginx looks up during a request (see nginx/names.j2).
 
 `names/<state>/<name>` holds the app that the name is of, and `names/apps/<app>` lists the names of an app, so that one
 can be taken back after a kill: it lists what is about to be there before it is, and what is gone until it is.
@@ -16,7 +16,7 @@ STATES = (NEW, OFF, LIVE)
 
 
 def make_folders(host: Host) -> None:
-    """nginx's workers look into them as www-data."""
+    """Make the folders readable for nginx's workers, which run as www-data."""
     for name in ("", *STATES, "apps"):
         folder = os.path.join(host.place.names, name)
         if not os.path.isdir(folder):
@@ -25,7 +25,7 @@ def make_folders(host: Host) -> None:
 
 
 def keep(host: Host, app: str, state: str, names: tuple[str, ...]) -> None:
-    """Have exactly these names be the app's, all in one state. Raises OSError."""
+    """Make exactly these the app's names, all in one state. Raises OSError."""
     make_folders(host)
     wanted, listed = set(names), set(of(host, app))
     if wanted - listed:
@@ -41,7 +41,7 @@ def keep(host: Host, app: str, state: str, names: tuple[str, ...]) -> None:
 
 
 def of(host: Host, app: str) -> list[str]:
-    """The names that are listed as an app's."""
+    """The names recorded for an app."""
     return (files.read(_path(host, "apps", app)) or "").split()
 
 
@@ -54,7 +54,7 @@ def apps(host: Host) -> list[str]:
 
 
 def are(host: Host, app: str, state: str, names: tuple[str, ...]) -> bool:
-    """Whether exactly these names are the app's, in that state."""
+    """Whether exactly these names are recorded for the app, in that state."""
     return set(of(host, app)) == set(names) and all(_owner(_path(host, state, name)) == app for name in names)
 
 
@@ -68,7 +68,7 @@ def state_of(host: Host, app: str) -> str:
 
 
 def owner_of(host: Host, name: str) -> str:
-    """The app that a name is of; empty for none."""
+    """The app that owns a name; empty if none."""
     return next((app for state in STATES if (app := _owner(_path(host, state, name)))), "")
 
 
@@ -123,7 +123,7 @@ def _list(host: Host, app: str, names: set[str]) -> None:
 
 
 def _owner(path: str) -> str:
-    """The app that the file of a name names; empty if there is none."""
+    """The app in the file of a name; empty if there is none."""
     try:
         with open(path, encoding="ascii") as file:
             return file.read()

@@ -1,4 +1,4 @@
-"""What a visitor reads where nginx itself has to answer: by status, a title and a sentence in HTML."""
+"""The pages that nginx itself answers with: by status, a title and a sentence in HTML."""
 
 PAGES = {
     400: (

@@ -9,7 +9,7 @@ from plugins.router_nginx import catch_all, files, render
 
 
 def refresh(router, route_of: Callable[[str, list], "api.Route | None"]) -> list[str]:
-    """Have the files of apps say the same in this version's words; why some stay as they were, in sentences.
+    """Rewrite the files of apps as this version renders them; return why some could not be, in sentences.
 
     route_of: the live route of an app to backends. Those are taken from the file: nobody's requests go elsewhere.
     """

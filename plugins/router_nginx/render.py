@@ -1,4 +1,4 @@
-"""What goes into nginx's files. Pure: a route and a host's facts in, text out; equal input gives equal text."""
+"""The content of nginx's files. Pure: a route and a host's facts in, text out; equal input gives equal text."""
 
 import re
 import socket
@@ -24,7 +24,7 @@ _NOTE = "# Written by minipaas; changes are lost. See: nginx:set, domains:add, p
 
 
 class Place(NamedTuple):
-    """Where nginx's things are, and where it listens."""
+    """nginx's paths and the addresses it listens on."""
 
     folder: str  # ours: main.conf, live/
     logs: str
@@ -41,7 +41,7 @@ class Place(NamedTuple):
 
 
 def app_file(route: "api.Route", place: Place) -> str:
-    """The file of an app. Raises errors.BadConfig for a route that nginx must not get."""
+    """The file of an app. Raises errors.BadConfig for an unsafe route."""
     check_route(route)
     ports = sorted({listener.host_port for listener in route.listeners})
     default = " default" if route.default else ""
@@ -157,12 +157,12 @@ def _named_pages() -> dict[str, str]:
 
 
 def proof_of(text: str) -> str:
-    """What nginx answers on the proof name once it has taken up this text of app_file()."""
+    """nginx's answer on the proof name once it has loaded this text of app_file()."""
     return re.findall(r"^        return 200 (\S+);$", text, re.MULTILINE)[-1]
 
 
 def custom(route: "api.Route", values: dict) -> str:
-    """What the app's own template makes of its route, checked. Raises errors.BadConfig."""
+    """The result of the app's own template for its route, checked. Raises errors.BadConfig."""
     try:
         return _custom(route, values)
     except api.errors.BadConfig as error:
@@ -311,7 +311,7 @@ def upstream_name(app: str, port: int) -> str:
 
 
 def check_route(route: "api.Route") -> None:
-    """Refuse a route with anything that could be more to nginx than what it is. Raises errors.BadConfig."""
+    """Refuse a route with anything that nginx could interpret as syntax. Raises errors.BadConfig."""
     wrong: list[tuple[str, object]] = []
     if not re.fullmatch(api.names.APP_NAME, route.app):
         wrong.append(("app", route.app))
@@ -335,7 +335,7 @@ def check_route(route: "api.Route") -> None:
 
 
 def _trusted_variable(app: str) -> str:
-    """The variable that says whether one of the app's proxies has sent a request."""
+    """The variable for whether a request came from one of the app's proxies."""
     return "$minipaas_trusted_" + app.replace("-", "_")
 
 

@@ -1,4 +1,4 @@
-"""The router contract, kept with nginx: one file per app, tested beside the live ones, renamed into place, proven."""
+"""The router contract, implemented with nginx: one file per app, tested in a shadow folder, renamed, proven."""
 
 import contextlib
 import os
@@ -112,7 +112,7 @@ class NginxRouter:
                 self._write(changes)
 
     def replace(self, changes: dict[str, str], former: Mapping[str, str | None]) -> list[str]:
-        """Put other texts of files into place, all in one reload, if nginx accepts them; why some stay, in sentences.
+        """Replace files, all in one reload, if nginx accepts them; return why some could not be, in sentences.
 
         Both are by path. A file that is no longer as in `former` was changed by another command, and is left alone.
         """
@@ -134,7 +134,7 @@ class NginxRouter:
         return failed
 
     def own(self, route: "api.Route") -> None:
-        """Note the names of an app that has its file, for requests that none of its servers answers.
+        """Record the names of an app that has a file, for requests that none of its servers answers.
 
         Raises errors.Unavailable.
         """
@@ -152,7 +152,7 @@ class NginxRouter:
         return render.main_file(self.host.place, live, self._set_elsewhere())
 
     def validate(self, app: str = "") -> nginx.Verdict:
-        """What nginx says of the live files (or one app's and the host's)."""
+        """The result of nginx's test of the live files (or one app's and the host's)."""
         with self._lock():
             path = files.app_path(self.host, app)
             content = files.read(path) if app else None
@@ -186,8 +186,8 @@ class NginxRouter:
     # -- the steps of a change
 
     def _withhold(self, route: "api.Route") -> None:
-        """Have the names of an app answered by a page of ours: without a reload, unless a wildcard is in the way."""
-        if not os.path.isdir(self.host.live):  # nothing of ours answers anybody here
+        """Answer the names of an app with a page of minipaas, without a reload unless a wildcard is in the way."""
+        if not os.path.isdir(self.host.live):  # this router serves nothing here
             return
         render.check_route(route)
         app, state = route.app, _state(route)
@@ -230,7 +230,7 @@ class NginxRouter:
             self._write(changes)
 
     def _own(self, app: str, state: str, domains: tuple[str, ...]) -> None:
-        """Have these names be the app's, for requests that none of its servers answers."""
+        """Record these as the app's names, for requests that none of its servers answers."""
         try:
             if not owned.are(self.host, app, state, domains):
                 owned.keep(self.host, app, state, domains)
@@ -272,7 +272,7 @@ class NginxRouter:
             raise api.errors.Unavailable(f"nginx is not running, so {so}", "as root: systemctl start nginx")
 
     def _check_ports_free(self, ports: set[int]) -> None:
-        """nginx's own test passes over a port that another program has, and a reload then changes nothing."""
+        """Refuse a port that another program has: nginx's test ignores that, and a reload would change nothing."""
         import socket
 
         for port in sorted(ports):
@@ -399,11 +399,11 @@ class NginxRouter:
         return found
 
     def _named(self, said: str) -> str:
-        """nginx's sentence with the paths a person can look at."""
+        """nginx's message with real paths instead of those of the shadow folder."""
         return said.replace(self.host.shadow + "/live", self.host.live).replace(self.host.shadow, self.host.etc)
 
     def advice(self, said: str) -> str:
-        """What to type against a complaint of nginx."""
+        """The hint for a complaint of nginx."""
         found = re.search(re.escape(self.host.live) + "/([a-z0-9-]+)[.]conf", said)
         return (
             f"to write that file again: ps:restore {found[1]}"
@@ -412,7 +412,7 @@ class NginxRouter:
         )
 
     def conflict(self, name: str, app: str = "") -> str:
-        """One sentence on a name that a server of ours has and another one too."""
+        """A sentence about a name that both an app's server and another one have."""
         app = app or owned.owner_of(self.host, name)
         files_of_others = nginx.other_sites(self.host, name)
         where = ", ".join(files_of_others) or "another file that nginx reads"
@@ -426,7 +426,7 @@ def _state(route: "api.Route") -> str:
 
 
 def shape(text: str, route: "api.Route") -> tuple:
-    """The file of an app without its addresses: one literal address is to nginx's test as good as another."""
+    """The file of an app without its addresses, which make no difference to nginx's test."""
     text = text.replace(render.proof_of(text), "")
     for listener in route.listeners:
         places = {render.server_address(one.address, one.at(listener.container_port)) for one in route.backends}

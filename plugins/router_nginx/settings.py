@@ -1,4 +1,4 @@
-"""What `nginx:set` can set, for an app or for all: each property, its default and what its value may look like."""
+"""The properties of `nginx:set`, for an app or for all: each with its default and its valid values."""
 
 import re
 from typing import NamedTuple
@@ -76,7 +76,7 @@ def check_scope(name: str, value: str, app: str | None) -> None:
 
 
 def check(name: str, value: str) -> str:
-    """The value as it is kept. Raises errors.UsageError for an unknown property or a value it cannot have."""
+    """The value as it is stored. Raises errors.UsageError for an unknown property or an invalid value."""
     about = (PROPERTIES | EVERYWHERE).get(name)
     if about is None:
         raise api.errors.UsageError(
@@ -93,7 +93,7 @@ def check(name: str, value: str) -> str:
 
 
 def _networks(text: str) -> str:
-    """The addresses and networks of a list, each once, as nginx has them; empty for what is no such list."""
+    """The addresses and networks of a list, each once, in nginx's form; empty if it is not such a list."""
     import ipaddress
 
     words = re.split(r"[,\s]+", text.strip(", "))[: _NETWORKS + 1]
@@ -106,7 +106,7 @@ def _networks(text: str) -> str:
 
 
 def proxies(trusted_proxy: str) -> list[str]:
-    """The networks that the property names; none where it is on or off."""
+    """The networks in the property; none if it is on or off."""
     return [] if trusted_proxy in ("on", "off") else trusted_proxy.split(",")
 
 
@@ -155,12 +155,12 @@ def _checked(chosen: dict, target: str) -> dict[str, str]:
 
 
 def chosen(app: "api.App") -> dict[str, str]:
-    """The properties that somebody set for an app."""
+    """The properties that were set for an app."""
     return {name: str(value) for name, value in app.table(TABLE).items() if name not in EVERYWHERE}
 
 
 def chosen_everywhere(platform: dict) -> dict[str, str]:
-    """The properties that somebody set for all apps, of the platform's document."""
+    """The properties that were set for all apps, from the platform's document."""
     return {name: str(value) for name, value in platform.get(TABLE, {}).items()}
 
 

@@ -20,7 +20,7 @@ class Directive(NamedTuple):
 
 
 class SyntaxProblem(ValueError):
-    """What is wrong, with the line."""
+    """A syntax error, with its line."""
 
 
 def parse(text: str) -> list[Directive]:
@@ -47,7 +47,7 @@ def dump(tree, indent: str = "") -> str:
 
 
 def quote(word: str) -> str:
-    """A word as nginx reads it back. Variables stay variables."""
+    """A word quoted for nginx. Variables stay variables."""
     if _PLAIN.fullmatch(word):
         return word
     return '"' + word.replace("\\", "\\\\").replace('"', '\\"') + '"'

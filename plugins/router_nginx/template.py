@@ -38,7 +38,7 @@ def render(source: str, variables: dict) -> str:
 
 
 def _read(pipe: int, deadline: float) -> bytes:
-    """All that the child says until it closes the pipe; nothing when it is late or says too much."""
+    """The child's output until it closes the pipe; empty if it is late or too long."""
     answer = b""
     while len(answer) <= RESULT_LIMIT + 1:
         if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
@@ -51,7 +51,7 @@ def _read(pipe: int, deadline: float) -> bytes:
 
 
 def _in_child(source: str, variables: dict, reading: int, writing: int) -> None:
-    """Render and leave, never return."""
+    """Render, write the result and exit."""
     try:
         import resource
 

@@ -1,11 +1,11 @@
-"""The files of apps that own names and are not routed: they have one only where another app's wildcard would answer."""
+"""The files of apps that own names but are not routed: they have one only if another app's wildcard would answer."""
 
 from plugins.router_nginx import files, owned, render
 from plugins.router_nginx.host import Host
 
 
 def text(host: Host, app: str, state: str, names: list[str]) -> str:
-    """What the file of such an app has to say; empty if it needs none."""
+    """The text of the file of such an app; empty if it needs none."""
     return _text(host, app, state, names, _ports(host, owned.covering(host, app, names)))
 
 
