@@ -151,7 +151,7 @@ def test_kill_9_ends_the_build_too(context, tmp_path):
     (context / "Dockerfile").write_text(
         HEAD + f'RUN ["/bin/busybox", "sleep", "6{time.time_ns() % 10}"]\nRUN ["/bin/busybox", "true"]\n'
     )
-    root = os.path.dirname(os.path.dirname(os.path.abspath(api.__file__)))
+    root = os.path.dirname(os.path.dirname(os.path.abspath(errors.__file__)))
     script = (
         f"import sys; sys.path.insert(0, {root!r}); from minipaas_lib import api;"
         " from plugins.builder_dockerfile import hooks;"

@@ -5,12 +5,12 @@ from pathlib import Path
 
 from minipaas_lib import api
 
-KERNEL = Path(api.__file__).parent
+KERNEL = Path(api.__file__).parents[1]
 
 
 def typed_names() -> list[tuple[str, str | tuple[str, str]]]:
     """The names that the block for type checkers imports, each with its origin as the table writes it."""
-    tree = ast.parse((KERNEL / "api.py").read_text())
+    tree = ast.parse((KERNEL / "api/__init__.py").read_text())
     (block,) = (node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING")
     found: list[tuple[str, str | tuple[str, str]]] = []
     for node in block.body:

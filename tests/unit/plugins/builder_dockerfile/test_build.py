@@ -230,7 +230,7 @@ def test_a_build_that_takes_too_long_is_ended(script):
 def test_the_client_ends_when_we_are_killed(tmp_path):
     note = tmp_path / "pid"
     inner = f"import os, time; open({str(note)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
-    root = os.path.dirname(os.path.dirname(os.path.abspath(api.__file__)))
+    root = os.path.dirname(os.path.dirname(os.path.abspath(errors.__file__)))
     outer = (
         f"import os, sys; sys.path.insert(0, {root!r}); from plugins.builder_dockerfile import build;"
         f" build.stream([sys.executable, '-c', {inner!r}], dict(os.environ), print)"

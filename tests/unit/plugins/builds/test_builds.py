@@ -149,7 +149,7 @@ def maker(blog):
     started = []
 
     def start(how="build"):
-        house = os.path.dirname(os.path.dirname(os.path.abspath(api.__file__)))
+        house = os.path.dirname(os.path.dirname(os.path.abspath(errors.__file__)))
         process = subprocess.Popen(
             [sys.executable, "-c", MAKER, how],
             env=os.environ | {"PYTHONPATH": house},
