@@ -7,6 +7,7 @@ otherwise a hook may refuse: raising errors.MinipaasError ends the command with 
 import pluggy
 
 hookspec = pluggy.HookspecMarker("minipaas")
+hookimpl = pluggy.HookimplMarker("minipaas")  # with which plugins mark theirs
 
 # app ------------------------------------------------------------------------------------------------------------
 

@@ -124,9 +124,9 @@ def _failing(error: errors.MinipaasError):
 
 def _marked(function, **options):
     """`function` as pluggy's marker leaves it."""
-    import pluggy
+    from minipaas_lib.bus import hookspecs
 
-    return pluggy.HookimplMarker("minipaas")(function, **options)
+    return hookspecs.hookimpl(function, **options)
 
 
 def _named(name: str, hook: str, error: BaseException, verb: str = "failed in") -> errors.MinipaasError:

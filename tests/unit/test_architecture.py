@@ -55,12 +55,12 @@ def dotted(path: Path) -> str:
 
 
 def imported_by(path: Path) -> set[str]:
-    """What a module imports; of the api also what its table names in text."""
+    """What a module imports; of the two tiers of the api also what their tables name in text."""
     name = dotted(path)
     found = {*imports(path, name if path.name == "__init__.py" else name.rpartition(".")[0])}
-    if name == "minipaas_lib.api":
-        origins = (where if isinstance(where, str) else where[0] for where in api._MODULES.values())
-        found |= {f"minipaas_lib.{origin}" for origin in origins}
+    for tier in (api, api.kernel):
+        if name == tier.__name__:
+            found |= {"minipaas_lib." + origin.partition(":")[0] for origin in tier.ORIGINS.values()}
     return found
 
 
