@@ -75,21 +75,21 @@ class Head:
         (self._folder / "root").mkdir()
         found = cluster_settings.ClusterSettings(tuple(self.cluster.etcd.split(",")), fleet=self.cluster.fleet)
         cluster_settings.write(found)
-        api.check_store(api.store())
+        api.kernel.check_store(api.kernel.store())
         (self._folder / "keys").mkdir()
         for part, keys in certificate_authority.make(str(self._folder / "keys")).items():
-            api.documents.write(api.store(), f"cluster/{part}.toml", keys)
+            api.kernel.documents.write(api.kernel.store(), f"cluster/{part}.toml", keys)
         (self._folder / "image").mkdir()
         node_image.make(self._folder / "image", found, NODE_IMAGE)
-        api.documents.write(api.store(), "cluster/image.toml", {"name": NODE_IMAGE})
+        api.kernel.documents.write(api.kernel.store(), "cluster/image.toml", {"name": NODE_IMAGE})
         self.cluster.load(NODE_IMAGE)
         for unit, words in ((ROUTER, ("node:router",)), (AGENT, ("node:agent", "--serve"))):
             run = units.node_run(NODE_IMAGE, *words, name=unit, more=SHARED)
             self.fleet.submit(unit + ".service", units.global_unit(unit, unit, run))
         self._image = self._make_image()
         self.cluster.load(APP_IMAGE)
-        api.create_app(APP)
-        until("all routers", lambda: len(api.store().children("routers")) == len(self.cluster.nodes))
+        api.kernel.create_app(APP)
+        until("all routers", lambda: len(api.kernel.store().children("routers")) == len(self.cluster.nodes))
 
     def _make_image(self) -> str:
         folder = self._folder / "app"
@@ -115,12 +115,12 @@ class Head:
             options={"web": {"stop_timeout": 1}},
             routing={"domains": [DOMAIN], "listeners": [["http", 80, 5000]]},
         )
-        api.documents.write(api.store(), f"apps/{APP}/releases/1.toml", made.to_document())
+        api.kernel.documents.write(api.kernel.store(), f"apps/{APP}/releases/1.toml", made.to_document())
         return made
 
     def told(self) -> list[str]:
         """The processes that agents tell of."""
-        return api.store().children(f"{api.service.FOLDER}/{APP}")
+        return api.kernel.store().children(f"{api.kernel.service.FOLDER}/{APP}")
 
     def process_units(self) -> list:
         """The units of processes, as fleet has them."""

@@ -56,8 +56,8 @@ class Still:
                     ports=one.ports,
                     started="2026-01-01T00:00:00Z",
                 )
-                told[api.service.path(process)] = Document(dumps(api.service.to_document(process)), "1")
-        self._found = {route_document.FOLDER: Tree(routes, "1"), api.service.FOLDER: Tree(told, "1")}
+                told[api.kernel.service.path(process)] = Document(dumps(api.kernel.service.to_document(process)), "1")
+        self._found = {route_document.FOLDER: Tree(routes, "1"), api.kernel.service.FOLDER: Tree(told, "1")}
 
     def read_all(self, folder: str) -> Tree:
         return self._found[folder]

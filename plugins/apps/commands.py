@@ -18,7 +18,7 @@ def apps_create(app):
     \b
     e.g.: apps:create blog
     """
-    api.create_app(app)
+    api.kernel.create_app(app)
     api.output.step(f"Created {app}")
     api.output.hint(f"git remote add paas paas@<host>:{app}")
     api.output.info("git push paas main")
@@ -54,18 +54,18 @@ def apps_destroy(app, force, now):
     e.g.: apps:destroy blog
           apps:destroy blog --now --force
     """
-    trashed = api.trashed.entries_of(app) if now else []
+    trashed = api.kernel.trashed.entries_of(app) if now else []
     if app in api.app_names() or not trashed:
         api.app(app)
         api.commands.confirm(app, force)
-        identity = api.destroy_app(app, now)
+        identity = api.kernel.destroy_app(app, now)
     else:
         api.commands.confirm(app, force)
     for former in trashed:
-        api.trash.purge(former)
+        api.kernel.trash.purge(former)
     api.output.step(f"Destroyed {app}")
     if not now:
-        again = app if api.trashed.entries_of(app)[-1:] == [identity] else identity
+        again = app if api.kernel.trashed.entries_of(app)[-1:] == [identity] else identity
         api.output.info(f"to bring it back, within seven days: apps:restore {again}")
 
 
@@ -84,7 +84,7 @@ def apps_rename(old, new, skip_deploy):
     \b
     e.g.: apps:rename blog journal
     """
-    renamed = api.rename_app(old, new, deploy=not skip_deploy)
+    renamed = api.kernel.rename_app(old, new, deploy=not skip_deploy)
     api.output.hint(f"git remote set-url paas paas@<host>:{new}")
     if renamed.stopped:
         api.output.info(f"to start it: ps:start {new}")
@@ -110,7 +110,7 @@ def apps_clone(old, new, skip_deploy, ignore_existing):
     if ignore_existing and new in api.app_names():
         api.output.info(f"app {new} already exists, nothing to do")
         return
-    api.clone_app(old, new, deploy=not skip_deploy)
+    api.kernel.clone_app(old, new, deploy=not skip_deploy)
     if api.live_release(new) is None:
         api.output.hint(f"to deploy it: ps:rebuild {new}, or: git push paas@<host>:{new} main")
 
@@ -124,7 +124,7 @@ def apps_trash(format):
     e.g.: apps:trash
           apps:trash --format json
     """
-    api.commands.print_table(api.trashed.entries(), format)
+    api.commands.print_table(api.kernel.trashed.entries(), format)
 
 
 class _Trashed(api.commands.NewAppName):
@@ -149,7 +149,7 @@ def apps_restore(app):
     e.g.: apps:restore blog
           apps:restore blog.1
     """
-    restored = api.restore_app(app)
+    restored = api.kernel.restore_app(app)
     api.output.step(f"{restored.name} is back" + (", and stopped" if api.app(restored.name).stopped else ""))
 
 
@@ -181,7 +181,7 @@ def rows(app) -> dict:
 
 def _everywhere() -> dict:
     """The report of the settings for all apps."""
-    return {"app-create-on-push": api.platform().get("create-on-push", True)}
+    return {"app-create-on-push": api.kernel.platform().get("create-on-push", True)}
 
 
 apps_report = api.commands.report_command("apps", rows, "Print what is known of one app or of all", _everywhere)
@@ -199,9 +199,9 @@ def apps_lock(app, message):
     e.g.: apps:lock blog --message "moving the database"
     """
     reason = _reason(message)
-    api.lock_app(app, reason)
+    api.kernel.lock_app(app, reason)
     api.output.step(f"Locked {app}: {reason}")
-    busy = api.lock_holder(app)
+    busy = api.kernel.lock_holder(app)
     if busy:
         api.output.warn(f"{app} is being changed right now, and that continues: {_who(busy)}")
     api.output.info(f"apps:unlock {app} allows changes again")
@@ -220,7 +220,7 @@ def _reason(message: str) -> str:
             f"the message must be one line of at most {_MESSAGE_LIMIT} characters",
             'give a reason such as: "moving the database"',
         )
-    who = f"by {api.caller.key()} since {api.holder().since}"
+    who = f"by {api.caller.key()} since {api.kernel.holder().since}"
     return f"{message} ({who})" if message else who
 
 
@@ -235,7 +235,7 @@ def apps_unlock(app):
     if not api.app(app).frozen:
         api.output.info(f"{app} is not locked, nothing to do")
         return
-    api.unlock_app(app)
+    api.kernel.unlock_app(app)
     api.output.step(f"Unlocked {app}")
 
 
@@ -249,7 +249,7 @@ def apps_locked(app):
     \b
     e.g.: apps:locked blog
     """
-    frozen, busy = api.app(app).frozen, api.lock_holder(app)
+    frozen, busy = api.app(app).frozen, api.kernel.lock_holder(app)
     if frozen:
         api.output.info(f"{app} is locked: {frozen}")
     if busy:
@@ -284,7 +284,7 @@ def apps_set(everyone, key, value):
     if value and value not in _SETTINGS[key]:
         raise api.errors.UsageError(f"{key} cannot be {api.names.safe(value)}", "one of: " + ", ".join(_SETTINGS[key]))
     if value:
-        api.edit_platform(lambda document: document.update({key: _SETTINGS[key][value]}))
+        api.kernel.edit_platform(lambda document: document.update({key: _SETTINGS[key][value]}))
     else:
-        api.edit_platform(lambda document: document.pop(key, None))
+        api.kernel.edit_platform(lambda document: document.pop(key, None))
     api.output.step(f"{key} is {value}" if value else f"{key} is the default again")

@@ -45,7 +45,7 @@ def guard_set(app, key, text):
     if app:
         api.edit_app(app, change)
     else:
-        api.edit_platform(change)
+        api.kernel.edit_platform(change)
     api.output.step(f"{key} of {app or 'all apps'} is {text or 'cleared'}")
 
 

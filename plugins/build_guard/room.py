@@ -61,14 +61,14 @@ def _less(name: str, free: needs.Free) -> str:
 
 def wanted(app) -> dict[str, int]:
     """What was set to be free before a build, the app's own over the platform's."""
-    table = api.platform().get(settings.TABLE, {}) | (app.table(settings.TABLE) if app else {})
+    table = api.kernel.platform().get(settings.TABLE, {}) | (app.table(settings.TABLE) if app else {})
     return {key: value for key, value in table.items() if key in settings.MEASURES}
 
 
 def everywhere(key: str):
     """A setting that all builds share."""
     default = {"build-memory": "auto", "keep-cache": settings.KEEP_CACHE}[key]
-    return api.platform().get(settings.TABLE, {}).get(key, default)
+    return api.kernel.platform().get(settings.TABLE, {}).get(key, default)
 
 
 def build_memory() -> int:
@@ -84,7 +84,7 @@ def path(app: str) -> str:
 def last(app: str) -> needs.Free | None:
     """What the last build of the app took."""
     try:
-        table = api.documents.read(api.store(), path(app))
+        table = api.kernel.documents.read(api.kernel.store(), path(app))
         return needs.Free(**{name: int(table[name]) for name in needs.Free._fields})
     except (api.errors.MinipaasError, KeyError, TypeError, ValueError):
         return None  # none yet, or a record that cannot be read, which is not worth an error
@@ -92,7 +92,7 @@ def last(app: str) -> needs.Free | None:
 
 def remember(app: str, before: needs.Free, lowest: needs.Free) -> None:
     """Record what a build took. Raises errors.MinipaasError."""
-    api.documents.write(api.store(), path(app), needs.took(before, lowest)._asdict())
+    api.kernel.documents.write(api.kernel.store(), path(app), needs.took(before, lowest)._asdict())
 
 
 def report(app=None) -> dict:

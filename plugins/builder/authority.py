@@ -18,7 +18,7 @@ def path(app: str = "") -> str:
 def read(app: str = "") -> str:
     """The certificates of an app, or without one the platform's; empty if none were set."""
     try:
-        text = api.documents.read(api.store(), path(app)).get("pem", "")
+        text = api.kernel.documents.read(api.kernel.store(), path(app)).get("pem", "")
     except api.errors.NotFound:
         return ""
     return text if isinstance(text, str) else ""
@@ -33,11 +33,11 @@ def write(pem: str, app: str = "") -> None:
     """Keep the certificates; empty removes them. Of an app under its lock."""
     if not pem:
         try:
-            api.store().delete(path(app))
+            api.kernel.store().delete(path(app))
         except api.errors.NotFound:
             pass
         return
-    api.documents.write(api.store(), path(app), {"pem": pem})
+    api.kernel.documents.write(api.kernel.store(), path(app), {"pem": pem})
 
 
 def parse(text: str) -> str:

@@ -39,7 +39,7 @@ def builder_set(app, property, text):
         _set_authority(app, text)
         shown = text and f"set from {'stdin' if text == '-' else api.names.safe(text)}"
     else:
-        value = settings.parse(key, text, api.builders()) if text else ""
+        value = settings.parse(key, text, api.kernel.builders()) if text else ""
         _set(app, key, value)
         shown = value and f"now {settings.masked(value)}"
     hint = f"; to build with it: ps:rebuild {app}" if app else ""
@@ -56,7 +56,7 @@ def _set(app: str, key: str, value: str) -> None:
         if not table:
             del document[settings.TABLE]
 
-    api.edit_app(app, change) if app else api.edit_platform(change)
+    api.edit_app(app, change) if app else api.kernel.edit_platform(change)
 
 
 def _set_authority(app: str, file: str) -> None:
@@ -72,7 +72,7 @@ def _set_authority(app: str, file: str) -> None:
 
 def _rows(app=None) -> dict:
     """The lines of builder:report: for each property what the app says, what all apps get, and what holds."""
-    everywhere = api.platform().get(settings.TABLE, {})
+    everywhere = api.kernel.platform().get(settings.TABLE, {})
     own, holds = (app.table(settings.TABLE), settings.effective(app)) if app else ({}, {})
     rows = {}
     for key in settings.STORED:
@@ -84,7 +84,7 @@ def _rows(app=None) -> dict:
         rows["builder-ca-file"] = authority.described(authority.read(app.name))
         rows["builder-computed-ca-file"] = authority.described(authority.effective(app))
     rows["builder-global-ca-file"] = authority.described(authority.read())
-    return rows | {"builder-available": api.builders()}
+    return rows | {"builder-available": api.kernel.builders()}
 
 
 builder_report = api.commands.report_command("builder", _rows, "Report how an app is built", _rows)

@@ -27,7 +27,7 @@ _EXCEPTION = r"[A-Za-z0-9.*:_/\[\]-]+"
 
 def effective(app) -> dict[str, str]:
     """What holds for builds of an app (None: of any): its own over the platform's."""
-    table = api.platform().get(TABLE, {}) | (app.table(TABLE) if app else {})
+    table = api.kernel.platform().get(TABLE, {}) | (app.table(TABLE) if app else {})
     return {key: value for key, value in table.items() if key in STORED and isinstance(value, str)}
 
 

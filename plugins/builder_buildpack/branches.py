@@ -26,7 +26,7 @@ def choice(app, branch: str | None) -> choose.Choice:
         api.repository.checkout(app.name, commit, folder)
         found = choose.choose(app, folder, api.merged_config(app))
     finally:
-        api.folders.remove(folder)
+        api.kernel.folders.remove(folder)
     if found is None:
         said = f"no buildpack fits commit {commit[:8]} of {app.name}: it has none of {', '.join(choose.LOOKED_FOR)}"
         raise api.errors.NotFound(said, f"buildpacks:set {app.name} <buildpack>")

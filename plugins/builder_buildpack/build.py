@@ -71,7 +71,7 @@ def run(number: int, commit: str, image: str, app: str, cargo: upload.Cargo) -> 
         status = client.stream(["start", "--attach", name], show.line, TIMEOUT, limit)
         out = upload.read(client.fetch(["cp", f"{name}:{plan.BUILD}/out", "-"], _OUT_LIMIT))
         if status or "done" not in out:
-            raise _failure(name, status, out, api.downloads.in_build("\n".join(show.last), app))
+            raise _failure(name, status, out, api.kernel.downloads.in_build("\n".join(show.last), app))
         commands, variables = released(out)
         _check_start(app, cargo, commands)
         texts = [pack.text for pack in cargo.packs]

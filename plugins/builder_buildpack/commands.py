@@ -193,7 +193,7 @@ def buildpacks_set_property(app, name, value):
         else:
             table[name] = wanted
 
-    api.edit_app(app, change) if app else api.edit_platform(change)
+    api.edit_app(app, change) if app else api.kernel.edit_platform(change)
     shown = "is cleared" if wanted is None else f"is now {wanted}"
     api.output.step(f"{name} of {app or 'all apps'} {shown}; the next build uses it")
 

@@ -191,8 +191,8 @@ def _fetch(clone: str, reference: Reference, pinned: str, env: dict[str, str]) -
         _git([*options, *words, url, f"{target}:refs/fetched"], env)
 
     try:
-        api.destinations.for_git(reference.place, fetch, env=env)
-    except api.destinations.Refused as error:
+        api.kernel.destinations.for_git(reference.place, fetch, env=env)
+    except api.kernel.destinations.Refused as error:
         raise api.errors.BuildFailed(
             f"the buildpack {reference.text} cannot be fetched: {error.message}", error.hint
         ) from None
@@ -202,7 +202,8 @@ def _fetch(clone: str, reference: Reference, pinned: str, env: dict[str, str]) -
         )
         raise api.errors.BuildFailed(
             f"{said}: {error.message}",
-            api.downloads.in_build(error.message, "--global") or "check its address; at most 128 MiB are fetched",
+            api.kernel.downloads.in_build(error.message, "--global")
+            or "check its address; at most 128 MiB are fetched",
         ) from None
     commit = _git([place, "rev-parse", "--verify", "refs/fetched^{commit}"], env).decode().strip()
     _git([place, "update-ref", f"refs/kept/{commit}", commit], env)

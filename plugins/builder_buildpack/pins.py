@@ -15,7 +15,7 @@ def path(app: str) -> str:
 def read(app: str) -> dict:
     """The document; empty if there is none."""
     try:
-        return dict(api.documents.read(api.store(), path(app)))
+        return dict(api.kernel.documents.read(api.kernel.store(), path(app)))
     except api.errors.NotFound:
         return {}
 
@@ -37,7 +37,7 @@ def remember(app: str, image: str, packs: list) -> None:
     images.pop(image, None)
     images[image] = [pack.text for pack in packs]
     kept = {key: images[key] for key in [*images][-KEPT_IMAGES:]}
-    api.documents.write(api.store(), path(app), {"pins": pins, "images": kept})
+    api.kernel.documents.write(api.kernel.store(), path(app), {"pins": pins, "images": kept})
 
 
 def forget(app: str, texts: list[str] | None = None) -> None:
@@ -45,4 +45,4 @@ def forget(app: str, texts: list[str] | None = None) -> None:
     document = read(app)
     pins = {} if texts is None else {key: value for key, value in document.get("pins", {}).items() if key not in texts}
     if pins != document.get("pins", {}):
-        api.documents.write(api.store(), path(app), document | {"pins": pins})
+        api.kernel.documents.write(api.kernel.store(), path(app), document | {"pins": pins})

@@ -14,8 +14,8 @@ BUILD = f"{HERE}/build"  # a volume: buildpacks, config and settings stay out of
 CACHE = f"{HERE}/cache"  # a volume of the app's own
 PIDS_LIMIT = 4096
 CPU_SHARES = 256  # a quarter of what a running app gets where both want all
-BUILD_LABEL = api.labels.BUILD
-OWNER_LABEL = api.labels.OWNER
+BUILD_LABEL = api.kernel.labels.BUILD
+OWNER_LABEL = api.kernel.labels.OWNER
 CACHE_LABEL = "minipaas.buildpack-cache"
 
 
@@ -50,7 +50,7 @@ def create(app: str, image: str, stack: str, owner: str, memory: int) -> list[st
         "--network",
         "bridge",
     ]
-    for name, value in api.labels.complete({BUILD_LABEL: app, OWNER_LABEL: owner}).items():
+    for name, value in api.kernel.labels.complete({BUILD_LABEL: app, OWNER_LABEL: owner}).items():
         words += ["--label", f"{name}={value}"]
     words += ["--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--log-driver", "none"]
     words += ["--pids-limit", str(PIDS_LIMIT), "--cpu-shares", str(CPU_SHARES), "--no-healthcheck"]
@@ -63,7 +63,7 @@ def create(app: str, image: str, stack: str, owner: str, memory: int) -> list[st
 
 def commit(app: str, commit: str, number: int, packs: list[str], variables: dict[str, str]) -> list[str]:
     """`docker commit` of the build container: the image, complete and named in one step."""
-    known = api.labels
+    known = api.kernel.labels
     own = {known.APP: app, known.COMMIT: commit, known.LAUNCHER: LAUNCHER, known.BUILDER: "buildpack"}
     labels = known.complete(own | {known.BUILDPACKS: " ".join(packs)})
     changes = [f"LABEL {quoted(name)}={quoted(value)}" for name, value in labels.items()]

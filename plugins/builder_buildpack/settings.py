@@ -27,7 +27,7 @@ def listed(app) -> list[str]:
 
 def everywhere() -> dict:
     """The table of the platform."""
-    return dict(api.platform().get(TABLE, {}))
+    return dict(api.kernel.platform().get(TABLE, {}))
 
 
 def stack(app, packs) -> str:

@@ -24,11 +24,11 @@ def ensure(name: str, app) -> str:
     if not name:
         return _of_busybox(busybox())
     here = config_of(name)
-    if owner := api.image.owner(name, here or {}):
+    if owner := api.kernel.image.owner(name, here or {}):
         api.check_image_owner(app, owner)
     if here is not None:
         return name
-    if api.image.named_app(name):
+    if api.kernel.image.named_app(name):
         raise api.errors.BuildFailed(
             f"the stack image {name} is not on this host", f"buildpacks:set-property {app.name} stack <image>"
         )

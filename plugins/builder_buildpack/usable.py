@@ -18,13 +18,13 @@ def parse(text: str) -> Reference:
         except api.errors.Denied as error:
             raise api.errors.UsageError(error.message, error.hint) from None
     elif reference.kind == "git":
-        host, port = api.remote_url.host_of(reference.place)
+        host, port = api.kernel.remote_url.host_of(reference.place)
         if not host:
             raise api.errors.UsageError(
                 f"{api.names.safe(text)} is not a buildpack: its port is not valid",
                 "give a port from 1 to 65535, or none",
             )
-        api.destinations.resolve(host, port, proxied=True)  # names are looked up by each build
+        api.kernel.destinations.resolve(host, port, proxied=True)  # names are looked up by each build
     return reference
 
 
@@ -58,7 +58,7 @@ def stack(app: str | None, image: str) -> str:
     here: dict | None = None
     with contextlib.suppress(api.errors.Unavailable):  # the next build looks at it
         here = stacks.config_of(image)
-    owner = api.image.owner(image, here or {})
+    owner = api.kernel.image.owner(image, here or {})
     if not owner:
         return image
     if app is None:

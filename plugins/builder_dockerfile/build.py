@@ -44,10 +44,14 @@ def build(job: Job) -> "api.Build":
         discard(client, job.tag, scratch)
         raise
     finally:
-        api.folders.remove(scratch)
-    port = api.image.port_of(config, job.text)
+        api.kernel.folders.remove(scratch)
+    port = api.kernel.image.port_of(config, job.text)
     return api.Build(
-        image_id, "dockerfile", api.image.commands_of(config), port, api.image.notes_of(job.app, config, port)
+        image_id,
+        "dockerfile",
+        api.kernel.image.commands_of(config),
+        port,
+        api.kernel.image.notes_of(job.app, config, port),
     )
 
 
@@ -147,7 +151,7 @@ def _failure(words: progress.Progress, app: str) -> Exception:
         api.output.warn(line)
     where = f" at {words.failed_step[:200]}" if words.failed_step else ""
     why = words.reason or "docker gave no reason"
-    hint = api.downloads.in_build("\n".join(words.last), app) or progress.hint_for(why)
+    hint = api.kernel.downloads.in_build("\n".join(words.last), app) or progress.hint_for(why)
     return api.errors.BuildFailed(f"the build failed{where}: {why}", hint)
 
 

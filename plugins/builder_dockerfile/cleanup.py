@@ -18,8 +18,8 @@ def remove_unused(app: str, kept: set[str], newest: int) -> list[str]:
     if not old:
         return []
     try:
-        said = api.programs.run(client.path, "image", "rm", *old, timeout=120)
-    except api.programs.Failed as error:
+        said = api.kernel.programs.run(client.path, "image", "rm", *old, timeout=120)
+    except api.kernel.programs.Failed as error:
         fine = re.compile("is using its referenced image|No such image")
         if others := [line for line in error.err.splitlines() if not fine.search(line)]:
             raise _refused(others[0]) from None
@@ -70,6 +70,6 @@ def _refused(said: str) -> "api.errors.Unavailable":
 
 def _docker(client: clients.Client, *words: str) -> str:
     try:
-        return api.programs.run(client.path, *words, timeout=120)
-    except api.programs.Failed as error:
+        return api.kernel.programs.run(client.path, *words, timeout=120)
+    except api.kernel.programs.Failed as error:
         raise _refused(error.err) from None

@@ -58,7 +58,7 @@ def builder_dockerfile_set(app, property, value):
         if not document[settings.TABLE]:
             del document[settings.TABLE]
 
-    api.edit_app(app, change) if app else api.edit_platform(change)
+    api.edit_app(app, change) if app else api.kernel.edit_platform(change)
     shown = f"is now {value}" if value else "is cleared"
     hint = f"; to build with it: ps:rebuild {app}" if app else ""
     api.output.step(f"{property} of {app or 'all apps'} {shown}{hint}")

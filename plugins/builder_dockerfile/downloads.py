@@ -46,8 +46,8 @@ def check(text: str, arguments: dict[str, str]) -> None:
 
 def _look(place: tuple[str, int], refusals: dict[tuple[str, int], str]) -> None:
     try:
-        api.destinations.resolve(*place)
-    except api.destinations.Refused as error:
+        api.kernel.destinations.resolve(*place)
+    except api.kernel.destinations.Refused as error:
         refusals[place] = error.message
     except api.errors.MinipaasError:
         pass

@@ -50,7 +50,7 @@ class Watch:
         if reference in self._seen or reference == "scratch":
             return
         self._seen.add(reference)
-        if owner := api.image.named_app(reference):
+        if owner := api.kernel.image.named_app(reference):
             api.check_image_owner(self._app, owner)
             self._must_be_here(reference.removeprefix("docker-image://"), owner)
             return
@@ -62,14 +62,16 @@ class Watch:
             return
         app = self._app.name
         renamed = f"{owner} was renamed to {app}, and so were its images: FROM minipaas/{app}:..."
-        hint = renamed if api.renamed_to(owner) == app else f"builds:list {owner}, or: use an image of a registry"
+        hint = (
+            renamed if api.kernel.renamed_to(owner) == app else f"builds:list {owner}, or: use an image of a registry"
+        )
         raise api.errors.BuildFailed(f"the image {api.names.safe(reference)[1:-1]} is not on this host", hint)
 
     def _look_inside(self, reference: str) -> None:
         """Check the owner in the image's label, whatever its name, and the images that its triggers name."""
         image = inspect(self._client, reference)
         config = (image or {}).get("Config") or {}
-        if owner := api.image.owner(reference, config):
+        if owner := api.kernel.image.owner(reference, config):
             api.check_image_owner(self._app, owner)
         elif image and sources.is_id(reference) and reference.removeprefix("sha256:") in image.get("Id", ""):
             said = f"{api.names.safe(reference)} is the ID of an image, which may belong to another app"

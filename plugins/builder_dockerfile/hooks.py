@@ -24,7 +24,7 @@ def before_config(app, names, config):
     gone = [
         name
         for name in settings.secrets(app)
-        if name in names and name not in config and name not in api.platform().get("config", {})
+        if name in names and name not in config and name not in api.kernel.platform().get("config", {})
     ]
     if gone:
         said = f"builds of {app.name} use {gone[0]} as a secret and fail without it"
@@ -71,4 +71,4 @@ def app_renamed(app, former):
     from plugins.builder_dockerfile import cleanup
 
     images = {release.image for release in api.releases(app.name)} - {""}
-    cleanup.rename(former, app.name, images, api.trashed.images(former))
+    cleanup.rename(former, app.name, images, api.kernel.trashed.images(former))

@@ -20,11 +20,11 @@ def of(app) -> str:
     The caller holds the app's lock.
     """
     try:
-        kept = dict(api.documents.read(api.store(), path(app.name)))
+        kept = dict(api.kernel.documents.read(api.kernel.store(), path(app.name)))
     except api.errors.NotFound:
         kept = {}
     # A clone gets its original's documents; when an app was created tells the two apart.
     if kept.get("created") != app.created or not isinstance(kept.get("namespace"), str):
         kept = {"created": app.created, "namespace": secrets.token_hex(16)}
-        api.documents.write(api.store(), path(app.name), kept)
+        api.kernel.documents.write(api.kernel.store(), path(app.name), kept)
     return kept["namespace"]

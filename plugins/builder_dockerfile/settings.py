@@ -21,7 +21,7 @@ _REFUSED_PREFIXES = ("LD_", "DOCKER_", "BUILDKIT_", "BUILDX_", "SSL_CERT_", "OTE
 
 def effective(app) -> dict:
     """What is set of builds of an app (None: of any): its own over what holds for all apps."""
-    everywhere = api.platform().get(TABLE, {})
+    everywhere = api.kernel.platform().get(TABLE, {})
     return {key: everywhere[key] for key in FOR_ALL if key in everywhere} | (app.table(TABLE) if app else {})
 
 

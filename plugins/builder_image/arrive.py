@@ -9,7 +9,7 @@ LOAD_LIMIT = 20 << 30  # bytes of an image on stdin
 def from_image(name: str, image: str, author: str) -> "api.Release":
     """Pull an image and deploy it. Raises errors.MinipaasError."""
     mark.reference(image)
-    with api.incoming(name), images.obtained(api.app(name), image) as found:
+    with api.kernel.incoming(name), images.obtained(api.app(name), image) as found:
         return _deploy(name, found, author, "git:from-image")
 
 
@@ -24,7 +24,7 @@ def load_image(name: str, image: str, author: str, file) -> "api.Release":
             "an image from stdin takes a name and a tag, not a digest", f"git:load-image {name} blog:1.2"
         )
     images.refuse_ours(name, image)
-    with api.incoming(name), _spooled(file) as archive:
+    with api.kernel.incoming(name), _spooled(file) as archive:
         saved_image, own = saved.read(archive, image), images.own_name(name)
         api.output.step(f"Loading {image}")
         with images.named(own):
@@ -43,9 +43,9 @@ def _deploy(name: str, found: mark.Mark, author: str, reason: str) -> "api.Relea
     parent = api.repository.head_of(name) or None
     keep = parent is not None and api.repository.file_of(name, parent, mark.PATH, mark.SIZE_LIMIT) is not None
     data = [mark.text(found)]
-    entry = api.Entry(mark.PATH, "100644", len(data[0]), lambda limit: data.pop() if data else b"")
+    entry = api.kernel.Entry(mark.PATH, "100644", len(data[0]), lambda limit: data.pop() if data else b"")
     commit = api.repository.commit_tree(name, [entry], f"Deploy the image {found.image}", author, parent, keep)
-    return api.deploy_commit(name, commit, reason)
+    return api.kernel.deploy_commit(name, commit, reason)
 
 
 def _spooled(file):

@@ -19,7 +19,7 @@ def own_name(app: str) -> str:
 
 def refuse_ours(app: str, name: str) -> None:
     """Refuse to bring an image under a name that builds of this host give. Raises errors.UsageError."""
-    if api.image.named_app(name):
+    if api.kernel.image.named_app(name):
         said = f"{name} cannot come from elsewhere: names with minipaas/ are reserved for images built here"
         raise api.errors.UsageError(
             said, f"give it another name such as {app}:1 with docker tag, then: git:load-image {app} {app}:1"
@@ -43,13 +43,17 @@ def obtained(app: "api.App", name: str):
     of this host give: there it would be a stranger's. Raises errors.BuildFailed.
     """
     before = docker.inspect(name)
-    ours = api.image.named_app(name)
+    ours = api.kernel.image.named_app(name)
     why = "it is not on this host" if ours else _pull(app, name)
     if why and before is None:
         server = name.partition("/")[0]
         server = server if {".", ":"} & {*server} and "/" in name else "docker.io"
         login = f"check the name, or: registry:login {app.name} <server> <user>"
-        hint = f"builds:list {api.image.named_app(name)}" if ours else api.downloads.by_docker(why, server) or login
+        hint = (
+            f"builds:list {api.kernel.image.named_app(name)}"
+            if ours
+            else api.kernel.downloads.by_docker(why, server) or login
+        )
         raise api.errors.BuildFailed(f"the image {name} cannot be pulled: {why}", hint)
     if why and not ours:
         api.output.warn(f"{name} cannot be pulled ({why}): using the image of that name on this host")
@@ -96,15 +100,15 @@ def build(app: "api.App", mark: Mark, number: int, has_procfile: bool) -> "api.B
         if found is None:
             raise api.errors.Unavailable(f"docker does not know the image {mark.image} that it has just got", "doctor")
         config = found.get("Config") or {}
-        commands = api.image.commands_of(config)
+        commands = api.kernel.image.commands_of(config)
         if not commands and not has_procfile:
             raise api.errors.BuildFailed(
                 f"the image {mark.image} has no command of its own, and there is no Procfile",
                 "give it a CMD, or clone the app and commit a Procfile such as web: ./server",
             )
         docker.tag(found["Id"], f"minipaas/{app.name}:v{number}")
-    port = api.image.port_of(config, "")
-    return api.Build(found["Id"], "image", commands, port, api.image.notes_of(app.name, config, port))
+    port = api.kernel.image.port_of(config, "")
+    return api.Build(found["Id"], "image", commands, port, api.kernel.image.notes_of(app.name, config, port))
 
 
 def _here(app: "api.App", mark: Mark) -> dict | None:
@@ -124,7 +128,7 @@ def _here(app: "api.App", mark: Mark) -> dict | None:
 
 def check_owner(app: "api.App", name: str, found: dict) -> None:
     """Refuse an image of this host that was built for another app. Raises errors.BuildFailed."""
-    if owner := api.image.owner(name, found.get("Config") or {}):
+    if owner := api.kernel.image.owner(name, found.get("Config") or {}):
         api.check_image_owner(app, owner)
 
 

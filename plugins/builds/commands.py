@@ -106,10 +106,10 @@ def builds_cancel(app):
     e.g.: builds:cancel blog
     """
     api.app(app)
-    now = api.underway(app)
+    now = api.kernel.underway(app)
     if now is None:
         raise api.errors.UsageError(f"{app} is not being built or deployed", f"builds:list {app}")
-    api.cancel(now)
+    api.kernel.cancel(now)
     live = api.live_release(app)
     if live and live.number == now.number:
         raise api.errors.UsageError(
@@ -150,7 +150,7 @@ def builds_prune(app, everything, keep):
             if isinstance(error, api.errors.Locked):
                 api.output.warn(f"{name} is skipped: {error.message}")
             else:
-                failed += api.app_has_failed(name, error)
+                failed += api.kernel.app_has_failed(name, error)
             continue
         for image in removed:
             api.output.info(f"removed {image}")

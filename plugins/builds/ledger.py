@@ -61,9 +61,9 @@ def since(moment: str) -> int:
 
 def rows(app: str, count: int) -> list[dict]:
     """The newest `count` builds, a running one first, with the sizes of their images where docker has them."""
-    now = api.underway(app)
+    now = api.kernel.underway(app)
     running = [now] if now and now.commit and _builds(app, now) else []
-    past = (release for release in api.newest_releases(app) if is_build(release))
+    past = (release for release in api.kernel.newest_releases(app) if is_build(release))
     past = (release for release in past if not running or release.number != running[0].number)
     finished = list(itertools.islice(past, count - len(running)))
     sizes = sizes_of([release.image for release in finished if release.image])
@@ -79,7 +79,7 @@ def _builds(app: str, now) -> bool:
 
 def info(app: str, number: int) -> dict:
     """All about one build. Raises errors.NotFound, errors.UsageError for a release that was not built."""
-    now = api.underway(app)
+    now = api.kernel.underway(app)
     if now and now.number == number and now.building:
         found = running_row(now) | {"step": now.step, "reason": now.reason, "failure": "", "image": "", "author": ""}
     else:
@@ -101,7 +101,7 @@ def info(app: str, number: int) -> dict:
 
 
 def _whose(release) -> str:
-    earlier = (one for one in api.newest_releases(release.app) if one.number < release.number)
+    earlier = (one for one in api.kernel.newest_releases(release.app) if one.number < release.number)
     source = next((one for one in earlier if is_build(one) and one.image == release.image), None)
     return f": it runs the build of {source.name}" if source else ""
 
@@ -113,10 +113,10 @@ def output_path(app: str, number: int) -> str:
 
 def newest(app: str) -> int:
     """The number of the running build, else of the newest one. Raises errors.NotFound."""
-    now = api.underway(app)
+    now = api.kernel.underway(app)
     if now and now.building:
         return now.number
-    found = next((release.number for release in api.newest_releases(app) if is_build(release)), 0)
+    found = next((release.number for release in api.kernel.newest_releases(app) if is_build(release)), 0)
     if not found:
         raise api.errors.NotFound(f"{app} has no build yet", f"git push paas@<host>:{app} main")
     return found

@@ -23,8 +23,8 @@ def images_of(app) -> list[str]:
 
     The caller holds the app's lock: a build that is going on has images that no release has yet.
     """
-    kept = api.images_in_use(app.name)
-    newest = max(api.release_numbers(app.name), default=0)
+    kept = api.kernel.images_in_use(app.name)
+    newest = max(api.kernel.release_numbers(app.name), default=0)
     named = [name for removed in api.call("images_unused", app=app, kept=kept, newest=newest) for name in removed]
     return named + _nameless(app.name, kept)
 

@@ -14,7 +14,7 @@ def show(app: str, number: int, follow: bool) -> None:
     """Print the output of a build, and with `follow` what comes until it ends. Raises FileNotFoundError."""
     with open(ledger.output_path(app, number), "rb") as file:
         if follow:
-            api.end_with_key()
+            api.kernel.end_with_key()
         rest, maker = b"", None
         while True:
             maker = (
@@ -33,10 +33,10 @@ def who_makes(app: str, number: int, maker=None):
 
     The `maker` so far is it for as long as the app is locked by it: the last words come when all is put right.
     """
-    now = api.underway(app)
+    now = api.kernel.underway(app)
     if now is not None and now.number == number:
         return now.holder
-    return maker if maker and api.lock_holder(app) == maker else None
+    return maker if maker and api.kernel.lock_holder(app) == maker else None
 
 
 def _print_lines(file, rest: bytes) -> bytes:

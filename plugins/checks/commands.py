@@ -33,7 +33,7 @@ def checks_set(app, key, value):
     def edit(document):
         settings.put(document, key, wanted)
 
-    api.edit_app(app, edit) if app else api.edit_platform(edit)
+    api.edit_app(app, edit) if app else api.kernel.edit_platform(edit)
     api.output.step(f"{key} of {app or 'all apps'} is {'cleared' if wanted is None else wanted}")
 
 
@@ -55,7 +55,7 @@ def check_types(app: str, kinds: list[str]) -> None:
 
     Before the first release nothing tells the types, so there is only a warning.
     """
-    live, newest = api.live_release(api.app(app).name), next(iter(api.newest_releases(app)), None)
+    live, newest = api.live_release(api.app(app).name), next(iter(api.kernel.newest_releases(app)), None)
     types = {kind for release in (live, newest) if release for kind in release.commands}
     unknown = [kind for kind in kinds if kind not in types]
     if unknown and newest:
@@ -136,7 +136,7 @@ def checks_run(app, words):
         label = f"{process.process_type}.{process.index}"
         api.output.step(f"Checking {label}")
         try:
-            api.check_process(scheduler, live, process)
+            api.kernel.check_process(scheduler, live, process)
         except api.errors.DeployFailed as error:
             failed += 1
             api.output.warn(error.message)

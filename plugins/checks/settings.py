@@ -30,7 +30,7 @@ def drain(app) -> int | None:
 
 def platform() -> dict:
     """The table for all apps."""
-    return dict(api.platform().get(TABLE, {}))
+    return dict(api.kernel.platform().get(TABLE, {}))
 
 
 def mode(app, process_type: str) -> str:

@@ -6,7 +6,7 @@ from minipaas_lib import api
 from plugins.cluster.engine import ClusterEngine, ClusterRouter, LocalScheduler
 
 
-def choose(cluster: "api.cluster.ClusterSettings", local: LocalScheduler) -> ClusterEngine:
+def choose(cluster: "api.kernel.cluster.ClusterSettings", local: LocalScheduler) -> ClusterEngine:
     """The engine for these settings, working with the scheduler of this host. fleet is the only one."""
     from plugins.cluster.fleet import engine
 
@@ -23,9 +23,9 @@ def router() -> ClusterRouter:
     return cast(ClusterRouter, api.router())  # see the hook router
 
 
-def settings() -> "api.cluster.ClusterSettings":
+def settings() -> "api.kernel.cluster.ClusterSettings":
     """The cluster that this host belongs to. Raises errors.UsageError where it belongs to none."""
-    cluster = api.cluster.settings()
+    cluster = api.kernel.cluster.settings()
     if cluster is None:
         raise api.errors.UsageError("this host does not belong to a cluster", "cluster:init --etcd URL[,URL...]")
     return cluster

@@ -50,7 +50,7 @@ def completion_words(words):
 
 def commands(over_ssh: bool) -> list[str]:
     """The names of all commands that can be typed there, sorted."""
-    entries = api.index.load().commands
+    entries = api.kernel.index.load().commands
     return sorted(name for name, entry in entries.items() if not entry.hidden and not (over_ssh and entry.host))
 
 
@@ -72,7 +72,7 @@ def of_command(name: str, arguments: list[str], last: str) -> list[str]:
     """What click says of the command's options and arguments (click.palletsprojects.com, Shell Completion)."""
     from click.shell_completion import ShellComplete
 
-    command = api.command_named(name)
+    command = api.kernel.command_named(name)
     option, equals, _ = last.partition("=")
     found = ShellComplete(command, {}, name, "").get_completions(arguments, last)
     prefix = option + "=" if equals and option.startswith("--") else ""  # click completes only what follows

@@ -7,7 +7,7 @@ _NAMED = 10  # names that a sentence lists before it counts
 
 def present(app: str | None) -> dict[str, str]:
     """The app's own config, or with None the global one."""
-    return dict(api.platform().get("config", {})) if app is None else api.app(app).config
+    return dict(api.kernel.platform().get("config", {})) if app is None else api.app(app).config
 
 
 def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = False) -> None:
@@ -27,7 +27,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
         return
     changed = sorted([*new, *gone])
     if "PORT" in new:
-        api.told_port(wanted, target if app else "--global")
+        api.kernel.told_port(wanted, target if app else "--global")
     api.call("before_config", app=api.app(app) if app else None, names=changed, config=wanted)
     reason = f"config: {describe(before, new, gone)}"
 
@@ -40,7 +40,7 @@ def apply(app: str | None, wanted: dict[str, str], restart: bool, plan: bool = F
 
     if plan:
         assert app is not None, "--plan and --global are refused together"
-        api.commands.print_plan(api.plan(app, reason, edit, restart=restart))
+        api.commands.print_plan(api.kernel.plan(app, reason, edit, restart=restart))
         return
     if app is None:
         _everywhere(edit, reason, restart)
@@ -68,7 +68,7 @@ def _listed(names: list[str]) -> str:
 
 def _everywhere(edit, reason: str, restart: bool) -> None:
     """Change the global config, then every app, one after the other."""
-    api.edit_platform(edit)
+    api.kernel.edit_platform(edit)
     api.output.step(f"global {reason}")
     if not restart:
         api.output.info("what runs keeps its config until its next release")

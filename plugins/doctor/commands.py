@@ -52,9 +52,9 @@ def doctor(format, fix):
 def put_right() -> list[str]:
     """Finish or undo what was interrupted, and remove orphans; return the apps for which that failed."""
     failed: list[str] = []
-    done = api.recover_all(failed)
+    done = api.kernel.recover_all(failed)
     try:
-        done += api.orphans.remove()
+        done += api.kernel.orphans.remove()
     except api.errors.MinipaasError as error:  # docker's own finding says more
         api.output.warn(f"processes without an app stay: {error.message}")
     for said in done or ["nothing was left unfinished"]:
@@ -68,7 +68,7 @@ def show(findings: list, broken: list) -> None:
     for finding in findings:
         api.output.data(f"{'ok    ' if finding.ok else 'BROKEN'}  {finding.part:<{width}}  {finding.said}")
         if not finding.ok and finding.fix:
-            api.output.data(f"{'':{width + 10}}fix: {api.address.fill(finding.fix)}")
+            api.output.data(f"{'':{width + 10}}fix: {api.kernel.address.fill(finding.fix)}")
     if broken:
         api.output.warn(f"the first broken link is {broken[0].part}: {broken[0].said}")
         if broken[0].fix:
@@ -104,7 +104,7 @@ def in_order(findings: list) -> list:
 def of_no_app() -> list:
     """What runs or is routed for apps that have no document."""
     try:
-        strays, any_app = api.orphans.found(), api.app_names()
+        strays, any_app = api.kernel.orphans.found(), api.app_names()
     except api.errors.MinipaasError:
         return []  # docker's or the store's own finding says why
     fix = (
@@ -116,7 +116,7 @@ def of_no_app() -> list:
         api.Finding(
             f"app {api.names.safe(name)[1:-1]}",
             False,
-            f"{api.orphans.words(processes)} without an app of that name",
+            f"{api.kernel.orphans.words(processes)} without an app of that name",
             fix,
         )
         for name, processes in strays.items()
@@ -144,7 +144,7 @@ def of_apps() -> list:
                         "doctor --trace",
                     )
                 )
-            elif not api.app_is_gone(name, error):
+            elif not api.kernel.app_is_gone(name, error):
                 findings.append(api.Finding(f"app {name}", False, error.message, error.hint))
         else:
             findings += sorted(collect(app), key=lambda finding: "route" in finding.part)  # its processes come first

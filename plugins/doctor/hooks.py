@@ -6,7 +6,7 @@ from minipaas_lib import api
 @api.hookimpl
 def doctor(app):
     if app is not None:
-        left = api.interrupted(app.name)
+        left = api.kernel.interrupted(app.name)
         return [api.Finding(f"app {app.name}: last change", False, left, "doctor --fix")] if left else None
     from plugins.doctor import host
 

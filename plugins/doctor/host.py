@@ -31,7 +31,7 @@ def store() -> "api.Finding":
     """Can the state be read and written, and is it of our schema?"""
     scratch = os.path.join(api.paths.work(), f"doctor-{os.getpid()}")
     try:
-        api.check_store(api.store())
+        api.kernel.check_store(api.kernel.store())
         os.makedirs(api.paths.work(), mode=0o700, exist_ok=True)
         with open(scratch, "wb") as file:
             file.write(b"doctor" * 1000)
@@ -50,14 +50,14 @@ def store() -> "api.Finding":
         if os.path.exists(scratch):
             os.unlink(scratch)
     count = len(api.app_names())
-    cluster = api.cluster.settings()
+    cluster = api.kernel.cluster.settings()
     where = f"etcd ({', '.join(cluster.etcd)})" if cluster else api.paths.state()
     return api.Finding("store", True, f"{count} {'app' if count == 1 else 'apps'} in {where}")
 
 
 def sshd() -> "api.Finding":
     """Does anything listen where sshd should?"""
-    ports = api.address.ssh_ports()
+    ports = api.kernel.address.ssh_ports()
     listening = listening_ports(*(_text(f"/proc/net/{name}") for name in ("tcp", "tcp6")))
     silent = [port for port in ports if port not in listening]
     if silent:
@@ -67,10 +67,10 @@ def sshd() -> "api.Finding":
 
 def firewall() -> "api.Finding":
     """Can visitors reach nginx and sshd? Ports that apps map are checked with these apps."""
-    ports = [*api.address.ssh_ports(), HTTP]
+    ports = [*api.kernel.address.ssh_ports(), HTTP]
     try:
-        barriers = api.firewall.barriers(ports)
-    except api.firewall.Unreadable as error:
+        barriers = api.kernel.firewall.barriers(ports)
+    except api.kernel.firewall.Unreadable as error:
         return api.Finding("firewall", True, f"not checked: {error}; to check as root: sudo minipaas doctor")
     closed = [barrier for barrier in barriers if barrier.nobody]
     if closed:

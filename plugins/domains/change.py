@@ -41,7 +41,7 @@ def shown(listed: list[str]) -> str:
 
 def lock():
     """The lock around everything that gives a domain to somebody."""
-    return api.store().lock("domains", api.holder(), wait=_PATIENCE)
+    return api.kernel.store().lock("domains", api.kernel.holder(), wait=_PATIENCE)
 
 
 def apply(app: str, change, plan: bool = False) -> None:
@@ -66,7 +66,7 @@ def apply(app: str, change, plan: bool = False) -> None:
         refuse_taken(sorted(set(new) - set(old)), app, everywhere)
         reason = describe(old, new)
         if plan:
-            api.commands.print_plan(api.plan(app, reason, lambda document: write(document, *after)))
+            api.commands.print_plan(api.kernel.plan(app, reason, lambda document: write(document, *after)))
             return
         if api.change(app, reason, lambda document: write(document, *after)) is None:
             api.output.step(f"{app} {reason}")
@@ -92,7 +92,7 @@ def unset_default(app: str) -> None:
     with lock():
         if not owners.is_default(api.app(app)):
             others = owners.default_apps()
-            named = others and api.authority.allows(api.caller.command(), others[0])
+            named = others and api.kernel.authority.allows(api.caller.command(), others[0])
             hint = f"domains:unset-default {others[0]}" if named else f"domains:set-default {app}"
             raise api.errors.UsageError(f"{app} is not the default app of this host", hint)
         _write_default(app, False, f"domains: {app} is no longer the default app")
@@ -103,7 +103,7 @@ def refuse_second_default(app: str) -> None:
     for other in owners.default_apps():
         if other == app:
             continue
-        if not api.authority.allows(api.caller.command(), other):
+        if not api.kernel.authority.allows(api.caller.command(), other):
             raise api.errors.UsageError(
                 "the default app of this host is an app that this key may not change", f"domains:report {app}"
             )
@@ -129,7 +129,7 @@ def refuse_taken(wanted: list[str], app: str, everywhere: list[str]) -> None:
     taken = owners.owner(wanted, app, everywhere) if wanted else None
     if taken:
         name, other = taken
-        if not api.authority.allows(api.caller.command(), other):
+        if not api.kernel.authority.allows(api.caller.command(), other):
             raise api.errors.UsageError(
                 f"{shown([name])} belongs to an app that this key may not change", f"domains:report {app}"
             )
@@ -181,7 +181,7 @@ def apply_global(change) -> None:
         if after == before:
             api.output.info("the global domains are unchanged")
             return
-        api.edit_platform(lambda document: write_global(document, after))
+        api.kernel.edit_platform(lambda document: write_global(document, after))
     reason = f"global domains: {shown(after) or 'none'}"
     api.output.step(reason)
     failed = api.change_all(reason)
@@ -203,7 +203,7 @@ def write_global(document, after: list[str]) -> None:
 
 def tell_all(before: list[str], after: list[str]) -> None:
     """Tell the plugins of every app whose domains differ now."""
-    if "domains_changed" not in api.index.load().hooks:
+    if "domains_changed" not in api.kernel.index.load().hooks:
         return
     for name in api.app_names():
         try:

@@ -12,7 +12,7 @@ from minipaas_lib import api
 
 def global_domains() -> list[str]:
     """The global domains, sorted."""
-    return sorted(api.platform().get("domains", {}).get("global", []))
+    return sorted(api.kernel.platform().get("domains", {}).get("global", []))
 
 
 def defaults(app: str, everywhere: list[str]) -> list[str]:
@@ -89,7 +89,7 @@ def owner(names: list[str], asker: str, everywhere: list[str]) -> tuple[str, str
 
 def texts() -> dict[str, str]:
     """The documents of all apps as text, by app; one that is not even text is left out: it stops that app alone."""
-    store, found = api.store(), {}
+    store, found = api.kernel.store(), {}
     for name in store.children("apps"):
         try:
             found[name] = store.read(f"apps/{name}/app.toml").text

@@ -25,7 +25,7 @@ def enter(app, process, words):
     api.app(app)
     if api.live_release(app) is None:
         raise api.errors.NotFound(f"{app} is not deployed, so it has no running process", "git push paas main")
-    api.end_with_key()
+    api.kernel.end_with_key()
     process, words = choice.process_and_command(process, words)
     found = choice.choose(process, api.scheduler().processes(app), app)
     return api.scheduler().enter(found, list(words), os.isatty(0) and os.isatty(1))

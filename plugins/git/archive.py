@@ -13,7 +13,7 @@ def type_of(beginning: bytes) -> str:
     return "zip" if beginning.startswith((b"PK\x03\x04", b"PK\x05\x06")) else "tar"
 
 
-def walk(raws: Iterable[Raw], limits: "api.entries.Limits") -> Iterator["api.Entry"]:
+def walk(raws: Iterable[Raw], limits: "api.kernel.entries.Limits") -> Iterator["api.kernel.Entry"]:
     """The files of an archive as entries of a commit; a single top folder becomes the top of the commit.
 
     Everything that could write or read outside of it, or that is ambiguous, is refused, not left out.
@@ -25,12 +25,12 @@ def walk(raws: Iterable[Raw], limits: "api.entries.Limits") -> Iterator["api.Ent
 class _Walk:
     """The state of reading an archive."""
 
-    def __init__(self, limits: "api.entries.Limits") -> None:
+    def __init__(self, limits: "api.kernel.entries.Limits") -> None:
         self.limits, self.count, self.size = limits, 0, 0
         self.files: dict[str, str] = {}  # path -> mode
         self.folders: set[str] = set()
 
-    def entries(self, raws: Iterable[Raw]) -> Iterator["api.Entry"]:
+    def entries(self, raws: Iterable[Raw]) -> Iterator["api.kernel.Entry"]:
         for raw in raws:
             self._count(raw)
             path = self._path(raw)
@@ -43,7 +43,7 @@ class _Walk:
         if not self.files:
             raise api.errors.InvalidFile("the archive contains no files", "put the app's files into it")
         if top := self._top():
-            yield api.Entry("", "", 0, same_as=top)
+            yield api.kernel.Entry("", "", 0, same_as=top)
 
     def _count(self, raw: Raw) -> None:
         self.count += 1
@@ -69,7 +69,7 @@ class _Walk:
         path = path.rstrip("/") if raw.kind == FOLDER else path
         if raw.kind == FOLDER and path in ("", ".") and not raw.name.startswith("/"):
             return ""
-        fault = api.entries.path_fault(path)
+        fault = api.kernel.entries.path_fault(path)
         if not fault and raw.kind not in (FILE, FOLDER, LINK, HARD):
             fault = f"is {raw.kind}"
         if not fault and raw.kind == FILE and raw.mode & 0o6000:
@@ -101,17 +101,19 @@ class _Walk:
                 raise refused(raw.name, "is a hard link to something that is not an earlier file of the archive")
         self.files[path] = mode
 
-    def _entry(self, path: str, raw: Raw) -> "api.Entry":
+    def _entry(self, path: str, raw: Raw) -> "api.kernel.Entry":
         if raw.kind == HARD:
-            return api.Entry(path, self.files[path], 0, same_as=raw.target.removeprefix("./"))
+            return api.kernel.Entry(path, self.files[path], 0, same_as=raw.target.removeprefix("./"))
         if raw.kind == LINK:
             target = raw.target.encode("utf-8", "surrogateescape")
-            fault = "is a link with a NUL in it" if b"\0" in target else api.entries.link_fault(path, len(target))
+            fault = (
+                "is a link with a NUL in it" if b"\0" in target else api.kernel.entries.link_fault(path, len(target))
+            )
             if fault:
                 raise refused(path, fault)
             data = [target]
-            return api.Entry(path, "120000", len(data[0]), lambda limit: data.pop() if data else b"")
-        return api.Entry(path, self.files[path], raw.size, raw.read)
+            return api.kernel.Entry(path, "120000", len(data[0]), lambda limit: data.pop() if data else b"")
+        return api.kernel.Entry(path, self.files[path], raw.size, raw.read)
 
     def _top(self) -> str:
         """The one folder that everything is in; empty if there is none."""

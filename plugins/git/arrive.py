@@ -11,7 +11,7 @@ def from_archive(name: str, where: str, kind: str | None, author: str) -> "api.R
     """
     if where != "-":
         download.check_url(where)
-    with api.incoming(name):
+    with api.kernel.incoming(name):
         app = api.app(name)
         branch = settings.branch_of(app)
         parent = api.repository.head_commit(name, [branch])
@@ -22,11 +22,11 @@ def from_archive(name: str, where: str, kind: str | None, author: str) -> "api.R
             api.output.step(f"Fetching {download.shown(where)}")
             with download.opened(where) as source:
                 commit = _commit(app, source, kind, f"Deploy {download.shown(where)[1:-1]}", author, parent)
-        return api.deploy_commit(name, commit, "git:from-archive", branch=branch)
+        return api.kernel.deploy_commit(name, commit, "git:from-archive", branch=branch)
 
 
 def _commit(app: "api.App", source, kind: str | None, message: str, author: str, parent: str | None) -> str:
-    limits = api.limits()
+    limits = api.kernel.limits()
     stream = streams.Bounded(source, limits.size, "the archive")
     kind = kind or archive.type_of(stream.peek(4))
     if kind == "zip":

@@ -49,7 +49,7 @@ def git_set(app, key, value):
 
 def set_limit(key, value):
     wanted = settings.limit(key, value) if value or key not in settings.EVERYWHERE else None
-    edit_table(api.edit_platform, settings.LIMITS, settings.EVERYWHERE[key], wanted)
+    edit_table(api.kernel.edit_platform, settings.LIMITS, settings.EVERYWHERE[key], wanted)
     settings.renew_repositories()  # git itself keeps the limit of a push in each repository
 
 
@@ -161,9 +161,9 @@ def git_auth(password_stdin, host, username, password):
             raise api.errors.UsageError("the password is not UTF-8 text", "git:auth --help") from None
     if bool(username) != bool(password) or not (username + password).isprintable() or len(username) > 255:
         raise api.errors.UsageError("git:auth takes a user and a password, or neither", "git:auth --help")
-    if not username and server not in api.remotes.credentials():
+    if not username and server not in api.kernel.remotes.credentials():
         raise api.errors.NotFound(f"there are no credentials for {server}", "git:auth --password-stdin <host> <user>")
-    api.remotes.set_credentials(server, username, password)
+    api.kernel.remotes.set_credentials(server, username, password)
     api.output.step(f"git logs in to {server} as {username}" if username else f"removed the credentials for {server}")
 
 
@@ -200,7 +200,7 @@ def git_generate_deploy_key(app):
     """
     if app:
         api.app(app)
-    api.output.data(api.remotes.generate_key(app or ""))
+    api.output.data(api.kernel.remotes.generate_key(app or ""))
 
 
 @api.commands.command("git:public-key")
@@ -212,7 +212,7 @@ def git_public_key(app):
     e.g.: git:public-key
           git:public-key blog
     """
-    api.output.data(api.remotes.public_key(app or ""))
+    api.output.data(api.kernel.remotes.public_key(app or ""))
 
 
 @api.commands.command("git:pre-receive")
@@ -225,4 +225,6 @@ def git_pre_receive(app):
     if len(listed) > INPUT_LIMIT:  # none is let through that nobody has looked at
         said = f"the push has too many references: git's list of them is larger than {INPUT_LIMIT >> 20} MiB"
         raise api.errors.UsageError(said, "git push <remote> main")
-    api.receive(app, listed.decode("utf-8", "surrogateescape"), settings.deploy_branches(api.push_destination(app)))
+    api.kernel.receive(
+        app, listed.decode("utf-8", "surrogateescape"), settings.deploy_branches(api.kernel.push_destination(app))
+    )

@@ -44,7 +44,7 @@ def opened(url: str):
     """
     connection = None
     try:
-        for _ in range(api.destinations.REDIRECTS + 1):
+        for _ in range(api.kernel.destinations.REDIRECTS + 1):
             connection, answer = _ask(check_url(url))
             target = answer.getheader("Location") if answer.status in (301, 302, 303, 307, 308) else None
             if target is None:
@@ -52,7 +52,7 @@ def opened(url: str):
             connection.close()
             url = _next(url, target)
         else:
-            raise _failed(url, f"it redirects more than {api.destinations.REDIRECTS} times")
+            raise _failed(url, f"it redirects more than {api.kernel.destinations.REDIRECTS} times")
         if answer.status != 200:
             raise _failed(url, f"it answers {answer.status} {api.output.tame(answer.reason)[:80]}")
         yield lambda limit: _read(answer, url, limit)
@@ -72,7 +72,7 @@ def _next(url: str, target: str) -> str:
 
 def _ask(url: str):
     """Send a GET, with the credentials of git:auth for this server and for no other that it redirects to."""
-    return api.destinations.ask(url, api.destinations.by_root(), _authorization(url))
+    return api.kernel.destinations.ask(url, api.kernel.destinations.by_root(), _authorization(url))
 
 
 def _authorization(url: str) -> dict[str, str]:
@@ -80,7 +80,7 @@ def _authorization(url: str) -> dict[str, str]:
     import base64
     from urllib.parse import urlsplit
 
-    user, password = api.remotes.credentials().get(urlsplit(url).netloc, ("", ""))
+    user, password = api.kernel.remotes.credentials().get(urlsplit(url).netloc, ("", ""))
     if not user or not url.startswith("https:"):
         return {}
     return {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
@@ -99,5 +99,5 @@ def _read(answer, url: str, limit: int) -> bytes:
 
 
 def _failed(url: str, why: str) -> "api.errors.Unavailable":
-    hint = api.downloads.by_host(why) or "look at the URL"
+    hint = api.kernel.downloads.by_host(why) or "look at the URL"
     return api.errors.Unavailable(f"{shown(url)} cannot be fetched: {api.output.tame(why)}", hint)

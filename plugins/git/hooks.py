@@ -12,12 +12,12 @@ def release_environment(app, commit):
 
 @api.hookimpl
 def app_destroyed(app):
-    api.remotes.forget(app.name)
+    api.kernel.remotes.forget(app.name)
 
 
 @api.hookimpl
 def app_renamed(app, former):
-    api.remotes.rename(former, app.name)
+    api.kernel.remotes.rename(former, app.name)
 
 
 @api.hookimpl
@@ -32,7 +32,7 @@ def report(app):
 
 def global_report():
     """The part of git:report --global."""
-    limits = api.limits()
+    limits = api.kernel.limits()
     return {"git-max-entries": limits.entries, "git-max-size": limits.size}
 
 

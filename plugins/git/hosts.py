@@ -19,16 +19,16 @@ def parse(text: str) -> tuple[str, int]:
 def allow(text: str) -> list[str]:
     """Ask a host for its keys and trust them from now on; their fingerprints. Raises errors.Unavailable."""
     host, port = parse(text)
-    api.destinations.resolve(host, port, trusted=api.destinations.by_root())
+    api.kernel.destinations.resolve(host, port, trusted=api.kernel.destinations.by_root())
     name = host if port == 22 else f"[{host}]:{port}"
     said = ""
     with contextlib.suppress(api.errors.Unavailable):  # no key is what is said of it
-        said = api.programs.run("ssh-keyscan", "-T", "10", "-p", str(port), "--", host)
+        said = api.kernel.programs.run("ssh-keyscan", "-T", "10", "-p", str(port), "--", host)
     key = re.compile(re.escape(name) + " [a-z0-9@.-]{1,64} [A-Za-z0-9+/=]{40,4000}")
     keys = [line for line in said.split("\n") if key.fullmatch(line)]
     if not keys:
         raise api.errors.Unavailable(f"{text} did not send a host key", "check the name, and whether ssh answers there")
-    others = [line for line in api.remotes.trusted_hosts().split("\n") if line and line.split(" ")[0] != name]
-    api.remotes.write(api.remotes.folder("known_hosts"), "\n".join([*others, *sorted(keys), ""]))
-    shown = api.programs.run("ssh-keygen", "-lf", "-", input="\n".join(keys))
+    others = [line for line in api.kernel.remotes.trusted_hosts().split("\n") if line and line.split(" ")[0] != name]
+    api.kernel.remotes.write(api.kernel.remotes.folder("known_hosts"), "\n".join([*others, *sorted(keys), ""]))
+    shown = api.kernel.programs.run("ssh-keygen", "-lf", "-", input="\n".join(keys))
     return [api.output.tame(line) for line in shown.splitlines()]

@@ -8,15 +8,15 @@ BUILD, IF_CHANGES = "build", "build-if-changes"
 
 def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
     """Fetch `ref` (empty: what a clone would get) and, as `build` says, deploy it. Raises errors.MinipaasError."""
-    api.remotes.check_url(url)
+    api.kernel.remotes.check_url(url)
     if ref:
         settings.branch_name(ref)
-    api.destinations.resolve(*api.remote_url.host_of(url), trusted=api.destinations.by_root())
-    with api.incoming(name):
+    api.kernel.destinations.resolve(*api.kernel.remote_url.host_of(url), trusted=api.kernel.destinations.by_root())
+    with api.kernel.incoming(name):
         app = api.app(name)
         shown = api.names.safe(url)[1:-1]
         api.output.step(f"Fetching {ref or 'the default branch'} of {shown}")
-        commit, fetched = api.repository.fetch_commit(name, url, ref, trusted=api.destinations.by_root())
+        commit, fetched = api.repository.fetch_commit(name, url, ref, trusted=api.kernel.destinations.by_root())
         moved = commit != api.repository.synced(name)
         chosen = fetched if ref and fetched and not keep_branch and fetched not in settings.deploy_branches(app) else ""
         branch = fetched if fetched in settings.deploy_branches(app) else chosen or settings.branch_of(app)
@@ -33,7 +33,7 @@ def sync(name: str, url: str, ref: str, build: str, keep_branch: bool) -> None:
             return
         try:
             edit = (lambda document: _choose(document, chosen)) if chosen else None
-            api.deploy_commit(
+            api.kernel.deploy_commit(
                 name, commit, f"git:sync {shown} {ref}".rstrip(), force=build == BUILD, edit=edit, branch=branch
             )
         except api.errors.Cancelled:

@@ -85,7 +85,7 @@ def _entry(archive, info) -> Iterator[Raw]:
     with archive.open(info) as content:
         target = ""
         if kind == LINK:
-            target = content.read(api.entries.LINK_LIMIT + 1).decode("utf-8", "surrogateescape")
+            target = content.read(api.kernel.entries.LINK_LIMIT + 1).decode("utf-8", "surrogateescape")
         yield Raw(name, kind, stat.S_IMODE(mode), info.file_size, target, lambda limit: _read(content, limit))
 
 

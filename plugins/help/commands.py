@@ -10,7 +10,7 @@ FOOTER = "\nHow a command is used: help <command>, or <command> --help"
 def _complete(ctx, param, incomplete):
     from click.shell_completion import CompletionItem
 
-    groups = grouped(api.index.load().commands)
+    groups = grouped(api.kernel.index.load().commands)
     known = sorted({*groups, *(command for group in groups.values() for command in group)})
     return [CompletionItem(name) for name in known if name.startswith(incomplete)]
 
@@ -28,10 +28,10 @@ def help(format, word):  # the command's name
           help config
           help apps:create
     """
-    groups = grouped(api.index.load().commands)
+    groups = grouped(api.kernel.index.load().commands)
     if word is not None:
         if word not in groups:
-            raise api.unknown_command(word, [command for group in groups.values() for command in group])
+            raise api.kernel.unknown_command(word, [command for group in groups.values() for command in group])
         groups = {word: groups[word]}
     if format == "json":
         api.commands.print_json({command: text for group in groups.values() for command, text in group.items()})

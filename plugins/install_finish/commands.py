@@ -9,9 +9,9 @@ def install_finish():
 
     Repeatable: install.sh calls it after every installation and upgrade.
     """
-    api.check_store(api.store())
+    api.kernel.check_store(api.kernel.store())
     failed = False
-    for plugin in api.index.load().hooks.get("installed", ()):
+    for plugin in api.kernel.index.load().hooks.get("installed", ()):
         try:
             api.call_one("installed", plugin)
         except Exception as error:  # nginx is set up even if one app's repository cannot be written

@@ -32,7 +32,7 @@ def warn(app, previous) -> None:
         if not fresh:
             return
         whole = sorted(known | {place for _, place in fresh})[-_KEPT:]
-        api.documents.write(api.store(), document(app.name), {"created": app.created, "warned": whole})
+        api.kernel.documents.write(api.kernel.store(), document(app.name), {"created": app.created, "warned": whole})
     except api.errors.Cancelled:
         raise
     except Exception:  # as in _look; a document may be broken by hand
@@ -61,7 +61,7 @@ def lines(app: str, release: str, places: list[tuple[str, str]]) -> list[str]:
 def _known(app) -> set[str]:
     """The places that there was a warning of. A clone has its original's documents, but not its files."""
     try:
-        kept = dict(api.documents.read(api.store(), document(app.name)))
+        kept = dict(api.kernel.documents.read(api.kernel.store(), document(app.name)))
     except api.errors.NotFound:
         return set()
     return set(map(str, kept.get("warned", []))) if kept.get("created") == app.created else set()

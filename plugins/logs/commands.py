@@ -57,7 +57,7 @@ def _follow(app: str, num: int, kind: str | None, index: int | None, printer: li
     import gevent
 
     main = gevent.getcurrent()
-    api.end_with_key()
+    api.kernel.end_with_key()
     gevent.signal_handler(signal.SIGINT, main.throw, KeyboardInterrupt)  # else it ends whichever greenlet runs just now
     present = [p for p in api.scheduler().processes(app) if kind in (None, p.process_type)]
     printer.expect([f"{p.process_type}.{p.index}" for p in present])

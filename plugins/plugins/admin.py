@@ -20,12 +20,12 @@ def install(source: str, committish: str, name: str) -> dict:
     with host.folder() as top, staging(top) as scratch:
         about, folder = prepare(scratch, source, committish, name)
         name = about["name"]
-        if os.path.lexists(api.installed.folder(name)):
+        if os.path.lexists(api.kernel.installed.folder(name)):
             raise api.errors.UsageError(f"plugin {name} is already installed", f"plugin:update {name}")
         refuse_taken(about)
-        api.folders.remove(former(name))
-        os.rename(folder, api.installed.folder(name))
-        finish(lambda: os.rename(api.installed.folder(name), folder))
+        api.kernel.folders.remove(former(name))
+        os.rename(folder, api.kernel.installed.folder(name))
+        finish(lambda: os.rename(api.kernel.installed.folder(name), folder))
     return about
 
 
@@ -33,7 +33,7 @@ def update(name: str, committish: str | None) -> tuple[dict, bool]:
     """Bring a plugin up to date with where it came from; its manifest, and whether anything differs."""
     with host.folder() as top, staging(top) as scratch:
         present = known(name)
-        record = api.installed.record(name)
+        record = api.kernel.installed.record(name)
         if not record.get("source"):
             raise api.errors.UsageError(
                 f"it is not known where {name} came from", f"plugin:uninstall {name}, then: plugin:install <source>"
@@ -44,7 +44,7 @@ def update(name: str, committish: str | None) -> tuple[dict, bool]:
         if (fresh["commit"], fresh["digest"]) == (record.get("commit"), record.get("digest")):
             return about, False
         refuse_taken(about)
-        if not api.installed.is_enabled(name):
+        if not api.kernel.installed.is_enabled(name):
             mark_disabled(folder)
         exchange(folder, present)
         finish(lambda: exchange(folder, present))
@@ -64,7 +64,7 @@ def uninstall(name: str) -> str:
 def undo(name: str) -> str:
     """Put back what was there before the last install, update or uninstall; one sentence on what that was."""
     with host.folder():
-        present, before = api.installed.folder(name), former(name)
+        present, before = api.kernel.installed.folder(name), former(name)
         here, there = os.path.isdir(present), os.path.isdir(before)
         if here and there:
             exchange(present, before)
@@ -85,31 +85,31 @@ def set_enabled(name: str, wanted: bool) -> bool:
     """Enable or disable a plugin, whatever state its code is in; whether that changed anything."""
     with host.folder():
         present = known(name)
-        if api.installed.is_enabled(name) == wanted:
-            api.reindex()
+        if api.kernel.installed.is_enabled(name) == wanted:
+            api.kernel.reindex()
             return False
         if wanted:
-            refuse_taken(api.manifest.read(present))
-            os.unlink(os.path.join(present, api.installed.DISABLED))
+            refuse_taken(api.kernel.manifest.read(present))
+            os.unlink(os.path.join(present, api.kernel.installed.DISABLED))
         else:
             mark_disabled(present)
-        api.reindex()
+        api.kernel.reindex()
     return True
 
 
 def known(name: str) -> str:
     """The folder of an installed plugin. Raises errors.NotFound with the nearest name."""
-    if not re.fullmatch(api.manifest.NAME, name) or name not in api.installed.names():
+    if not re.fullmatch(api.kernel.manifest.NAME, name) or name not in api.kernel.installed.names():
         raise missing(name)
-    return api.installed.folder(name)
+    return api.kernel.installed.folder(name)
 
 
 def missing(name: str) -> Exception:
     import difflib
 
-    if name in api.index.load().plugins and name not in api.index.load().installed:
+    if name in api.kernel.index.load().plugins and name not in api.kernel.index.load().installed:
         return api.errors.UsageError(f"{name} is part of minipaas itself", "plugin:list")
-    near = difflib.get_close_matches(name, api.installed.names(), 1)
+    near = difflib.get_close_matches(name, api.kernel.installed.names(), 1)
     return api.errors.NotFound(
         f"no plugin {api.names.safe(name)} is installed", f"did you mean {near[0]}?" if near else "plugin:list"
     )
@@ -117,7 +117,7 @@ def missing(name: str) -> Exception:
 
 def version(name: str) -> str:
     try:
-        return api.manifest.read(api.installed.folder(name))["version"]
+        return api.kernel.manifest.read(api.kernel.installed.folder(name))["version"]
     except api.errors.MinipaasError:
         return "of an unknown version"
 
@@ -131,13 +131,13 @@ class staging:
     def __enter__(self) -> str:
         for name in os.listdir(self.top):
             if name.startswith(".staging-"):
-                api.folders.remove(os.path.join(self.top, name))
+                api.kernel.folders.remove(os.path.join(self.top, name))
         self.folder = tempfile.mkdtemp(prefix=".staging-", dir=self.top)
         os.chmod(self.folder, 0o755)
         return self.folder
 
     def __exit__(self, *exc) -> None:
-        api.folders.remove(self.folder)
+        api.kernel.folders.remove(self.folder)
 
 
 def prepare(scratch: str, source: str, committish: str, name: str) -> tuple[dict, str]:
@@ -148,7 +148,7 @@ def prepare(scratch: str, source: str, committish: str, name: str) -> tuple[dict
     source, commit = fetch(source, committish, scratch, fetched)
     if name:
         rename(fetched, name)
-    about = api.manifest.read(fetched)
+    about = api.kernel.manifest.read(fetched)
     folder = os.path.join(scratch, about["name"])
     os.rename(fetched, folder)
     record = {
@@ -161,7 +161,7 @@ def prepare(scratch: str, source: str, committish: str, name: str) -> tuple[dict
     vendor(folder, scratch)
     compile_all(folder)
     inspect(folder, about)
-    write_new(os.path.join(folder, api.installed.RECORD), json.dumps(record, indent=2) + "\n")
+    write_new(os.path.join(folder, api.kernel.installed.RECORD), json.dumps(record, indent=2) + "\n")
     return about, folder
 
 
@@ -190,10 +190,10 @@ def rename(folder: str, name: str) -> None:
     path = os.path.join(folder, "plugin.toml")
     try:
         with open(path, encoding="utf-8") as file:
-            text = file.read(api.manifest.SIZE_LIMIT + 1)
+            text = file.read(api.kernel.manifest.SIZE_LIMIT + 1)
     except (OSError, UnicodeDecodeError):
         return  # the check says it
-    if re.fullmatch(api.manifest.NAME, name) is None:
+    if re.fullmatch(api.kernel.manifest.NAME, name) is None:
         raise api.errors.UsageError(
             f"{api.names.safe(name)} cannot be a plugin's name", "use a-z, 0-9 and _, a letter first"
         )
@@ -203,7 +203,7 @@ def rename(folder: str, name: str) -> None:
 
 def refuse_taken(about: dict) -> None:
     """Raise errors.UsageError when another plugin has one of its commands."""
-    for other in api.installed.enabled().values():
+    for other in api.kernel.installed.enabled().values():
         shared = sorted(set(about.get("commands", {})) & set(other.get("commands", {})))
         if shared and other["name"] != about["name"]:
             raise api.errors.UsageError(
@@ -251,7 +251,7 @@ def vendor(folder: str, scratch: str) -> None:
                 raise api.errors.InvalidFile("there are both requirements.txt and vendor/", "remove one of them")
             files.copy(target, files.Target(place, files.VENDOR_COUNT_LIMIT, files.VENDOR_SIZE_LIMIT))
     finally:
-        api.folders.remove(site)
+        api.kernel.folders.remove(site)
 
 
 def pip(site: str) -> list[str]:
@@ -334,7 +334,7 @@ def finish(revert) -> None:
     """Write the index of what is now in place; when that fails, `revert` it."""
     try:
         os.sync()
-        api.reindex()
+        api.kernel.reindex()
     except OSError as error:
         revert()
         raise api.errors.Unavailable(
@@ -343,13 +343,13 @@ def finish(revert) -> None:
 
 
 def former(name: str) -> str:
-    return os.path.join(api.paths.plugins(), api.installed.FORMER, name)
+    return os.path.join(api.paths.plugins(), api.kernel.installed.FORMER, name)
 
 
 def keep_former(folder: str, name: str) -> None:
     """Move a folder to where undo finds it."""
     os.makedirs(os.path.dirname(former(name)), mode=0o700, exist_ok=True)
-    api.folders.remove(former(name))
+    api.kernel.folders.remove(former(name))
     os.rename(folder, former(name))
 
 
@@ -364,11 +364,11 @@ def exchange(one: str, other: str) -> None:
 
 
 def mark_disabled(folder: str) -> None:
-    write_new(os.path.join(folder, api.installed.DISABLED), "")
+    write_new(os.path.join(folder, api.kernel.installed.DISABLED), "")
 
 
 def record_of(folder: str) -> dict:
-    with open(os.path.join(folder, api.installed.RECORD), encoding="utf-8") as file:
+    with open(os.path.join(folder, api.kernel.installed.RECORD), encoding="utf-8") as file:
         return json.load(file)
 
 

@@ -10,7 +10,7 @@ from minipaas_lib import api
 def _complete(ctx, param, incomplete):
     from click.shell_completion import CompletionItem
 
-    return [CompletionItem(name) for name in sorted(api.index.load().installed) if name.startswith(incomplete)]
+    return [CompletionItem(name) for name in sorted(api.kernel.index.load().installed) if name.startswith(incomplete)]
 
 
 _plugin = click.argument("name", metavar="<plugin>", shell_complete=_complete)
@@ -25,13 +25,13 @@ def plugin_list(format):
     e.g.: plugin:list
           plugin:list --format json
     """
-    index = api.index.load()
+    index = api.kernel.index.load()
     rows = {
         name: ("enabled" if name in index.installed else "built in", about) for name, about in index.plugins.items()
     }
-    for name in api.installed.names():
+    for name in api.kernel.installed.names():
         if name not in rows:
-            rows[name] = ("disabled" if not api.installed.is_enabled(name) else "broken", about_of(name))
+            rows[name] = ("disabled" if not api.kernel.installed.is_enabled(name) else "broken", about_of(name))
     api.commands.print_table(
         [
             {"name": name, "version": about.get("version", ""), "state": state, "summary": about.get("summary", "")}
@@ -43,7 +43,7 @@ def plugin_list(format):
 
 def about_of(name: str) -> dict:
     try:
-        return api.manifest.read(api.installed.folder(name))
+        return api.kernel.manifest.read(api.kernel.installed.folder(name))
     except api.errors.MinipaasError as error:
         return {"summary": error.message}
 
@@ -59,13 +59,15 @@ def plugin_info(name, format):
     """
     from plugins.plugins import admin
 
-    index = api.index.load()
+    index = api.kernel.index.load()
     if name in index.plugins and name not in index.installed:
         about, more = index.plugins[name], {"state": "built in"}
     else:
         folder = admin.known(name)
-        about, record = about_of(name), api.installed.record(name)
-        state = "enabled" if name in index.installed else "broken" if api.installed.is_enabled(name) else "disabled"
+        about, record = about_of(name), api.kernel.installed.record(name)
+        state = (
+            "enabled" if name in index.installed else "broken" if api.kernel.installed.is_enabled(name) else "disabled"
+        )
         more = {"state": state, "folder": folder, "data": api.paths.plugin_data(name)}
         more |= {key: record.get(key, "") for key in ("source", "committish", "commit", "digest", "installed")}
     rows = {"name": name, "version": about.get("version", ""), "summary": about.get("summary", "")} | more
@@ -101,7 +103,7 @@ def plugin_install(source, committish, name):
 
 def told(about: dict, verb: str) -> None:
     """Say what a plugin takes part in."""
-    record = api.installed.record(about["name"])
+    record = api.kernel.installed.record(about["name"])
     pin = record.get("commit") or record.get("digest", "")
     api.output.step(f"plugin {about['name']} {about['version']} ({pin[:12]}) {verb}")
     api.output.info(f"hooks: {' '.join(about.get('hooks', [])) or 'none'}")
@@ -136,7 +138,7 @@ def plugin_update(name, committish):
         api.output.step(f"plugin {name} is already up to date")
         return
     told(about, "is in place")
-    if api.installed.is_enabled(name):
+    if api.kernel.installed.is_enabled(name):
         set_up(about)
 
 
@@ -296,7 +298,7 @@ def plugin_index():
 
     host.require_root()
     with host.folder():
-        api.reindex()
+        api.kernel.reindex()
 
 
 @api.commands.command("plugin:inspect")

@@ -219,8 +219,8 @@ def _git(config: str, *words: str) -> str:
     }
     environment.setdefault("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     try:
-        return api.programs.run("git", *words, timeout=GIT_LIMIT, environment=environment)
-    except api.programs.Failed as error:
+        return api.kernel.programs.run("git", *words, timeout=GIT_LIMIT, environment=environment)
+    except api.kernel.programs.Failed as error:
         failed = error
     verb = next(word for word in words if word in ("clone", "rev-parse", "archive"))
     if verb == "rev-parse":

@@ -8,11 +8,11 @@ def doctor(app):
     if app is not None:
         return None
     found = []
-    for name in api.installed.names():
-        if not api.installed.is_enabled(name):
+    for name in api.kernel.installed.names():
+        if not api.kernel.installed.is_enabled(name):
             continue
         try:
-            api.manifest.read(api.installed.folder(name))
+            api.kernel.manifest.read(api.kernel.installed.folder(name))
         except api.errors.MinipaasError as error:
             found.append(
                 api.Finding(
@@ -23,6 +23,6 @@ def doctor(app):
                 )
             )
             continue
-        if name not in api.index.load().installed:
+        if name not in api.kernel.index.load().installed:
             found.append(api.Finding(f"plugin {name}", False, "is not in the index", f"minipaas plugin:enable {name}"))
     return found

@@ -45,7 +45,7 @@ class Kit:
         self.about: dict = {}
 
     def remove(self) -> None:
-        api.folders.remove(self.scratch)
+        api.kernel.folders.remove(self.scratch)
 
     def tell(self, ok: bool, what: str, said: str = "") -> bool:
         self.results.append((ok, what, said))
@@ -64,7 +64,7 @@ class Kit:
             os.chmod(folder, 0o755)
         try:
             source, _ = admin.fetch(source, "", self.scratch, os.path.join(self.scratch, "fetched"))
-            self.about = api.manifest.read(os.path.join(self.scratch, "fetched"))
+            self.about = api.kernel.manifest.read(os.path.join(self.scratch, "fetched"))
         except api.errors.MinipaasError as error:
             return self.tell(False, "plugin.toml and the files", error.message)
         self.folder = os.path.join(plugins, self.about["name"])
@@ -92,7 +92,7 @@ class Kit:
         if found:
             return
         self.add_engines()
-        api.reindex()
+        api.kernel.reindex()
         self.context = self.make_context()
         self.make_program()
         for command in sorted(self.about.get("commands", {})):
@@ -205,7 +205,7 @@ class Kit:
             return
         try:
             self.add_engines(("router",))
-            api.reindex()
+            api.kernel.reindex()
             self.story("docker", name, image)
         finally:
             left = subprocess.run(
@@ -294,7 +294,7 @@ def try_hook(plugin: str, hook: str, context: str, number: int) -> dict:
 
 def try_deploy(app: str, image: str) -> dict:
     """Roll out a release of the sample app."""
-    store = api.store()
+    store = api.kernel.store()
     if not store.exists(f"apps/{app}/app.toml"):
         prepare_world(app, image)
     return outcome(lambda: api.change(app, "plugin:test", force=True) and None)
@@ -333,7 +333,7 @@ def try_build(plugin: str, context: str) -> dict:
 
 def prepare_world(app: str = "sample", image: str = "") -> None:
     """The sample app with a live release, in the store of the scratch world."""
-    store = api.store()
+    store = api.kernel.store()
     if store.exists(f"apps/{app}/app.toml"):
         return
     changed = {
@@ -343,8 +343,8 @@ def prepare_world(app: str = "sample", image: str = "") -> None:
         "routing": {},
     }
     document = samples.DOCUMENT | {"formation": {"web": 1}, "domains": {"names": [f"{app}.example.org"]}}
-    api.documents.write(store, f"apps/{app}/app.toml", document)
-    api.documents.write(store, f"apps/{app}/releases/1.toml", samples.release(1, app).to_document() | changed)
+    api.kernel.documents.write(store, f"apps/{app}/app.toml", document)
+    api.kernel.documents.write(store, f"apps/{app}/releases/1.toml", samples.release(1, app).to_document() | changed)
     store.write(f"apps/{app}/live", "1\n")
     store.write(f"counters/{app}", "1\n")
 
@@ -393,7 +393,7 @@ def inspect(folder: str) -> list[str]:
     """What is wrong with the Python modules of the plugin in `folder`, its name the folder's. Imports them."""
     folder = os.path.abspath(folder)
     parent, name = os.path.split(folder)
-    about = api.manifest.read(folder)
+    about = api.kernel.manifest.read(folder)
     found: list[str] = []
     programs = about["executables"]
     hooks = [hook for hook in about.get("hooks", []) if hook not in programs["hooks"]]
@@ -405,10 +405,10 @@ def inspect(folder: str) -> list[str]:
             problem = (
                 f"hooks.py has no function {hook}"
                 if function is None
-                else api.third_party.signature_problem(function, hook, api.manifest.hook_arguments(hook))
+                else api.kernel.third_party.signature_problem(function, hook, api.kernel.manifest.hook_arguments(hook))
             )
             found += [problem] if problem else []
-        known = set(api.manifest.hook_names())
+        known = set(api.kernel.manifest.hook_names())
         marked = {n for n, value in vars(module).items() if hasattr(value, "minipaas_impl")} if module else set()
         for extra in sorted(marked - set(about.get("hooks", []))):
             found.append(
@@ -431,7 +431,7 @@ def inspect(folder: str) -> list[str]:
 def load(name: str, module: str, parent: str, found: list[str]):
     """Import a module of the plugin; None, with the reason in `found`, when that fails."""
     try:
-        return api.third_party.importlib_module(name, module, parent)
+        return api.kernel.third_party.importlib_module(name, module, parent)
     except (Exception, SystemExit) as error:
         found.append(f"{module}.py cannot be imported: {type(error).__name__}: {error}")
         return None

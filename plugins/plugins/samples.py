@@ -138,4 +138,4 @@ def cases(hook: str, context: str) -> list[tuple[str, dict]]:
         "process": process(),
         "route": route(),
     }
-    return [("", {name: known.get(name) for name in api.manifest.hook_arguments(hook)})]
+    return [("", {name: known.get(name) for name in api.kernel.manifest.hook_arguments(hook)})]

@@ -74,7 +74,11 @@ cd "$(dirname "$0")" && exec minipaas plugin:test .
 
 def make(name: str, language: str) -> str:
     """Write the skeleton of a plugin into the new folder `name` here. Raises errors.UsageError."""
-    if not re.fullmatch(api.manifest.NAME, name) or name in api.manifest.RESERVED or name in api.catalog.own():
+    if (
+        not re.fullmatch(api.kernel.manifest.NAME, name)
+        or name in api.kernel.manifest.RESERVED
+        or name in api.kernel.catalog.own()
+    ):
         raise api.errors.UsageError(
             f"{api.names.safe(name)} cannot be a plugin's name",
             "use a-z, 0-9 and _, a letter first, and no name that is taken; those are: plugin:list",

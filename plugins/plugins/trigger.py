@@ -11,23 +11,23 @@ VALUE_LIMIT = 64 * 1024  # bytes
 
 def run(hook: str, plugin: str, app: str | None, words: tuple[str, ...]) -> None:
     """Call a hook and print the answers. Raises errors.UsageError for arguments that the hook has not."""
-    if hook not in api.manifest.hook_names():
+    if hook not in api.kernel.manifest.hook_names():
         raise api.errors.UsageError(f"there is no hook {api.names.safe(hook)}", "see docs/hooks.md")
-    if plugin and plugin not in api.index.load().plugins:
+    if plugin and plugin not in api.kernel.index.load().plugins:
         raise api.errors.NotFound(f"no plugin {api.names.safe(plugin)} is enabled", "plugin:list")
-    wanted = api.manifest.hook_arguments(hook)
+    wanted = api.kernel.manifest.hook_arguments(hook)
     arguments = dict.fromkeys(wanted) | known(app, wanted) | given(words, wanted, hook)
     if lacks(arguments, hook):
         raise api.errors.UsageError(
             f"{hook} needs an app with a live release" if app else f"{hook} needs an app",
             f"plugin:trigger {hook} --app <app>",
         )
-    plugins = [plugin] if plugin else api.index.load().hooks.get(hook, [])
+    plugins = [plugin] if plugin else api.kernel.index.load().hooks.get(hook, [])
     answers = {}
     for name in plugins:
         answer = api.call_one(hook, name, **arguments)
         if answer is not None:
-            answers[name] = api.values.to_json(answer) if plain(answer) else repr(answer)
+            answers[name] = api.kernel.values.to_json(answer) if plain(answer) else repr(answer)
     api.commands.print_json(answers)
 
 

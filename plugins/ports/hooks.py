@@ -25,6 +25,6 @@ def doctor(app):
 def barriers(ports: list[int]) -> list:
     """What this host's firewall does to connections to the ports; nothing if that cannot be read."""
     try:
-        return api.firewall.barriers(ports) if ports else []
-    except api.firewall.Unreadable:
+        return api.kernel.firewall.barriers(ports) if ports else []
+    except api.kernel.firewall.Unreadable:
         return []

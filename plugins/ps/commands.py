@@ -55,14 +55,14 @@ def ps_scale(app, pairs, skip_deploy, plan, format):
     ]
     reason = "scale: " + (", ".join(steps) or said)
     if plan:
-        api.commands.print_plan(api.plan(app, reason, edit, restart=not skip_deploy), format)
+        api.commands.print_plan(api.kernel.plan(app, reason, edit, restart=not skip_deploy), format)
         return
     release = api.change(app, reason, edit, restart=not skip_deploy)
     for kind in left:
         api.output.info(f"{kind} is not in the Procfile of {deployed}; its count is removed")
     if release is None:
-        if live and not skip_deploy and not present.stopped and api.live_processes.missing(live):
-            api.restore_processes(app)
+        if live and not skip_deploy and not present.stopped and api.kernel.live_processes.missing(live):
+            api.kernel.restore_processes(app)
         later = "" if live and not skip_deploy and not present.stopped else ", from the next deploy on"
         api.output.step(f"{app} has {said}{later}")
 
@@ -113,7 +113,7 @@ def ps_stop(apps):
 
 def stop(name: str) -> None:
     several.must_be_deployed(name)
-    api.stop(name)
+    api.kernel.stop(name)
     api.output.step(f"{name} is stopped")
 
 
@@ -130,7 +130,7 @@ def ps_start(apps):
 
     def start(name):
         several.must_be_deployed(name)
-        api.start(name)
+        api.kernel.start(name)
 
     return several.each(apps, start)
 
@@ -149,7 +149,7 @@ def ps_rebuild(apps):
     def rebuild(name):
         if not api.repository.head_of(name):  # the clone of an app has a commit before it is deployed
             several.must_be_deployed(name)
-        api.rebuild(name)
+        api.kernel.rebuild(name)
 
     return several.each(apps, rebuild)
 
@@ -169,14 +169,14 @@ def ps_restore(app):
     """
 
     def restore(name):
-        api.restore_processes(name)
+        api.kernel.restore_processes(name)
         api.output.step(f"{name}: all processes are running")
 
     if app:
         api.app(app)
     failed: list[str] = []
     if app is None:
-        api.recover_all(failed)
+        api.kernel.recover_all(failed)
     status = several.each(several.Chosen([app] if app else api.app_names(), every=app is None), restore)
     return 1 if failed else status
 

@@ -62,7 +62,7 @@ def states(
         rows[f"status-{place}"] = f"{state(process, end)} ({process.name}{where})"
         rows[f"restarts-{place}"] = process.restarts
         if process.started and process.state == "running":
-            rows[f"running-since-{place}"] = api.live_processes.second(process.started)
+            rows[f"running-since-{place}"] = api.kernel.live_processes.second(process.started)
         if end and end.exit_code is not None:
             rows |= {f"last-exit-code-{place}": end.exit_code, f"last-exit-out-of-memory-{place}": end.out_of_memory}
     if others:
@@ -72,13 +72,13 @@ def states(
 
 def state(process: "api.Process", end: "api.Diagnosis | None") -> str:
     """What to say of one process, with what came before: a moment tells little of a process that comes and goes."""
-    at = f" at {api.live_processes.second(process.ended)}" if process.ended else ""
+    at = f" at {api.kernel.live_processes.second(process.ended)}" if process.ended else ""
     often = (
         f"restarted {process.restarts} time{'' if process.restarts == 1 else 's'} since "
-        f"{api.live_processes.second(process.created)}"
+        f"{api.kernel.live_processes.second(process.created)}"
     )
     if process.state == "exited" and end:
-        return f"exited with {api.exit_reason(end)}{at}" + (f", {often}" if process.restarts else "")
+        return f"exited with {api.kernel.exit_reason(end)}{at}" + (f", {often}" if process.restarts else "")
     if end is None:
         return process.state
-    return f"{process.state}, {often}, the last time after {api.exit_reason(end)}{at}"
+    return f"{process.state}, {often}, the last time after {api.kernel.exit_reason(end)}{at}"

@@ -47,7 +47,7 @@ def each(chosen: Chosen, action: Callable[[str], None]) -> int:
         except NothingToDo as error:
             api.output.info(f"{error.message}, nothing to do")
         except Exception as error:
-            failed += api.app_has_failed(name, error)
+            failed += api.kernel.app_has_failed(name, error)
     if failed:
         api.output.warn(f"{failed} of {len(chosen.names)} apps failed")
     return 1 if failed else 0

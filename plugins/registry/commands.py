@@ -125,7 +125,7 @@ def registry_set(app, key, text):
         if not table:
             del document[settings.TABLE]
 
-    api.edit_app(app, change) if app else api.edit_platform(change)
+    api.edit_app(app, change) if app else api.kernel.edit_platform(change)
     api.output.step(f"{key} of {app or 'all apps'} is {text or 'cleared'}")
 
 
@@ -133,7 +133,7 @@ def _as_set(app, key, value) -> dict:
     """What would hold for the app, or for one that says nothing itself, with that value."""
     table = {key: value}
     if app is None:
-        everywhere = dict(api.platform().get(settings.TABLE, {})) | table
+        everywhere = dict(api.kernel.platform().get(settings.TABLE, {})) | table
         return settings.of(api.App("app", {}), {settings.TABLE: everywhere})
     present = api.app(app)
-    return settings.of(api.App(app, {settings.TABLE: present.table(settings.TABLE) | table}), api.platform())
+    return settings.of(api.App(app, {settings.TABLE: present.table(settings.TABLE) | table}), api.kernel.platform())

@@ -31,7 +31,7 @@ def login(server: str, user: str, password: bytes, app: str = "") -> None:
     if status:
         why = said.strip().splitlines()[-1:] or ["docker gave no reason"]
         shown = api.output.tame(why[0])[:300]
-        if hint := api.downloads.by_docker(said, server):
+        if hint := api.kernel.downloads.by_docker(said, server):
             raise api.errors.Unavailable(f"{server} cannot be reached: {shown}", hint)
         raise api.errors.Denied(f"{server} refuses {api.names.safe(user)}: {shown}", "check the user and the password")
 
@@ -47,7 +47,7 @@ def logout(server: str, app: str = "") -> None:
 def forget(app: str) -> None:
     """Remove an app's credentials."""
     for place in (folder(app), _merged(app)):
-        api.folders.remove(place)
+        api.kernel.folders.remove(place)
 
 
 def rename(former: str, app: str) -> None:
@@ -87,7 +87,7 @@ def push(app: str, image: str, name: str) -> None:
         server = name.partition("/")[0]
         raise api.errors.Unavailable(
             f"the image cannot be pushed to {name}: {api.output.tame(why[0])[:300]}",
-            api.downloads.by_docker(said, server)
+            api.kernel.downloads.by_docker(said, server)
             or f"registry:login {app} {server} <user>, or: registry:set {app} push-on-release false",
         )
 

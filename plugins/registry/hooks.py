@@ -14,7 +14,7 @@ def docker_config(app):
 @api.hookimpl(trylast=True)
 def before_release(app, release):
     """Send the image away before the release is written: what can refuse a release for less has then been asked."""
-    chosen = settings.of(app, api.platform())
+    chosen = settings.of(app, api.kernel.platform())
     if not chosen["push-on-release"] or not release.image:
         return
     from plugins.registry import credentials
@@ -43,7 +43,7 @@ def app_renamed(app, former):
 def report(app):
     from plugins.registry import credentials
 
-    chosen = settings.of(app, api.platform())
+    chosen = settings.of(app, api.kernel.platform())
     live = api.live_release(app.name)
     sent = settings.target(chosen, live.number) if live and chosen["push-on-release"] else ""
     return {

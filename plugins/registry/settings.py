@@ -59,7 +59,7 @@ def check(chosen: dict, app: str = "") -> None:
     if not chosen["push-on-release"]:
         return
     name = target(chosen, 1)
-    if api.image.named_app(name):  # a name of ours; docker would take it away from the release
+    if api.kernel.image.named_app(name):  # a name of ours; docker would take it away from the release
         raise api.errors.UsageError(
             f"{name.partition(':')[0]} cannot be pushed to Docker Hub: the path has no account name",
             f"name a server: registry:set {app or '--global'} server <host>"

@@ -49,7 +49,7 @@ def releases(app, count, format):
 
     api.app(app)
     live = _live_number(app)
-    rows = [show.row(release, live) for release in itertools.islice(api.newest_releases(app), count)]
+    rows = [show.row(release, live) for release in itertools.islice(api.kernel.newest_releases(app), count)]
     if not rows and format == "stdout":
         api.output.info(f"{app} has no release yet")
     api.commands.print_table(rows, format)
@@ -133,7 +133,7 @@ def releases_rollback(app, vn, only, everything, plan):
         raise api.errors.UsageError("--only and --all cannot be combined", "releases:rollback --help")
     api.app(app)
     if plan:
-        api.commands.print_plan(api.plan_rollback(app, vn, only or "", everything))
+        api.commands.print_plan(api.kernel.plan_rollback(app, vn, only or "", everything))
     else:
         api.roll_back(app, vn, only or "", everything)
 
@@ -150,7 +150,7 @@ def releases_output(app, vn):
     from plugins.releases import show
 
     api.app(app)
-    newest = next(api.newest_releases(app), None)
+    newest = next(api.kernel.newest_releases(app), None)
     if newest is None:
         raise api.errors.NotFound(f"{app} has no release yet", f"git push paas@<host>:{app} main")
     release = api.release(app, vn) if vn else newest
@@ -206,7 +206,7 @@ def releases_set(app, key, number):
         raise api.errors.UsageError("the app and the number of releases are missing", "releases:set <app> keep 10")
     value = settings.parse_keep(number) if number else None
     if app is None:
-        api.edit_platform(lambda document: settings.write(document, value))
+        api.kernel.edit_platform(lambda document: settings.write(document, value))
     else:
         api.edit_app(app, lambda document: settings.write(document, value))
     shown = f"is {value}" if value else "is cleared"
@@ -222,7 +222,7 @@ releases_report = api.commands.report_command(
 
 def kept_names(app) -> list[str]:
     """The releases that the app can go back to at once, newest first."""
-    return [release.name for release in api.kept_releases(app.name, settings.keep(app))]
+    return [release.name for release in api.kernel.kept_releases(app.name, settings.keep(app))]
 
 
 @api.commands.command("deploy:plan")
@@ -239,7 +239,7 @@ def deploy_plan(app, format):
           deploy:plan blog --format json
     """
     live = api.live_release(api.app(app).name)
-    plan = api.plan(
+    plan = api.kernel.plan(
         app,
         "deploy",
         lambda document: document.pop("stopped", None),  # a deploy starts the app

@@ -6,7 +6,7 @@ from plugins.releases import settings
 
 @api.hookimpl
 def after_deploy(app, release):
-    if len(api.release_numbers(app.name)) > settings.keep(app):
+    if len(api.kernel.release_numbers(app.name)) > settings.keep(app):
         _prune_later(app)
 
 

@@ -16,11 +16,11 @@ def prune(app) -> dict[str, list[str]]:
 
     Needs no lock: what belongs to a release that is newer than those there are now is not touched.
     """
-    numbers = api.release_numbers(app.name)
+    numbers = api.kernel.release_numbers(app.name)
     if not numbers:
         return {"images": [], "output": [], "commits": []}
     count, newest = settings.keep(app), numbers[-1]
-    kept = api.kept_releases(app.name, count)
+    kept = api.kernel.kept_releases(app.name, count)
     stays = {release.number for release in kept} | set(numbers[-count:])
     return {
         "images": prune_images(app, newest),
@@ -31,7 +31,7 @@ def prune(app) -> dict[str, list[str]]:
 
 def prune_images(app, newest: int) -> list[str]:
     """Ask the builders to remove the images that no kept release of any app runs."""
-    kept = api.images_in_use(app.name, lambda name: api.kept_releases(name, settings.keep(api.app(name))))
+    kept = api.kernel.images_in_use(app.name, lambda name: api.kernel.kept_releases(name, settings.keep(api.app(name))))
     return [name for removed in api.call("images_unused", app=app, kept=kept, newest=newest) for name in removed]
 
 

@@ -9,7 +9,7 @@ MOST = 1000
 
 def keep(app) -> int:
     """How many of its releases the app keeps: as set for it, for all apps, or the default."""
-    everywhere = api.platform().get(TABLE, {})
+    everywhere = api.kernel.platform().get(TABLE, {})
     return app.table(TABLE).get("keep", everywhere.get("keep", KEEP))
 
 

@@ -29,8 +29,8 @@ def row(release, live: int) -> dict:
 
 def info(release, live: int) -> dict:
     """All details of a release."""
-    before = api.release_before(release.app, release.number)
-    found = api.difference(before, release) if before else None
+    before = api.kernel.release_before(release.app, release.number)
+    found = api.kernel.difference(before, release) if before else None
     return {
         "release": release.name,
         "status": status(release, live),
@@ -78,7 +78,7 @@ def info_lines(rows: dict) -> dict[str, str]:
 
 def compare(old, new) -> dict:
     """What differs between two releases, with the commits in between."""
-    found = api.difference(old, new)
+    found = api.kernel.difference(old, new)
     commits, back = [], []
     if found.commit and all(found.commit):
         commits = api.repository.commits_between(new.app, old.commit, new.commit, _SUBJECTS)
@@ -95,7 +95,7 @@ def compare(old, new) -> dict:
 def compare_lines(old, new) -> list[str]:
     """The same for people."""
     found = compare(old, new)
-    lines = [f"{what + ':':<11}{how}" for what, how in api.difference(old, new).lines()]
+    lines = [f"{what + ':':<11}{how}" for what, how in api.kernel.difference(old, new).lines()]
     for sign, key in (("+", "commits"), ("-", "commits-back")):
         lines += [f"  {sign} {one['commit'][:8]} {one['subject']}" for one in found[key]]
     return lines or [f"{old.name} and {new.name} run the same"]

@@ -57,8 +57,8 @@ def _set_everywhere(edit) -> None:
     """Store the setting and apply it to this host's nginx; what nginx rejects is not kept."""
     from plugins.router_nginx.router import NginxRouter
 
-    former = dict(api.platform().get(settings.TABLE, {}))
-    platform = api.edit_platform(edit)
+    former = dict(api.kernel.platform().get(settings.TABLE, {}))
+    platform = api.kernel.edit_platform(edit)
 
     def back(document):
         document.pop(settings.TABLE, None)
@@ -68,7 +68,7 @@ def _set_everywhere(edit) -> None:
     try:
         NginxRouter().follow_platform(platform)
     except BaseException:
-        api.edit_platform(back)
+        api.kernel.edit_platform(back)
         raise
 
 
@@ -167,7 +167,7 @@ def _rows(app) -> dict:
 
 
 def _everywhere() -> dict:
-    found = settings.everywhere(settings.chosen_everywhere(api.platform()))
+    found = settings.everywhere(settings.chosen_everywhere(api.kernel.platform()))
     return {f"nginx-{name}": value for name, value in found.items()}
 
 

@@ -138,7 +138,7 @@ def make_shadow(host: Host, main: str, contents: dict[str, str]) -> None:
     reads them all anyway before it does anything. Relative includes start at nginx.conf's folder, so what is beside
     nginx.conf is linked to be beside the shadow's.
     """
-    api.folders.remove(host.shadow)
+    api.kernel.folders.remove(host.shadow)
     for folder in ("", "conf.d", "live"):
         os.makedirs(os.path.join(host.shadow, folder), mode=0o700, exist_ok=True)
     _link_all(host.etc, host.shadow, {"nginx.conf", "conf.d"})

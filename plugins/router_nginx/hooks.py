@@ -48,11 +48,13 @@ def installed():
 
     router = NginxRouter()
     router.install()
-    router.follow_platform(api.platform())
+    router.follow_platform(api.kernel.platform())
     if isinstance(api.router(), NginxRouter):  # else this host follows a cluster's routes, and writes them anew itself
         from plugins.router_nginx import refresh
 
-        for sentence in refresh.refresh(router, api.live_route):
+        for sentence in refresh.refresh(router, api.kernel.live_route):
             api.output.warn(sentence)
-        whole = [name for name in api.app_names() if not api.interrupted(name)]  # others are put right first, elsewhere
-        refresh.announce(router, whole, api.reroute)
+        whole = [
+            name for name in api.app_names() if not api.kernel.interrupted(name)
+        ]  # others are put right first, elsewhere
+        refresh.announce(router, whole, api.kernel.reroute)

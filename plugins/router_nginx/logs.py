@@ -20,7 +20,7 @@ def show(path: str, lines: int, follow: bool) -> None:
 
     words = ["/usr/bin/tail", "-n", str(lines), *(["-F"] if follow else []), "--", path]
     if follow:
-        api.end_with_key()
+        api.kernel.end_with_key()
     with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as tail:
         assert tail.stdout
         try:

@@ -41,7 +41,7 @@ _words = click.argument("words", nargs=-1, required=True, metavar="<command>..."
 @_words
 def run(pairs, no_tty, ttl_seconds, app, words):
     spec = _spec(app, words, pairs)
-    api.end_with_key()
+    api.kernel.end_with_key()
     tty = not no_tty and os.isatty(0) and os.isatty(1)
     return api.scheduler().run(spec, interactive=True, tty=tty, ttl=ttl_seconds)
 
@@ -54,7 +54,7 @@ def _spec(app: str, words: tuple[str, ...], pairs: tuple[str, ...]) -> "api.Cont
     release = api.live_release(app)
     if release is None:
         raise api.errors.NotFound(f"{app} is not deployed, so there is no image to run", "git push paas main")
-    like = api.container_spec(release, plan.process_type(words, release.commands), 1)
+    like = api.kernel.container_spec(release, plan.process_type(words, release.commands), 1)
     return plan.one_off(like, release.commands, words, extra)
 
 
@@ -154,7 +154,7 @@ def run_logs(app, name, tail, num):
         raise api.errors.NotFound(f"{app} has no detached one-off process", f"run:detached {app} <command>")
     if tail:
         detached.leave_with_reader()
-        api.end_with_key()
+        api.kernel.end_with_key()
         found: Iterable[api.LogLine] = api.scheduler().stream(chosen[-1].process, num)
     else:
         found = api.scheduler().logs([one.process for one in chosen], num)

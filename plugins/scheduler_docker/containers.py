@@ -7,18 +7,18 @@ import re
 
 from minipaas_lib import api
 
-APP = api.labels.APP
-RELEASE = api.labels.RELEASE
-PROCESS = api.labels.PROCESS
-INDEX = api.labels.INDEX
-PORT = api.labels.PORT
-RESTART = api.labels.RESTART
-RUN = api.labels.RUN
-NODE = api.labels.NODE
-OWNER = api.labels.OWNER
-DETACHED = api.labels.DETACHED
-UNTIL = api.labels.UNTIL
-LAUNCHER = api.labels.LAUNCHER
+APP = api.kernel.labels.APP
+RELEASE = api.kernel.labels.RELEASE
+PROCESS = api.kernel.labels.PROCESS
+INDEX = api.kernel.labels.INDEX
+PORT = api.kernel.labels.PORT
+RESTART = api.kernel.labels.RESTART
+RUN = api.kernel.labels.RUN
+NODE = api.kernel.labels.NODE
+OWNER = api.kernel.labels.OWNER
+DETACHED = api.kernel.labels.DETACHED
+UNTIL = api.kernel.labels.UNTIL
+LAUNCHER = api.kernel.labels.LAUNCHER
 
 NEVER = {"Name": "no", "MaximumRetryCount": 0}
 HIDDEN = "(hidden)"
@@ -79,7 +79,7 @@ def _body(spec: "api.ContainerSpec", network: str, labels: dict, endpoint: dict)
     made = {
         "Image": spec.image,
         "Env": [f"{name}={value}" for name, value in sorted(spec.environment.items())],
-        "Labels": api.labels.complete(labels),
+        "Labels": api.kernel.labels.complete(labels),
         "StopTimeout": spec.stop_timeout,
         "HostConfig": _host(spec, network),
         "NetworkingConfig": {"EndpointsConfig": {network: endpoint}},

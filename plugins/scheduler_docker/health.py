@@ -15,12 +15,12 @@ def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
     mine = [p for p in found if p.release == (release.processes or release.number) and p.adopted]
     total = sum(release.formation.values())
     missing = _missing(release.formation, mine)
-    loops = any(api.live_processes.loops(process) for process in mine)
+    loops = any(api.kernel.live_processes.loops(process) for process in mine)
     if not missing:
         said = "; ".join(
-            [f"{total} of {total} are running", *(api.live_processes.restarts(p) for p in mine if p.restarts)]
+            [f"{total} of {total} are running", *(api.kernel.live_processes.restarts(p) for p in mine if p.restarts)]
         )
-        return api.Finding(part, not loops, said, api.live_processes.advice(release.app) if loops else "")
+        return api.Finding(part, not loops, said, api.kernel.live_processes.advice(release.app) if loops else "")
     named = ", ".join(f"{count} {kind}" for kind, count in sorted(missing.items()))
     said = "; ".join([f"{sum(missing.values())} of {total} are not running: {named}", *_why(mine, scheduler)])
     if not scheduler.has_image(release.image):
@@ -28,7 +28,7 @@ def of_a_live_app(part: str, release, found: list, scheduler) -> "api.Finding":
             part, False, f"{said}; the image of {release.name} is gone from this host", f"ps:rebuild {release.app}"
         )
     return api.Finding(
-        part, False, said, api.live_processes.advice(release.app) if loops else f"ps:restore {release.app}"
+        part, False, said, api.kernel.live_processes.advice(release.app) if loops else f"ps:restore {release.app}"
     )
 
 
@@ -47,9 +47,9 @@ def _why(mine: list, scheduler) -> list[str]:
     for process in mine:
         label = f"{process.process_type}.{process.index}"
         if process.state == "exited":
-            told.append(f"{label} ended with {api.exit_reason(scheduler.diagnose(process, 1))}")
+            told.append(f"{label} ended with {api.kernel.exit_reason(scheduler.diagnose(process, 1))}")
         elif process.state == "restarting":
-            told.append(api.live_processes.restarts(process))
+            told.append(api.kernel.live_processes.restarts(process))
         elif process.state != "running":
             told.append(f"{label} is {process.state}")
     return told

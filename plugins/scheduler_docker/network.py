@@ -21,7 +21,7 @@ class Network(NamedTuple):
 
 def settings() -> Network:
     """minipaas' network as recorded in platform.toml."""
-    table = api.platform().get("network", {})
+    table = api.kernel.platform().get("network", {})
     name = table.get("name", "minipaas")
     return Network(name, table.get("bridge", name[:14] + "0"), table.get("subnet", ""))
 
@@ -75,7 +75,7 @@ def _recorded(wanted: Network, subnet: str) -> Network:
     def change(document):
         document.setdefault("network", {})["subnet"] = subnet
 
-    api.edit_platform(change)
+    api.kernel.edit_platform(change)
     return wanted._replace(subnet=subnet)
 
 
@@ -139,7 +139,7 @@ def reserve(daemon: client.Daemon, network: Network, avoid: Set[str] = frozenset
     The record is written by compare-and-swap: of two commands at once, one takes the next address.
     Raises errors.Unavailable if all are taken.
     """
-    store = api.store()
+    store = api.kernel.store()
     taken = _taken(daemon, network) | avoid
     while True:
         try:

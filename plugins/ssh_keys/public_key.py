@@ -106,10 +106,10 @@ def _check(key: PublicKey) -> None:
     import base64
 
     try:
-        bits, fingerprint, *_ = api.programs.run(
+        bits, fingerprint, *_ = api.kernel.programs.run(
             "ssh-keygen", "-l", "-f", "-", input=f"{key.type} {key.base64}"
         ).split()
-    except api.programs.Failed:
+    except api.kernel.programs.Failed:
         raise _damaged() from None
     if fingerprint != key.fingerprint:  # it is read in another way than it is written
         raise _damaged()

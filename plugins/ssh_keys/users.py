@@ -21,7 +21,7 @@ def path(name: str) -> str:
 
 def load(name: str) -> User:
     """Raises errors.NotFound, errors.BadConfig."""
-    document = api.documents.read(api.store(), path(name))
+    document = api.kernel.documents.read(api.kernel.store(), path(name))
     return User(name, [_key(name, text) for text in document.get("keys", [])], document.get("role", ""))
 
 
@@ -29,7 +29,7 @@ def _key(name: str, text: str) -> public_key.PublicKey:
     try:
         return public_key.read(text)
     except api.errors.UsageError as error:
-        where = api.store().location(path(name))
+        where = api.kernel.store().location(path(name))
         raise api.errors.BadConfig(
             f"{path(name)} has a key that cannot be used: {error.message}", f"correct it: edit {where}"
         ) from None
@@ -38,7 +38,7 @@ def _key(name: str, text: str) -> public_key.PublicKey:
 def all_users() -> list[User]:
     """All users by name; a broken document is reported, and locks nobody else out."""
     found = []
-    for file in api.store().children("users"):
+    for file in api.kernel.store().children("users"):
         if file.endswith(".toml"):
             try:
                 found.append(load(file.removesuffix(".toml")))
@@ -75,15 +75,20 @@ def add(name: str, key: public_key.PublicKey) -> None:
                 raise api.errors.UsageError(
                     f"this key already exists, under the name {user.name}", f"ssh-keys:list {user.name}"
                 )
-        document = {"created": api.holder().since, "creator": api.caller.key(), "role": ADMIN, "keys": [key.line]}
+        document = {
+            "created": api.kernel.holder().since,
+            "creator": api.caller.key(),
+            "role": ADMIN,
+            "keys": [key.line],
+        }
         try:
-            api.documents.write(api.store(), path(name), document, if_revision="")
+            api.kernel.documents.write(api.kernel.store(), path(name), document, if_revision="")
         except api.errors.Conflict:  # a document that could not be read, which all_users has named
             raise api.errors.UsageError(f"there is already a key named {name}", f"ssh-keys:remove {name}") from None
         try:
             sync([*present, User(name, [key], ADMIN)])
         except BaseException:
-            api.store().delete(path(name))
+            api.kernel.store().delete(path(name))
             raise
 
 
@@ -91,11 +96,11 @@ def remove(name: str) -> list[User]:
     """Remove a key, first from sshd's file; return those that stay. Raises errors.NotFound."""
     with lock():
         users = all_users()
-        if not api.store().exists(path(name)):
+        if not api.kernel.store().exists(path(name)):
             raise missing(name, users)
         left = [user for user in users if user.name != name]
         sync(left)
-        api.store().delete(path(name))
+        api.kernel.store().delete(path(name))
     return left
 
 
@@ -111,7 +116,7 @@ def missing(name: str, users: list[User]) -> api.errors.NotFound:
 
 def lock():
     """The lock around every change of the keys."""
-    return api.store().lock("ssh-keys", api.holder(), wait=_PATIENCE)
+    return api.kernel.store().lock("ssh-keys", api.kernel.holder(), wait=_PATIENCE)
 
 
 def sync(users: list[User]) -> None:

@@ -50,7 +50,7 @@ def change(app: str, wanted: dict[str, str]) -> None:
     """Set the tags and place the app by them; where that fails they are as before."""
     said = " ".join(f"{key}={value}" for key, value in wanted.items()) or "any node"
     former = settings.of(api.app(app).document)
-    member = api.cluster.settings() is not None
+    member = api.kernel.cluster.settings() is not None
     if member:
         scheduler: Any = api.scheduler()  # that of a cluster has machines
         machines = scheduler.machines.all()

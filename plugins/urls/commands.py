@@ -38,7 +38,7 @@ def live_urls(name: str) -> list[str]:
             f"{name} has never been deployed, so it has no URL", f"git push paas@<host>:{name} main"
         )
     found = api.urls(live)
-    idle = api.idle_words(live)
+    idle = api.kernel.idle_words(live)
     if idle and not api.app(name).stopped:
         api.output.warn(idle)
     if not found:

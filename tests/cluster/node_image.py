@@ -17,7 +17,7 @@ def base() -> str:
     return debian.image("mpc-base", PACKAGES)
 
 
-def make(folder: Path, found: "api.cluster.ClusterSettings", name: str = "mpc-minipaas:1") -> str:
+def make(folder: Path, found: "api.kernel.cluster.ClusterSettings", name: str = "mpc-minipaas:1") -> str:
     """Build the image of nodes whose cluster is `found`, in an empty folder; its name."""
     bundle = [sys.executable, str(HOUSE / "minipaas_lib" / "bundle.py"), "--out", str(folder / "minipaas")]
     subprocess.run(bundle, check=True, timeout=300, cwd=HOUSE)

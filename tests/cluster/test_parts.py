@@ -41,13 +41,13 @@ def head(cluster, daemon, tmp_path_factory):
     found = cluster_settings.ClusterSettings(tuple(cluster.etcd.split(",")), fleet=cluster.fleet)
     cluster_settings.write(found)
     active_engines.forget()
-    api.check_store(api.store())
+    api.kernel.check_store(api.kernel.store())
     (folder / "keys").mkdir()
     for part, keys in certificate_authority.make(str(folder / "keys")).items():
-        api.documents.write(api.store(), protocol.keys_path(part), keys)
+        api.kernel.documents.write(api.kernel.store(), protocol.keys_path(part), keys)
     (folder / "image").mkdir()
     name = node_image.make(folder / "image", found)
-    api.documents.write(api.store(), "cluster/image.toml", {"name": name})
+    api.kernel.documents.write(api.kernel.store(), "cluster/image.toml", {"name": name})
     cluster.load(name)
     fleet = Fleet(cluster.fleet)
     clear(fleet, cluster)
@@ -55,16 +55,16 @@ def head(cluster, daemon, tmp_path_factory):
         run = units.node_run(name, *words, name=unit, more=SHARED)
         fleet.submit(unit + ".service", units.global_unit(unit, unit, run))
     try:
-        until("all routers to be there", lambda: len(api.store().children("routers")) == 3, 90)
+        until("all routers to be there", lambda: len(api.kernel.store().children("routers")) == 3, 90)
         yield fleet
     finally:
         for node in cluster.nodes:
             for unit in (ROUTER, AGENT):
                 print(node.name, unit, node.exec("docker", "logs", "--tail", "20", unit, check=False))
         clear(fleet, cluster)
-        for path in api.store().list(""):
+        for path in api.kernel.store().list(""):
             with contextlib.suppress(api.errors.NotFound):
-                api.store().delete(path)
+                api.kernel.store().delete(path)
         active_engines.forget()
         patch.undo()
         from minipaas_lib import store
@@ -89,7 +89,7 @@ def image(head, tmp_path_factory):
 @pytest.fixture(scope="module")
 def deployed(image):
     """blog v1 with two processes, as a deploy would have left it."""
-    api.create_app("blog")
+    api.kernel.create_app("blog")
     made = api.Release(
         "blog",
         1,
@@ -103,14 +103,14 @@ def deployed(image):
         routing={"domains": ["blog.example.org"], "listeners": [["http", 80, 5000]]},
         healthchecks={"web": [Check("liveness", "up", "path", path="/", wait=1).to_document()]},
     )
-    api.documents.write(api.store(), "apps/blog/releases/1.toml", made.to_document())
-    started = [api.scheduler().start(api.container_spec(made, "web", index)) for index in (1, 2)]
+    api.kernel.documents.write(api.kernel.store(), "apps/blog/releases/1.toml", made.to_document())
+    started = [api.scheduler().start(api.kernel.container_spec(made, "web", index)) for index in (1, 2)]
     api.router().apply(route_to(started))
     yield made
     for process in api.scheduler().processes("blog"):
         api.scheduler().stop(process, 1)
     api.router().remove("blog")
-    api.store().delete_tree("apps/blog")
+    api.kernel.store().delete_tree("apps/blog")
 
 
 @pytest.fixture
@@ -140,7 +140,7 @@ def what_is_wrong(cluster) -> list[str]:
         ill = [one for one in processes if one.state != "running" or not one.address]
         wrong += [f"{one.name}: {one.state} {one.address}" for one in ill]
         wrong += ["there are not two processes on two nodes"] * (len({one.node for one in processes}) != 2)
-        routers = api.store().children("routers")
+        routers = api.kernel.store().children("routers")
         wrong += [f"there are the routers {routers}"] * (len(routers) != 3)
         wrong += ["not all have the route"] * (not api.router().applied("blog"))
     except api.errors.Unavailable as error:
@@ -321,7 +321,7 @@ def test_etcd_loses_its_quorum_for_a_while(cluster, started):
             time.sleep(12)  # longer than fleet's TTL
             began = time.monotonic()
             with pytest.raises(api.errors.Unavailable, match="etcd"):
-                api.documents.write(api.store(), "apps/blog/x.toml", {})
+                api.kernel.documents.write(api.kernel.store(), "apps/blog/x.toml", {})
             assert time.monotonic() - began < 15, "it waits 6 to 10 seconds, in which a new leader may be elected"
         finally:
             for node in cluster.nodes[:2]:
@@ -353,7 +353,7 @@ def test_fleet_moves_all_processes_at_once_and_none_ends_before_it_runs_elsewher
 
 
 def test_a_bad_document_is_one_apps_own_fault(cluster, started):
-    store = api.store()
+    store = api.kernel.store()
     store.write("routes/broken.toml", "not = [toml")
     store.write("routes/evil.toml", 'generation = "v1"\ndomains = ["evil; }"]\nlisteners = [["http", 80, 99999]]\n')
     store.write("services/blog/nobody", "\x07", ttl=60)
@@ -390,8 +390,8 @@ def test_a_node_that_dies_is_routed_around_and_its_process_comes_up_elsewhere(cl
 
 def test_certificates_are_renewed_while_every_node_is_reached(head):
     """The last one here: what this process had opened before shows the former certificates."""
-    store, machines = api.store(), api.scheduler().machines
-    former = dict(api.documents.read(store, protocol.keys_path("head")))
+    store, machines = api.kernel.store(), api.scheduler().machines
+    former = dict(api.kernel.documents.read(store, protocol.keys_path("head")))
     answers, ending = [], threading.Event()
 
     def everybody() -> bool:
@@ -406,7 +406,7 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
 
     def visit() -> None:
         while not ending.is_set():
-            tls = cluster_tls.client_context(dict(api.documents.read(store, protocol.keys_path("head"))))
+            tls = cluster_tls.client_context(dict(api.kernel.documents.read(store, protocol.keys_path("head"))))
             answers.extend(
                 certificate_renewal.comes_in(machine.address, protocol.AGENT_PORT, tls)
                 for machine in machines.members()
@@ -421,7 +421,7 @@ def test_certificates_are_renewed_while_every_node_is_reached(head):
         visitor.join()
     active_engines.forget()
     assert len(answers) > 9 and set(answers) == {True}
-    now = dict(api.documents.read(store, protocol.keys_path("head")))
+    now = dict(api.kernel.documents.read(store, protocol.keys_path("head")))
     for machine in machines.members():
         assert (
             certificate_renewal.comes_in(machine.address, protocol.AGENT_PORT, cluster_tls.client_context(now)) is True

@@ -245,7 +245,7 @@ def test_an_engine_around_another(example, monkeypatch, capsys, kind):
     monkeypatch.setattr(api, "call_one", lambda hook, plugin: inner)
     engine = manager.first(kind)
     if kind == "scheduler":
-        engine.stop(engine.start(api.container_spec(release(2), "worker", 1)))
+        engine.stop(engine.start(api.kernel.container_spec(release(2), "worker", 1)))
         assert "starting sample_v2.worker.1" in capsys.readouterr().err
     else:
         engine.apply(samples.route())

@@ -28,13 +28,13 @@ gone = sys.argv[1]
 assert gone not in index.load().plugins
 for command, entry in index.load().commands.items():
     assert cli.load(command, entry.plugin).name == command
-store = api.store()
-api.check_store(store)
-api.create_app("blog")
+store = api.kernel.store()
+api.kernel.check_store(store)
+api.kernel.create_app("blog")
 live = api.Release(
     "blog", 1, image="sha256:1", commands={"web": "serve"}, formation={"web": 1}, processes=1, status="released"
 )
-api.documents.write(store, "apps/blog/releases/1.toml", live.to_document())
+api.kernel.documents.write(store, "apps/blog/releases/1.toml", live.to_document())
 store.write("apps/blog/live", "1\\n")
 store.write("counters/blog", "1\\n")
 release = api.change("blog", "a test", force=True)
@@ -72,7 +72,7 @@ run("apps:clone blog copy", "apps:rename blog journal", "apps:destroy journal --
 features = {index.load().commands[line.split()[0]].plugin for line in tried}
 assert len(tried) > 25 and len(features) > 12, (tried, features)
 for name in api.app_names():
-    api.destroy_app(name)
+    api.kernel.destroy_app(name)
 drain.forget("blog")  # what was left to the background under the old name
 assert api.app_names() == [] and scheduler.processes() == [] and router.routes() == []
 print("went well")

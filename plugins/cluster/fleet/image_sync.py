@@ -102,7 +102,9 @@ def needed(images: dict[str, str], there: set[str]) -> dict[str, str]:
 
 def _may_go_back(app: str, image: str) -> bool:
     try:
-        return any(release.image == image and release.status == "released" for release in api.newest_releases(app))
+        return any(
+            release.image == image and release.status == "released" for release in api.kernel.newest_releases(app)
+        )
     except api.errors.MinipaasError:  # it was removed meanwhile, or has a document that cannot be read
         return False
 
@@ -115,7 +117,7 @@ def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str]
     images_by_node = dict(everywhere(lambda on: (on, on.images())))
     # Only now: what was brought for a release that is being made is in its document by then.
     former = {name for images in images_by_node.values() for name in images.values()} - set(api.app_names()) - {app, ""}
-    wanted = set().union(kept, *map(api.trashed.images, former))
+    wanted = set().union(kept, *map(api.kernel.trashed.images, former))
     names = set(api.app_names())  # again: one may have come back from the trash meanwhile
     wanted = wanted.union(*map(_newest, names - {app}))
     wanted |= {release.image for release in api.releases(app) if release.number > newest}
@@ -130,7 +132,7 @@ def drop_unused(everywhere: Callable[[Callable], list], app: str, kept: set[str]
 
 def _newest(app: str) -> set[str]:
     """The image of an app's newest release, which may just be being made: a clone has its original's."""
-    numbers = api.release_numbers(app)
+    numbers = api.kernel.release_numbers(app)
     try:
         return {api.release(app, numbers[-1]).image} if numbers else set()
     except api.errors.NotFound:

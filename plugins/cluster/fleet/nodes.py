@@ -72,7 +72,7 @@ def described(machine: client.Machine) -> str:
 def drained(store) -> set[str]:
     """The ids of the machines that nothing is to be started on."""
     try:
-        ids = api.documents.read(store, names.DRAINED).get("nodes", [])
+        ids = api.kernel.documents.read(store, names.DRAINED).get("nodes", [])
     except api.errors.NotFound:
         return set()
     return {node for node in ids if isinstance(node, str)} if isinstance(ids, list) else set()
@@ -81,7 +81,7 @@ def drained(store) -> set[str]:
 def image(store) -> str:
     """The image of minipaas that nodes run. Raises errors.Unavailable before cluster:init."""
     try:
-        return str(api.documents.read(store, names.IMAGE)["name"])
+        return str(api.kernel.documents.read(store, names.IMAGE)["name"])
     except (api.errors.NotFound, KeyError):
         raise api.errors.Unavailable("this cluster has no image of minipaas yet", "cluster:init") from None
 
@@ -89,7 +89,7 @@ def image(store) -> str:
 def tunnels() -> docker_tls_client.Tunnels:
     """The ways to the nodes, with this cluster's certificate. Raises errors.Unavailable before cluster:init."""
     try:
-        keys = api.documents.read(api.store(), protocol.keys_path("head"))
+        keys = api.kernel.documents.read(api.kernel.store(), protocol.keys_path("head"))
     except api.errors.NotFound:
         raise api.errors.Unavailable("this cluster has no certificates yet", "cluster:init") from None
     return docker_tls_client.Tunnels(tls.client_context(keys))

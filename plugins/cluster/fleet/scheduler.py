@@ -260,7 +260,7 @@ class FleetScheduler:
 
     def _forget(self, process: "api.ContainerSpec | api.Process") -> None:
         with contextlib.suppress(api.errors.NotFound):
-            self._store.delete(f"{api.service.FOLDER}/{process.app}/{process.name}")
+            self._store.delete(f"{api.kernel.service.FOLDER}/{process.app}/{process.name}")
 
     def _is_on(self, name: str, machine: str) -> bool:
         unit = self._fleet.unit(units.unit_name(name))
@@ -269,19 +269,19 @@ class FleetScheduler:
     def _one(self, process: "api.ContainerSpec | api.Process") -> "api.Process | None":
         """What the agent tells of one process."""
         try:
-            text = self._store.read(f"{api.service.FOLDER}/{process.app}/{process.name}").text
-            return api.service.from_document(process.name, tomllib.loads(text))
+            text = self._store.read(f"{api.kernel.service.FOLDER}/{process.app}/{process.name}").text
+            return api.kernel.service.from_document(process.name, tomllib.loads(text))
         except (api.errors.NotFound, api.errors.InvalidFile, ValueError):
             return None
 
     def _told(self, app: str | None) -> dict[str, "api.Process"]:
         """What the agents tell of processes, by name; what is no agent's document is passed over."""
-        folder = f"{api.service.FOLDER}/{app}" if app else api.service.FOLDER
+        folder = f"{api.kernel.service.FOLDER}/{app}" if app else api.kernel.service.FOLDER
         processes = {}
         for path, document in self._store.read_all(folder).documents.items():
             name = path.rpartition("/")[2]
             try:
-                processes[name] = api.service.from_document(name, tomllib.loads(document.text))
+                processes[name] = api.kernel.service.from_document(name, tomllib.loads(document.text))
             except (api.errors.InvalidFile, ValueError) as error:
                 api.output.warn(f"{path} is skipped: {error}")
         return processes

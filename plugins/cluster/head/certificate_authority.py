@@ -92,8 +92,8 @@ def _read(path: str) -> str:
 
 def _openssl(*words: str) -> None:
     try:
-        api.programs.run("openssl", *words)
-    except api.programs.Failed as error:
+        api.kernel.programs.run("openssl", *words)
+    except api.kernel.programs.Failed as error:
         raise api.errors.Unavailable(
             f"openssl cannot make certificates: {error.err.strip()[-300:]}",
             "check the version, at least 1.1.1: openssl version",

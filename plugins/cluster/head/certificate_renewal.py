@@ -28,18 +28,18 @@ WORDS = {
 
 def renew(store, machines: Machines) -> None:
     """Do what is left of a renewal, or one from the start. Raises errors.Locked, errors.Unavailable."""
-    with store.lock(LOCK, api.holder()):
+    with store.lock(LOCK, api.kernel.holder()):
         renewal = begun(store) or _begin(store)
         for step in STEPS[STEPS.index(renewal["step"]) :]:
             api.output.step(WORDS[step])
             if renewal["step"] != step:
                 renewal["step"] = step
-                api.documents.write(store, RENEWAL, renewal)
+                api.kernel.documents.write(store, RENEWAL, renewal)
             with (
                 contextlib.nullcontext() if step == TRUST else migration.all_locked()
             ):  # commands go on with what they read
                 for part, keys in documents(renewal, step).items():
-                    api.documents.write(store, protocol.keys_path(part), keys)
+                    api.kernel.documents.write(store, protocol.keys_path(part), keys)
             _prove(renewal, step, peers(store, machines))
         store.delete(RENEWAL)
 
@@ -47,7 +47,7 @@ def renew(store, machines: Machines) -> None:
 def begun(store) -> dict:
     """What was noted of a renewal that has not ended; empty for none."""
     try:
-        return dict(api.documents.read(store, RENEWAL))
+        return dict(api.kernel.documents.read(store, RENEWAL))
     except api.errors.NotFound:
         return {}
 
@@ -55,10 +55,10 @@ def begun(store) -> dict:
 def _begin(store) -> dict:
     import tempfile
 
-    former = {part: dict(api.documents.read(store, protocol.keys_path(part))) for part in protocol.PARTS}
+    former = {part: dict(api.kernel.documents.read(store, protocol.keys_path(part))) for part in protocol.PARTS}
     with tempfile.TemporaryDirectory(prefix="minipaas-keys-") as folder:
         renewal = {"step": TRUST, "former": former, "new": certificate_authority.make(folder)}
-    api.documents.write(store, RENEWAL, renewal)
+    api.kernel.documents.write(store, RENEWAL, renewal)
     return renewal
 
 

@@ -35,7 +35,7 @@ def offset(url: str, tls: "ssl.SSLContext | None" = None) -> float | None:
         connection.close()
 
 
-def context(cluster: "api.cluster.ClusterSettings") -> "ssl.SSLContext | None":
+def context(cluster: "api.kernel.cluster.ClusterSettings") -> "ssl.SSLContext | None":
     """How to speak TLS with etcd; None without https. Raises OSError for files that cannot be used."""
     if not any(url.startswith("https:") for url in cluster.etcd):
         return None

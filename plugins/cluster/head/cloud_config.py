@@ -43,7 +43,7 @@ def parse_metadata(text: str) -> dict[str, str]:
 
 def known_members() -> dict[str, str]:
     """The members that the etcd of this cluster tells of. Raises errors.UsageError without a cluster."""
-    cluster = api.cluster.settings()
+    cluster = api.kernel.cluster.settings()
     if cluster is None:
         raise api.errors.UsageError(
             "this host does not belong to a cluster, so the members of etcd must be given",
@@ -60,12 +60,12 @@ def members_in(answer: Any) -> dict[str, str]:
         members = {}
     if not members or not all(re.fullmatch("[A-Za-z0-9._-]{1,64}", name) for name in members):
         raise api.errors.Unavailable("etcd does not list its members", "cluster:status")
-    if not all(api.cluster.is_etcd_url(url) for url in members.values()):
+    if not all(api.kernel.cluster.is_etcd_url(url) for url in members.values()):
         raise api.errors.Unavailable("etcd lists a member without an address", "cluster:status")
     return members
 
 
-def _ask(cluster: "api.cluster.ClusterSettings") -> Any:
+def _ask(cluster: "api.kernel.cluster.ClusterSettings") -> Any:
     import json
     import urllib.request
 

@@ -44,7 +44,7 @@ def cluster_init(etcd, fleet, ca, cert, key, address, base, check):
     init.prepare(cluster, machines, base, address)
     init.switch(cluster)
     init.move(cluster)
-    head_registry.register(api.store(), address)
+    head_registry.register(api.kernel.store(), address)
     api.output.step("This host is the head of a cluster. Look at it with: cluster:status")
 
 
@@ -108,7 +108,7 @@ def cluster_renew_certificates():
 
     if active_engine.settings().moving:
         raise api.errors.Conflict("apps are being moved between this host and the cluster", "cluster:status")
-    certificate_renewal.renew(api.store(), active_engine.scheduler().machines)
+    certificate_renewal.renew(api.kernel.store(), active_engine.scheduler().machines)
     api.output.step("All nodes and heads use new certificates")
 
 
@@ -134,7 +134,7 @@ def cluster_reach(address, app):
 def cluster_catch_up(keys):
     from plugins.cluster.head import join_head
 
-    if api.cluster.settings() is not None:
+    if api.kernel.cluster.settings() is not None:
         join_head.catch_up(keys)
 
 
@@ -162,7 +162,7 @@ def cluster_leave():
     """
     from plugins.cluster.head import leave
 
-    if api.cluster.settings() is None and not leave.is_begun():
+    if api.kernel.cluster.settings() is None and not leave.is_begun():
         raise api.errors.UsageError("this host does not belong to a cluster", "cluster:init --etcd URL[,URL...]")
     leave.leave()
     api.output.step("This host is on its own again")
@@ -236,7 +236,7 @@ def cluster_remove(node):
     from plugins.cluster.head import head_registry, node_removal
 
     active_engine.settings()
-    if node in head_registry.others(api.store()):
+    if node in head_registry.others(api.kernel.store()):
         head_registry.forget(node)
         api.output.step(f"{node} is no longer a head of this cluster")
         return

@@ -24,7 +24,7 @@ def catch_up(name: str) -> None:
     repository.create(name)
     if not repository.has_commit(name, live.commit):
         branch, asked = "", []
-        for host, address in sorted(head_registry.others(api.store()).items()):
+        for host, address in sorted(head_registry.others(api.kernel.store()).items()):
             branch = _fetch(name, address)
             if repository.has_commit(name, live.commit):
                 break

@@ -15,12 +15,12 @@ def path(host: str) -> str:
 
 def lock(store):
     """Held by who counts the heads and joins or leaves by that. Raises errors.Locked."""
-    return store.lock("cluster-heads", api.holder(), wait=PATIENCE)
+    return store.lock("cluster-heads", api.kernel.holder(), wait=PATIENCE)
 
 
 def register(store, address: str) -> None:
     """Note this host as a head that others reach at the IP address."""
-    api.documents.write(store, path(api.caller.host()), {"address": address, "machine": machine()})
+    api.kernel.documents.write(store, path(api.caller.host()), {"address": address, "machine": machine()})
 
 
 def unregister(store, host: str) -> None:
@@ -33,7 +33,7 @@ def known(store) -> dict[str, dict]:
     heads = {}
     for file in store.children(FOLDER):
         with contextlib.suppress(api.errors.NotFound):
-            heads[file.removesuffix(".toml")] = api.documents.read(store, f"{FOLDER}/{file}")
+            heads[file.removesuffix(".toml")] = api.kernel.documents.read(store, f"{FOLDER}/{file}")
     return heads
 
 
@@ -61,7 +61,7 @@ def forget(host: str) -> None:
 
     Raises errors.NotFound, errors.UsageError for one that lives.
     """
-    store = api.store()
+    store = api.kernel.store()
     with lock(store):
         if host not in known(store):
             raise api.errors.NotFound(f"there is no head {api.names.safe(host)}", "cluster:status")

@@ -64,7 +64,7 @@ class HeadRouter:
         """Whether the route leads to processes of this host, or to none at all on the way back."""
         here = {process.name for process in active_engine.scheduler().local.processes(route.app)}
         names = {backend.process for backend in route.backends}
-        return bool(names & here) or (not names and self._moving == api.cluster.OUT)
+        return bool(names & here) or (not names and self._moving == api.kernel.cluster.OUT)
 
     def _forget(self, app: str) -> None:
         """Take the route from the nodes; that none of them is alive is no reason to fail."""

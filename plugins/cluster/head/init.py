@@ -37,9 +37,9 @@ HEAD = 30.0  # seconds until this host must
 FILES = "/etc/minipaas/"  # what our containers on nodes see of the node's own files
 
 
-def settings(etcd: str, fleet: str, ca: str, cert: str, key: str) -> "api.cluster.ClusterSettings":
+def settings(etcd: str, fleet: str, ca: str, cert: str, key: str) -> "api.kernel.cluster.ClusterSettings":
     """The cluster of the options, or without them the one that was begun with. Raises errors.UsageError."""
-    present, begun = api.cluster.settings(), saved_options.read(saved_options.JOINING)
+    present, begun = api.kernel.cluster.settings(), saved_options.read(saved_options.JOINING)
     if present is None and saved_options.read(saved_options.LEAVING):
         raise api.errors.UsageError("cluster:leave was interrupted when it had almost ended", "cluster:leave")
     if not etcd:
@@ -58,12 +58,12 @@ def settings(etcd: str, fleet: str, ca: str, cert: str, key: str) -> "api.cluste
         if path and not os.access(path, os.R_OK):
             raise api.errors.UsageError(f"--{option} {api.names.safe(path)} cannot be read by paas", f"ls -l {FILES}")
     urls = [url.strip() for url in etcd.split(",") if url.strip()]
-    if wrong := next((url for url in urls if not api.cluster.is_etcd_url(url)), None):
+    if wrong := next((url for url in urls if not api.kernel.cluster.is_etcd_url(url)), None):
         raise api.errors.UsageError(
             f"{api.names.safe(wrong)} is not an address of etcd", "such as http://10.0.0.1:2379"
         )
     try:
-        cluster = api.cluster.parse({"etcd": urls, "fleet": fleet, **files})
+        cluster = api.kernel.cluster.parse({"etcd": urls, "fleet": fleet, **files})
     except api.errors.BadConfig as error:
         raise api.errors.UsageError(error.message) from None
     before = present or (saved_options.settings(begun) if begun else None)
@@ -72,9 +72,9 @@ def settings(etcd: str, fleet: str, ca: str, cert: str, key: str) -> "api.cluste
     return cluster
 
 
-def look(cluster: "api.cluster.ClusterSettings", machines: Machines) -> preflight.Facts:
+def look(cluster: "api.kernel.cluster.ClusterSettings", machines: Machines) -> preflight.Facts:
     """See what there is. Nothing is changed."""
-    store = api.open_cluster(cluster)
+    store = api.kernel.open_cluster(cluster)
     members = tuple(store.cluster.states())
     tls = clock.context(cluster)
     clocks = {member.url: clock.offset(member.url, tls) for member in members if member.version}
@@ -86,19 +86,19 @@ def look(cluster: "api.cluster.ClusterSettings", machines: Machines) -> prefligh
         why = error.message
     owner = _other_owner(store) if sum(member.serves for member in members) * 2 > len(members) else ""
     names = api.app_names()
-    present = api.cluster.settings()
+    present = api.kernel.cluster.settings()
     stays = present is not None and not present.moving  # then no app is moved
     frozen = {
         name: said for name, said in api.of_each_app(lambda name: api.app(name).frozen).items() if said and not stays
     }
-    stuck = {name: said for name in names if present is None and (said := api.interrupted(name))}
+    stuck = {name: said for name in names if present is None and (said := api.kernel.interrupted(name))}
     return preflight.Facts(members, clocks, there, why, owner, frozen, stuck)
 
 
 def _other_owner(store) -> str:
     """Whose state is in this etcd, if not this host's; empty for none."""
     try:
-        owner = api.documents.read(store, saved_options.OWNER)
+        owner = api.kernel.documents.read(store, saved_options.OWNER)
     except api.errors.NotFound:
         return "of an unknown host" if store.exists("platform.toml") else ""
     mine = saved_options.read(saved_options.JOINING).get("id", "")
@@ -107,32 +107,32 @@ def _other_owner(store) -> str:
 
 def _member_id() -> str:
     """What this host, where it belongs to the cluster already, is known by there."""
-    present = api.cluster.settings()
-    if present is None or not os.path.exists(api.cluster.path()):
+    present = api.kernel.cluster.settings()
+    if present is None or not os.path.exists(api.kernel.cluster.path()):
         return ""
-    return str(api.documents.read(api.open_cluster(present), saved_options.OWNER).get("id", ""))
+    return str(api.kernel.documents.read(api.kernel.open_cluster(present), saved_options.OWNER).get("id", ""))
 
 
-def machines_of(cluster: "api.cluster.ClusterSettings") -> Machines:
+def machines_of(cluster: "api.kernel.cluster.ClusterSettings") -> Machines:
     """The machines of a cluster that this host need not belong to yet. Raises errors.BadConfig."""
-    api.cluster.assume(cluster)
+    api.kernel.cluster.assume(cluster)
     forget()
     try:
         return active_engine.scheduler().machines
     finally:
-        api.cluster.assume(None)
+        api.kernel.cluster.assume(None)
         forget()
 
 
 def forget() -> None:
     """Have what this process opened by cluster.toml opened anew."""
-    api.forget_store()
-    api.forget_engines()
+    api.kernel.forget_store()
+    api.kernel.forget_engines()
 
 
-def choices(cluster: "api.cluster.ClusterSettings", base: str, address: str) -> tuple[str, str]:
+def choices(cluster: "api.kernel.cluster.ClusterSettings", base: str, address: str) -> tuple[str, str]:
     """What the image of nodes is made from, and where nodes reach this host: as said now, or before, or as is usual."""
-    begun, store = saved_options.read(saved_options.JOINING), api.open_cluster(cluster)
+    begun, store = saved_options.read(saved_options.JOINING), api.kernel.open_cluster(cluster)
     base = base or begun.get("base") or rolling_upgrade.base(store) or node_image.BASE
     if not address:
         known = begun.get("address") or str(head_registry.known(store).get(api.caller.host(), {}).get("address", ""))
@@ -140,16 +140,16 @@ def choices(cluster: "api.cluster.ClusterSettings", base: str, address: str) -> 
     return base, address
 
 
-def prepare(cluster: "api.cluster.ClusterSettings", machines: Machines, base: str, address: str) -> None:
+def prepare(cluster: "api.kernel.cluster.ClusterSettings", machines: Machines, base: str, address: str) -> None:
     """All that comes before the apps: owner, certificates, image, units. Nothing of this host is changed."""
     import secrets
 
-    store = api.open_cluster(cluster)
-    if not os.path.exists(api.cluster.path()):
+    store = api.kernel.open_cluster(cluster)
+    if not os.path.exists(api.kernel.cluster.path()):
         known = saved_options.read(saved_options.JOINING).get("id") or secrets.token_hex(8)
         saved_options.write(saved_options.JOINING, cluster, id=known, base=base, address=address)
         with contextlib.suppress(api.errors.Conflict):
-            api.documents.write(store, saved_options.OWNER, {"id": known, "host": api.caller.host()}, "")
+            api.kernel.documents.write(store, saved_options.OWNER, {"id": known, "host": api.caller.host()}, "")
         if other := _other_owner(store):
             raise api.errors.Conflict(f"{other} has begun to use this etcd at the same time", "use another etcd")
     _certificates(store)
@@ -162,9 +162,11 @@ def prepare(cluster: "api.cluster.ClusterSettings", machines: Machines, base: st
     node_image_delivery.bring(machines, name, address)
     rolling_upgrade.note(store, name, base)
     api.output.step("Starting a router and an agent on every node")
-    fresh = not os.path.exists(api.cluster.path()) and not any(machines.outcomes(unit) for unit, _ in UNITS)
+    fresh = not os.path.exists(api.kernel.cluster.path()) and not any(machines.outcomes(unit) for unit, _ in UNITS)
     for unit, words in UNITS:
-        machines.run(unit, node_image.CURRENT, words, SHARED, api.cluster.inner_ports(cluster) if unit == AGENT else ())
+        machines.run(
+            unit, node_image.CURRENT, words, SHARED, api.kernel.cluster.inner_ports(cluster) if unit == AGENT else ()
+        )
     wait_for_routers(store, machines)
     if fresh:
         rolling_upgrade.done(store, [machine.id for machine in machines.members()])
@@ -175,7 +177,7 @@ def prepare(cluster: "api.cluster.ClusterSettings", machines: Machines, base: st
 def wait_for_head() -> None:
     """Until this host's own nginx follows the routes; where that takes long, it is only told of."""
     end = time.monotonic() + HEAD
-    while f"head-{api.caller.host()}" not in api.store().children("routers"):
+    while f"head-{api.caller.host()}" not in api.kernel.store().children("routers"):
         if time.monotonic() > end:
             api.output.warn("this host's nginx does not follow the routes yet; to check: cluster:status")
             return
@@ -194,7 +196,7 @@ def _certificates(store) -> None:
     api.output.step("Making certificates")
     with tempfile.TemporaryDirectory(prefix="minipaas-keys-") as folder:
         for part, keys in certificate_authority.make(folder).items():
-            api.documents.write(store, protocol.keys_path(part), keys)
+            api.kernel.documents.write(store, protocol.keys_path(part), keys)
 
 
 def wait_for_routers(store, machines: Machines) -> None:
@@ -213,34 +215,38 @@ def wait_for_routers(store, machines: Machines) -> None:
         time.sleep(0.5)
 
 
-def switch(cluster: "api.cluster.ClusterSettings") -> None:
+def switch(cluster: "api.kernel.cluster.ClusterSettings") -> None:
     """Copy the state to etcd and go by that from now on, with every app locked meanwhile."""
-    if os.path.exists(api.cluster.path()):
+    if os.path.exists(api.kernel.cluster.path()):
         return
     api.output.step("Copying the state to etcd")
     with migration.all_locked():
-        copied = api.copy_store(
-            api.open_directory(), api.open_cluster(cluster), saved_options.OURS, api.caller.host(), replace=True
+        copied = api.kernel.copy_store(
+            api.kernel.open_directory(),
+            api.kernel.open_cluster(cluster),
+            saved_options.OURS,
+            api.caller.host(),
+            replace=True,
         )
         api.output.info(f"{copied.written + copied.same} documents")
-        api.cluster.write(cluster._replace(moving=api.cluster.IN))
+        api.kernel.cluster.write(cluster._replace(moving=api.kernel.cluster.IN))
     forget()
 
 
-def move(cluster: "api.cluster.ClusterSettings") -> None:
+def move(cluster: "api.kernel.cluster.ClusterSettings") -> None:
     """Move the apps that are not there yet, one after the other, then have this host be a head like any other."""
-    present = api.cluster.settings()
+    present = api.kernel.cluster.settings()
     if present is None or not present.moving:
         return
-    if present.moving == api.cluster.OUT:  # cluster:leave was interrupted, and we are to stay
-        api.cluster.write(cluster._replace(moving=api.cluster.IN))
+    if present.moving == api.kernel.cluster.OUT:  # cluster:leave was interrupted, and we are to stay
+        api.kernel.cluster.write(cluster._replace(moving=api.kernel.cluster.IN))
         forget()
         saved_options.remove(saved_options.LEAVING)
     api.of_each_app(lambda name: migration.move(name, "moved to the cluster", lambda process: not process.node))
     migration.wait_until_gone(lambda process: not process.node, "the processes on this host")
     api.output.step("Copying the images of earlier releases to the nodes")
     active_engine.scheduler().bring_images()
-    api.cluster.write(cluster)
+    api.kernel.cluster.write(cluster)
     forget()
     saved_options.remove(saved_options.JOINING)
     follower_process.ensure_running()

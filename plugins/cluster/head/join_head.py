@@ -13,9 +13,9 @@ from plugins.cluster.head import follower_process, git_sync, head_registry, init
 from plugins.cluster.transport import protocol
 
 
-def findings(cluster: "api.cluster.ClusterSettings") -> list["api.Finding"]:
+def findings(cluster: "api.kernel.cluster.ClusterSettings") -> list["api.Finding"]:
     """What is to be said of this host as another head of that cluster. Raises errors.Unavailable."""
-    store, own = api.open_cluster(cluster), api.cluster.settings()
+    store, own = api.kernel.open_cluster(cluster), api.kernel.cluster.settings()
     names = [] if own is not None else api.app_names()
     present = head_registry.known(store)
     result = []
@@ -33,14 +33,14 @@ def findings(cluster: "api.cluster.ClusterSettings") -> list["api.Finding"]:
     return result
 
 
-def join(cluster: "api.cluster.ClusterSettings", address: str) -> None:
+def join(cluster: "api.kernel.cluster.ClusterSettings", address: str) -> None:
     """Make this host, which has no apps, a head of a cluster that is there. Raises errors.MinipaasError."""
-    store = api.open_cluster(cluster)
+    store = api.kernel.open_cluster(cluster)
     with head_registry.lock(store):
         if any(not finding.ok for finding in findings(cluster)):  # the last head has begun to leave meanwhile
             raise api.errors.Conflict("the heads have changed in the meantime", "cluster:join-head")
         head_registry.register(store, address)
-        api.cluster.write(cluster)
+        api.kernel.cluster.write(cluster)
     init.forget()
     saved_options.remove(saved_options.LEAVING)
     catch_up()
@@ -52,8 +52,8 @@ def join(cluster: "api.cluster.ClusterSettings", address: str) -> None:
 
 def _strangers() -> list[str]:
     """Keys of this host's own store, that count no more."""
-    shared = set(api.store().children("users"))
-    own = api.open_directory().children("users")
+    shared = set(api.kernel.store().children("users"))
+    own = api.kernel.open_directory().children("users")
     return sorted(file.removesuffix(".toml") for file in own if file not in shared)
 
 
@@ -65,7 +65,7 @@ def catch_up(keys: bool = True) -> None:
         try:
             git_sync.catch_up(name)
         except Exception as error:
-            api.app_has_failed(name, error)
+            api.kernel.app_has_failed(name, error)
 
 
 def may_step_out() -> bool:
@@ -73,7 +73,7 @@ def may_step_out() -> bool:
 
     Raises errors.Unavailable where nothing is heard of those that there are.
     """
-    store = api.store()
+    store = api.kernel.store()
     with head_registry.lock(store):
         others = set(head_registry.others(store))
         if not others:
@@ -88,19 +88,19 @@ def may_step_out() -> bool:
     return True
 
 
-def step_out(cluster: "api.cluster.ClusterSettings") -> None:
+def step_out(cluster: "api.kernel.cluster.ClusterSettings") -> None:
     """Be a head no more, while others stay. Nothing is changed for the apps."""
     saved_options.write(saved_options.LEAVING, cluster, out="yes")
-    own = api.open_directory()
+    own = api.kernel.open_directory()
     for folder in ("apps", "counters"):  # what was copied to etcd once, and is old by now
         own.delete_tree(folder)
     with migration.all_locked():  # so that no command of this host is in the middle of something
-        api.cluster.remove()
+        api.kernel.cluster.remove()
     init.forget()
     finish(cluster)
 
 
-def finish(cluster: "api.cluster.ClusterSettings") -> None:
+def finish(cluster: "api.kernel.cluster.ClusterSettings") -> None:
     """What is left to do on a host that is no head any more."""
     _wait_for_follower()
     router = api.router()
@@ -108,7 +108,7 @@ def finish(cluster: "api.cluster.ClusterSettings") -> None:
         router.remove(app)
     _put_repositories_aside()
     api.notify("installed")
-    store = api.open_cluster(cluster)
+    store = api.kernel.open_cluster(cluster)
     head_registry.unregister(store, api.caller.host())
     with contextlib.suppress(api.errors.NotFound):
         store.delete(f"routers/{head_registry.ROUTER}{api.caller.host()}")
@@ -128,5 +128,5 @@ def _put_repositories_aside() -> None:
     """An app that is made here later must not find the history of another of its name; nothing is thrown away."""
     folder = os.path.dirname(api.paths.repository("x"))
     if os.path.isdir(folder):
-        api.folders.remove(folder + ".left")
+        api.kernel.folders.remove(folder + ".left")
         os.rename(folder, folder + ".left")

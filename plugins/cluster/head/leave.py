@@ -20,9 +20,9 @@ FOLLOWER = 90.0  # seconds until the process that follows the routes must have s
 
 def leave() -> None:
     """All of it, or what a former call did not come to. Raises errors.MinipaasError."""
-    cluster = api.cluster.settings()
+    cluster = api.kernel.cluster.settings()
     if cluster is not None:
-        if cluster.moving != api.cluster.OUT and join_head.may_step_out():
+        if cluster.moving != api.kernel.cluster.OUT and join_head.may_step_out():
             join_head.step_out(cluster)
             return
         _move_home(cluster)
@@ -35,9 +35,9 @@ def is_begun() -> bool:
     return bool(saved_options.read(saved_options.LEAVING) or saved_options.read(saved_options.JOINING))
 
 
-def _move_home(cluster: "api.cluster.ClusterSettings") -> None:
-    if cluster.moving != api.cluster.OUT:
-        api.cluster.write(cluster._replace(moving=api.cluster.OUT))
+def _move_home(cluster: "api.kernel.cluster.ClusterSettings") -> None:
+    if cluster.moving != api.kernel.cluster.OUT:
+        api.kernel.cluster.write(cluster._replace(moving=api.kernel.cluster.OUT))
         init.forget()
     end = time.monotonic() + FOLLOWER
     while follower_process.is_running():  # it would take this host's routes to be the nodes' again
@@ -50,15 +50,19 @@ def _move_home(cluster: "api.cluster.ClusterSettings") -> None:
     active_engine.scheduler().bring_images()
 
 
-def _switch(cluster: "api.cluster.ClusterSettings") -> None:
+def _switch(cluster: "api.kernel.cluster.ClusterSettings") -> None:
     api.output.step("Copying the state back to this host")
     with migration.all_locked():
         saved_options.write(
-            saved_options.LEAVING, cluster, id=str(api.documents.read(api.store(), saved_options.OWNER).get("id", ""))
+            saved_options.LEAVING,
+            cluster,
+            id=str(api.kernel.documents.read(api.kernel.store(), saved_options.OWNER).get("id", "")),
         )
-        copied = api.copy_store(api.store(), api.open_directory(), saved_options.OURS, "the cluster", replace=True)
+        copied = api.kernel.copy_store(
+            api.kernel.store(), api.kernel.open_directory(), saved_options.OURS, "the cluster", replace=True
+        )
         api.output.info(f"{copied.written + copied.same} documents")
-        api.cluster.remove()
+        api.kernel.cluster.remove()
     init.forget()
 
 
@@ -75,9 +79,9 @@ def _clean_up() -> None:
     machines = init.machines_of(cluster)
     for unit in (node_image_delivery.UNIT, rolling_upgrade.UNIT, *(name for name, _ in init.UNITS)):
         machines.remove(unit)
-    store = api.open_cluster(cluster)
+    store = api.kernel.open_cluster(cluster)
     with contextlib.suppress(api.errors.NotFound):
-        if api.documents.read(store, saved_options.OWNER).get("id", "") == record.get("id"):
+        if api.kernel.documents.read(store, saved_options.OWNER).get("id", "") == record.get("id"):
             _empty(store)
     saved_options.remove(saved_options.LEAVING)
     saved_options.remove(saved_options.JOINING)

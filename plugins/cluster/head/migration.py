@@ -14,7 +14,7 @@ def all_locked():
     """Hold the lock of every app. Raises errors.Locked with the one that somebody else is changing."""
     with contextlib.ExitStack() as held:
         for name in api.app_names():
-            held.enter_context(api.bare_lock(name, PATIENCE))
+            held.enter_context(api.kernel.bare_lock(name, PATIENCE))
         yield
 
 
@@ -24,12 +24,12 @@ def move(name: str, reason: str, is_left) -> None:
     Raises errors.MinipaasError; the app then runs as it did before.
     """
     if api.live_release(name) is None:
-        api.reroute(name)  # its domains are its own
+        api.kernel.reroute(name)  # its domains are its own
         return
-    retiring = api.retiring(name)
+    retiring = api.kernel.retiring(name)
     left = [process for process in api.scheduler().processes(name) if is_left(process) and process.name not in retiring]
     if api.app(name).stopped or not left:
-        api.reroute(name)
+        api.kernel.reroute(name)
         return
     api.output.step(f"Moving {name}")
     api.change(name, reason, force=True)
@@ -41,7 +41,7 @@ def wait_until_gone(is_old, what: str) -> None:
     Raises errors.Unavailable.
     """
     end = time.monotonic() + DRAINED
-    api.recover_all()  # whoever was to let them go may have been killed
+    api.kernel.recover_all()  # whoever was to let them go may have been killed
     announced = False
     while old := _going(is_old):
         if not announced:
@@ -57,4 +57,4 @@ def wait_until_gone(is_old, what: str) -> None:
 def _going(is_old) -> list[str]:
     """The names of old processes; a unit that is gone may still be stopping, so what is noted to go counts too."""
     going = {process.name for process in api.scheduler().processes() if is_old(process)}
-    return sorted(going.union(*(api.retiring(name) for name in api.app_names())))
+    return sorted(going.union(*(api.kernel.retiring(name) for name in api.app_names())))

@@ -9,7 +9,7 @@ from plugins.cluster.head import migration
 def drained() -> set[str]:
     """The ids of drained nodes."""
     try:
-        return set(api.documents.read(api.store(), names.DRAINED).get("nodes", []))
+        return set(api.kernel.documents.read(api.kernel.store(), names.DRAINED).get("nodes", []))
     except api.errors.NotFound:
         return set()
 
@@ -55,7 +55,7 @@ def forget(id: str) -> None:
 
 
 def _apps_on(node: str) -> list[str]:
-    going = {app: api.retiring(app) for app in api.app_names()}
+    going = {app: api.kernel.retiring(app) for app in api.app_names()}
     apps = {
         process.app
         for process in api.scheduler().processes()
@@ -68,4 +68,4 @@ def _note(change) -> None:
     def edit(document) -> None:
         document["nodes"] = sorted(change(set(document.get("nodes", []))))
 
-    api.documents.edit(api.store(), names.DRAINED, edit, create=True)
+    api.kernel.documents.edit(api.kernel.store(), names.DRAINED, edit, create=True)

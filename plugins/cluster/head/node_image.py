@@ -32,7 +32,7 @@ ENTRYPOINT ["/usr/local/bin/minipaas"]
 """
 
 
-def cluster_file(cluster: "api.cluster.ClusterSettings", fleet: str) -> str:
+def cluster_file(cluster: "api.kernel.cluster.ClusterSettings", fleet: str) -> str:
     """The cluster.toml of a node: the same etcd, and fleet's API as the node itself reaches it."""
     api.activate()
     import tomlkit

@@ -18,7 +18,7 @@ LOAD_TIMEOUT = 900  # seconds for all nodes
 DOCKER = "/usr/bin/docker"
 
 
-def make(cluster: "api.cluster.ClusterSettings", base: str, fleet: str) -> str:
+def make(cluster: "api.kernel.cluster.ClusterSettings", base: str, fleet: str) -> str:
     """Build the image for the nodes of that cluster, unless it is there; its name. Raises errors.Unavailable."""
     import shutil
     import tempfile
@@ -162,8 +162,8 @@ def own_address(urls: tuple[str, ...]) -> str:
 def docker(*words: str, timeout: float = 60) -> str:
     """What docker printed. Raises errors.Unavailable."""
     try:
-        return api.programs.run(DOCKER, *words, timeout=timeout)
-    except api.programs.Failed as error:
+        return api.kernel.programs.run(DOCKER, *words, timeout=timeout)
+    except api.kernel.programs.Failed as error:
         message = " ".join((error.err.strip() or error.out.strip()).split())[-500:]
         raise api.errors.Unavailable(f"docker {words[0]} failed: {message}", "doctor") from None
 

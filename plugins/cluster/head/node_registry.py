@@ -24,7 +24,7 @@ def note(store, machines: Iterable[Machine]) -> None:
         for one in machines:
             document[one.id] = {"name": named(one), "address": one.address}
 
-    api.documents.edit(store, NODES, edit, create=True)
+    api.kernel.documents.edit(store, NODES, edit, create=True)
 
 
 def named(machine: Machine) -> str:
@@ -35,7 +35,7 @@ def lost(heard: Iterable[Machine]) -> list[Lost]:
     """The nodes that fleet, which hears of these machines, does not hear of."""
     there = {machine.id for machine in heard}
     try:
-        noted = api.documents.read(api.store(), NODES)
+        noted = api.kernel.documents.read(api.kernel.store(), NODES)
     except api.errors.NotFound:
         return []
     missing = [(id, record) for id, record in noted.items() if id not in there and isinstance(record, dict)]

@@ -84,7 +84,7 @@ def _expel(machines: Machines, machine: Machine) -> None:
 
 def _forget(machines: Machines, id: str) -> None:
     """Take a node out of the store, the mark of drain:cluster too; that it is no node stays marked."""
-    store = api.store()
+    store = api.kernel.store()
     machines.mark(id, names.MARK, None)
     with contextlib.suppress(api.errors.NotFound):
         store.delete(f"routers/{id}")
@@ -93,20 +93,20 @@ def _forget(machines: Machines, id: str) -> None:
             with contextlib.suppress(api.errors.NotFound):
                 store.delete(path)
     node_drain.forget(id)
-    api.documents.edit(store, node_registry.NODES, lambda document: document.pop(id, None), create=True)
+    api.kernel.documents.edit(store, node_registry.NODES, lambda document: document.pop(id, None), create=True)
 
 
 def bring_back(machine: Machine) -> None:
     """Make a machine that was removed a node again, with what the others have. Raises errors.Unavailable."""
     cluster, machines = active_engine.settings(), active_engine.scheduler().machines
-    name = rolling_upgrade.wanted(api.store())
+    name = rolling_upgrade.wanted(api.kernel.store())
     api.output.step(f"Sending the image of minipaas to {named(machine)}")
     active_engine.scheduler().have_image(name)
     machines.join(machine.id)
     node_image_delivery.bring(machines, name, node_image_delivery.own_address(cluster.etcd))
-    init.wait_for_routers(api.store(), machines)
-    rolling_upgrade.done(api.store(), [machine.id])
-    node_registry.note(api.store(), [machine])
+    init.wait_for_routers(api.kernel.store(), machines)
+    rolling_upgrade.done(api.kernel.store(), [machine.id])
+    node_registry.note(api.kernel.store(), [machine])
 
 
 def _wait(done, limit: float, what: str) -> None:

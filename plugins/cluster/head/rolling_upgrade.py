@@ -34,7 +34,7 @@ def note(store, name: str, base: str) -> None:
     """Note which image the nodes are to run. None of them does yet, unless it is what they had to run before."""
     known = _noted(store)
     if known.get("name") != name:
-        api.documents.write(store, names.IMAGE, {"name": name, "base": base, "done": []})
+        api.kernel.documents.write(store, names.IMAGE, {"name": name, "base": base, "done": []})
 
 
 def base(store) -> str:
@@ -44,7 +44,7 @@ def base(store) -> str:
 
 def wanted(store) -> str:
     """The name of the image that nodes are to run. Raises errors.NotFound before there is one."""
-    return str(api.documents.read(store, names.IMAGE)["name"])
+    return str(api.kernel.documents.read(store, names.IMAGE)["name"])
 
 
 def done(store, ids: list[str]) -> None:
@@ -53,7 +53,7 @@ def done(store, ids: list[str]) -> None:
     def edit(document) -> None:
         document["done"] = sorted({*document.get("done", []), *ids})
 
-    api.documents.edit(store, names.IMAGE, edit)
+    api.kernel.documents.edit(store, names.IMAGE, edit)
 
 
 def behind(store, machines: Iterable[Machine]) -> list[Machine]:
@@ -92,6 +92,6 @@ def _wait(machines: Machines, machine: Machine) -> None:
 
 def _noted(store) -> dict:
     try:
-        return api.documents.read(store, names.IMAGE)
+        return api.kernel.documents.read(store, names.IMAGE)
     except api.errors.NotFound:
         return {}

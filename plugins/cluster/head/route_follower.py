@@ -28,7 +28,7 @@ def serve() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
-        cluster = api.cluster.settings()
+        cluster = api.kernel.cluster.settings()
         if cluster is None or _follow(cluster):
             return
     program = api.paths.program()  # it was upgraded: the lock is free, and the new one takes our place
@@ -44,17 +44,17 @@ def _version() -> tuple[int, int]:
     return (status.st_ino, status.st_mtime_ns)
 
 
-def _follow(cluster: "api.cluster.ClusterSettings") -> bool:
+def _follow(cluster: "api.kernel.cluster.ClusterSettings") -> bool:
     """True when this host has left the cluster, or moves apps; False when the program is another one by now."""
     name = f"head-{api.caller.host()}"
-    store = api.open_cluster(cluster, quorum=False)
+    store = api.kernel.open_cluster(cluster, quorum=False)
     reconciler = route_reconciler.Reconciler(
         store, active_engine.router().local, name, reachability.accepts, time.monotonic
     )
     stale = Event()
     parts = {
         "watching the routes": lambda: loops.watch(store, route_document.FOLDER, stale),
-        "watching the processes": lambda: loops.watch(store, api.service.FOLDER, stale),
+        "watching the processes": lambda: loops.watch(store, api.kernel.service.FOLDER, stale),
         "following the routes": lambda: loops.follow(reconciler, stale),
         "reaching the nodes": lambda: loops.reach(reconciler, stale),
         "serving commits": lambda: _serve_commits(store),
@@ -63,10 +63,10 @@ def _follow(cluster: "api.cluster.ClusterSettings") -> bool:
     }
     running = [gevent.spawn(loops.keep_running, *part) for part in parts.items()]
     begun = _version()
-    while api.cluster.settings() == cluster and _version() in (begun, (0, 0)):
+    while api.kernel.cluster.settings() == cluster and _version() in (begun, (0, 0)):
         gevent.sleep(LOOK)
     gevent.killall(running, timeout=60)  # not between two files of nginx
-    if api.cluster.settings() == cluster:
+    if api.kernel.cluster.settings() == cluster:
         return False
     with contextlib.suppress(api.errors.MinipaasError):  # it expires anyway
         store.delete(f"{route_reconciler.FOLDER}/{name}")
@@ -75,8 +75,8 @@ def _follow(cluster: "api.cluster.ClusterSettings") -> bool:
 
 def _serve_commits(store) -> None:
     """Let other heads fetch from the repositories here. Raises errors.NotFound until this head is noted as one."""
-    address = str(api.documents.read(store, f"cluster/heads/{api.caller.host()}.toml")["address"])
-    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), identity.files_of)
+    address = str(api.kernel.documents.read(store, f"cluster/heads/{api.caller.host()}.toml")["address"])
+    known = identity.Identity(lambda: api.kernel.documents.read(store, identity.KEYS), identity.files_of)
     git_server.serve(address, known.context).serve_forever()
 
 

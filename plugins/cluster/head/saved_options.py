@@ -11,23 +11,25 @@ OURS = ("cluster", "routes")  # folders that are the cluster's and never copied;
 def read(path: str) -> dict:
     """A record; empty where there is none."""
     try:
-        return api.documents.read(api.open_directory(), path)
+        return api.kernel.documents.read(api.kernel.open_directory(), path)
     except api.errors.NotFound:
         return {}
 
 
-def write(path: str, cluster: "api.cluster.ClusterSettings", **about: str) -> None:
+def write(path: str, cluster: "api.kernel.cluster.ClusterSettings", **about: str) -> None:
     table = {name: value for name, value in cluster._asdict().items() if value and name not in ("moving", "node")}
-    api.documents.write(api.open_directory(), path, table | {"etcd": list(cluster.etcd), **about})
+    api.kernel.documents.write(api.kernel.open_directory(), path, table | {"etcd": list(cluster.etcd), **about})
 
 
 def remove(path: str) -> None:
     try:
-        api.open_directory().delete(path)
+        api.kernel.open_directory().delete(path)
     except api.errors.NotFound:
         pass
 
 
-def settings(record: dict) -> "api.cluster.ClusterSettings":
+def settings(record: dict) -> "api.kernel.cluster.ClusterSettings":
     """The cluster that a record tells of. Raises errors.BadConfig."""
-    return api.cluster.parse({name: record[name] for name in ("etcd", "ca", "cert", "key", "fleet") if name in record})
+    return api.kernel.cluster.parse(
+        {name: record[name] for name in ("etcd", "ca", "cert", "key", "fleet") if name in record}
+    )

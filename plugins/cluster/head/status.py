@@ -20,12 +20,12 @@ from plugins.cluster.transport import protocol
 
 def status() -> dict:
     """All of it as plain data. What does not answer is among `wrong`; nothing is raised for it."""
-    cluster = api.cluster.settings()
+    cluster = api.kernel.cluster.settings()
     if cluster is None:
         begun = saved_options.read(saved_options.JOINING) or saved_options.read(saved_options.LEAVING)
         message = "a move was interrupted; to continue: cluster:init, or: cluster:leave"
         return {"cluster": False, "wrong": [message] if begun else []}
-    etcd = [member._asdict() for member in api.open_cluster(cluster).cluster.states()]
+    etcd = [member._asdict() for member in api.kernel.open_cluster(cluster).cluster.states()]
     wrong = [f"etcd {member['url']}: {member['reason']}" for member in etcd if not member["serves"]]
     empty: dict[str, list] = {"nodes": [], "heads": [], "lost": [], "removed": []}
     report: dict[str, Any] = {"cluster": True, "moving": cluster.moving, "etcd": etcd, **empty, "wrong": wrong}
@@ -38,7 +38,7 @@ def status() -> dict:
         wrong.append(error.message)
     wrong += _certificates()
     if cluster.moving:
-        back = "cluster:init" if cluster.moving == api.cluster.IN else "cluster:leave"
+        back = "cluster:init" if cluster.moving == api.kernel.cluster.IN else "cluster:leave"
         wrong.append(f"apps are being moved, or a move was interrupted; to continue: {back}")
     elif not follower_process.is_running():
         wrong.append("this host's nginx does not follow the routes; the next command that changes one fixes that")
@@ -63,7 +63,7 @@ def _machines(moving: str, wrong: list[str]) -> dict[str, list]:
     if not moving:
         wrong += [
             f"{node_registry.named(one)} may run another minipaas than the cluster; to upgrade it: cluster:init"
-            for one in rolling_upgrade.behind(api.store(), engine.machines.members())
+            for one in rolling_upgrade.behind(api.kernel.store(), engine.machines.members())
         ]
         if len(images) == len(nodes):
             wrong += gone(_live_images(), set().union(*images.values()))
@@ -72,13 +72,15 @@ def _machines(moving: str, wrong: list[str]) -> dict[str, list]:
 
 def _certificates() -> list[str]:
     """What is wrong with those of the cluster."""
-    store = api.store()
+    store = api.kernel.store()
     try:
         if certificate_renewal.begun(store):
             return [
                 "the certificates are being renewed, or that was interrupted; to continue: cluster:renew-certificates"
             ]
-        why = certificate_authority.fault(str(api.documents.read(store, protocol.keys_path("head")).get("ca", "")))
+        why = certificate_authority.fault(
+            str(api.kernel.documents.read(store, protocol.keys_path("head")).get("ca", ""))
+        )
     except api.errors.MinipaasError as error:
         return [error.message]
     return [f"{why}; to renew them: cluster:renew-certificates"] if why else []
@@ -147,7 +149,7 @@ def _heads() -> list[dict]:
     reports, behind = router.routers(), router.behind()
     return [
         {"name": name, **_routes(head_registry.ROUTER + name, reports, behind)}
-        for name in sorted(head_registry.alive(api.store()) | head_registry.known(api.store()).keys())
+        for name in sorted(head_registry.alive(api.kernel.store()) | head_registry.known(api.kernel.store()).keys())
     ]
 
 

@@ -27,10 +27,10 @@ def serve(node: str, address: str, files, wanted) -> None:
     """Work as the agent of `node`, for ever. `address` is its IP address in the cluster; `files` makes files of
     the texts of certificates (ca, cert, key); `wanted` says which processes the cluster is to run.
     """
-    cluster = api.cluster.settings()
+    cluster = api.kernel.cluster.settings()
     if cluster is None:
         raise api.errors.BadConfig("this machine belongs to no cluster", "cluster:init")
-    store = api.open_cluster(cluster, quorum=False)
+    store = api.kernel.open_cluster(cluster, quorum=False)
     scheduler = active_engine.scheduler().local.elsewhere("", address, node)
     publisher = service_registry.Publisher(store, scheduler, node, time.monotonic)
     reconciler = route_reconciler.Reconciler(
@@ -38,7 +38,7 @@ def serve(node: str, address: str, files, wanted) -> None:
     )
     collector = container_gc.Collector(scheduler, wanted, time.monotonic)
     stale, told, heard = Event(), Event(), Heard()
-    known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), files)
+    known = identity.Identity(lambda: api.kernel.documents.read(store, identity.KEYS), files)
     docker_tls_server.serve(address, known.context, DOCKER).start()
     parts = {
         "docker's events": lambda: _hear(scheduler, heard),
@@ -46,7 +46,7 @@ def serve(node: str, address: str, files, wanted) -> None:
         "publishing the processes": lambda: _every(FULL_LOOK, publisher.look),
         "renewing": lambda: _every(loops.RENEWAL, publisher.renew),
         "watching the routes": lambda: loops.watch(store, route_document.FOLDER, stale),
-        "watching the processes": lambda: loops.watch(store, api.service.FOLDER, stale, told),
+        "watching the processes": lambda: loops.watch(store, api.kernel.service.FOLDER, stale, told),
         "settling who runs what": lambda: _settle(publisher, told),
         "following the routes": lambda: loops.follow(reconciler, stale),
         "reaching other nodes": lambda: loops.reach(reconciler, stale),

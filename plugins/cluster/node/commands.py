@@ -46,7 +46,7 @@ def node_router():
 @click.argument("process")
 def node_create(process):
     app, release, kind, index = _parsed(process)
-    active_engine.scheduler().prepare(api.container_spec(api.release(app, release), kind, index))
+    active_engine.scheduler().prepare(api.kernel.container_spec(api.release(app, release), kind, index))
 
 
 @api.commands.command(

@@ -74,7 +74,7 @@ class Publisher:
 
         An agent that was killed may have left some, and another node may have written over ours.
         """
-        folder = f"{api.service.FOLDER}/{app}" if app else api.service.FOLDER
+        folder = f"{api.kernel.service.FOLDER}/{app}" if app else api.kernel.service.FOLDER
         documents = {path: _parsed(text) for path, text in route_reconciler.texts(self._store, folder).items()}
         self._published = {path: one for path, one in self._published.items() if app and not _is_of(path, app)}
         self._published |= {path: one for path, one in documents.items() if one.get("node") == self._node}
@@ -85,7 +85,7 @@ class Publisher:
         return {path for path in self._published if app is None or _is_of(path, app)}
 
     def _write(self, path: str, document: dict) -> None:
-        api.documents.write(self._store, path, document, ttl=TTL)
+        api.kernel.documents.write(self._store, path, document, ttl=TTL)
         self._published[path] = document
         self._renewed[path] = self._clock()
 
@@ -105,11 +105,11 @@ class Publisher:
 
 
 def _is_of(path: str, app: str) -> bool:
-    return path.startswith(f"{api.service.FOLDER}/{app}/")
+    return path.startswith(f"{api.kernel.service.FOLDER}/{app}/")
 
 
 def _documents(processes: list) -> list[tuple[str, dict]]:
-    return [(api.service.path(process), api.service.to_document(process)) for process in processes]
+    return [(api.kernel.service.path(process), api.kernel.service.to_document(process)) for process in processes]
 
 
 def _counted(document: dict, told: dict) -> dict:

@@ -23,7 +23,7 @@ class ClusterWideRouter:
         route = route_document.with_backends(
             route_document.for_nodes(route), [self._placed(one, former) for one in route.backends]
         )
-        api.documents.write(self._store, path, route_document.to_document(route))
+        api.kernel.documents.write(self._store, path, route_document.to_document(route))
         if route.withheld and not _takes_requests(former):
             return  # nothing waits for that: every router learns of whose the domains are when it comes to it
         wanted = route_document.digest(self._store.read(path).text)

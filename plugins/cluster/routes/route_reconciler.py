@@ -71,7 +71,7 @@ class Reconciler:
             return
         self._platform_read = self._clock()
         try:
-            self._router.follow_platform(api.documents.read(self._store, "platform.toml"))
+            self._router.follow_platform(api.kernel.documents.read(self._store, "platform.toml"))
         except (api.errors.NotFound, api.errors.InvalidFile):
             pass  # nothing is set, or nobody can tell what
         except (api.errors.BadConfig, api.errors.Unavailable) as error:
@@ -124,7 +124,7 @@ class Reconciler:
                 return
             except api.errors.NotFound:
                 pass  # it expired while the store was away
-        api.documents.write(self._store, path, now, ttl=TTL)
+        api.kernel.documents.write(self._store, path, now, ttl=TTL)
         self._said = {"applied": dict(self._state), "refused": dict(self._refused)}
         self._renewed = self._clock()
 
@@ -151,7 +151,7 @@ class Parsed:
 def processes(store, parsed: Parsed | None = None) -> dict[str, "api.Process"]:
     """All processes that the nodes tell of, by name. A document that is no node's is passed over."""
     parsed = parsed or Parsed(_process)
-    known, documents = {}, texts(store, api.service.FOLDER)
+    known, documents = {}, texts(store, api.kernel.service.FOLDER)
     parsed.keep(documents)
     for path, text in documents.items():
         try:
@@ -163,7 +163,7 @@ def processes(store, parsed: Parsed | None = None) -> dict[str, "api.Process"]:
 
 
 def _process(path: str, text: str) -> "api.Process":
-    return api.service.from_document(path.rpartition("/")[2], tomllib.loads(text))
+    return api.kernel.service.from_document(path.rpartition("/")[2], tomllib.loads(text))
 
 
 def _app(path: str) -> str:

@@ -71,7 +71,7 @@ def _place() -> str:
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(place):
             if not os.path.exists(f"/proc/{name}"):
-                api.folders.remove(os.path.join(place, name))
+                api.kernel.folders.remove(os.path.join(place, name))
     return place
 
 

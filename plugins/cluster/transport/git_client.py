@@ -10,7 +10,7 @@ def reach(address: str, name: str) -> None:
     """Join our standard input and output to git on the head at that address. Raises errors.Unavailable."""
     import asyncio
 
-    keys = api.documents.read(api.store(), protocol.keys_path("head"))
+    keys = api.kernel.documents.read(api.kernel.store(), protocol.keys_path("head"))
     try:
         asyncio.run(_join(address, name, tls.client_context(keys)))
     except (OSError, TimeoutError) as error:

@@ -240,7 +240,7 @@ def test_a_table_of_its_own(plugs, world):
     table.unset("count", "absent")
     assert table.read() == {"url": "https://x"} and api.app("blog").table("one") == {"url": "https://x"}
     api.plugin_table("one").set(all=True)
-    assert api.platform()["one"] == {"all": True}
+    assert api.kernel.platform()["one"] == {"all": True}
     table.unset("url")
     assert "one" not in api.app("blog").document
 

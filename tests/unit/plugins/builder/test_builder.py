@@ -71,7 +71,7 @@ def test_certificates_are_kept_apart_and_come_from_stdin(blog):
 
 
 def store_text(path):
-    return api.store().read(path).text
+    return api.kernel.store().read(path).text
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_names_that_take_long_are_left_to_docker(monkeypatch):
     import time
 
     monkeypatch.setattr(downloads, "_PATIENCE", 0.2)
-    monkeypatch.setattr(downloads.api.destinations, "resolve", lambda host, port: time.sleep(2))
+    monkeypatch.setattr(downloads.api.kernel.destinations, "resolve", lambda host, port: time.sleep(2))
     began = time.monotonic()
     downloads.check("FROM x\n" + "".join(f"ADD http://h{n}.test/ /\n" for n in range(40)), {})
     assert time.monotonic() - began < 1

@@ -189,15 +189,15 @@ def test_cache_mounts_go_with_their_app_and_nobody_else(world, fake):
     )
     api.edit_app("blog", lambda document: document.update(created="2020-01-01T00:00:00Z"))
     mine = namespace.of(api.app("blog"))
-    api.clone_app("blog", "copy")
+    api.kernel.clone_app("blog", "copy")
     assert namespace.of(api.app("copy")) != mine == namespace.of(api.app("blog"))
-    api.rename_app("blog", "shop")
+    api.kernel.rename_app("blog", "shop")
     assert namespace.of(api.app("shop")) == mine
-    api.create_app("blog")
+    api.kernel.create_app("blog")
     assert namespace.of(api.app("blog")) != mine
-    identity = api.destroy_app("shop")
-    api.create_app("shop")
+    identity = api.kernel.destroy_app("shop")
+    api.kernel.create_app("shop")
     assert namespace.of(api.app("shop")) != mine
-    api.destroy_app("shop", now=True)
-    api.trash.restore(identity)
+    api.kernel.destroy_app("shop", now=True)
+    api.kernel.trash.restore(identity)
     assert namespace.of(api.app("shop")) == mine

@@ -184,16 +184,16 @@ def test_an_image_of_ours_that_is_not_here_is_no_registrys(apps):
 
 def test_images_go_with_the_name_of_their_app(apps, fake):
     """A label says the name that the app had when the image was built."""
-    api.destroy_app("blog")
-    api.destroy_app("victim")
-    api.create_app("former")
-    api.rename_app("former", "blog")
+    api.kernel.destroy_app("blog")
+    api.kernel.destroy_app("victim")
+    api.kernel.create_app("former")
+    api.kernel.rename_app("former", "blog")
     apps.images["own"]["Config"]["Labels"]["minipaas.app"] = "former"
     watch("FROM own\nCOPY --from=minipaas/blog:v1 / /").before()
     with pytest.raises(errors.BuildFailed, match="is not on this host") as caught:
         watch("FROM minipaas/former:v1").before()
     assert "former was renamed to blog, and so were its images: FROM minipaas/blog" in caught.value.hint
-    api.create_app("former")
+    api.kernel.create_app("former")
     with pytest.raises(errors.BuildFailed, match="image of the app former"):
         watch("FROM own").before()
 

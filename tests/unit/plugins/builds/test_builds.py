@@ -252,7 +252,7 @@ def test_who_makes_a_release_makes_it_until_its_last_word(blog):
     with locks.app_lock("blog"):
         journal.begin("blog", "rollout", release=1, previous=0, commit="c" * 40, reason="git push")
         maker = tail.who_makes("blog", 1)
-        assert maker == api.lock_holder("blog") and tail.who_makes("blog", 2) is None
+        assert maker == api.kernel.lock_holder("blog") and tail.who_makes("blog", 2) is None
         journal.end("blog")  # all is put right, and what was wrong is still to be said
         assert tail.who_makes("blog", 1, maker) == maker and tail.who_makes("blog", 1) is None
     assert tail.who_makes("blog", 1, maker) is None

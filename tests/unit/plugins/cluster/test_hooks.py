@@ -15,8 +15,10 @@ def belongs(world, monkeypatch):
     """belongs(moving) makes this host one of a cluster; without it, it is on its own."""
 
     def belongs(moving):
-        found = api.cluster.ClusterSettings(("http://127.0.0.1:2379",), fleet="unix:///run/fleet.sock", moving=moving)
-        monkeypatch.setattr(api.cluster, "settings", lambda: found)
+        found = api.kernel.cluster.ClusterSettings(
+            ("http://127.0.0.1:2379",), fleet="unix:///run/fleet.sock", moving=moving
+        )
+        monkeypatch.setattr(api.kernel.cluster, "settings", lambda: found)
 
     return belongs
 
@@ -56,5 +58,5 @@ def test_the_router_of_a_cluster_leads_to_that_of_all_nodes_and_to_this_hosts_ow
     router = wrapped(hooks.router, local)
     assert isinstance(router, HeadRouter) and router.local is local
     assert router.routers() == {} and router.behind() == {}
-    api.documents.write(api.store(), "routers/node1", {"applied": {}, "refused": {}}, ttl=60)
+    api.kernel.documents.write(api.kernel.store(), "routers/node1", {"applied": {}, "refused": {}}, ttl=60)
     assert router.routers() == {"node1": {"applied": {}, "refused": {}}} and router.behind() == {"node1": []}

@@ -76,4 +76,4 @@ def test_the_engines_of_the_kernel_are_widened_in_one_place():
 
 
 def test_apps_are_kept_from_the_ports_of_heads_and_agents():
-    assert {protocol.AGENT_PORT, protocol.HEAD_PORT} <= api.cluster.INNER_PORTS
+    assert {protocol.AGENT_PORT, protocol.HEAD_PORT} <= api.kernel.cluster.INNER_PORTS

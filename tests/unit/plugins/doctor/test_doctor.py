@@ -90,19 +90,21 @@ def test_the_store_is_written_to(world):
 
 def test_the_store_of_a_cluster_is_in_etcd(world, monkeypatch):
     assert host.store().said == f"0 apps in {api.paths.state()}"
-    monkeypatch.setattr(api.cluster, "settings", lambda: api.cluster.ClusterSettings(("http://192.0.2.1:2379",)))
+    monkeypatch.setattr(
+        api.kernel.cluster, "settings", lambda: api.kernel.cluster.ClusterSettings(("http://192.0.2.1:2379",))
+    )
     assert host.store().said == "0 apps in etcd (http://192.0.2.1:2379)"
 
 
 def test_sshd(tmp_path, monkeypatch):
     table = "sl local_address rem_address st\n 0: 00000000:0016 00000000:0000 0A 0\n 1: 0100007F:08AE 0:0 01 0\n"
     assert host.listening_ports(table, "") == {22}
-    assert api.address.ssh_ports(str(tmp_path)) == [22]
+    assert api.kernel.address.ssh_ports(str(tmp_path)) == [22]
     (tmp_path / "sshd_config").write_text("#Port 1\nPort 2222\n")
     (tmp_path / "sshd_config.d").mkdir()
     (tmp_path / "sshd_config.d" / "a.conf").write_text("port 2223\n")
-    assert api.address.ssh_ports(str(tmp_path)) == [2222, 2223]
-    monkeypatch.setattr(api.address, "ssh_ports", lambda: [2222, 2223])
+    assert api.kernel.address.ssh_ports(str(tmp_path)) == [2222, 2223]
+    monkeypatch.setattr(api.kernel.address, "ssh_ports", lambda: [2222, 2223])
     monkeypatch.setattr(host, "_text", lambda path, read=host._text: table if path.startswith("/proc") else read(path))
     assert host.sshd().said == "nothing listens on port 2222"
 
@@ -161,16 +163,16 @@ def test_disk(free, blocks, inodes, ok):
     ],
 )
 def test_a_firewall_that_lets_nobody_in_is_broken(monkeypatch, barriers, ok, said, fix):
-    made = [api.firewall.Barrier(*barrier, f"open {barrier[0]}") for barrier in barriers]
-    monkeypatch.setattr(api.firewall, "barriers", lambda ports: made)
+    made = [api.kernel.firewall.Barrier(*barrier, f"open {barrier[0]}") for barrier in barriers]
+    monkeypatch.setattr(api.kernel.firewall, "barriers", lambda ports: made)
     finding = host.firewall()
     assert (finding.ok, finding.fix) == (ok, fix) and said in finding.said
 
 
 def test_rules_that_cannot_be_read_are_no_fault(monkeypatch):
     def refuse(ports):
-        raise api.firewall.Unreadable("only root may read the rules")
+        raise api.kernel.firewall.Unreadable("only root may read the rules")
 
-    monkeypatch.setattr(api.firewall, "barriers", refuse)
+    monkeypatch.setattr(api.kernel.firewall, "barriers", refuse)
     finding = host.firewall()
     assert finding.ok and "sudo minipaas doctor" in finding.said

@@ -157,7 +157,7 @@ def test_a_broken_document_of_another_app(two):
 def test_the_hook_is_told(two, monkeypatch):
     told = []
     monkeypatch.setattr(api, "notify", lambda hook, app, domains: told.append((hook, app.name, domains)))
-    monkeypatch.setitem(api.index.load().hooks, "domains_changed", [])
+    monkeypatch.setitem(api.kernel.index.load().hooks, "domains_changed", [])
     two.ok("domains:add", "blog", "example.org")
     two.ok("domains:add", "blog", "example.org")
     two.ok("domains:clear", "shop")

@@ -87,7 +87,7 @@ def pushed(blog, monkeypatch):
     monkeypatch.setenv("GIT_DIR", ".")
     given_to: list = []
     repository.create("blog")
-    monkeypatch.setattr("minipaas_lib.api.receive", lambda *arguments: given_to.append(arguments), raising=False)
+    monkeypatch.setattr("minipaas_lib.api.kernel.receive", lambda *arguments: given_to.append(arguments), raising=False)
     return given_to
 
 
@@ -108,7 +108,7 @@ def test_pre_receive(blog, pushed):
 def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monkeypatch):
     tags = "".join(f"{OLD} {NEW} refs/tags/{'v' * 60}{n}\n" for n in range(12_000))  # more than 1 MiB
     assert len(tags) > 1 << 20
-    monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.kernel.receive", pre_receive.pre_receive)
     monkeypatch.setattr(pre_receive, "_deploy", lambda name, update, kept, first: None)
     head = f"{OLD} {NEW} refs/heads/main\n"
     for late in ("refs/heads/evil", "refs/notes/x", "refs/heads/caf\udce9"):
@@ -124,7 +124,7 @@ def test_a_list_of_updates_is_looked_at_to_its_end_or_refused(blog, pushed, monk
 
 
 def test_a_reference_in_a_thousand_folders_is_refused(blog, pushed, monkeypatch):
-    monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.kernel.receive", pre_receive.pre_receive)
     found = blog(
         "git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/main\n{OLD} {NEW} refs/tags/{'a/' * 1000}x\n"
     )
@@ -132,7 +132,7 @@ def test_a_reference_in_a_thousand_folders_is_refused(blog, pushed, monkeypatch)
 
 
 def test_a_push_that_fails_fails(blog, pushed, monkeypatch):
-    monkeypatch.setattr("minipaas_lib.api.receive", pre_receive.pre_receive)
+    monkeypatch.setattr("minipaas_lib.api.kernel.receive", pre_receive.pre_receive)
     result = blog("git:pre-receive", "blog", stdin=f"{OLD} {NEW} refs/heads/dev\n")
     assert result.status == 1 and "'dev' is not deployed by blog: it deploys main or master" in result.err
     assert head() == "ref: refs/heads/main"

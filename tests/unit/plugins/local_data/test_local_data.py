@@ -137,8 +137,10 @@ def test_a_clone_is_warned_of_its_own_files(deployed, capsys):
     deployed(api.Written((), ("/data",)))
     deploy(deployed)
     capsys.readouterr()
-    api.documents.write(
-        api.store(), warning.document("copy"), dict(api.documents.read(api.store(), warning.document("blog")))
+    api.kernel.documents.write(
+        api.kernel.store(),
+        warning.document("copy"),
+        dict(api.kernel.documents.read(api.kernel.store(), warning.document("blog"))),
     )
     deploy(deployed, app=api.App("copy", {"created": "later"}))
     assert "of copy has written" in capsys.readouterr().err
@@ -183,7 +185,9 @@ def test_nobody_is_asked_where_nothing_is_replaced(deployed, capsys):
 
 def test_a_document_that_was_broken_by_hand_fails_no_deploy_and_a_hang_up_does(deployed, monkeypatch):
     deployed(api.Written((), ("/data",)))
-    api.documents.write(api.store(), warning.document("blog"), {"created": api.app("blog").created, "warned": 5})
+    api.kernel.documents.write(
+        api.kernel.store(), warning.document("blog"), {"created": api.app("blog").created, "warned": 5}
+    )
     deploy(deployed)
 
     def hang_up(*_):

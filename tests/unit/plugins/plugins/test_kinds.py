@@ -48,7 +48,7 @@ def test_it_passes_the_kit(world, plugs, monkeypatch, name):
     assert result.status == 0, [one for one in results if not one["ok"]]
     tried = {one["what"].partition(":")[0] for one in results}
     assert tried >= set(
-        api.manifest.read(str(PLACES[name])).get("hooks", [])
+        api.kernel.manifest.read(str(PLACES[name])).get("hooks", [])
     ) and "a whole deploy, scheduler in memory" in {one["what"] for one in results}
 
 
@@ -111,7 +111,7 @@ def test_a_command(house, world, name):
 def test_a_domain_policy(house, world):
     house("policy_py")
     world.ok("domains:add", "blog", "blog.other.test")
-    api.edit_platform(lambda document: document.update(policy_py={"domain": "company.test"}))
+    api.kernel.edit_platform(lambda document: document.update(policy_py={"domain": "company.test"}))
     assert "blog.other.test is not below company.test" in world("domains:add", "blog", "x.company.test").err
     world.ok("domains:set", "blog", "x.company.test")
     assert api.live_release("blog").routing["domains"] == ["x.company.test"]
@@ -149,7 +149,7 @@ def test_engines(house, monkeypatch):
     (process,) = api.scheduler().processes("blog")
     assert process.name == "blog_v2.web.1" and process.adopted and type(api.scheduler()).__name__ == "Sockets"
     assert api.router().applied("blog") == release.name and manager.first("router").routes() == ["blog"]
-    api.destroy_app("blog")
+    api.kernel.destroy_app("blog")
     assert api.scheduler().processes() == [] and api.router().routes() == []
 
 

@@ -118,9 +118,9 @@ def test_the_samples_have_the_arguments_of_every_hook():
     from minipaas_lib import api
     from plugins.plugins import samples
 
-    for hook in api.manifest.hook_names():
+    for hook in api.kernel.manifest.hook_names():
         for _, arguments in samples.cases(hook, "/"):
-            assert set(arguments) == set(api.manifest.hook_arguments(hook)), hook
+            assert set(arguments) == set(api.kernel.manifest.hook_arguments(hook)), hook
 
 
 def test_the_route_of_the_samples_leads_to_backends():

@@ -87,9 +87,13 @@ def test_a_port_that_the_firewall_closes_is_said(blog, monkeypatch):
 
     def barriers(ports):
         asked.append(ports)
-        return [api.firewall.Barrier(port, True, "", "ufw", f"ufw allow {port}/tcp") for port in ports if port == 8080]
+        return [
+            api.kernel.firewall.Barrier(port, True, "", "ufw", f"ufw allow {port}/tcp")
+            for port in ports
+            if port == 8080
+        ]
 
-    monkeypatch.setattr(api.firewall, "barriers", barriers)
+    monkeypatch.setattr(api.kernel.firewall, "barriers", barriers)
     result = blog("ports:add", "blog", "http:8080:5000")
     assert (
         result.status == 0

@@ -28,7 +28,7 @@ def test_set_for_an_app_over_all_apps(blog):
     blog.ok("registry:set", "--global", "server", "ghcr.io")
     blog.ok("registry:set", "--global", "push-on-release", "true")
     blog.ok("registry:set", "blog", "image-repo", "anna/blog")
-    assert settings.target(settings.of(api.app("blog"), api.platform()), 3) == "ghcr.io/anna/blog:v3"
+    assert settings.target(settings.of(api.app("blog"), api.kernel.platform()), 3) == "ghcr.io/anna/blog:v3"
     blog.ok("registry:set", "blog", "server", "localhost:5000")
     blog.ok("registry:set", "blog", "push-on-release", "false")
     assert report(blog)["registry-server"] == "localhost:5000" and report(blog)["registry-push-on-release"] is False
@@ -36,7 +36,7 @@ def test_set_for_an_app_over_all_apps(blog):
         blog.ok("registry:set", "blog", key)
     for key in ("server", "push-on-release"):
         blog.ok("registry:set", "--global", key)
-    assert "registry" not in api.app("blog").document and "registry" not in api.platform()
+    assert "registry" not in api.app("blog").document and "registry" not in api.kernel.platform()
 
 
 @pytest.mark.parametrize(

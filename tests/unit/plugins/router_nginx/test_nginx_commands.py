@@ -50,13 +50,15 @@ def test_what_all_apps_share_is_set_for_all(blog, nginx):
     blog.ok("nginx:set", "--global", "underscores-in-headers", "yes")
     blog.ok("nginx:set", "--global", "large-client-header-buffers", "8", "32K")
     assert (
-        api.platform()["nginx"] == nginx[-1] == {"underscores-in-headers": "on", "large-client-header-buffers": "8 32k"}
+        api.kernel.platform()["nginx"]
+        == nginx[-1]
+        == {"underscores-in-headers": "on", "large-client-header-buffers": "8 32k"}
     )
     report = json.loads(blog.ok("nginx:report", "--global", "--format", "json"))["--global"]
     assert report["nginx-large-client-header-buffers"] == "8 32k" and report["nginx-client-header-timeout"] == "20s"
     blog.ok("nginx:set", "--global", "underscores-in-headers")
     blog.ok("nginx:set", "--global", "large-client-header-buffers")
-    assert "nginx" not in api.platform() and nginx[-1] == {}
+    assert "nginx" not in api.kernel.platform() and nginx[-1] == {}
 
 
 def test_what_nginx_does_not_take_is_not_kept(blog, nginx, monkeypatch):
@@ -67,7 +69,7 @@ def test_what_nginx_does_not_take_is_not_kept(blog, nginx, monkeypatch):
 
     monkeypatch.setattr(router.NginxRouter, "follow_platform", refuse)
     assert "did not take it" in blog.refused("nginx:set", "--global", "client-header-timeout", "40s")
-    assert api.platform()["nginx"] == {"client-header-timeout": "30s"}
+    assert api.kernel.platform()["nginx"] == {"client-header-timeout": "30s"}
 
 
 def test_what_nginx_reads_before_it_knows_the_app_is_refused_for_one(blog):
@@ -155,7 +157,7 @@ def test_installed_writes_main_conf_once(world):
 def test_installed_takes_up_what_the_platform_says(world, monkeypatch):
     monkeypatch.setattr(host, "pid", lambda here: 0)
     hooks.installed()
-    api.edit_platform(lambda document: document.update(nginx={"client-header-timeout": "7s"}))
+    api.kernel.edit_platform(lambda document: document.update(nginx={"client-header-timeout": "7s"}))
     hooks.installed()
     with open(os.path.join(world.root, "nginx", "server.conf"), encoding="utf-8") as file:
         assert "client_header_timeout 7s;" in file.read()

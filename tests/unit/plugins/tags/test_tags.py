@@ -64,7 +64,7 @@ def member(world, monkeypatch):
     """A host of a cluster, as far as tags see it; what apps are changed by is noted."""
     world.ok("apps:create", "blog")
     changes = []
-    monkeypatch.setattr(api.cluster, "settings", lambda: object())
+    monkeypatch.setattr(api.kernel.cluster, "settings", lambda: object())
     monkeypatch.setattr(api, "scheduler", Scheduler, raising=False)
     monkeypatch.setattr(api, "change", lambda app, reason, force: changes.append((app, reason)) or True, raising=False)
     return changes

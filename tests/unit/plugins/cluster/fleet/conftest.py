@@ -72,7 +72,7 @@ def daemon(tmp_path):
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     store = DirectoryStore(str(tmp_path / "state"), str(tmp_path / "locks"))
-    api.documents.write(store, names.IMAGE, {"name": "minipaas-node:1"})
+    api.kernel.documents.write(store, names.IMAGE, {"name": "minipaas-node:1"})
     fleet, local = Fleet(store), Elsewhere()
     monkeypatch.setattr(nodes, "tags", lambda app: {})
     monkeypatch.setattr(state_poller, "INTERVAL", 0.02)

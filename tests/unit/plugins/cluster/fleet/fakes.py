@@ -85,7 +85,7 @@ class Fleet:
                 node=ONE,
                 ports=((5000, next(self.ports)),),
             )
-            api.documents.write(self.store, service.path(process), service.to_document(process), ttl=60)
+            api.kernel.documents.write(self.store, service.path(process), service.to_document(process), ttl=60)
 
     def destroy(self, name):
         self.there = [state for state in self.there if state.name != name]

@@ -41,9 +41,11 @@ def test_old_images_of_an_app_go_from_the_nodes(world, monkeypatch):
             app_names=lambda: list(made),
             releases=releases.get,
             release=lambda name, number: releases[name][number - 1],
-            release_numbers=lambda name: [one.number for one in releases[name]],
             errors=api.errors,
-            trashed=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
+            kernel=types.SimpleNamespace(
+                release_numbers=lambda name: [one.number for one in releases[name]],
+                trashed=types.SimpleNamespace(images=lambda name: {"trashed"} if name == "gone" else set()),
+            ),
         ),
     )
     world._nodes.on(world._nodes.all()[0]), world._nodes.on(world._nodes.all()[1])
@@ -68,9 +70,10 @@ def test_images_of_an_app_that_comes_back_from_the_trash_meanwhile_stay(world, m
         types.SimpleNamespace(
             app_names=lambda: list(names),
             releases=lambda name: [],
-            release_numbers=lambda name: [],
-            trashed=types.SimpleNamespace(images=restored),
             errors=api.errors,
+            kernel=types.SimpleNamespace(
+                release_numbers=lambda name: [], trashed=types.SimpleNamespace(images=restored)
+            ),
         ),
     )
     world._nodes.on(world._nodes.all()[0])
@@ -92,9 +95,9 @@ def three_apps(monkeypatch):
         "api",
         types.SimpleNamespace(
             app_names=lambda: sorted(made),
-            newest_releases=lambda name: reversed(releases[name]),
             errors=api.errors,
             output=api.output,
+            kernel=types.SimpleNamespace(newest_releases=lambda name: reversed(releases[name])),
         ),
     )
     monkeypatch.setattr(nodes, "tags", lambda app: {"disk": "ssd"} if app == "news" else {})

@@ -180,12 +180,12 @@ def test_a_process_on_a_lost_node_says_so(world):
 
 
 def test_nothing_starts_on_a_drained_node(world):
-    api.documents.write(world.store, names.DRAINED, {"nodes": [TWO]})
+    api.kernel.documents.write(world.store, names.DRAINED, {"nodes": [TWO]})
     world.start(SPEC)
     options = world.fleet.made["blog_v3.web.1.service"]
     assert [one.value for one in options if one.name == "MachineMetadata"] == [f"minipaas={ONE}"]
     assert TWO not in world.local.nodes, "it gets no image either"
-    api.documents.write(world.store, names.DRAINED, {"nodes": [ONE, TWO]})
+    api.kernel.documents.write(world.store, names.DRAINED, {"nodes": [ONE, TWO]})
     with pytest.raises(api.errors.DeployFailed, match="the cluster has no nodes yet"):
         world.start(dataclasses.replace(SPEC, name="blog_v4.web.1", release=4))
 

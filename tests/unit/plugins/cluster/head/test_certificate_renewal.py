@@ -24,10 +24,10 @@ import os, sys
 folder, address, port, docker, fresh = sys.argv[1:]
 from minipaas_lib import api
 from plugins.cluster.transport import docker_tls_server, git_server, identity
-store = api.open_directory()
+store = api.kernel.open_directory()
 identity.LOOK = float(fresh)
 api.paths.cache = lambda *parts: os.path.join(folder, *parts)
-known = identity.Identity(lambda: api.documents.read(store, identity.KEYS), identity.files_of)
+known = identity.Identity(lambda: api.kernel.documents.read(store, identity.KEYS), identity.files_of)
 if docker:
     server = docker_tls_server.serve(address, known.context, docker, int(port))
 else:
@@ -150,7 +150,7 @@ def former(folder: Path) -> dict[str, dict[str, str]]:
 def old(world, tmp_path):
     keys = former(tmp_path)
     for part, texts in keys.items():
-        api.documents.write(api.store(), f"cluster/{part}.toml", texts)
+        api.kernel.documents.write(api.kernel.store(), f"cluster/{part}.toml", texts)
     return keys
 
 
@@ -165,7 +165,7 @@ def nodes(world, old, tmp_path, monkeypatch):
 
 
 def now(part: str = "head") -> dict:
-    return dict(api.documents.read(api.store(), f"cluster/{part}.toml"))
+    return dict(api.kernel.documents.read(api.kernel.store(), f"cluster/{part}.toml"))
 
 
 @contextlib.contextmanager
@@ -174,9 +174,9 @@ def visitors(nodes):
     answers, ending = [], threading.Event()
 
     def visit() -> None:
-        store = api.open_directory()
+        store = api.kernel.open_directory()
         while not ending.is_set():
-            answers.extend(nodes.let_in(dict(api.documents.read(store, "cluster/head.toml"))))
+            answers.extend(nodes.let_in(dict(api.kernel.documents.read(store, "cluster/head.toml"))))
 
     thread = threading.Thread(target=visit)
     thread.start()
@@ -191,12 +191,12 @@ def test_every_node_is_reached_all_the_while_and_the_old_authority_counts_no_mor
     for number in (2, 3):
         nodes.start(number)
     with visitors(nodes) as answers:
-        certificate_renewal.renew(api.store(), nodes)
+        certificate_renewal.renew(api.kernel.store(), nodes)
     assert len(answers) > 10 and set(answers) == {True}
     assert nodes.let_in(now()) == [True, True]
     assert nodes.let_in(old["head"] | {"ca": now()["ca"]}) == [False, False]
     assert now()["ca"] == now("agent")["ca"] and now()["ca"].count("BEGIN CERTIFICATE") == 1
-    assert old["head"]["ca"].strip() not in now()["ca"] and certificate_renewal.begun(api.store()) == {}
+    assert old["head"]["ca"].strip() not in now()["ca"] and certificate_renewal.begun(api.kernel.store()) == {}
     assert certificate_authority.fault(old["head"]["ca"]) and not certificate_authority.fault(now()["ca"])
 
 
@@ -207,7 +207,7 @@ class Killed(BaseException):
 def test_killed_after_any_write_it_is_taken_up_again(nodes, old, monkeypatch, tmp_path_factory):
     for number in (2, 3):
         nodes.start(number)
-    write, left = api.documents.write, [0]
+    write, left = api.kernel.documents.write, [0]
     new = certificate_authority.make(str(tmp_path_factory.mktemp("new")))
     monkeypatch.setattr(certificate_authority, "make", lambda folder: new)  # openssl takes its time
 
@@ -220,14 +220,14 @@ def test_killed_after_any_write_it_is_taken_up_again(nodes, old, monkeypatch, tm
     kills = 0
     while True:
         for part, texts in old.items():  # back to where it began
-            write(api.store(), f"cluster/{part}.toml", texts)
+            write(api.kernel.store(), f"cluster/{part}.toml", texts)
         while nodes.let_in(old["head"]) != [True, True]:
             time.sleep(0.02)
         left[0] = kills + 1
         with monkeypatch.context() as patch:
-            patch.setattr(api.documents, "write", count)
+            patch.setattr(api.kernel.documents, "write", count)
             try:
-                certificate_renewal.renew(api.store(), nodes)
+                certificate_renewal.renew(api.kernel.store(), nodes)
             except Killed:
                 kills += 1
             else:
@@ -236,8 +236,8 @@ def test_killed_after_any_write_it_is_taken_up_again(nodes, old, monkeypatch, tm
         while nodes.let_in(now()) != [True, True]:  # as agents see it a moment later
             assert time.monotonic() < deadline, f"after write {kills}"
         assert "to continue: cluster:renew-certificates" in status._certificates()[0]
-        certificate_renewal.renew(api.store(), nodes)
-        assert nodes.let_in(now()) == [True, True] and certificate_renewal.begun(api.store()) == {}
+        certificate_renewal.renew(api.kernel.store(), nodes)
+        assert nodes.let_in(now()) == [True, True] and certificate_renewal.begun(api.kernel.store()) == {}
     assert kills >= 9
 
 
@@ -246,22 +246,22 @@ def test_an_agent_of_before_holds_it_up_and_nothing_is_lost(nodes, old, monkeypa
     nodes.start(2)
     nodes.start(3, fresh=NEVER)
     with pytest.raises(errors.Unavailable, match="node3 did not switch to the new certificates") as caught:
-        certificate_renewal.renew(api.store(), nodes)
+        certificate_renewal.renew(api.kernel.store(), nodes)
     assert "cluster:init" in caught.value.hint
-    assert nodes.let_in(now()) == [True, True] and certificate_renewal.begun(api.store())["step"] == "trust"
+    assert nodes.let_in(now()) == [True, True] and certificate_renewal.begun(api.kernel.store())["step"] == "trust"
     nodes.stop(3)
     with pytest.raises(errors.Unavailable, match="node3 does not answer"):
-        certificate_renewal.renew(api.store(), nodes)
+        certificate_renewal.renew(api.kernel.store(), nodes)
     nodes.start(3)  # as cluster:init does it
     monkeypatch.setattr(certificate_renewal, "LIMIT", 20.0)
-    certificate_renewal.renew(api.store(), nodes)
+    certificate_renewal.renew(api.kernel.store(), nodes)
     assert nodes.let_in(now()) == [True, True] and nodes.let_in(old["head"] | {"ca": now()["ca"]}) == [False, False]
 
 
 def test_heads_that_live_are_asked_too(nodes, monkeypatch):
-    store = api.store()
-    api.documents.write(store, head_registry.path("one"), {"address": "127.0.0.4"})
-    api.documents.write(store, head_registry.path("gone"), {"address": "127.0.0.5"})
+    store = api.kernel.store()
+    api.kernel.documents.write(store, head_registry.path("one"), {"address": "127.0.0.4"})
+    api.kernel.documents.write(store, head_registry.path("gone"), {"address": "127.0.0.5"})
     store.write("routers/head-one", "{}", ttl=60)
     assert certificate_renewal.peers(store, nodes)[2:] == [("one", "127.0.0.4", protocol.HEAD_PORT)]
     with socket.create_server(("127.0.0.4", 0)) as found:
@@ -275,15 +275,17 @@ def test_heads_that_live_are_asked_too(nodes, monkeypatch):
 
 
 def test_two_do_not_renew_at_a_time(nodes):
-    with api.store().lock(certificate_renewal.LOCK, api.holder()), pytest.raises(errors.Locked):
-        certificate_renewal.renew(api.store(), nodes)
-    assert certificate_renewal.begun(api.store()) == {}
+    with api.kernel.store().lock(certificate_renewal.LOCK, api.kernel.holder()), pytest.raises(errors.Locked):
+        certificate_renewal.renew(api.kernel.store(), nodes)
+    assert certificate_renewal.begun(api.kernel.store()) == {}
 
 
 def test_a_certificate_that_is_damaged_changes_nothing(nodes, old):
     for number in (2, 3):
         nodes.start(number)
-    api.documents.write(api.store(), "cluster/agent.toml", old["agent"] | {"cert": "-----BEGIN CERTIFICATE-----\nx"})
+    api.kernel.documents.write(
+        api.kernel.store(), "cluster/agent.toml", old["agent"] | {"cert": "-----BEGIN CERTIFICATE-----\nx"}
+    )
     for _ in range(3):
         assert nodes.let_in(old["head"]) == [True, True]
         time.sleep(0.06)  # one look later

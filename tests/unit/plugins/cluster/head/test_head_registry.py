@@ -20,9 +20,9 @@ def etcd(world, fake, monkeypatch, tmp_path):
     from minipaas_lib import store as stores
 
     shared = DirectoryStore(str(tmp_path / "etcd"), str(tmp_path / "etcd-locks"))
-    own = api.open_directory()
-    monkeypatch.setattr(api, "open_cluster", lambda found: shared, raising=False)
-    monkeypatch.setattr(api, "store", lambda: shared if api.cluster.settings() else own, raising=False)
+    own = api.kernel.open_directory()
+    monkeypatch.setattr(api.kernel, "open_cluster", lambda found: shared, raising=False)
+    monkeypatch.setattr(api.kernel, "store", lambda: shared if api.kernel.cluster.settings() else own, raising=False)
     monkeypatch.setattr(stores, "is_current", lambda: True)
     monkeypatch.setattr(init, "forget", lambda: None)
     monkeypatch.setattr(init, "wait_for_head", lambda: None)
@@ -35,7 +35,7 @@ def etcd(world, fake, monkeypatch, tmp_path):
 @pytest.fixture
 def cluster(etcd):
     """With one head, web1."""
-    api.documents.write(etcd, head_registry.path("web1"), {"address": "10.0.0.9", "machine": "1" * 32})
+    api.kernel.documents.write(etcd, head_registry.path("web1"), {"address": "10.0.0.9", "machine": "1" * 32})
     etcd.write("cluster/head.toml", 'ca = ""\n')
     etcd.write("routers/head-web1", "x = 1\n", ttl=60)
     return etcd
@@ -44,7 +44,7 @@ def cluster(etcd):
 def test_a_host_without_apps_becomes_a_head(cluster):
     assert [(one.ok, one.said) for one in join_head.findings(SETTINGS)] == [(True, "web1")]
     join_head.join(SETTINGS, "10.0.0.8")
-    assert api.cluster.settings() == SETTINGS and cluster.noted == ["installed"]
+    assert api.kernel.cluster.settings() == SETTINGS and cluster.noted == ["installed"]
     assert head_registry.others(cluster) == {"web1": "10.0.0.9"} and api.caller.host() in head_registry.known(cluster)
     join_head.join(SETTINGS, "10.0.0.7")
     assert head_registry.known(cluster)[api.caller.host()]["address"] == "10.0.0.7", "given again it goes on"
@@ -55,17 +55,17 @@ def test_who_may_not_join(world, cluster):
     assert [one.said for one in join_head.findings(SETTINGS) if not one.ok] == ["this host has apps of its own: blog"]
     with pytest.raises(errors.Conflict, match="have changed"):
         join_head.join(SETTINGS, "10.0.0.8")
-    assert api.cluster.settings() is None and list(head_registry.known(cluster)) == ["web1"]
+    assert api.kernel.cluster.settings() is None and list(head_registry.known(cluster)) == ["web1"]
     world.ok("apps:destroy", "blog", "--force", "--now")
-    api.documents.write(cluster, head_registry.path(api.caller.host()), {"address": "", "machine": "another"})
+    api.kernel.documents.write(cluster, head_registry.path(api.caller.host()), {"address": "", "machine": "another"})
     assert "another head is called" in join_head.findings(SETTINGS)[0].said
     cluster.delete_tree("cluster")
     assert "does not hold the state of a cluster" in join_head.findings(SETTINGS)[0].said
 
 
 def test_a_key_that_counts_no_more_is_named(cluster, capsys):
-    api.open_directory().write("users/anna.toml", "x = 1\n")
-    api.open_directory().write("users/ben.toml", "x = 1\n")
+    api.kernel.open_directory().write("users/anna.toml", "x = 1\n")
+    api.kernel.open_directory().write("users/ben.toml", "x = 1\n")
     cluster.write("users/ben.toml", "x = 1\n")
     join_head.join(SETTINGS, "10.0.0.8")
     said = capsys.readouterr().err
@@ -74,14 +74,14 @@ def test_a_key_that_counts_no_more_is_named(cluster, capsys):
 
 def test_one_of_two_steps_out_and_nothing_is_moved(cluster, monkeypatch):
     join_head.join(SETTINGS, "10.0.0.8")
-    own = api.open_directory()
+    own = api.kernel.open_directory()
     own.write("apps/old/app.toml", "x = 1\n")  # from before it was copied to etcd
     cluster.write("apps/blog/app.toml", "x = 1\n")
     repository = api.paths.repository("blog")
     os.makedirs(repository)
     monkeypatch.setattr(leave, "_move_home", lambda found: pytest.fail("an app was moved"))
     leave.leave()
-    assert api.cluster.settings() is None and not leave.is_begun()
+    assert api.kernel.cluster.settings() is None and not leave.is_begun()
     assert list(head_registry.known(cluster)) == ["web1"] and cluster.exists("apps/blog/app.toml")
     assert not own.exists("apps/old/app.toml") and not os.path.exists(repository)
     assert os.path.isdir(os.path.join(os.path.dirname(repository) + ".left", "blog.git")), "nothing is thrown away"
@@ -94,7 +94,7 @@ def test_stepping_out_goes_on_where_it_was_killed(cluster, monkeypatch):
         patched.setattr(join_head, "_put_repositories_aside", lambda: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             leave.leave()
-    assert api.cluster.settings() is None and leave.is_begun()
+    assert api.kernel.cluster.settings() is None and leave.is_begun()
     assert sorted(head_registry.known(cluster)) == sorted(["web1", api.caller.host()])
     leave.leave()
     assert list(head_registry.known(cluster)) == ["web1"] and not leave.is_begun()

@@ -11,18 +11,20 @@ def test_ports_that_processes_of_apps_are_kept_from():
     found = ClusterSettings(
         ("http://10.0.0.1:2379", "https://10.0.0.2:12379"), fleet="http://10.0.0.1:50000,http://10.0.0.2"
     )
-    assert api.cluster.inner_ports(found) == (2379, 2380, 4001, 7001, 7390, 7391, 12379, 49153, 50000)
+    assert api.kernel.cluster.inner_ports(found) == (2379, 2380, 4001, 7001, 7390, 7391, 12379, 49153, 50000)
     behind = ClusterSettings(
         ("https://etcd.example.org:443", "http://etcd.example.org"), fleet="unix:///run/fleet.sock"
     )
-    assert api.cluster.inner_ports(behind) == tuple(sorted(api.cluster.INNER_PORTS)), "the web stays open to apps"
+    assert api.kernel.cluster.inner_ports(behind) == tuple(sorted(api.kernel.cluster.INNER_PORTS)), (
+        "the web stays open to apps"
+    )
 
 
 @pytest.fixture
 def store(world, monkeypatch):
     """What stands for etcd: the host's own folder."""
-    monkeypatch.setattr(api, "open_cluster", lambda found: api.store(), raising=False)
-    return api.store()
+    monkeypatch.setattr(api.kernel, "open_cluster", lambda found: api.kernel.store(), raising=False)
+    return api.kernel.store()
 
 
 def test_what_was_said_to_init_need_not_be_said_again(store):

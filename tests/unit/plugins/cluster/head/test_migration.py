@@ -52,8 +52,8 @@ def test_old_processes_are_waited_for(blog, monkeypatch):
 
 def test_all_apps_are_locked_while_the_state_is_copied(blog, monkeypatch):
     with migration.all_locked():
-        assert api.lock_holder("blog")
-    assert api.lock_holder("blog") is None
+        assert api.kernel.lock_holder("blog")
+    assert api.kernel.lock_holder("blog") is None
 
 
 def test_who_waited_for_a_lock_does_not_go_on_in_a_store_that_is_left(blog):

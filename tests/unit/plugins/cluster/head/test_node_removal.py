@@ -74,14 +74,14 @@ def made(world, monkeypatch):
     found = Scheduler()
     monkeypatch.setattr(api, "scheduler", lambda: found, raising=False)
     monkeypatch.setattr(node_removal.time, "sleep", lambda _: None)
-    node_registry.note(api.store(), found.machines.there)
+    node_registry.note(api.kernel.store(), found.machines.there)
     return found
 
 
 def test_a_node_is_drained_then_stripped_then_forgotten(made):
-    api.store().write(f"routers/{TWO}", "x = 1\n", ttl=60)
-    api.store().write("services/blog/blog_v1.web.1", f'node = "{TWO}"\n', ttl=60)
-    api.store().write("services/blog/blog_v1.web.2", f'node = "{ONE}"\n', ttl=60)
+    api.kernel.store().write(f"routers/{TWO}", "x = 1\n", ttl=60)
+    api.kernel.store().write("services/blog/blog_v1.web.1", f'node = "{TWO}"\n', ttl=60)
+    api.kernel.store().write("services/blog/blog_v1.web.2", f'node = "{ONE}"\n', ttl=60)
     assert node_removal.remove("node2") == "node2"
     assert made.machines.did == [
         "mark 1 minipaas 1",
@@ -91,8 +91,8 @@ def test_a_node_is_drained_then_stripped_then_forgotten(made):
         "remove minipaas-clean",
         "mark 2 minipaas None",
     ]
-    assert node_drain.drained() == set() and not api.store().exists(f"routers/{TWO}")
-    assert api.store().list("services") == ["services/blog/blog_v1.web.2"]
+    assert node_drain.drained() == set() and not api.kernel.store().exists(f"routers/{TWO}")
+    assert api.kernel.store().list("services") == ["services/blog/blog_v1.web.2"]
     assert node_registry.lost(made.machines.all()) == []
     made.machines.there.pop()
     assert node_registry.lost(made.machines.all()) == [], "one that was removed is not missed"
@@ -105,7 +105,7 @@ def test_a_removal_that_was_killed_goes_on(made):
 
 
 def test_a_lost_node_is_missed_and_can_be_forgotten(made, monkeypatch):
-    node_registry.note(api.store(), [Machine(DEAD, "10.0.0.9", {"node": "node9"})])
+    node_registry.note(api.kernel.store(), [Machine(DEAD, "10.0.0.9", {"node": "node9"})])
     assert node_registry.lost(made.machines.all()) == [node_registry.Lost(DEAD, "10.0.0.9", "node9")]
     made.here = [api.Process("blog_v1.web.1", "blog", 1, "web", 1, node=DEAD)]
     monkeypatch.setattr(node_removal, "EMPTY", 0)
@@ -122,8 +122,8 @@ def test_the_last_node_stays(made):
     made.machines.there.pop()
     with pytest.raises(errors.UsageError, match="the last node"):
         node_removal.remove("node1")
-    api.store().delete(node_registry.NODES)
-    node_registry.note(api.store(), [Machine(DEAD, "", {"node": "node9"})])
+    api.kernel.store().delete(node_registry.NODES)
+    node_registry.note(api.kernel.store(), [Machine(DEAD, "", {"node": "node9"})])
     made.machines.out.add(ONE)
     with pytest.raises(errors.UsageError, match="the last node"):
         node_removal.remove("node9")
@@ -131,7 +131,7 @@ def test_the_last_node_stays(made):
 
 
 def test_a_name_that_means_a_lost_node_and_one_that_took_its_place_is_refused(made):
-    node_registry.note(api.store(), [Machine(DEAD, "", {"node": "node2"})])
+    node_registry.note(api.kernel.store(), [Machine(DEAD, "", {"node": "node2"})])
     with pytest.raises(errors.UsageError, match="can mean 2 nodes") as refused:
         node_removal.remove("node2")
     assert refused.value.hint == "one of: 22222222 dddddddd"
@@ -144,21 +144,27 @@ def test_a_cleaning_that_does_not_end_is_said(made, monkeypatch):
     made.machines.once_done = "starting"
     with pytest.raises(errors.Unavailable, match="journalctl -u minipaas-clean"):
         node_removal.remove("node2")
-    assert made.machines.did[-1] == "remove minipaas-clean" and node_registry.NODES in api.store().list("cluster")
-    assert TWO in api.documents.read(api.store(), node_registry.NODES), "so that the command can be given again"
+    assert made.machines.did[-1] == "remove minipaas-clean" and node_registry.NODES in api.kernel.store().list(
+        "cluster"
+    )
+    assert TWO in api.kernel.documents.read(api.kernel.store(), node_registry.NODES), (
+        "so that the command can be given again"
+    )
 
 
 def test_a_machine_comes_back_with_what_the_others_have(made, monkeypatch):
-    api.documents.write(api.store(), names.IMAGE, {"name": "minipaas-node:1"})
+    api.kernel.documents.write(api.kernel.store(), names.IMAGE, {"name": "minipaas-node:1"})
     made.machines.out.add(TWO)
     brought = []
-    monkeypatch.setattr(api.cluster, "settings", lambda: api.cluster.ClusterSettings(("http://127.0.0.1:2379",)))
+    monkeypatch.setattr(
+        api.kernel.cluster, "settings", lambda: api.kernel.cluster.ClusterSettings(("http://127.0.0.1:2379",))
+    )
     monkeypatch.setattr(node_image_delivery, "bring", lambda machines, name, address: brought.append((name, address)))
     monkeypatch.setattr(init, "wait_for_routers", lambda store, machines: brought.append("routers"))
     node_removal.bring_back(made.machines.there[1])
     assert made.images == ["minipaas-node:1"] and made.machines.did == ["join 2"]
     assert brought == [("minipaas-node:1", "127.0.0.1"), "routers"]
-    assert rolling_upgrade.behind(api.store(), [made.machines.there[1]]) == []
+    assert rolling_upgrade.behind(api.kernel.store(), [made.machines.there[1]]) == []
 
 
 def test_the_line_that_cleans_fits_into_a_unit():

@@ -39,7 +39,7 @@ class Machines:
 
 @pytest.fixture
 def store(world):
-    return api.store()
+    return api.kernel.store()
 
 
 def test_nodes_that_run_it_are_left_alone(store):
@@ -88,7 +88,7 @@ def test_a_node_that_takes_too_long_is_named(store, monkeypatch):
 
 
 def test_the_document_of_a_cluster_that_is_older(store):
-    api.documents.write(store, names.IMAGE, {"name": "minipaas-node:1"})
+    api.kernel.documents.write(store, names.IMAGE, {"name": "minipaas-node:1"})
     assert rolling_upgrade.behind(store, NODES) == NODES
     rolling_upgrade.done(store, IDS[:1])
     assert rolling_upgrade.behind(store, NODES) == NODES[1:]

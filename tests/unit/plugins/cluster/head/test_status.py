@@ -20,7 +20,7 @@ def test_doctor_says_what_is_wrong_with_a_cluster():
 
 
 def test_doctor_says_nothing_of_a_cluster_on_a_host_without_one(monkeypatch):
-    monkeypatch.setattr(api.cluster, "settings", lambda: None)
+    monkeypatch.setattr(api.kernel.cluster, "settings", lambda: None)
     assert hooks.doctor(app=None) is None
 
 
@@ -66,17 +66,21 @@ def cluster(world, monkeypatch):
     )
     applied = {machine.id: {"applied": {}, "refused": {}}}
     router = types.SimpleNamespace(routers=lambda: applied, behind=lambda: {machine.id: []})
-    monkeypatch.setattr(api.cluster, "settings", lambda: api.cluster.ClusterSettings(("http://127.0.0.1:2379",)))
+    monkeypatch.setattr(
+        api.kernel.cluster, "settings", lambda: api.kernel.cluster.ClusterSettings(("http://127.0.0.1:2379",))
+    )
     monkeypatch.setattr(api, "scheduler", lambda: scheduler, raising=False)
     monkeypatch.setattr(active_engine, "router", lambda: router)
     monkeypatch.setattr(follower_process, "is_running", lambda: True)
     monkeypatch.setattr(status, "_certificates", lambda: [])
-    api.documents.write(api.store(), "cluster/image.toml", {"name": "minipaas-node:1", "done": [machine.id]})
+    api.kernel.documents.write(
+        api.kernel.store(), "cluster/image.toml", {"name": "minipaas-node:1", "done": [machine.id]}
+    )
 
     def cluster(serving):
         states = [MemberState(f"http://10.0.0.{n}:2379", "2.3.8", n == 1, n <= serving, "frozen") for n in (1, 2, 3)]
         etcd = types.SimpleNamespace(cluster=types.SimpleNamespace(states=lambda: states))
-        monkeypatch.setattr(api, "open_cluster", lambda found: etcd, raising=False)
+        monkeypatch.setattr(api.kernel, "open_cluster", lambda found: etcd, raising=False)
         return scheduler
 
     return cluster

@@ -177,7 +177,7 @@ def test_a_bad_document_is_passed_over(store, capsys):
         file.write(b"\xff\xfe")
     assert list(route_reconciler.processes(store)) == [PROCESS.name]
     assert "shop_v1.web.1 is skipped" in capsys.readouterr().err
-    assert api.documents.read(store, service.path(PROCESS))["node"] == "node1"
+    assert api.kernel.documents.read(store, service.path(PROCESS))["node"] == "node1"
 
 
 def test_one_app_is_looked_at_alone(store):

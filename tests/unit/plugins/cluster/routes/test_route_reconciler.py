@@ -53,7 +53,7 @@ def reconciler(store, table):
 
 
 def put(store, route):
-    api.documents.write(store, route_document.path(route.app), route_document.to_document(route))
+    api.kernel.documents.write(store, route_document.path(route.app), route_document.to_document(route))
 
 
 def test_a_route_is_applied_once_and_told_of(store, table, reconciler):
@@ -61,7 +61,7 @@ def test_a_route_is_applied_once_and_told_of(store, table, reconciler):
     reconciler.look()
     reconciler.look()
     assert table.table["blog"] == ONE and table.calls == 1
-    told = api.documents.read(store, "routers/node1")
+    told = api.kernel.documents.read(store, "routers/node1")
     assert told["applied"] == {"blog": route_document.digest(store.read("routes/blog.toml").text)}
 
 
@@ -96,7 +96,7 @@ def test_a_route_that_is_gone_is_removed(store, table, reconciler):
     reconciler.look()
     store.delete("routes/blog.toml")
     reconciler.look()
-    assert table.table == {} and api.documents.read(store, "routers/node1")["applied"] == {}
+    assert table.table == {} and api.kernel.documents.read(store, "routers/node1")["applied"] == {}
 
 
 def test_a_broken_route_stays_as_it_was_and_stops_no_other(store, table, reconciler, capsys):
@@ -109,7 +109,7 @@ def test_a_broken_route_stays_as_it_was_and_stops_no_other(store, table, reconci
     table.refuses = ("odd",)
     reconciler.look()
     assert sorted(table.table) == ["blog", "shop"] and table.table["blog"] == ONE
-    told = api.documents.read(store, "routers/node1")
+    told = api.kernel.documents.read(store, "routers/node1")
     assert sorted(told["refused"]) == ["bad", "blog", "odd"] and told["refused"]["odd"].endswith("nginx refuses it")
     said = capsys.readouterr().err
     reconciler.look()
@@ -126,7 +126,7 @@ def test_a_process_out_of_reach_gets_no_requests_while_there_are_others(store, t
     reconciler.lost = frozenset([far.backend])
     reconciler.look()
     assert table.table["blog"].backends == (PROCESS.backend,) and far.backend in reconciler.candidates()
-    store.delete(f"{api.service.FOLDER}/blog/{far.name}")  # what was told of it expires: it is not waited for
+    store.delete(f"{api.kernel.service.FOLDER}/blog/{far.name}")  # what was told of it expires: it is not waited for
     reconciler.look()
     assert table.table["blog"].backends == (PROCESS.backend,) and far.backend in reconciler.candidates()
     reconciler.lost = frozenset([far.backend, PROCESS.backend])
@@ -141,7 +141,7 @@ def test_a_process_out_of_reach_gets_no_requests_while_there_are_others(store, t
 def test_what_no_route_names_is_forgotten(store, table, reconciler):
     put(store, ONE)
     reconciler.look()
-    store.delete(f"{api.service.FOLDER}/blog/{PROCESS.name}")
+    store.delete(f"{api.kernel.service.FOLDER}/blog/{PROCESS.name}")
     reconciler.look()
     assert reconciler.candidates() == {PROCESS.backend}
     put(store, dataclasses.replace(ONE, generation="v9", backends=()))
@@ -233,7 +233,7 @@ def test_a_router_that_does_not_come_is_named(store, table, monkeypatch):
     with pytest.raises(api.errors.Unavailable, match="no router of the cluster is running"):
         router.apply(ONE)
     assert router.routes() == [], "what could not be applied is put back"
-    api.documents.write(store, "routers/node9", {"applied": {}, "refused": {}}, ttl=60)
+    api.kernel.documents.write(store, "routers/node9", {"applied": {}, "refused": {}}, ttl=60)
     with pytest.raises(api.errors.Unavailable, match="node9 did not apply the route of blog within"):
         router.apply(ONE)
 
@@ -259,7 +259,7 @@ def test_what_is_set_for_all_apps_is_followed_and_stops_no_route(store, table, c
     reconciler.look()
     assert followed == [], "there is no such document yet"
     for value, seen in (("5s", 1), ("never", 1), ("7s", 2)):
-        api.documents.write(store, "platform.toml", {"nginx": {"client-header-timeout": value}})
+        api.kernel.documents.write(store, "platform.toml", {"nginx": {"client-header-timeout": value}})
         put(store, dataclasses.replace(ONE, generation=value))
         clock.now += route_reconciler.RENEW
         reconciler.look()
