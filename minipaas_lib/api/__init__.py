@@ -63,7 +63,6 @@ ORIGINS = {
 if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it is only text
     from minipaas_lib import caller, commands, errors, names, output, paths
     from minipaas_lib.api import kernel
-    from minipaas_lib.api.kernel import *  # noqa: F403
     from minipaas_lib.bus.active_engines import router, scheduler
     from minipaas_lib.bus.engines import Detached, LogLine, Router, Scheduler, Written
     from minipaas_lib.bus.findings import Finding
@@ -93,11 +92,10 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     from minipaas_lib.vendor import activate
 
 if not TYPE_CHECKING:  # a checker would take this for every name there is not
-    _get, __dir__ = lazy.names_of(globals(), ORIGINS)
 
-    def __getattr__(name: str):
-        if name in ORIGINS or name.startswith("_"):
-            return _get(name)
+    def _elsewhere(name: str) -> str:
         from minipaas_lib.api import kernel
 
-        return getattr(kernel, name)
+        return "; it is in api.kernel, which may change" if name in kernel.ORIGINS else ""
+
+    __getattr__, __dir__ = lazy.names_of(globals(), ORIGINS, _elsewhere)

@@ -213,7 +213,8 @@ class Reader:
         where, _, name = called.removeprefix("self.").rpartition(".")
         home = where.rpartition(".")[2]
         if where.startswith("api."):  # a name of the api may be another than its module's
-            home = getattr(getattr(api, home, None), "__name__", home).rpartition(".")[2]
+            tier = api.kernel if where.startswith("api.kernel.") else api
+            home = getattr(getattr(tier, home, None), "__name__", home).rpartition(".")[2]
         if name in self.seen or home == "names" or name in ("command", "caller_command"):
             return None
         texts = []
