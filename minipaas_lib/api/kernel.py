@@ -31,6 +31,7 @@ ORIGINS = {
     "downloads": "downloads",
     "edit_platform": "records.apps:edit_platform",
     "end_with_key": "admission:end_with_key",
+    "engines": "bus.engines",
     "entries": "model.entries",
     "exit_reason": "deploy.postmortem:exit_reason",
     "firewall": "firewall",
@@ -100,7 +101,7 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     from minipaas_lib.apps.lifecycle import interrupted, live_route, recover_all, reroute, restore_app, start, stop
     from minipaas_lib.apps.rename import rename as rename_app
     from minipaas_lib.apps.trash import destroy as destroy_app
-    from minipaas_lib.bus import authority, catalog, index, installed, manifest, third_party, values
+    from minipaas_lib.bus import authority, catalog, engines, index, installed, manifest, third_party, values
     from minipaas_lib.bus.active_engines import forget as forget_engines
     from minipaas_lib.bus.manager import reindex
     from minipaas_lib.deploy import live_processes

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from minipaas_lib import errors
-from minipaas_lib.bus import manager
+from minipaas_lib.bus import engines, manager
 from minipaas_lib.bus.engines import Router, Scheduler
 from minipaas_lib.model.route import Route
 
@@ -33,10 +33,8 @@ def preload() -> None:
 
 
 def check_route(route: Route | None = None) -> None:
-    """Have the router check the route before anything is started. A router without such a check accepts all."""
-    check = getattr(router(), "check", None)
-    if check:
-        check(route)
+    """Ask the router before anything is started. Raises what it would refuse the route with."""
+    engines.check(router(), route)
 
 
 def ask_router(route: Route) -> Callable[[], None]:

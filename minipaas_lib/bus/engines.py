@@ -1,13 +1,17 @@
 """The contracts of the exchangeable engines.
 
-A plugin's `scheduler` or `router` hook returns an object that keeps one.
+A plugin's `scheduler` or `router` hook returns an object that keeps one of them: Scheduler or Router. What an engine
+may have beside is in FullScheduler and AskableRouter. It is used only through the functions at the end, which say what
+stands for it where an engine has it not.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 from minipaas_lib.model.process import ContainerSpec, Diagnosis, Process
 from minipaas_lib.model.route import Route
+
+AT_ONCE = 4  # processes started at the same time, where the scheduler names no other number
 
 
 class LogLine(NamedTuple):
@@ -33,13 +37,7 @@ class Written(NamedTuple):
 
 
 class Scheduler(Protocol):
-    """Runs processes. Every method raises errors.Unavailable when the engine does not answer.
-
-    It may have a number `at_once`: how many calls of start() are worth making at the same time. Four where it has none.
-    It may have a method `written(process, timeout) -> Written`, which answers within about `timeout` seconds and tells
-    what it has found by then: data that goes with the process. Nothing is said of that where it has none.
-    One whose processes have a node may have a method `node_name(node)`: what people call it. Its id where it has none.
-    """
+    """Runs processes. Every method raises errors.Unavailable when the engine does not answer."""
 
     def has_image(self, image: str) -> bool:
         """Whether processes of the image (its ID) can be started, without it being built again."""
@@ -129,7 +127,41 @@ class Scheduler(Protocol):
         """Do ahead what the first call needs, while a build keeps the command waiting. What it raises is not heard."""
 
 
-OPTIONAL = frozenset({"check", "placed"})  # methods that an engine of a plugin made before them has not
+class Machine(Protocol):
+    """A machine that processes can be placed on."""
+
+    @property
+    def id(self) -> str:
+        """Also the `node` of a process there."""
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What it is marked with; `node` is what people call it."""
+
+
+class Machines(Protocol):
+    """The machines of a scheduler."""
+
+    def all(self) -> list[Machine]:
+        """Those that it hears of, by name; also those that processes are not placed on now."""
+
+
+class FullScheduler(Scheduler, Protocol):
+    """A scheduler with all that one need not have."""
+
+    @property
+    def at_once(self) -> int:
+        """How many calls of start() are worth making at the same time."""
+
+    @property
+    def machines(self) -> Machines:
+        """Where processes can be placed."""
+
+    def node_name(self, node: str) -> str:
+        """What people call the node of a process."""
+
+    def written(self, process: Process, timeout: float) -> Written:
+        """Data that goes with the process, as far as it is found within about `timeout` seconds."""
 
 
 class Router(Protocol):
@@ -173,3 +205,36 @@ class AskableRouter(Router, Protocol):
 
     def placed(self, app: str) -> str:
         """The generation of the route that is in place, or an empty string: it answers as soon as the router runs."""
+
+
+def at_once(scheduler: Scheduler) -> int:
+    """See FullScheduler; four where the scheduler does not say."""
+    return getattr(scheduler, "at_once", AT_ONCE)
+
+
+def machines(scheduler: Scheduler) -> list[Machine]:
+    """See FullScheduler; none where all processes are on this host."""
+    there: Machines | None = getattr(scheduler, "machines", None)
+    return there.all() if there else []
+
+
+def node_name(scheduler: Scheduler, node: str) -> str:
+    """See FullScheduler; the node itself where the scheduler has no name for it."""
+    return getattr(scheduler, "node_name", str)(node)
+
+
+def written(scheduler: Scheduler) -> Callable[[Process, float], Written] | None:
+    """See FullScheduler; None where the scheduler cannot tell."""
+    return getattr(scheduler, "written", None)
+
+
+def check(router: Router, route: Route | None = None) -> None:
+    """See AskableRouter; one that cannot be asked agrees."""
+    if ask := getattr(router, "check", None):
+        ask(route)
+
+
+def placed(router: Router, app: str) -> str | None:
+    """See AskableRouter; None where the router cannot tell."""
+    ask = getattr(router, "placed", None)
+    return ask(app) if ask else None

@@ -228,9 +228,7 @@ def _engine(contract: str):
         from minipaas_lib.bus import engines
 
         methods = [
-            name
-            for name, value in vars(getattr(engines, contract)).items()
-            if callable(value) and name[0] != "_" and name not in engines.OPTIONAL
+            name for name, value in vars(getattr(engines, contract)).items() if callable(value) and name[0] != "_"
         ]
         missing = [name for name in methods if not callable(getattr(answer, name, None))]
         if missing:

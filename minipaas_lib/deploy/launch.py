@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 
 from minipaas_lib import output
-from minipaas_lib.bus import active_engines, manager
+from minipaas_lib.bus import active_engines, engines, manager
 from minipaas_lib.bus.engines import Scheduler
 from minipaas_lib.deploy import plan, postmortem, readiness, traffic
 from minipaas_lib.journal import journal
@@ -13,7 +13,6 @@ from minipaas_lib.model.process import ContainerSpec, Process
 from minipaas_lib.model.release import Release
 
 DISABLED, SKIPPED = "disabled", "skipped"  # values of the container option `checks`
-AT_ONCE = 4  # processes started at the same time, unless the scheduler has a number of its own
 
 
 def start_all(
@@ -49,7 +48,7 @@ def start_all(
     for group in ([s for s in specs if s.process_type == "web"], [s for s in specs if s.process_type != "web"]):
         if group:
             stop_first(scheduler, app, release, {spec.process_type for spec in group}, previous, old)
-            side_by_side(start, group, given_up, getattr(scheduler, "at_once", AT_ONCE))
+            side_by_side(start, group, given_up, engines.at_once(scheduler))
     return started
 
 
@@ -86,7 +85,7 @@ def side_by_side(
     start: Callable[[ContainerSpec], None],
     specs: list[ContainerSpec],
     given_up: threading.Event,
-    at_once: int = AT_ONCE,
+    at_once: int = engines.AT_ONCE,
 ) -> None:
     """Call `start` for all specs in `at_once` threads; raise the first failure once no thread runs any more.
 

@@ -6,7 +6,7 @@ The domains of an app belong to it from the moment they are set, even while noth
 import contextlib
 
 from minipaas_lib import errors, output
-from minipaas_lib.bus import active_engines, manager
+from minipaas_lib.bus import active_engines, engines, manager
 from minipaas_lib.deploy import compose, drain, plan
 from minipaas_lib.journal import locks
 from minipaas_lib.model.app import App
@@ -50,8 +50,7 @@ def route_back(app: App, release: Release, previous: Release | None, present: li
         else:
             switch(app, previous, list(plan.make_plan(previous, present, drain.waiting(app.name)).keep))
     except errors.MinipaasError:
-        placed = getattr(active_engines.router(), "placed", None)
-        if placed is None or placed(app.name) == release.name:
+        if engines.placed(active_engines.router(), app.name) in (None, release.name):
             raise
 
 

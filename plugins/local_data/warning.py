@@ -71,7 +71,7 @@ def _look(previous, places: list[tuple[str, str]]) -> None:
     """Ask the scheduler, if it can tell, about the first process of each type, under the app's name at that time."""
     try:
         scheduler = api.scheduler()
-        written = getattr(scheduler, "written", None)
+        written = api.kernel.engines.written(scheduler)
         if written is None:
             return
         number = previous.processes or previous.number

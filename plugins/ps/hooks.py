@@ -32,7 +32,7 @@ def report(app):
     try:
         found = scheduler.processes(app.name)
         nodes = {
-            node: getattr(scheduler, "node_name", str)(node) for node in {process.node for process in found} - {""}
+            node: api.kernel.engines.node_name(scheduler, node) for node in {process.node for process in found} - {""}
         }
         ends = {p.name: scheduler.diagnose(p, 1) for p in found if p.restarts or p.state in ("exited", "restarting")}
     except api.errors.Unavailable as error:

@@ -54,7 +54,6 @@ def installed():
 
         for sentence in refresh.refresh(router, api.kernel.live_route):
             api.output.warn(sentence)
-        whole = [
-            name for name in api.app_names() if not api.kernel.interrupted(name)
-        ]  # others are put right first, elsewhere
+        # Those that a killed command left half done are put right first, elsewhere.
+        whole = [name for name in api.app_names() if not api.kernel.interrupted(name)]
         refresh.announce(router, whole, api.kernel.reroute)

@@ -1,7 +1,5 @@
 """Say on which nodes an app may run."""
 
-from typing import Any
-
 import click
 
 from minipaas_lib import api
@@ -52,8 +50,7 @@ def change(app: str, wanted: dict[str, str]) -> None:
     former = settings.of(api.app(app).document)
     member = api.kernel.cluster.settings() is not None
     if member:
-        scheduler: Any = api.scheduler()  # that of a cluster has machines
-        machines = scheduler.machines.all()
+        machines = api.kernel.engines.machines(api.scheduler())
         if not settings.fitting(machines, wanted):
             there = settings.described(machines) or "none"
             raise api.errors.UsageError(f"no node has {said} (there are: {there})", "cluster:status")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from minipaas_lib import api
+from minipaas_lib.bus import engines
 
 HOUSE = Path(__file__).parents[2]
 KERNEL = HOUSE / "minipaas_lib"
@@ -109,6 +110,80 @@ def test_plugins_have_no_private_door(path):
             assert imported == "minipaas_lib.api" or imported == "minipaas_lib", f"{path} imports {imported}"
         if first == "plugins":
             assert imported == "plugins" or imported.startswith(own), f"{path} imports {imported}"
+
+
+CLUSTER = {"cluster", "node", "scheduler_fleet"}  # one feature, whose engines know each other
+CONTRACTS = {
+    name: {member for member in vars(contract) if not member.startswith("_")}
+    for name, contract in (("scheduler", engines.Scheduler), ("router", engines.Router))
+}
+LOOSE = {"getattr", "hasattr", "setattr", "vars", "cast"}
+
+
+def engine_names(tree: ast.AST) -> dict[str, str]:
+    """The variables and parameters that hold an engine, each with its contract."""
+    held = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign | ast.NamedExpr) and (kind := asked_engine(node.value)):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            held |= {target.id: kind for target in targets if isinstance(target, ast.Name)}
+        if isinstance(node, ast.arg) and node.annotation:
+            annotation = ast.unparse(node.annotation).strip("'").rpartition(".")[2]
+            held |= {node.arg: annotation.lower()} if annotation.lower() in CONTRACTS else {}
+    return held
+
+
+def asked_engine(node: ast.AST | None) -> str:
+    """The contract of what `scheduler()` or `router()` gives, where that is what the expression is."""
+    if not isinstance(node, ast.Call) or node.args or node.keywords:
+        return ""
+    called = ast.unparse(node.func).rpartition(".")[2]
+    return called if called in CONTRACTS else ""
+
+
+def beyond_contract(tree: ast.AST) -> list[str]:
+    """What is done with engines that their contracts do not have, or in a way that hides it from the type checker."""
+    held, wrong = engine_names(tree), []
+
+    def contract(node: ast.AST | None) -> str:
+        return held.get(node.id, "") if isinstance(node, ast.Name) else asked_engine(node)
+
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and (kind := contract(node.value)) and node.attr not in CONTRACTS[kind]:
+            wrong.append(ast.unparse(node))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).rpartition(".")[2] in LOOSE:
+            wrong += [ast.unparse(node)] * any(contract(argument) for argument in node.args)
+        if isinstance(node, ast.AnnAssign) and (kind := asked_engine(node.value)):
+            annotation = ast.unparse(node.annotation).strip("'").rpartition(".")[2]
+            wrong += [ast.unparse(node)] * (annotation.lower() != kind)
+    return wrong
+
+
+@pytest.mark.parametrize("path", [*modules(KERNEL), *modules(PLUGINS)], ids=lambda p: str(p.relative_to(HOUSE)))
+def test_no_engine_is_used_beyond_its_contract(path):
+    """What an engine may have beside its contract is asked for in bus/engines.py alone."""
+    if path.relative_to(HOUSE).parts[1] not in CLUSTER and path != KERNEL / "bus/engines.py":
+        assert beyond_contract(ast.parse(path.read_text())) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "api.scheduler().machines",
+        "one = active_engines.router()\none.install()",
+        "def place(scheduler: 'api.Scheduler'):\n    scheduler.machines",
+        "getattr(api.scheduler(), 'machines', None)",
+        "if hasattr(router(), 'check'): pass",
+        "there = scheduler()\ncast(Any, there).machines",
+        "scheduler: Any = api.scheduler()",
+        "vars(api.router())['local']",
+    ],
+)
+def test_a_use_beyond_the_contract_is_seen(line):
+    assert beyond_contract(ast.parse(line))
+    assert not beyond_contract(
+        ast.parse("scheduler: Scheduler = api.scheduler()\nscheduler.stop(scheduler.start(spec))")
+    )
 
 
 def test_no_kernel_file_names_a_feature_plugin():
