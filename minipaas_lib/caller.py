@@ -3,12 +3,19 @@
 import os
 
 _command = ""
+_pushing = False
 
 
 def set_command(name: str) -> None:
     """Remember the command's name, such as `config:set`, for locks and error sentences."""
-    global _command
-    _command = name
+    global _command, _pushing
+    _command, _pushing = name, False
+
+
+def set_push() -> None:
+    """Remember that the command is the hook of a git push, whatever its name."""
+    global _pushing
+    _pushing = True
 
 
 def command() -> str:
@@ -17,7 +24,7 @@ def command() -> str:
 
 def is_push() -> bool:
     """Whether this process is the hook of a git push."""
-    return _command == "git:pre-receive"
+    return _pushing
 
 
 def key() -> str:

@@ -8,7 +8,7 @@ import sys
 from minipaas_lib import caller, errors, output, words
 from minipaas_lib.bus import index
 
-HELP_WORDS = ("help", "--help", "-h")
+HELP_FLAGS = ("--help", "-h")
 
 
 def run(argv: list[str]) -> int:
@@ -19,17 +19,18 @@ def run(argv: list[str]) -> int:
 def parse(argv: list[str]) -> tuple[str, list[str]]:
     """The command and arguments of a command line, with all ways to ask for help mapped to one."""
     commands = index.load().commands
-    name, *arguments = words.command_first(argv) or ["help"]
+    name, *arguments = words.command_first(argv) or ["--help"]
     if name == "--version":
-        return "version", arguments
-    if name in HELP_WORDS:
-        name = "help"
+        return index.command_for("version"), arguments
+    if name in HELP_FLAGS:
+        name = index.command_for("help")
     elif name.endswith(":help"):
-        name, arguments = "help", [name.removesuffix(":help"), *arguments]
+        name, arguments = index.command_for("help"), [name.removesuffix(":help"), *arguments]
     elif name not in commands and is_noun(name):
         return noun_command(name, arguments)
-    if name == "help" and len(arguments) == 1 and arguments[0] in commands and not is_noun(arguments[0]):
-        return arguments[0], ["--help"]
+    if len(arguments) == 1 and arguments[0] in commands and not is_noun(arguments[0]):
+        if name == index.command_for("help"):
+            return arguments[0], ["--help"]
     return name, arguments
 
 
@@ -38,15 +39,16 @@ def noun_command(noun: str, arguments: list[str]) -> tuple[str, list[str]]:
 
     Raises errors.UsageError if it is neither.
     """
-    if not arguments or arguments[0] in HELP_WORDS:
-        return "help", [noun, *arguments[1:]]
+    overview = index.command_for("help")
+    if not arguments or arguments[0] in (overview, *HELP_FLAGS):
+        return overview, [noun, *arguments[1:]]
     import shlex
 
     from minipaas_lib import names, well_known
 
     first, commands = arguments[0], index.load().commands
     typed = f"{noun} {names.safe(first)[1:-1]}"
-    if noun == "git" and first in well_known.GIT:
+    if f"{noun} {first}" in well_known.AT_HOME:
         raise errors.UsageError(
             f"{typed} is typed on your own machine, not over ssh", "git push paas@<host>:<app> main"
         )
@@ -154,7 +156,11 @@ def is_app(name: str) -> bool:
     from minipaas_lib.records import apps
 
     try:
-        return bool(re.fullmatch(names.APP_NAME, name)) and apps.exists(name) and authority.allows("report", name)
+        return (
+            bool(re.fullmatch(names.APP_NAME, name))
+            and apps.exists(name)
+            and authority.allows(index.command_for("report"), name)
+        )
     except (errors.MinipaasError, OSError):
         return False
 

@@ -109,11 +109,11 @@ def complete_apps(ctx, param, incomplete: str) -> list:
     from click.shell_completion import CompletionItem
 
     from minipaas_lib import caller
-    from minipaas_lib.bus import manager
+    from minipaas_lib.bus import index, manager
     from minipaas_lib.records import apps
 
     try:
-        manager.call("authorize", key=caller.key(), command="apps:list", app="")
+        manager.call("authorize", key=caller.key(), command=index.command_for("apps"), app="")
     except errors.MinipaasError:
         return []
     return [CompletionItem(name) for name in apps.names() if name.startswith(incomplete)]

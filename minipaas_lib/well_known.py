@@ -141,7 +141,9 @@ WORDS: dict[str, tuple[str, str]] = {
     "volumes": (_NO_STORAGE, "config:set <app> DATABASE_URL=..."),
     "webhooks": ("a plugin can announce deploys", "plugin:list"),
 }
-GIT = frozenset({"add", "clone", "commit", "fetch", "init", "log", "ls-remote", "pull", "push", "remote", "status"})
+_GIT = ("add", "clone", "commit", "fetch", "init", "log", "ls-remote", "pull", "push", "remote", "status")
+AT_HOME = frozenset({"git", *(f"git {verb}" for verb in _GIT)})
+"""What people type here and mean their own machine."""
 TAKES_AWAY = re.compile(
     "(un|re)?(destroy|remove|unset|clear|disable|prune|purge|rollback|stop|cancel|logout|lock|rename|reset|leave|drain|rm|delete)"
 )
@@ -159,7 +161,7 @@ def error(name: str, known: list[str]) -> errors.UsageError:
         )
     if name.startswith("-"):
         return errors.UsageError(f"no command is named before or after {names.safe(name)}", "help")
-    if name == "git":
+    if name in AT_HOME:
         return errors.UsageError("git is typed on your own machine", "git push paas@<host>:<app> main")
     answer = WORDS.get(name) or WORDS.get(name.partition(":")[0])
     if answer:

@@ -13,7 +13,7 @@ API = 1
 class CommandEntry:
     """One command as its plugin.toml describes it."""
 
-    __slots__ = ("gevent", "help", "hidden", "host", "plugin", "root", "stateless", "unasked")
+    __slots__ = ("gevent", "help", "hidden", "host", "plugin", "root", "stateless", "unasked", "used_for")
 
     def __init__(self, plugin: str, fields: dict) -> None:
         self.plugin = plugin
@@ -24,6 +24,7 @@ class CommandEntry:
         self.root = fields.get("root", False)  # run by root it stays root
         self.host = self.root or fields.get("host", False)  # refused over ssh
         self.unasked = self.root or fields.get("unasked", False)  # no authorize hook can refuse it
+        self.used_for = fields.get("used_for", "")  # what the kernel itself needs it for: see index.command_for
 
 
 class Index:

@@ -27,6 +27,15 @@ def forget() -> None:
     _index = None
 
 
+def command_for(use: str) -> str:
+    """The command that the kernel means where it wants something of a feature; the use itself where no feature has it.
+
+    "help" and "version" are what those flags stand for, "report" says how an app is, and who may not use "apps" hears
+    of no app's name.
+    """
+    return next((name for name, entry in load().commands.items() if entry.used_for == use), use)
+
+
 def stays_root(command: str) -> bool:
     """Whether root stays root for the command. Only a built-in plugin can declare that, and only those are read."""
     entry = catalog.build(catalog.own(), {}).commands.get(command)

@@ -29,7 +29,7 @@ RESERVED = frozenset(
         "global",
     }
 )
-RESERVED_COMMANDS = frozenset({"install", "help", "version", "git-receive-pack", "git-upload-pack"})
+RESERVED_COMMANDS = frozenset({"install", "git-receive-pack", "git-upload-pack"})
 KEYS = ("api", "name", "version", "summary", "hooks", "commands", "timeout", "tryfirst", "trylast")
 COMMAND_KEYS = ("help", "hidden", "stateless", "host", "arguments", "options", "values", "example")
 SIZE_LIMIT = 64 * 1024  # bytes

@@ -57,7 +57,7 @@ def change_locked(
 
 def _route_inputs(app: App) -> dict:
     """The tables of an app's document that a route may depend on."""
-    return {name: table for name, table in app.document.items() if name not in ("config", "formation")}
+    return {key: table for key, table in app.document.items() if key not in ("config", "formation")}
 
 
 def write_unreleased(app: App, base: App, live: Release | None, anything: bool) -> None:

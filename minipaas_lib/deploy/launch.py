@@ -53,7 +53,7 @@ def start_all(
 
 
 def checks_of(release: Release, process_type: str) -> str:
-    """The option `checks` of a process type: "disabled", "skipped" or "" (see the plugin checks)."""
+    """The option `checks` of a process type: "disabled", "skipped" or "" (see the hook container_options)."""
     return release.options.get(process_type, {}).get("checks", "")
 
 

@@ -46,6 +46,6 @@ class App:
         """The part of the document that says how the app should run; releases keep it and a rollback restores it."""
         return {key: value for key, value in self.document.items() if key not in IDENTITY_KEYS}
 
-    def table(self, name: str) -> dict:
-        """The table a plugin keeps in the document: `app.table("domains")`; empty if there is none."""
-        return dict(self.document.get(name, {}))
+    def table(self, plugin: str) -> dict:
+        """The table a plugin keeps in the document: `app.table("webhook")`. Empty where there is none."""
+        return dict(self.document.get(plugin, {}))

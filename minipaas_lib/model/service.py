@@ -38,30 +38,30 @@ def to_document(process: Process) -> dict:
     }
 
 
-def from_document(name: str, document: dict) -> Process:
+def from_document(name: str, entry: dict) -> Process:
     """The process of that name as its node published it. Raises errors.InvalidFile for what nodes do not write."""
     match = re.fullmatch(_NAME, name)
     if not match:
         raise errors.InvalidFile(f"{names.safe(name)} is not the name of a process")
     try:
-        ports = tuple((_port(inside), _port(outside)) for inside, outside in document["ports"])
+        ports = tuple((_port(inside), _port(outside)) for inside, outside in entry["ports"])
         return Process(
             name=name,
             app=match["app"],
             release=int(match["release"]),
             process_type=match["process_type"],
             index=int(match["index"]),
-            id=_text(document["id"], "[0-9a-f]{0,64}"),
-            address=_address(document["address"]),
-            port=_port(document["port"], least=0),
-            state=_text(document["state"], "|".join(_STATES)),
-            exit_code=_number(document["exit_code"]),
-            started=_text(document["started"], _TIME),
-            created=_text(document.get("created", ""), _TIME),
-            ended=_text(document.get("ended", ""), _TIME),
-            restarts=_number(document.get("restarts", 0)),  # an agent of an earlier version says none of the three
+            id=_text(entry["id"], "[0-9a-f]{0,64}"),
+            address=_address(entry["address"]),
+            port=_port(entry["port"], least=0),
+            state=_text(entry["state"], "|".join(_STATES)),
+            exit_code=_number(entry["exit_code"]),
+            started=_text(entry["started"], _TIME),
+            created=_text(entry.get("created", ""), _TIME),
+            ended=_text(entry.get("ended", ""), _TIME),
+            restarts=_number(entry.get("restarts", 0)),  # an agent of an earlier version says none of the three
             adopted=True,
-            node=_text(document["node"], r"[A-Za-z0-9._-]{1,128}"),
+            node=_text(entry["node"], r"[A-Za-z0-9._-]{1,128}"),
             ports=ports,
         )
     except (KeyError, TypeError, ValueError) as error:

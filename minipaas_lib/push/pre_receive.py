@@ -3,7 +3,7 @@
 import functools
 import time
 
-from minipaas_lib import errors, output, paths
+from minipaas_lib import caller, errors, output, paths
 from minipaas_lib.deploy import receive
 from minipaas_lib.git import first_repository, ref_updates, repository, repository_in_use
 from minipaas_lib.journal import cancellation, locks
@@ -20,6 +20,7 @@ def pre_receive(name: str, text: str, branches: list[str]) -> Release | None:
 
     Raises errors.MinipaasError to refuse the push.
     """
+    caller.set_push()
     push_options.obey(push_options.given())
     first = first_repository.repository_of(name)
     folder = first or paths.repository(name)

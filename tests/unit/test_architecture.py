@@ -1,13 +1,13 @@
-"""The rules of docs/architecture.md: imports go down only, plugins use the api alone, the kernel names no feature."""
+"""The rules of docs/architecture.md: imports go down only, plugins use the api alone, the kernel knows no feature."""
 
 import ast
-import os
 from pathlib import Path
 
 import pytest
 
 from minipaas_lib import api
 from minipaas_lib.bus import engines
+from tests.unit import feature_knowledge
 
 HOUSE = Path(__file__).parents[2]
 KERNEL = HOUSE / "minipaas_lib"
@@ -186,39 +186,60 @@ def test_a_use_beyond_the_contract_is_seen(line):
     )
 
 
-def test_no_kernel_file_names_a_feature_plugin():
-    # Words that are the kernel's own as well (an app's config, git's hook, logs) cannot be told from a plugin's name.
-    plain_words = {
-        "apps",
-        "config",
-        "git",
-        "logs",
-        "run",
-        "enter",
-        "ps",
-        "domains",
-        "ports",
-        "releases",
-        "checks",
-        "proxy",
-        "help",
-        "version",
-        "report",
-        "doctor",
-        "urls",
-        "plugins",
-        "builder",
-        "builds",
-        "completion",
-        "registry",
-        "cluster",
-        "tags",
-    }
-    for plugin in sorted(os.listdir(PLUGINS)):
-        if plugin in plain_words or not (PLUGINS / plugin).is_dir() or plugin.startswith("__"):
-            continue
-        for path in modules(KERNEL):
-            assert plugin not in path.read_text(), f"{path} names the plugin {plugin}"
+@pytest.mark.parametrize("path", modules(KERNEL), ids=lambda p: str(p.relative_to(HOUSE)))
+def test_the_kernel_knows_no_feature(path):
+    """tests/unit/feature_knowledge.py says what knowing one is. Text for users may name a command that there is."""
+    text = path.read_text()
+    assert feature_knowledge.known(ast.parse(text)) == []
+    for feature in feature_knowledge.FEATURES:
+        assert "_" not in feature or feature not in text, f"{feature} is no word of anything else"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from plugins.checks import settings",
+        "importlib.import_module('plugins.domains.names')",
+        "importlib.import_module(f'plugins.domains.{name}')",
+        "plugin_table('checks', app)",
+        "app.table('domains')",
+        "call_one('report', plugin='registry')",
+        "index.load().plugins['cluster']",
+        "if 'ports' in catalog.own(): pass",
+        "index.load().installed.get('git')",
+        "'scheduler_docker' in index.load().hooks['scheduler']",
+        "app.document.get('domains', {})",
+        "apps.platform()['ports']",
+        "document['checks'] = {}",
+        "if plugin == 'config': pass",
+        "if name == 'git': pass",
+        "if caller.command() == 'git:pre-receive': pass",
+        "if caller.command() in ('logs', 'run'): pass",
+        "index.load().commands['version']",
+        "authority.allows('report', name)",
+        "manager.call('authorize', key=key, command='apps:list', app='')",
+        "subprocess.run([paths.program(), 'ps:restore'])",
+    ],
+)
+def test_knowledge_of_a_feature_is_seen(line):
+    assert feature_knowledge.known(ast.parse(line))
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "importlib.import_module(f'plugins.{plugin}.commands')",
+        "self.document.get('config', {})",
+        "release.routing.get('domains', [])",
+        "entry['ports'] == entry['node']",
+        "if hook == 'doctor': pass",
+        "manager.call('report', app=app)",
+        "raise errors.NotFound(f'there is no app {name}', 'apps:list')",
+        "run(['git', 'config', '--list'])",
+    ],
+)
+def test_words_of_the_kernel_itself_are_told_apart(line):
+    assert not feature_knowledge.known(ast.parse(line))
 
 
 def test_every_plugin_says_what_it_is():
