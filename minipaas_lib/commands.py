@@ -331,7 +331,7 @@ def plan_option(function):
 
 
 def print_plan(preview, format: str = "stdout") -> None:
-    """Print the steps of a preview from api.plan or api.plan_rollback."""
+    """Print the steps of a preview from api.kernel.plan or api.kernel.plan_rollback."""
     if format == "json":
         print_json(preview.to_document())
         return

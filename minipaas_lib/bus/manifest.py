@@ -31,7 +31,7 @@ RESERVED = frozenset(
 )
 RESERVED_COMMANDS = frozenset({"install", "git-receive-pack", "git-upload-pack"})
 KEYS = ("api", "name", "version", "summary", "hooks", "commands", "timeout", "tryfirst", "trylast")
-COMMAND_KEYS = ("help", "hidden", "stateless", "host", "arguments", "options", "values", "example")
+COMMAND_KEYS = ("help", "hidden", "stateless", "host", "gevent", "arguments", "options", "values", "example")
 SIZE_LIMIT = 64 * 1024  # bytes
 TIMEOUT_LIMIT = 24 * 3600  # seconds
 _ARGUMENT = r"<[a-z][a-z0-9-]*>|\[<[a-z][a-z0-9-]*>\]|<[a-z][a-z0-9-]*>\.\.\.|\[<[a-z][a-z0-9-]*>\.\.\.\]"
@@ -194,6 +194,9 @@ def _check_entry(command: str, entry, program: bool) -> None:
     for key in ("hidden", "stateless", "host"):
         if not isinstance(entry.get(key, False), bool):
             raise _bad(f"{key} of {command} must be true or false")
+    gevent = entry.get("gevent", [])
+    if not isinstance(gevent, list) or not all(isinstance(word, str) for word in gevent) or (gevent and program):
+        raise _bad(f'gevent of {command} must be as ["--follow"], and the command in commands.py')
     _check_values(command, entry.get("values", {}), "".join([*arguments, *options]))
     if not isinstance(entry.get("example", ""), str):
         raise _bad(f"the example of {command} must be text")

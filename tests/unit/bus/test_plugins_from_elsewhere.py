@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from minipaas_lib import api, errors
+from minipaas_lib import api, dispatch, errors
 from minipaas_lib.bus import catalog, index, installed, manager, values
 from minipaas_lib.model.app import App
 
@@ -223,6 +223,11 @@ def test_what_is_ours_stays_ours():
     made = catalog.build(ours, theirs)
     assert made.commands["apps:list"].plugin == "apps" and made.commands["other:x"].plugin == "other"
     assert set(made.installed) == {"other"} and not made.hooks
+
+
+def test_a_command_can_ask_for_gevent(plugs):
+    plugs.add("one", [], '[commands]\n"one:x" = { help = "x", gevent = ["-f"] }\n', commands_py="")
+    assert dispatch.needs_gevent(["one:x", "blog", "-f"]) and not dispatch.needs_gevent(["one:x", "blog"])
 
 
 def test_only_ours_can_stay_root(plugs):
