@@ -10,6 +10,7 @@ from types import ModuleType
 import pytest
 
 from minipaas_lib import api
+from plugins.plugins import skeleton
 
 HOUSE = Path(__file__).parents[2]
 PAGE = (HOUSE / "docs/plugins.md").read_text()
@@ -75,16 +76,19 @@ def test_a_contract_asks_for_nothing_more(name):
     assert sorted(parts(name)) == sorted(RELIED_ON[name]), "an engine of a plugin made before would lack it"
 
 
-def examples() -> list[Path]:
-    """Code that shows strangers how a plugin is written."""
+def examples() -> dict[str, str]:
+    """What shows strangers how a plugin is written."""
     folders = (HOUSE / "docs/examples", HOUSE / "tests/fixtures", HOUSE / "tests/broken_plugins")
-    return [path for folder in folders for path in folder.rglob("*.py")] + [HOUSE / "docs/plugins.md"]
+    paths = [path for folder in folders for path in folder.rglob("*.py")] + list((HOUSE / "docs").glob("*.md"))
+    values = {"name": "one", "dashed": "one", "function": "one"}
+    new = {f"plugin:new {path}": text for path, (text, _) in skeleton.files("python", values, "").items()}
+    return {str(path.relative_to(HOUSE)): path.read_text() for path in paths} | new
 
 
-@pytest.mark.parametrize("path", examples(), ids=lambda path: str(path.relative_to(HOUSE)))
-def test_examples_use_what_is_promised(path):
-    for name, member in re.findall(r"\bapi\.(\w+)(?:\.(\w+))?", path.read_text()):
-        if name == "kernel" and path.suffix == ".md":  # what the page says of it
+@pytest.mark.parametrize(("place", "text"), examples().items(), ids=examples())
+def test_examples_use_what_is_promised(place, text):
+    for name, member in re.findall(r"\bapi\.(?!example\b|github\b)(\w+)(?:\.(\w+))?", text):
+        if name == "kernel" and place.endswith(".md"):  # what the pages say of it
             continue
         assert name in NAMES, name
         if member and isinstance(getattr(api, name), ModuleType):
