@@ -7,31 +7,16 @@ A host has this checkout at /root/minipaas, and this environment of the tests wh
 """
 
 import os
-import platform
 import sys
 import time
 from pathlib import Path
 
-from tests.cluster import debian, nodes
+from tests.cluster import images, nodes
 from tests.cluster.outer import Failed, docker
 
 HERE = Path(__file__).parent
 HOUSE = HERE.parents[1]
 START_LIMIT = 120  # seconds; 5 where the machine has nothing else to do
-
-
-def release() -> str:
-    """The Debian of a host: that of this machine, if it is one."""
-    about = platform.freedesktop_os_release()
-    return about["VERSION_CODENAME"] if about.get("ID") == "debian" else "bookworm"
-
-
-def image() -> str:
-    """The image of a host: all packages that minipaas and its host tests want. Raises Failed."""
-    packages = (HERE / "host_image/packages").read_text()
-    if release() != "bookworm":  # docker's client was split off
-        packages += "docker-cli\ndocker-buildx\n"
-    return debian.image("mpc-host", packages, HERE / "host_image/customize", release())
 
 
 def up(group: str, name: str, folder: str, owner: int) -> str:
@@ -48,7 +33,7 @@ def up(group: str, name: str, folder: str, owner: int) -> str:
         *nodes.PRIVILEGES,
         *("--tmpfs=/run:exec,mode=755", "--tmpfs=/run/lock"),
         *(f"--volume={mount}" for mount in mounts),
-        *(image(), "/sbin/test-init"),
+        *(images.host(), "/sbin/test-init"),
     )
     end = time.monotonic() + START_LIMIT
     while docker("exec", container, "systemctl", "is-system-running", check=False).strip() not in (

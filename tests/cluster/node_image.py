@@ -6,15 +6,9 @@ from pathlib import Path
 
 from minipaas_lib import api
 from plugins.cluster.head import node_image
-from tests.cluster import debian, nodes
+from tests.cluster import images, nodes
 
 HOUSE = Path(__file__).parents[2]
-PACKAGES = "busybox-static ca-certificates nginx-light python3"
-
-
-def base() -> str:
-    """A Debian that has what the image asks for, made once (about 30 s): nodes' builds reach no registry here."""
-    return debian.image("mpc-base", PACKAGES)
 
 
 def make(folder: Path, found: "api.kernel.cluster.ClusterSettings", name: str = "mpc-minipaas:1") -> str:
@@ -22,6 +16,6 @@ def make(folder: Path, found: "api.kernel.cluster.ClusterSettings", name: str = 
     bundle = [sys.executable, str(HOUSE / "minipaas_lib" / "bundle.py"), "--out", str(folder / "minipaas")]
     subprocess.run(bundle, check=True, timeout=300, cwd=HOUSE)
     (folder / "cluster.toml").write_text(node_image.cluster_file(found, "unix:///run/fleet.sock"))
-    (folder / "Dockerfile").write_text(node_image.dockerfile(base()))
+    (folder / "Dockerfile").write_text(node_image.dockerfile(images.base()))
     nodes.docker("build", "-q", "-t", name, str(folder), timeout=300)
     return name

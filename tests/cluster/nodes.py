@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.cluster import debian, tls
+from tests.cluster import images, tls
 from tests.cluster.outer import DOCKER, Failed, docker
 
 HERE = Path(__file__).parent
@@ -116,7 +116,7 @@ class Cluster:
     def start(self) -> None:
         """Make and boot the nodes, and wait until docker, etcd and fleet answer on all. Raises Failed."""
         remove_orphans()
-        image = debian.image("mpc-node", (HERE / "image/packages").read_text(), HERE / "image/customize")
+        image = images.node()
         prepare_host()
         try:
             network = self._make_network()

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from tests.cluster import hosts, nodes
+from tests.cluster import images, nodes
 from tests.cluster.outer import DOCKER, Failed, docker
 
 MINIPAAS = "/usr/local/bin/minipaas"
@@ -40,7 +40,7 @@ class Host:
             *nodes.PRIVILEGES,
             "--volume=/var/lib/docker",
             "--tmpfs=/tmp:exec,mode=1777",
-            hosts.image(),
+            images.host(),
             "/bin/sh",
             "-c",
             START,

@@ -31,7 +31,7 @@ if not REAL and SEED not in RECORDED:
     SEED = random.Random(SEED).choice(sorted(RECORDED))
 STEPS = 40 if REAL and sampling.ALL else 6  # of a sequence; each waits until fleet is at rest
 
-pytestmark = [] if REAL else pytest.mark.sample("fleet's API", 4)
+pytestmark = [] if REAL else pytest.mark.sample("fleet's API", 2)
 
 transcripts: dict[str, list] = {}  # daemon -> what the sequence led to
 

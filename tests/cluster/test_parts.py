@@ -208,6 +208,7 @@ def containers(cluster, name):
     return [node.name for node in cluster.nodes if node.exec("docker", "ps", "-q", "-f", f"name=^{name}$").strip()]
 
 
+@pytest.mark.needed_by_others  # and its time is that of the fixtures of all
 def test_a_release_runs_on_two_nodes_and_every_node_leads_to_it(cluster, started):
     assert len({process.node for process in started}) == 2, "two processes, two nodes"
     for node in cluster.nodes:

@@ -1,6 +1,7 @@
 """A host with a live app joins three nodes and comes back, as a user does it; requests to it go on all the while.
 
 The host is this machine, with minipaas as it was installed; the tests of this file are one story, in their order.
+Those that others go on from are marked; of the rest some may be left out (see tests/slow.py).
 """
 
 import http.client
@@ -19,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from tests import kill_points
-from tests.cluster import node_image, nodes, second_head
+from tests.cluster import images, nodes, second_head
 from tests.cluster.conftest import REAL
 from tests.sampling import SEED
 
@@ -251,9 +252,10 @@ def load(etcd):
 @pytest.fixture(scope="module")
 def init(etcd):
     """The words that join the cluster."""
-    return ["cluster:init", *etcd, "--base", node_image.base()]
+    return ["cluster:init", *etcd, "--base", images.base()]
 
 
+@pytest.mark.needed_by_others
 def test_the_host_joins_and_goes_on_where_it_was_killed(load, init, cluster):
     refused = run("cluster:init", "--check", "--etcd", cluster.nodes[0].etcd.replace("2379", "2999"), ok=False)
     assert refused.returncode == 1 and "0 of 1 members serve" in refused.stderr
@@ -266,6 +268,7 @@ def test_the_host_joins_and_goes_on_where_it_was_killed(load, init, cluster):
     assert nodes.docker("ps", "-q", "--filter", f"label=minipaas.app={APP}") == "", "nothing is left on this host"
 
 
+@pytest.mark.needed_by_others
 def test_processes_are_spread_and_every_node_answers(load, cluster):
     run("ps:scale", APP, "web=3")
     found = spread(cluster)
@@ -277,9 +280,9 @@ def test_processes_are_spread_and_every_node_answers(load, cluster):
 def test_an_upgrade_comes_to_one_node_after_the_other(load, init, cluster):
     """Another image of minipaas for the nodes, as another version makes it: here on a base that differs a little."""
     again = "mpc-base:again"
-    text = f"FROM {node_image.base()}\nLABEL {MADE}=again\n"
+    text = f"FROM {images.base()}\nLABEL {MADE}=again\n"
     subprocess.run([nodes.DOCKER, "build", "-q", "-t", again, "-"], input=text.encode(), check=True, timeout=120)
-    images = [node.exec("docker", "inspect", "-f", "{{.Image}}", "minipaas-router") for node in cluster.nodes]
+    before = [node.exec("docker", "inspect", "-f", "{{.Image}}", "minipaas-router") for node in cluster.nodes]
     seen, ended = [], threading.Event()
 
     def watch() -> None:
@@ -296,7 +299,7 @@ def test_an_upgrade_comes_to_one_node_after_the_other(load, init, cluster):
         nodes.docker("rmi", again)
     for part in ("minipaas-router", "minipaas-agent"):
         found = [node.exec("docker", "inspect", "-f", "{{.Image}}", part) for node in cluster.nodes]
-        assert len(set(found)) == 1 and not set(found) & set(images), part
+        assert len(set(found)) == 1 and not set(found) & set(before), part
     assert [codes for codes in seen if codes.count(200) < 2] == [], "two nodes answered at any moment"
     assert status()["wrong"] == [] and [answer(node.address) for node in cluster.nodes] == [200, 200, 200]
 
@@ -310,6 +313,7 @@ def laptop(load, tmp_path_factory):
     run("ssh-keys:remove", "story", ok=False)
 
 
+@pytest.mark.needed_by_others
 def test_a_push_over_ssh_one_that_fails_and_a_rollback(laptop, cluster):
     done = laptop.push(Dockerfile=WITH_PAGE, index__html="hello\n", page__html="new\n")
     assert done.returncode == 0 and done.stderr.count("bringing the image to") == 1, done.stderr
@@ -389,6 +393,7 @@ def test_images_of_releases_that_are_not_kept_go_from_the_nodes(laptop, cluster)
         run("releases:prune", APP)
 
 
+@pytest.mark.needed_by_others
 def test_tags_place_an_app_and_name_the_nodes_where_none_fits(load, cluster):
     refused = run("tags:set", APP, "disk=ssd", ok=False)
     assert refused.returncode == 2 and "there are: node1: node=node1" in refused.stderr
@@ -422,20 +427,26 @@ def test_a_node_is_removed_and_made_one_again(load, cluster):
 
 
 @pytest.fixture(scope="module")
-def second(laptop, cluster):
-    """Another host, with minipaas and without apps."""
+def second(laptop, cluster, etcd):
+    """Another host, with minipaas and without apps, which is a head too."""
     made = second_head.Host(cluster)
     try:
         made.start(cluster.certificates)
+        done = made.run("cluster:join-head", *etcd)
+        assert done.returncode == 0, done.stderr
         yield made
     finally:
-        made.remove()
-        run("cluster:remove", made.name, ok=False)  # of a test that failed
+        remove_second(cluster)
 
 
-def test_another_host_is_a_head_too_and_takes_pushes(second, laptop, cluster, etcd):
-    done = second.run("cluster:join-head", *etcd)
-    assert done.returncode == 0, done.stderr
+def remove_second(cluster) -> None:
+    """The cluster has one head again, if that is not so already."""
+    second = second_head.Host(cluster)
+    second.remove()
+    run("cluster:remove", second.name, ok=False)
+
+
+def test_another_host_is_a_head_too_and_takes_pushes(second, laptop, cluster):
     found = status()
     assert second.name in [head["name"] for head in found["heads"]] and found["wrong"] == []
     assert answer(second.address) == 200, "its nginx leads to the nodes"
@@ -469,7 +480,9 @@ def test_a_head_dies_in_the_middle_of_a_push_and_the_other_goes_on(second, lapto
     assert len(found["heads"]) == 1 and found["wrong"] == []
 
 
+@pytest.mark.needed_by_others
 def test_the_host_comes_back_and_no_request_failed(load, cluster):
+    remove_second(cluster)  # where the test in which it dies was left out
     killed_at("is up", "cluster:leave")
     run("cluster:leave")
     assert status() == {"cluster": False, "wrong": []}

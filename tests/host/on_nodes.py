@@ -27,13 +27,13 @@ def nodes() -> list[str]:
 def join() -> None:
     """Make the nodes, and have the host join them. Raises AssertionError."""
     global _cluster
-    from tests.cluster import node_image
+    from tests.cluster import images
     from tests.cluster.nodes import Cluster
 
     _cluster = Cluster(fleetd=os.environ.get("FLEETD"))
     try:
         _cluster.start()
-        words = ["cluster:init", "--etcd", _cluster.etcd, "--fleet", _cluster.fleet, "--base", node_image.base()]
+        words = ["cluster:init", "--etcd", _cluster.etcd, "--fleet", _cluster.fleet, "--base", images.base()]
         done = subprocess.run([MINIPAAS, *words], capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, f"cluster:init: {done.stdout}\n{done.stderr}"
     except BaseException:

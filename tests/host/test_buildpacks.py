@@ -14,18 +14,17 @@ from conftest import MINIPAAS, Repo, docker, wait_for, word
 from test_from_archive import own_address
 from test_git_sync import GitServer
 
-from tests.cluster import debian
+from tests.cluster import images
 
 # builder:set --global and local-folder hold for all apps
 pytestmark = [pytest.mark.host, pytest.mark.serial, pytest.mark.timeout(600)]  # the first test waits for the stack
-STACK_PACKAGES = "ca-certificates curl git nodejs npm python3 python3-venv"
 SERVE = "import http.server, os\nhttp.server.test(http.server.SimpleHTTPRequestHandler, port=int(os.environ['PORT']))\n"
 
 
 @pytest.fixture(scope="session")
 def stack():
     """A stack image made of Debian packages: no registry is reachable, and none is needed."""
-    return debian.image("minipaas-test/stack", STACK_PACKAGES)
+    return images.stack()
 
 
 @pytest.fixture

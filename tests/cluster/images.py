@@ -1,0 +1,52 @@
+"""The images that the tests make of Debian's packages. Each is made when it is first asked for, or beforehand by
+
+python -m tests.cluster.images NAME...
+"""
+
+import platform
+import sys
+from pathlib import Path
+
+from tests.cluster import debian
+from tests.cluster.outer import Failed
+
+HERE = Path(__file__).parent
+
+
+def host() -> str:
+    """A host: all packages that minipaas and its host tests want, and systemd. Raises Failed."""
+    packages = (HERE / "host_image/packages").read_text()
+    if release() != "bookworm":  # docker's client was split off
+        packages += "docker-cli\ndocker-buildx\n"
+    return debian.image("mpc-host", packages, HERE / "host_image/customize", release())
+
+
+def node() -> str:
+    """A node of a cluster. Raises Failed."""
+    return debian.image("mpc-node", (HERE / "image/packages").read_text(), HERE / "image/customize")
+
+
+def base() -> str:
+    """What minipaas's image of nodes is built on: nodes' builds reach no registry here. Raises Failed."""
+    return debian.image("mpc-base", "busybox-static ca-certificates nginx-light python3")
+
+
+def stack() -> str:
+    """A stack for buildpacks. Raises Failed."""
+    return debian.image("minipaas-test/stack", "ca-certificates curl git nodejs npm python3 python3-venv")
+
+
+def release() -> str:
+    """The Debian of a host: that of this machine, if it is one."""
+    about = platform.freedesktop_os_release()
+    return about["VERSION_CODENAME"] if about.get("ID") == "debian" else "bookworm"
+
+
+ALL = {"host": host, "node": node, "base": base, "stack": stack}
+
+if __name__ == "__main__":
+    try:
+        for name in sys.argv[1:]:
+            print(ALL[name](), flush=True)
+    except (Failed, KeyError) as error:
+        sys.exit(f"{error}\n{__doc__}")
