@@ -13,7 +13,7 @@ from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.records import apps, releases
-from minipaas_lib.store import open_store
+from minipaas_lib.store import layout, open_store
 
 CLONE = "clone"  # operation of the journal
 
@@ -64,11 +64,11 @@ def wishes_of(original: App, name: str) -> dict:
 
 def kept_by_plugins(app: str) -> list[str]:
     """The documents of an app that belong to plugins: not its own, its releases' or those of work in progress."""
-    kernel_documents = (*rename.passing(app), apps.document_path(app), f"apps/{app}/live")
+    kernel_documents = (*rename.passing(app), layout.app(app), layout.live(app))
     return [
         path
-        for path in open_store().list(f"apps/{app}")
-        if path not in kernel_documents and not path.startswith(f"apps/{app}/releases/")
+        for path in open_store().list(layout.folder(app))
+        if path not in kernel_documents and not path.startswith(layout.releases(app) + "/")
     ]
 
 
@@ -76,7 +76,7 @@ def copy_documents(source: str, name: str) -> None:
     """Copy the documents of plugins, such as certificates for builds and pinned buildpacks."""
     store = open_store()
     for path in kept_by_plugins(source):
-        store.write(f"apps/{name}/{path.split('/', 2)[2]}", store.read(path).text)
+        store.write(f"{layout.folder(name)}/{path.split('/', 2)[2]}", store.read(path).text)
 
 
 def copy_repository(source: str, name: str) -> None:
@@ -108,7 +108,7 @@ def keep_commit(release: Release) -> None:
 
 def resume(name: str, record: dict) -> None:
     """Finish or undo a killed clone: an app with a document is complete, of any other everything is removed."""
-    if not open_store().exists(apps.document_path(name)):
+    if not open_store().exists(layout.app(name)):
         repository.remove(name)
         for path in kept_by_plugins(name):
             with contextlib.suppress(errors.NotFound):

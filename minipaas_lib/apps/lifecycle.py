@@ -10,7 +10,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.model.route import Route
 from minipaas_lib.records import apps, releases, trashed
-from minipaas_lib.store import open_store
+from minipaas_lib.store import layout, open_store
 
 
 def create(name: str) -> App:
@@ -100,7 +100,7 @@ def recover_all(failed: list[str] | None = None) -> list[str]:
     """
     done = []
     first_repository.tidy()
-    for name in open_store().children("apps"):
+    for name in open_store().children(layout.APPS):
         try:
             if interrupted(name):
                 with locks.name_lock(name):

@@ -21,7 +21,7 @@ from minipaas_lib.journal import cancellation, journal, locks
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import PENDING, RELEASED, Release
 from minipaas_lib.records import apps, releases
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.store import documents, layout, open_store
 
 RENAME_TARGET, RENAME_SOURCE = "rename", "rename away"  # operations of the journal: at the new name, at the old one
 
@@ -51,7 +51,7 @@ def rename(old: str, new: str, deploy: bool = True) -> App:
                 raise
             cancellation.no_way_back()
             with journal.step(old, f"let {new} take over"):
-                documents.write(open_store(), journal.path(new), journal.read(new) | {"moved": True})
+                documents.write(open_store(), layout.journal(new), journal.read(new) | {"moved": True})
             finish(old, new)
     return apps.load(new)
 
@@ -259,7 +259,7 @@ def _resume(old: str, new: str, record: dict) -> None:
 
 def passing(app: str) -> tuple[str, ...]:
     """The documents of work in progress, which are not moved."""
-    return journal.path(app), journal.step_path(app), drain.path(app), f"apps/{app}/trial.toml"
+    return layout.journal(app), layout.step(app), layout.retiring(app), layout.trial(app)
 
 
 def copy_documents(old: str, new: str) -> None:
@@ -268,8 +268,8 @@ def copy_documents(old: str, new: str) -> None:
     Plugins' hooks already read those of the new name.
     """
     store = open_store()
-    for path in store.list(f"apps/{old}"):
-        if path not in (*passing(old), f"apps/{old}/live"):
+    for path in store.list(layout.folder(old)):
+        if path not in (*passing(old), layout.live(old)):
             store.write(_under(path, new), store.read(path).text)
 
 
@@ -282,7 +282,7 @@ def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
             releases.finish(release, RELEASED)
         releases.set_live(release)
     with contextlib.suppress(errors.NotFound):
-        store.write(apps.document_path(new), store.read(apps.document_path(old)).text)
+        store.write(layout.app(new), store.read(layout.app(old)).text)
     if number and stopped:
         apps.edit(new, lambda document: document.update(stopped=True))
 
@@ -290,7 +290,7 @@ def write_documents(old: str, new: str, number: int, stopped: bool) -> None:
 def remove_documents(app: str) -> None:
     """Remove all documents but those of work in progress; the app's own first, so that the app is gone."""
     store = open_store()
-    for path in sorted(store.list(f"apps/{app}"), key=lambda path: path != apps.document_path(app)):
+    for path in sorted(store.list(layout.folder(app)), key=lambda path: path != layout.app(app)):
         if path not in passing(app)[:3]:
             with contextlib.suppress(errors.NotFound):
                 store.delete(path)
@@ -312,4 +312,4 @@ def _log(new: str, number: int) -> str:
 def _under(path: str, app: str) -> str:
     """The path of a document, under another app."""
     _, _, rest = path.split("/", 2)
-    return f"apps/{app}/{rest}"
+    return f"{layout.folder(app)}/{rest}"

@@ -9,12 +9,12 @@ import os
 
 from minipaas_lib import errors, folders, output, paths
 from minipaas_lib.bus import active_engines, manager
-from minipaas_lib.deploy import build_artifacts, drain, traffic
+from minipaas_lib.deploy import build_artifacts, traffic
 from minipaas_lib.git import repository
 from minipaas_lib.journal import journal, locks
 from minipaas_lib.model.app import App
 from minipaas_lib.records import apps, releases, trashed
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.store import documents, layout, open_store
 
 
 def destroy(name: str, now: bool = False) -> str:
@@ -73,12 +73,12 @@ def take_away(name: str, identity: str) -> None:
                 folders.remove(folder)
         with journal.step(name, "remove the releases and what plugins keep"):
             with contextlib.suppress(errors.NotFound):  # first: commands that read all apps load the release it names
-                open_store().delete(f"apps/{name}/live")
-            open_store().delete_tree(f"apps/{name}/releases")
+                open_store().delete(layout.live(name))
+            open_store().delete_tree(layout.releases(name))
             manager.notify("app_destroyed", app=app)
             build_artifacts.prune_images(app)
     with journal.step(name, "remove the documents"):
-        open_store().delete_tree(f"apps/{name}")
+        open_store().delete_tree(layout.folder(name))
     journal.end(name)
 
 
@@ -104,24 +104,24 @@ def restore(text: str) -> App:
 
 def ran(identity: str) -> bool:
     """Whether the trashed app was deployed and not stopped."""
-    texts = documents.read(open_store(), trashed.path(identity))["documents"]
+    texts = documents.read(open_store(), layout.trashed(identity))["documents"]
     return "live" in texts and not trashed.app_of(identity).stopped
 
 
 def put_back(name: str, identity: str) -> None:
     """Take all steps of a restore, also those taken before; of the documents the app's own is written last."""
     store = open_store()
-    if store.exists(trashed.path(identity)):
+    if store.exists(layout.trashed(identity)):
         with journal.step(name, "move the repository and the output"):
             _move(trashed.folder(identity, "repository"), paths.repository(name))
             _move(trashed.folder(identity, "output"), paths.output(name))
             if os.path.isdir(os.path.join(paths.repository(name), "objects")):
                 repository.create(name)  # it may be from before an upgrade
         with journal.step(name, "write the documents"):
-            texts = documents.read(store, trashed.path(identity))["documents"]
+            texts = documents.read(store, layout.trashed(identity))["documents"]
             apps.forget_renamed(name)
             for document in sorted(texts, key=lambda document: document == "app.toml"):
-                store.write(f"apps/{name}/{document}", texts[document])
+                store.write(f"{layout.folder(name)}/{document}", texts[document])
                 if document == "app.toml" and "live" in texts:
                     apps.edit(name, lambda table: table.update(stopped=True))
         if live := releases.live(name):
@@ -131,7 +131,7 @@ def put_back(name: str, identity: str) -> None:
             with journal.step(name, "route to the page of apps that are not deployed yet"):
                 traffic.settle(name)
         with journal.step(name, "take it out of the trash"):
-            store.delete(trashed.path(identity))
+            store.delete(layout.trashed(identity))
             folders.remove(trashed.folder(identity))
     journal.end(name)
 
@@ -140,10 +140,10 @@ def purge(identity: str) -> None:
     """Remove a trashed app for good."""
     name = identity.partition(".")[0]
     with locks.name_lock(name):
-        if not open_store().exists(trashed.path(identity)):
+        if not open_store().exists(layout.trashed(identity)):
             return
         app = trashed.app_of(identity)
-        open_store().delete(trashed.path(identity))
+        open_store().delete(layout.trashed(identity))
         folders.remove(trashed.folder(identity))
         _end(app)
 
@@ -184,15 +184,17 @@ def _app(name: str) -> App:
 
 def _keep_documents(name: str, identity: str) -> None:
     """Write the app's documents to the trash, without those of work in progress."""
-    store, prefix = open_store(), f"apps/{name}/"
-    passing = (journal.path(name), journal.step_path(name), drain.path(name))
+    store, prefix = open_store(), layout.folder(name) + "/"
+    passing = (layout.journal(name), layout.step(name), layout.retiring(name))
     texts = {
-        path.removeprefix(prefix): store.read(path).text for path in store.list(f"apps/{name}") if path not in passing
+        path.removeprefix(prefix): store.read(path).text
+        for path in store.list(layout.folder(name))
+        if path not in passing
     }
     from minipaas_lib import caller
 
     fields = {"app": name, "destroyed": apps.now(), "by": caller.key()}
-    documents.write(store, trashed.path(identity), {**fields, "documents": texts})
+    documents.write(store, layout.trashed(identity), {**fields, "documents": texts})
 
 
 def _move(source: str, target: str) -> None:

@@ -17,11 +17,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.process import Process
 from minipaas_lib.model.release import FAILED, Release
 from minipaas_lib.records import apps, releases
-from minipaas_lib.store import documents, open_store
-
-
-def path(app: str) -> str:
-    return f"apps/{app}/trial.toml"
+from minipaas_lib.store import documents, layout, open_store
 
 
 def begin(release: Release, previous: Release | None, old: list[Process]) -> None:
@@ -36,7 +32,7 @@ def begin(release: Release, previous: Release | None, old: list[Process]) -> Non
     with contextlib.suppress(errors.MinipaasError):
         begun = journal.read(release.app)
         record |= {key: begun[key] for key in ("former", "wanted") if key in begun}
-        documents.write(open_store(), path(release.app), record)
+        documents.write(open_store(), layout.trial(release.app), record)
 
 
 def check(name: str) -> None:
@@ -141,21 +137,21 @@ def start_missing(app: App, previous: Release) -> None:
 def end(name: str) -> None:
     """End the trial."""
     with contextlib.suppress(errors.NotFound):
-        open_store().delete(path(name))
+        open_store().delete(layout.trial(name))
 
 
 def end_with_drain(name: str) -> None:
     """End the trial as nothing drains any more, unless a new release just went live and has added old processes."""
     with contextlib.suppress(errors.NotFound, errors.Conflict):
-        revision = open_store().read(path(name)).revision
+        revision = open_store().read(layout.trial(name)).revision
         if not drain.waiting(name):
-            open_store().delete(path(name), revision)
+            open_store().delete(layout.trial(name), revision)
 
 
 def read(name: str) -> dict:
     """The record of the app's trial; empty if there is none."""
     try:
-        return documents.read(open_store(), path(name))
+        return documents.read(open_store(), layout.trial(name))
     except errors.NotFound:
         return {}
 

@@ -9,7 +9,7 @@ from minipaas_lib.bus import manager
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.records import releases
-from minipaas_lib.store import open_store
+from minipaas_lib.store import layout, open_store
 
 FOLDERS = 100  # attempts to find a free name for a build folder
 _TURNS = 10  # attempts to read all apps while some are created or removed
@@ -56,7 +56,7 @@ def images_in_use(app: str, of: Callable[[str], Iterable[Release]] = releases.al
                 try:
                     images |= {release.image for release in of(name)}
                 except errors.BadConfig:
-                    images |= _named_in(f"apps/{name}")
+                    images |= _named_in(layout.folder(name))
             break
         except errors.NotFound:  # an app was destroyed or renamed in the meantime: read all of them again
             if turn == _TURNS - 1:

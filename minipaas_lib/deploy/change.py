@@ -13,7 +13,7 @@ from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.model.route import make_route, stand_ins
 from minipaas_lib.records import apps, releases
-from minipaas_lib.store import documents, merge, open_store
+from minipaas_lib.store import documents, layout, merge, open_store
 
 
 def change(
@@ -137,7 +137,7 @@ def edited(app: App, edit: Callable | None) -> App:
     """The app after `edit`, without writing anything."""
     if edit is None:
         return app
-    document = documents.preview(open_store(), apps.document_path(app.name), edit)
+    document = documents.preview(open_store(), layout.app(app.name), edit)
     apps.check_fits(app.name, document, app.document)
     return App(app.name, document)
 
@@ -147,7 +147,7 @@ def write(app: App, base: App) -> None:
 
     The rest stays: comments, and what commands without the lock (apps:lock) have written in the meantime.
     """
-    path = apps.document_path(app.name)
+    path = layout.app(app.name)
     documents.edit(open_store(), path, lambda document: merge.apply_difference(document, base.document, app.document))
 
 

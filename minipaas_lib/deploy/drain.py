@@ -10,14 +10,10 @@ from minipaas_lib import errors
 from minipaas_lib.bus import active_engines
 from minipaas_lib.model.process import Process
 from minipaas_lib.records import releases
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.store import documents, layout, open_store
 
 AT_ONCE = 16  # processes stopped at the same time: one that ignores its signal takes its whole stop timeout
 DRAIN = 30  # seconds for an old process to finish its requests, by default
-
-
-def path(app: str) -> str:
-    return f"apps/{app}/retiring.toml"
 
 
 def waiting(app: str) -> set[str]:
@@ -39,14 +35,16 @@ def add(app: str, processes: list[Process]) -> None:
         for name, deadline in deadlines.items():
             document.setdefault(name, deadline)
 
-    documents.edit(open_store(), path(app), note, create=True)
+    documents.edit(open_store(), layout.retiring(app), note, create=True)
 
 
 def keep(app: str, processes: list[Process]) -> None:
     """Stop draining the processes: they stay."""
     names = {process.name for process in processes}
     if names & waiting(app):
-        documents.edit(open_store(), path(app), lambda document: [document.pop(name, None) for name in names])
+        documents.edit(
+            open_store(), layout.retiring(app), lambda document: [document.pop(name, None) for name in names]
+        )
 
 
 def drain(app: str) -> int:
@@ -69,7 +67,7 @@ def finish(app: str, *names: str) -> None:
     failures = {name: error for name, outcome in stopping.items() if (error := outcome.exception())}
     gone = set(names) - failures.keys()
     with contextlib.suppress(errors.NotFound):  # the app itself may have gone in the meantime
-        documents.edit(open_store(), path(app), lambda document: [document.pop(name, None) for name in gone])
+        documents.edit(open_store(), layout.retiring(app), lambda document: [document.pop(name, None) for name in gone])
     for error in failures.values():
         raise error
 
@@ -83,6 +81,6 @@ def forget(app: str) -> None:
 def deadlines(app: str) -> dict[str, int]:
     """Process -> when it is to be stopped, in seconds since 1970."""
     try:
-        return documents.read(open_store(), path(app))
+        return documents.read(open_store(), layout.retiring(app))
     except errors.NotFound:
         return {}

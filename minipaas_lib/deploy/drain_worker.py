@@ -6,8 +6,7 @@ import time
 from minipaas_lib import errors
 from minipaas_lib.deploy import auto_rollback, drain
 from minipaas_lib.journal import background, locks
-from minipaas_lib.records import apps
-from minipaas_lib.store import open_store
+from minipaas_lib.store import layout, open_store
 
 LOOK_AGAIN = 1.0  # seconds; a process with an earlier deadline may have been added
 PATIENCE = 600  # seconds of retries for a process that cannot be stopped, or a store that does not answer
@@ -66,6 +65,6 @@ def _work(app: str) -> None:
 def forget_renamed(app: str) -> None:
     """Remove the empty list of an app that was renamed or has gone."""
     with contextlib.suppress(errors.NotFound, errors.Conflict):
-        revision = open_store().read(drain.path(app)).revision
-        if not drain.waiting(app) and not open_store().exists(apps.document_path(app)):
-            open_store().delete(drain.path(app), revision)
+        revision = open_store().read(layout.retiring(app)).revision
+        if not drain.waiting(app) and not open_store().exists(layout.app(app)):
+            open_store().delete(layout.retiring(app), revision)

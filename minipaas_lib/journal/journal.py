@@ -14,18 +14,9 @@ from minipaas_lib import caller, errors, output, paths
 from minipaas_lib.journal import held
 from minipaas_lib.model.app import App
 from minipaas_lib.records import apps
-from minipaas_lib.store import documents, merge, open_store
+from minipaas_lib.store import documents, layout, merge, open_store
 
 _writing_step = threading.Lock()  # processes that start in parallel have a step each
-
-
-def path(app: str) -> str:
-    return f"apps/{app}/rollout.toml"
-
-
-def step_path(app: str) -> str:
-    """The document of the last step in a shared store."""
-    return f"apps/{app}/step"
 
 
 def begin(app: str, operation: str, **details) -> None:
@@ -33,19 +24,19 @@ def begin(app: str, operation: str, **details) -> None:
     os.makedirs(paths.work(), mode=0o700, exist_ok=True)
     forget_steps(app)
     record = {"operation": operation, "key": caller.key(), "began": apps.now(), **details}
-    documents.write(open_store(), path(app), record)
+    documents.write(open_store(), layout.journal(app), record)
 
 
 def add(app: str, **details) -> None:
     """Add details to the record of the command in progress; does nothing if there is none."""
     if record := read(app):
-        documents.write(open_store(), path(app), record | details)
+        documents.write(open_store(), layout.journal(app), record | details)
 
 
 def read(app: str) -> dict:
     """The record of a command that was neither finished nor undone; empty if there is none."""
     try:
-        return documents.read(open_store(), path(app))
+        return documents.read(open_store(), layout.journal(app))
     except errors.NotFound:
         return {}
 
@@ -67,7 +58,7 @@ def step(app: str, action: str):
 
 def _note(app: str, action: str) -> None:
     if open_store().shared:
-        open_store().write(step_path(app), f"{action}\n")
+        open_store().write(layout.step(app), f"{action}\n")
         return
     file = os.open(_steps(app), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
@@ -91,7 +82,7 @@ def last_step(app: str) -> str:
     """The step at which the app's command was killed; empty if unknown."""
     if open_store().shared:
         with contextlib.suppress(errors.NotFound):
-            return open_store().read(step_path(app)).text.rstrip("\n")
+            return open_store().read(layout.step(app)).text.rstrip("\n")
         return ""
     try:
         with open(_steps(app), encoding="utf-8") as file:
@@ -103,16 +94,18 @@ def last_step(app: str) -> str:
 
 def keep_document(app: App) -> None:
     """Keep the app's present document, if it differs from that of `app`, which is about to be written."""
-    former = open_store().read(apps.document_path(app.name)).text
+    former = open_store().read(layout.app(app.name)).text
     if apps.load(app.name).document != app.document:
-        documents.write(open_store(), path(app.name), read(app.name) | {"former": former, "wanted": app.document})
+        documents.write(
+            open_store(), layout.journal(app.name), read(app.name) | {"former": former, "wanted": app.document}
+        )
 
 
 def undo(app: str) -> None:
     """Restore the app's former document if it was changed, and end. Changes that others have made since stay."""
     record = read(app)
     if "former" in record:
-        _put_back(apps.document_path(app), record["former"], record["wanted"])
+        _put_back(layout.app(app), record["former"], record["wanted"])
     end(app)
 
 
@@ -135,7 +128,7 @@ def _put_back(document_path: str, former: str, target: dict) -> None:
 def end(app: str) -> None:
     """Remove the record and the steps: the command is over."""
     with contextlib.suppress(errors.NotFound):
-        open_store().delete(path(app))
+        open_store().delete(layout.journal(app))
     forget_steps(app)
 
 
@@ -147,7 +140,7 @@ def forget_steps(app: str) -> None:
     """Remove the steps."""
     if open_store().shared:
         with contextlib.suppress(errors.NotFound):
-            open_store().delete(step_path(app))
+            open_store().delete(layout.step(app))
         return
     with contextlib.suppress(FileNotFoundError):
         os.unlink(_steps(app))

@@ -7,7 +7,7 @@ import os
 from minipaas_lib import caller, errors, output
 from minipaas_lib.journal import cancellation, held, journal, resume
 from minipaas_lib.records import apps
-from minipaas_lib.store import is_current, open_store
+from minipaas_lib.store import is_current, layout, open_store
 from minipaas_lib.store.contract import LockHolder
 
 LONGEST = 600
@@ -63,7 +63,7 @@ def bare_lock(name: str, wait: float):
 
 def _taken(name: str, wait: float):
     """Take the lock. A command that waits for it says so, and a hang-up cancels it."""
-    take = functools.partial(open_store().lock, f"apps/{name}", holder())
+    take = functools.partial(open_store().lock, layout.folder(name), holder())
     try:
         return take(wait=0.0)
     except errors.Locked as error:
@@ -113,4 +113,4 @@ def holder() -> LockHolder:
 
 def held_by(name: str) -> LockHolder | None:
     """Who is changing the app now, or None."""
-    return open_store().lock_holder(f"apps/{name}")
+    return open_store().lock_holder(layout.folder(name))

@@ -7,32 +7,27 @@ from minipaas_lib import caller, errors, output
 from minipaas_lib import names as naming
 from minipaas_lib.bus import authority, manager
 from minipaas_lib.model.app import App
-from minipaas_lib.store import documents, open_store, toml
+from minipaas_lib.store import documents, layout, open_store, toml
 from minipaas_lib.store.contract import ABSENT
 
-PLATFORM = "platform.toml"
 DOCUMENT_LIMIT = 400_000
 """Bytes of an app's document. A release holds it and the complete config in a document of contract.LONGEST."""
-
-
-def document_path(name: str) -> str:
-    return f"apps/{name}/app.toml"
 
 
 def names() -> list[str]:
     """All apps, sorted."""
     store = open_store()
-    return [name for name in store.children("apps") if store.exists(document_path(name))]
+    return [name for name in store.children(layout.APPS) if store.exists(layout.app(name))]
 
 
 def exists(name: str) -> bool:
     """Whether there is an app of that name."""
-    return open_store().exists(document_path(name))
+    return open_store().exists(layout.app(name))
 
 
 def is_gone(name: str, error: errors.MinipaasError) -> bool:
     """Whether `error` was raised because the app was destroyed or renamed in the meantime."""
-    return isinstance(error, errors.NotFound) and not open_store().exists(document_path(name))
+    return isinstance(error, errors.NotFound) and not open_store().exists(layout.app(name))
 
 
 def of_each(work: Callable[[str], object], failed: list[str] | None = None) -> dict:
@@ -77,7 +72,7 @@ def has_failed(name: str, error: Exception) -> bool:
 def load(name: str) -> App:
     """The app of that name. Raises errors.NotFound with the nearest name, errors.BadConfig for a broken document."""
     try:
-        return App(name, documents.read(open_store(), document_path(name)))
+        return App(name, documents.read(open_store(), layout.app(name)))
     except errors.NotFound:
         raise missing(name) from None
 
@@ -107,7 +102,7 @@ def write(name: str, wishes: dict | None = None) -> App:
     """
     app = App(name, {"created": now(), "creator": caller.key()} | (wishes or {}))
     try:
-        documents.write(open_store(), document_path(name), app.document, if_revision=ABSENT)
+        documents.write(open_store(), layout.app(name), app.document, if_revision=ABSENT)
     except errors.Conflict:
         raise errors.UsageError(f"app {name} already exists", f"apps:report {name}") from None
     forget_renamed(name)
@@ -134,7 +129,7 @@ def renamed_to(name: str) -> str:
             name = documents.read(store, f"renamed/{name}.toml").get("to", "")
         except errors.MinipaasError:
             return ""
-        if store.exists(document_path(name)):
+        if store.exists(layout.app(name)):
             return name
         if name in seen:
             return ""
@@ -149,7 +144,7 @@ def edit(name: str, change: Callable) -> App:
         change(document)
         check_fits(name, document, former.document)
 
-    return App(name, documents.edit(open_store(), document_path(name), checked))
+    return App(name, documents.edit(open_store(), layout.app(name), checked))
 
 
 def check_fits(name: str, document: dict, former: dict) -> None:
@@ -166,14 +161,14 @@ def check_fits(name: str, document: dict, former: dict) -> None:
 def platform() -> dict:
     """The platform's document; empty on a new host."""
     try:
-        return documents.read(open_store(), PLATFORM)
+        return documents.read(open_store(), layout.PLATFORM)
     except errors.NotFound:
         return {}
 
 
 def edit_platform(change: Callable) -> dict:
     """Change the platform's document; `change` gets the data of the document."""
-    return documents.edit(open_store(), PLATFORM, change, create=True)
+    return documents.edit(open_store(), layout.PLATFORM, change, create=True)
 
 
 def now() -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from minipaas_lib import errors, output
 from minipaas_lib.model.release import PENDING, RELEASED, Release
 from minipaas_lib.records import apps
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.store import documents, layout, open_store
 from minipaas_lib.store.contract import ABSENT
 
 
@@ -16,7 +16,7 @@ def next_number(app: str) -> int:
     while True:
         number, revision = _counted(app)
         try:
-            open_store().write(f"counters/{app}", f"{number}\n", revision)
+            open_store().write(layout.counter(app), f"{number}\n", revision)
             return number
         except errors.Conflict:
             continue
@@ -29,7 +29,7 @@ def count_from(app: str, number: int) -> None:
         if coming > number:
             return
         try:
-            open_store().write(f"counters/{app}", f"{number}\n", revision)
+            open_store().write(layout.counter(app), f"{number}\n", revision)
             return
         except errors.Conflict:
             continue
@@ -42,7 +42,7 @@ def coming_number(app: str) -> int:
 
 def _counted(app: str) -> tuple[int, str]:
     """The next number and the revision of the counter. Raises errors.BadConfig."""
-    path = f"counters/{app}"
+    path = layout.counter(app)
     try:
         document = open_store().read(path)
         return int(document.text) + 1, document.revision
@@ -56,27 +56,29 @@ def _counted(app: str) -> tuple[int, str]:
 
 def write(release: Release) -> None:
     """Write a new release. Raises errors.Conflict if there is one with that number."""
-    documents.write(open_store(), path(release.app, release.number), release.to_document(), if_revision=ABSENT)
+    documents.write(
+        open_store(), layout.release(release.app, release.number), release.to_document(), if_revision=ABSENT
+    )
 
 
 def finish(release: Release, status: str, failure: str = "") -> Release:
     """Set the outcome of a release, the only part of it that may change."""
     release = dataclasses.replace(release, status=status, failure=failure, ended=apps.now())
-    documents.write(open_store(), path(release.app, release.number), release.to_document())
+    documents.write(open_store(), layout.release(release.app, release.number), release.to_document())
     return release
 
 
 def load(app: str, number: int) -> Release:
     """Read a release. Raises errors.NotFound."""
     try:
-        return Release.from_document(app, documents.read(open_store(), path(app, number)))
+        return Release.from_document(app, documents.read(open_store(), layout.release(app, number)))
     except errors.NotFound:
         raise errors.NotFound(f"{app} has no release v{number}") from None
 
 
 def numbers(app: str) -> list[int]:
     """The numbers of all releases of an app, oldest first."""
-    files = (name.removesuffix(".toml") for name in open_store().children(f"apps/{app}/releases"))
+    files = (name.removesuffix(".toml") for name in open_store().children(layout.releases(app)))
     return sorted(int(name) for name in files if name.isascii() and name.isdigit())
 
 
@@ -117,12 +119,12 @@ def kept(app: str, count: int) -> list[Release]:
 def live(app: str) -> Release | None:
     """The release that routers send traffic to, or None before the first."""
     try:
-        text = open_store().read(f"apps/{app}/live").text
+        text = open_store().read(layout.live(app)).text
     except errors.NotFound:
         return None
     if not re.fullmatch("[0-9]{1,9}", text.strip()):
         raise errors.BadConfig(
-            f"apps/{app}/live in the store does not hold a release number",
+            f"{layout.live(app)} in the store does not hold a release number",
             "write the number of the release that serves there",
         )
     return load(app, int(text))
@@ -140,7 +142,7 @@ def set_live(release: Release) -> None:
     included, see the release as live, so it counts as live.
     """
     try:
-        open_store().write(f"apps/{release.app}/live", f"{release.number}\n")
+        open_store().write(layout.live(release.app), f"{release.number}\n")
     except errors.Unavailable as error:
         if _serving(release.app) not in (release.number, None):
             raise
@@ -150,12 +152,8 @@ def set_live(release: Release) -> None:
 def _serving(app: str) -> int | None:
     """The number of the live release; 0 before the first, None if it cannot be read."""
     try:
-        return int(open_store().read(f"apps/{app}/live").text)
+        return int(open_store().read(layout.live(app)).text)
     except errors.NotFound:
         return 0
     except (errors.MinipaasError, ValueError):
         return None
-
-
-def path(app: str, number: int) -> str:
-    return f"apps/{app}/releases/{number}.toml"

@@ -8,7 +8,7 @@ from minipaas_lib import errors, names, output, paths
 from minipaas_lib.model.app import App
 from minipaas_lib.model.release import Release
 from minipaas_lib.records import releases
-from minipaas_lib.store import documents, open_store
+from minipaas_lib.store import documents, layout, open_store
 
 KEPT = 7 * 24 * 3600  # seconds
 
@@ -19,10 +19,10 @@ _TIME = "%Y-%m-%dT%H:%M:%SZ"
 def entries() -> list[dict]:
     """The content of the trash, oldest first: id, app, destroyed and until (UTC, ISO 8601), by (a key's name)."""
     listing = []
-    for file in open_store().children("trash"):
+    for file in open_store().children(layout.TRASH):
         identity = file.removesuffix(".toml")
         try:
-            record = documents.read(open_store(), path(identity))
+            record = documents.read(open_store(), layout.trashed(identity))
             fields = {key: record[key] for key in ("app", "destroyed", "by")}
             listing.append({"id": identity, **fields, "until": _until(record["destroyed"])})
         except errors.NotFound:
@@ -30,20 +30,16 @@ def entries() -> list[dict]:
         except errors.BadConfig as error:  # an entry broken by hand must not keep the others from being purged
             output.warn(error.message)
         except (KeyError, TypeError, ValueError):
-            output.warn(f"{path(identity)} does not say what was destroyed, and when")
+            output.warn(f"{layout.trashed(identity)} does not say what was destroyed, and when")
     return sorted(listing, key=lambda entry: (entry["destroyed"], number_of(entry["id"])))
 
 
 def entries_of(app: str) -> list[str]:
     """The trashed apps of a name, oldest first."""
     identities = [
-        file.removesuffix(".toml") for file in open_store().children("trash") if file.partition(".")[0] == app
+        file.removesuffix(".toml") for file in open_store().children(layout.TRASH) if file.partition(".")[0] == app
     ]
     return sorted(identities, key=number_of)
-
-
-def path(identity: str) -> str:
-    return f"trash/{identity}.toml"
 
 
 def number_of(identity: str) -> int:
@@ -53,7 +49,7 @@ def number_of(identity: str) -> int:
 def find(text: str) -> str:
     """The trashed app called `blog.2`, or the latest of the name for `blog`. Raises errors.NotFound."""
     if re.fullmatch(names.APP_NAME + "[.][0-9]{1,6}", text):
-        if open_store().exists(path(text)):
+        if open_store().exists(layout.trashed(text)):
             return text
     elif identities := entries_of(names.app_name(text)):
         return identities[-1]
@@ -67,18 +63,21 @@ def images(app: str) -> set[str]:
 
 def app_of(identity: str) -> App:
     """The app as it was destroyed. Raises errors.NotFound, errors.BadConfig."""
-    texts = documents.read(open_store(), path(identity))["documents"]
-    return App(identity.partition(".")[0], documents.parse(open_store(), path(identity), texts["app.toml"]))
+    texts = documents.read(open_store(), layout.trashed(identity))["documents"]
+    return App(identity.partition(".")[0], documents.parse(open_store(), layout.trashed(identity), texts["app.toml"]))
 
 
 def _images(identity: str) -> set[str]:
     """The images of a trashed app's releases; if the document cannot be parsed, all images in it."""
     store = open_store()
     try:
-        content = store.read(path(identity)).text
-        texts = documents.parse(store, path(identity), content)["documents"]
+        content = store.read(layout.trashed(identity)).text
+        texts = documents.parse(store, layout.trashed(identity), content)["documents"]
         release_texts = [text for document, text in texts.items() if document.startswith("releases/")]
-        return {Release.from_document("", documents.parse(store, path(identity), text)).image for text in release_texts}
+        return {
+            Release.from_document("", documents.parse(store, layout.trashed(identity), text)).image
+            for text in release_texts
+        }
     except errors.NotFound:
         return set()
     except (errors.BadConfig, KeyError, AttributeError):

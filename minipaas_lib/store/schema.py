@@ -4,12 +4,10 @@ import time
 from collections.abc import Callable
 
 from minipaas_lib import errors, paths
-from minipaas_lib.store import documents
+from minipaas_lib.store import documents, layout
 from minipaas_lib.store.contract import LockHolder, Store
 
 SCHEMA = 1
-
-PLATFORM = "platform.toml"
 
 Migrations = dict[int, Callable[[Store], None]]
 
@@ -27,7 +25,7 @@ def check(store: Store) -> dict:
     platform.toml that cannot be read.
     """
     try:
-        platform = documents.read(store, PLATFORM)
+        platform = documents.read(store, layout.PLATFORM)
     except errors.NotFound:
         platform = {}
     version = _version(store, platform, SCHEMA)
@@ -47,7 +45,7 @@ def migrate(store: Store, migrations: Migrations | None = None, to: int | None =
     migrations = MIGRATIONS if migrations is None else migrations
     to = SCHEMA if to is None else to
     with store.lock(_LOCK, LockHolder.here("migration of the store", "root"), wait=_WAIT):
-        platform = documents.read(store, PLATFORM)
+        platform = documents.read(store, layout.PLATFORM)
         version = _version(store, platform, to)
         if version is None or version == to:  # another command has done it
             return platform
@@ -70,7 +68,9 @@ def _version(store: Store, platform: dict, known: int) -> int | None:
     if version is None:
         return None
     if type(version) is not int or version < 1:
-        raise errors.BadConfig(f"{PLATFORM}: schema is not a version number", f"edit {store.location(PLATFORM)}")
+        raise errors.BadConfig(
+            f"{layout.PLATFORM}: schema is not a version number", f"edit {store.location(layout.PLATFORM)}"
+        )
     if version > known:
         raise errors.BadConfig(
             f"this store was written by a newer minipaas (schema {version}, this one knows {known})",
@@ -80,4 +80,4 @@ def _version(store: Store, platform: dict, known: int) -> int | None:
 
 
 def _set_version(store: Store, version: int) -> dict:
-    return documents.edit(store, PLATFORM, lambda document: document.update(schema=version), create=True)
+    return documents.edit(store, layout.PLATFORM, lambda document: document.update(schema=version), create=True)

@@ -10,7 +10,7 @@ import pytest
 from minipaas_lib import cluster_settings, paths
 from minipaas_lib.cluster_settings import ClusterSettings
 from minipaas_lib.journal import journal
-from minipaas_lib.store import open_store
+from minipaas_lib.store import layout, open_store
 from tests import kill_points
 from tests.unit.apps import test_crash as crash
 from tests.unit.apps.test_crash import *  # noqa: F403
@@ -47,4 +47,4 @@ def test_another_head_goes_on(blog, mortal, cluster, tmp_path, monkeypatch, name
     crash.next_command()
     os.makedirs(paths.work(), exist_ok=True)
     crash.check(blog, before)
-    assert not open_store().exists(journal.step_path("blog"))
+    assert not open_store().exists(layout.step("blog"))

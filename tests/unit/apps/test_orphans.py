@@ -8,6 +8,7 @@ from minipaas_lib import errors, store
 from minipaas_lib.apps import orphans
 from minipaas_lib.deploy import drain
 from minipaas_lib.journal import journal, locks
+from minipaas_lib.store import layout
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_what_a_command_works_on_or_drains_is_left_alone(lost):
     journal.end("blog")
     drain.add("blog", lost.scheduler.processes("blog"))
     assert orphans.found() == {}
-    store.open_store().delete(drain.path("blog"))
+    store.open_store().delete(layout.retiring("blog"))
     with locks.name_lock("blog"):
         assert orphans.found() == {}
     assert list(orphans.found()) == ["blog"]

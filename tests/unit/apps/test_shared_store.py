@@ -10,7 +10,7 @@ from minipaas_lib import errors, paths
 from minipaas_lib.deploy import drain, drain_worker
 from minipaas_lib.journal import held, journal, locks
 from minipaas_lib.records import apps, trashed
-from minipaas_lib.store import open_store
+from minipaas_lib.store import layout, open_store
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def blog(world, fake, monkeypatch):
 
 
 def test_the_last_step_is_a_document_while_a_command_goes_on(blog):
-    assert not open_store().exists(journal.step_path("blog"))  # the deploy is over
+    assert not open_store().exists(layout.step("blog"))  # the deploy is over
     journal.begin("blog", "stop")
     assert journal.last_step("blog") == ""
     with journal.step("blog", "do something"):
@@ -31,14 +31,14 @@ def test_the_last_step_is_a_document_while_a_command_goes_on(blog):
         pass
     assert journal.last_step("blog") == "do more" and os.listdir(paths.work()) == []
     journal.end("blog")
-    assert journal.last_step("blog") == "" and not open_store().exists(journal.step_path("blog"))
+    assert journal.last_step("blog") == "" and not open_store().exists(layout.step("blog"))
 
 
 def test_a_step_is_not_kept_in_the_trash(world, blog):
     world.ok("apps:destroy", "blog", "--force")
     (entry,) = trashed.entries()
     world.ok("apps:restore", entry["id"])
-    assert not open_store().exists(journal.step_path("blog")) and apps.load("blog")
+    assert not open_store().exists(layout.step("blog")) and apps.load("blog")
 
 
 class Lost:

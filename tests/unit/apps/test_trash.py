@@ -9,6 +9,7 @@ from minipaas_lib.apps import trash
 from minipaas_lib.deploy import build_artifacts, change
 from minipaas_lib.git import repository
 from minipaas_lib.records import apps, trashed
+from minipaas_lib.store import layout
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def test_a_store_that_does_not_answer_is_told_of_each_app(two, monkeypatch):
         raise errors.Unavailable("etcd does not answer")
 
     monkeypatch.setattr(change, "change", silent)
-    monkeypatch.setattr(apps, "document_path", silent)
+    monkeypatch.setattr(layout, "app", silent)
     monkeypatch.setattr(apps, "names", lambda: ["blog", "shop"])
     assert change.change_all("global config") == 2
 

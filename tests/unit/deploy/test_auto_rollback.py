@@ -9,7 +9,7 @@ from minipaas_lib.apps import lifecycle
 from minipaas_lib.deploy import auto_rollback, change, drain, drain_worker
 from minipaas_lib.journal import locks
 from minipaas_lib.records import apps, releases
-from minipaas_lib.store import documents
+from minipaas_lib.store import documents, layout
 from tests.chaos import Killed
 from tests.unit.deploy.test_rollout import WEB_AND_WORKER, app_text, set_config
 
@@ -293,4 +293,4 @@ def test_a_predeploy_that_fails_ends_it(world, fake, capsys):
     assert (
         ran(fake) == ["P"] and "v1 failed in the predeploy script; nothing was live before" in capsys.readouterr().err
     )
-    assert apps.load("blog") and documents.read(store.open_store(), releases.path("blog", 1))["status"] == "failed"
+    assert apps.load("blog") and documents.read(store.open_store(), layout.release("blog", 1))["status"] == "failed"

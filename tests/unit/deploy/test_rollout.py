@@ -11,7 +11,7 @@ from minipaas_lib.apps import lifecycle
 from minipaas_lib.deploy import change, drain, restore
 from minipaas_lib.journal import journal
 from minipaas_lib.records import apps, releases
-from minipaas_lib.store import documents
+from minipaas_lib.store import documents, layout
 
 WEB_AND_WORKER = {"web": "serve", "worker": "work"}
 
@@ -165,7 +165,7 @@ def test_a_longer_drain_replaces_nothing_and_counts_from_the_next_deploy(blog, w
     change.change("blog", "scale: web=2", scale(web=2))
     assert blog.routed("blog") == ["blog_v1.web.1", "blog_v1.web.2"]
     change.change("blog", "restart", force=True)
-    deadlines = documents.read(store.open_store(), drain.path("blog"))
+    deadlines = documents.read(store.open_store(), layout.retiring("blog"))
     assert deadlines["blog_v1.web.1"] - time.time() == pytest.approx(77, abs=3)
     assert deadlines["blog_v1.worker.1"] - time.time() == pytest.approx(0, abs=3)
 
@@ -237,7 +237,7 @@ def test_a_failed_switch_of_a_scale_keeps_exactly_the_old_processes(blog):
     change.change("blog", "scale", scale(web=3))
     change.change("blog", "scale", scale(web=2))
     blog.scheduler.stop(blog.scheduler.containers["blog_v1.web.3"])
-    store.open_store().delete(drain.path("blog"))
+    store.open_store().delete(layout.retiring("blog"))
     first = blog.scheduler.containers.pop("blog_v1.web.1")
     blog.scheduler.containers["blog_v1.web.5"] = dataclasses.replace(first, name="blog_v1.web.5", index=5)
     blog.router.breaks["apply"] = errors.Unavailable("nginx is gone")
