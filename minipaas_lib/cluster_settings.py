@@ -122,36 +122,20 @@ def inner_ports(cluster: ClusterSettings) -> tuple[int, ...]:
 def write(cluster: ClusterSettings) -> None:
     """Make this host a head of that cluster from the next command on. Raises OSError."""
     from minipaas_lib import vendor
+    from minipaas_lib.toolkit import durable_file
 
     vendor.activate()
     import tomlkit
 
     table = {name: value for name, value in cluster._asdict().items() if value}
-    part = path() + ".part"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(tomlkit.dumps(table | {"etcd": list(cluster.etcd)}))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(part, path())
-    _sync_folder()
+    durable_file.write(path(), tomlkit.dumps(table | {"etcd": list(cluster.etcd)}))
 
 
 def remove() -> None:
     """Make this host a single host again from the next command on. Raises OSError."""
-    try:
-        os.unlink(path())
-    except FileNotFoundError:
-        return
-    _sync_folder()
+    from minipaas_lib.toolkit import durable_file
 
-
-def _sync_folder() -> None:
-    descriptor = os.open(os.path.dirname(path()), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable_file.remove(path())
 
 
 def _bad(reason: str) -> errors.BadConfig:

@@ -29,6 +29,7 @@ ORIGINS = {
     "difference": "model.difference:difference",
     "documents": "store.documents",
     "downloads": "downloads",
+    "durable_file": "toolkit.durable_file",
     "edit_platform": "records.apps:edit_platform",
     "end_with_key": "admission:end_with_key",
     "engines": "bus.engines",
@@ -61,6 +62,7 @@ ORIGINS = {
     "plan": "deploy.preview:preview",
     "plan_rollback": "deploy.rollback:plan",
     "platform": "records.apps:platform",
+    "process_identity": "toolkit.process_identity",
     "programs": "programs",
     "push_destination": "push.first_push:destination",
     "rebuild": "deploy.receive:rebuild",
@@ -81,6 +83,7 @@ ORIGINS = {
     "start": "apps.lifecycle:start",
     "stop": "apps.lifecycle:stop",
     "store": "store:open_store",
+    "streamed_command": "toolkit.streamed_command",
     "third_party": "bus.third_party",
     "told_port": "deploy.compose:told_port",
     "trash": "apps.trash",
@@ -142,6 +145,7 @@ if TYPE_CHECKING:  # the table again, for type checkers and editors, to whom it 
     from minipaas_lib.store import open_store as store
     from minipaas_lib.store.copy import copy as copy_store
     from minipaas_lib.store.schema import check as check_store
+    from minipaas_lib.toolkit import durable_file, process_identity, streamed_command
     from minipaas_lib.well_known import error as unknown_command
 
 if not TYPE_CHECKING:  # a checker would take this for every name there is not

@@ -13,6 +13,7 @@ import os
 
 from minipaas_lib import errors, output, paths
 from minipaas_lib.bus import catalog, manifest
+from minipaas_lib.toolkit import durable_file
 
 RECORD = ".installed.json"
 DISABLED = ".disabled"
@@ -64,12 +65,5 @@ def record(name: str) -> dict:
 
 def write_index() -> None:
     """Write the index; a process that has read the former one uses manager.reindex() instead. Raises OSError."""
-    plugins = enabled()
-    path = os.path.join(paths.plugins(), "index")
-    temporary = f"{path}.new"
-    with open(temporary, "wb") as file:
-        file.write(catalog.header() + marshal.dumps(plugins))
-        file.flush()
-        os.fsync(file.fileno())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
+    content = catalog.header() + marshal.dumps(enabled())
+    durable_file.write(os.path.join(paths.plugins(), "index"), content, 0o644)

@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 from minipaas_lib import downloads, errors, names, paths, programs
 from minipaas_lib.git import destinations, git, remote_url
 from minipaas_lib.records import limits
+from minipaas_lib.toolkit import durable_file
 
 FETCH_LIMIT = 15 * 60.0  # seconds
 _PRLIMIT = "/usr/bin/prlimit"
@@ -142,12 +143,7 @@ def set_credentials(host: str, user: str, password: str) -> None:
 def write(path: str, text: str) -> None:
     """Write a file durably and atomically, readable by its owner only."""
     os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-    fresh = f"{path}.new-{os.getpid()}"
-    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.rename(fresh, path)
+    durable_file.write(path, text)
 
 
 def trusted_hosts() -> str:

@@ -13,6 +13,7 @@ from minipaas_lib.git.checkout import checkout
 from minipaas_lib.git.commits import author_line, commit_tree, drop_incoming, fetch_commit, file_of, set_synced, synced
 from minipaas_lib.git.quarantine import link_objects
 from minipaas_lib.records import limits
+from minipaas_lib.toolkit import durable_file
 from minipaas_lib.untrusted_files import read_file
 
 __all__ = [
@@ -357,9 +358,9 @@ def _create_new(folder: str) -> None:
     try:
         git.run(["init", "--quiet", "--bare", "--template=", "--initial-branch=main", fresh])
         _put(os.path.join(fresh, "config"), config(), 0o600)
-        _sync(fresh)
+        durable_file.sync_folder(fresh)
         os.rename(fresh, folder)
-        _sync(os.path.dirname(folder))
+        durable_file.sync_folder(os.path.dirname(folder))
     except OSError:
         folders.remove(fresh)
         if not os.path.isdir(os.path.join(folder, "objects")):  # else another process was faster, and that is fine
@@ -371,26 +372,7 @@ def _put(path: str, content: bytes, mode: int) -> None:
     with contextlib.suppress(OSError), open(path, "rb") as file:
         if file.read() == content and os.fstat(file.fileno()).st_mode & 0o777 == mode:
             return
-    fresh = f"{path}.new-{os.getpid()}"
-    try:
-        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.rename(fresh, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            os.unlink(fresh)
-        raise
-
-
-def _sync(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    durable_file.write(path, content, mode)
 
 
 def _check_kind(folder: str, commit: str) -> None:

@@ -210,6 +210,8 @@ class DirectoryStore:
 
     def _put(self, path: str, data: bytes, until: float | None) -> None:
         """Rename the document into place or, if folders are missing, the topmost of them with its content."""
+        from minipaas_lib.toolkit import durable_file  # here: commands that only read never need it
+
         present, missing = "", path.split("/")
         while len(missing) > 1 and os.path.isdir(os.path.join(self.root_folder, present, missing[0])):
             present = os.path.join(present, missing.pop(0))
@@ -222,18 +224,20 @@ class DirectoryStore:
                 os.mkdir(os.path.join(scratch, *missing[:depth]), 0o700)
         files.write(os.path.join(folder, missing[-1]), data, until=until)
         for depth in range(len(missing) - 1, 0, -1):
-            files.sync_folder(os.path.join(scratch, *missing[:depth]))
+            durable_file.sync_folder(os.path.join(scratch, *missing[:depth]))
         os.replace(os.path.join(scratch, missing[0]), os.path.join(self.root_folder, present, missing[0]))
-        files.sync_folder(os.path.join(self.root_folder, present))
+        durable_file.sync_folder(os.path.join(self.root_folder, present))
 
     def _remove(self, path: str) -> None:
         """Rename `path`, or the topmost folder that holds nothing else, into scratch, and empty scratch."""
+        from minipaas_lib.toolkit import durable_file
+
         parent = os.path.dirname(path)
         while parent and self.children(parent) == [os.path.basename(path)]:
             path, parent = parent, os.path.dirname(parent)
         scratch = os.path.join(self.root_folder, _SCRATCH)
         os.rename(os.path.join(self.root_folder, path), os.path.join(scratch, "removed"))
-        files.sync_folder(os.path.join(self.root_folder, parent))
+        durable_file.sync_folder(os.path.join(self.root_folder, parent))
         with contextlib.suppress(OSError):  # it is gone for every reader; the next writer tries again
             files.empty(scratch)
 

@@ -15,6 +15,7 @@ from minipaas_lib.store import shared
 from minipaas_lib.store.contract import LockHolder
 from minipaas_lib.store.etcd_client import Cleared, Differs, Missing, WrongKind
 from minipaas_lib.store.etcd_cluster import Cluster
+from minipaas_lib.toolkit import process_identity
 
 _WAIT = 5.0  # seconds of one watch of a lock that another holds
 _RETRY = 1.0  # seconds between two attempts to refresh
@@ -122,11 +123,7 @@ def holder_of(cluster: Cluster, key: str) -> LockHolder | None:
 
 def _process(pid: int) -> list:
     """A unique identity of a local process: boot, pid namespace, pid, start. Raises OSError if it does not exist."""
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        boot = file.read().strip()
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        start = file.read().rpartition(")")[2].split()[19]  # field 22 of proc(5)
-    return [boot, os.stat("/proc/self/ns/pid").st_ino, pid, start]
+    return [process_identity.boot(), os.stat("/proc/self/ns/pid").st_ino, pid, process_identity.began(pid)]
 
 
 def _died_here(value: str) -> bool:
@@ -142,6 +139,4 @@ def _died_here(value: str) -> bool:
         return True
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    with contextlib.suppress(OSError):
-        return _process(pid)[3] != start
-    return False
+    return process_identity.began(int(pid)) != start

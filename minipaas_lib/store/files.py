@@ -53,17 +53,10 @@ def empty(folder: str) -> None:
             os.unlink(path)
 
 
-def sync_folder(location: str) -> None:
-    """Ensure that the names in a folder survive a power cut."""
-    descriptor = os.open(location, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def make_whole(folder: str, fill) -> None:
     """Make the new folder `folder` atomically: `fill(part)` makes it under another name first. Raises OSError."""
+    from minipaas_lib.toolkit import durable_file
+
     part = folder + ".part"
     if os.path.exists(folder):
         raise FileExistsError(errno.EEXIST, f"{folder} exists already")
@@ -72,6 +65,6 @@ def make_whole(folder: str, fill) -> None:
         fill(part)
         os.sync()
         os.rename(part, folder)
-        sync_folder(os.path.dirname(os.path.abspath(folder)))
+        durable_file.sync_folder(os.path.dirname(os.path.abspath(folder)))
     finally:
         discard(part)

@@ -2,17 +2,13 @@
 
 import contextlib
 import os
-import selectors
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 
 from minipaas_lib import api
 
 _CLIENT = "/usr/bin/docker"  # Debian's; a newer one earlier on PATH may not fit the daemon
-_STOP_TIMEOUT = 10  # seconds the client has to end
-_PENDING_LIMIT = 64 * 1024  # bytes of a line that has no end yet
 
 
 class Failed(api.errors.Unavailable):
@@ -83,38 +79,17 @@ def fetch(words: list[str], limit: int, timeout: float = 60) -> bytes:
 def stream(words: list[str], say: Callable[[str], None], timeout: float, limit: str) -> int:
     """Run `docker <words>`, give each line of its output to `say`, and return its exit status.
 
-    Whatever is raised meanwhile, by `say` or by a signal handler, the client is ended before it goes on, and with it
-    the container it is attached to. Raises errors.BuildFailed with `limit` as its words after `timeout` seconds.
+    However it ends, the container it is attached to ends with it. Raises errors.BuildFailed with `limit` as its
+    message after `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
-    process = _start(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    assert process.stdout
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            pending = b""
-            while True:
-                left = deadline - time.monotonic()
-                if left <= 0 or not selector.select(left):
-                    raise api.errors.BuildFailed(limit, "look for a step that hangs or waits for input")
-                piece = os.read(process.stdout.fileno(), 65536)
-                *lines, pending = (pending + piece).split(b"\n")
-                if len(pending) > _PENDING_LIMIT or (pending and not piece):
-                    lines, pending = [*lines, pending], b""
-                for line in lines:
-                    say(line.decode("utf-8", "replace"))
-                if not piece:
-                    return process.wait()
-    finally:
-        process.stdout.close()
-        _end(process)
+        return api.kernel.streamed_command.run([path(), *words], say, timeout, environment())
+    except TimeoutError:
+        raise api.errors.BuildFailed(limit, "look for a step that hangs or waits for input") from None
 
 
 def _start(words: list[str], **streams) -> subprocess.Popen:
-    """Start the client so that it ends when we are killed: it hands the signal on to a container it is attached to."""
-    setpriv = "/usr/bin/setpriv"
-    tied = [setpriv, "--pdeathsig", "TERM", "--"] if os.access(setpriv, os.X_OK) else []
-    return subprocess.Popen([*tied, path(), *words], env=environment(), start_new_session=True, **streams)
+    return api.kernel.streamed_command.start([path(), *words], environment(), **streams)
 
 
 @contextlib.contextmanager
@@ -126,18 +101,7 @@ def _ended_after(timeout: float, process: subprocess.Popen):
         yield
     finally:
         timer.cancel()
-        _end(process)
-
-
-def _end(process: subprocess.Popen) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(_STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        api.kernel.streamed_command.end(process)
 
 
 def _failed(stderr: bytes) -> Failed:

@@ -3,10 +3,8 @@
 import contextlib
 import os
 import re
-import selectors
 import subprocess
 import tempfile
-import time
 from collections.abc import Callable
 
 from minipaas_lib import api
@@ -14,8 +12,6 @@ from plugins.builder_dockerfile import client as clients
 from plugins.builder_dockerfile import foreign, frontend, progress, settings
 from plugins.builder_dockerfile.job import Job, ca_file, check, command_line, dockerfile, environment, hider, image_file
 
-_STOP_TIMEOUT = 10  # seconds the client has to cancel the build
-_PENDING_LIMIT = 64 * 1024  # bytes of a line that has no end yet
 _IGNORE_LIMIT = 1 << 20  # bytes of a .dockerignore
 _DOWN = re.compile(
     "cannot connect to the docker daemon|error during connect|permission denied while trying to connect", re.IGNORECASE
@@ -101,40 +97,14 @@ def stream(
 ) -> int:
     """Run `command`, give each line of its output to `feed`, and return its exit status.
 
-    Whatever is raised meanwhile, by `feed` or by a signal handler, the command is ended before it goes on.
     Raises errors.BuildFailed after `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
-    process = subprocess.Popen(
-        [*_tied_to_us(), *command],
-        env=env,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    assert process.stdout
     try:
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            pending = b""
-            while True:
-                left = deadline - time.monotonic()
-                if left <= 0 or not selector.select(left):
-                    said = f"the build took more than {settings.span(timeout)} and was stopped"
-                    hint = "look for the step that hangs, or allow more time: builder-dockerfile:set <app> timeout 45m"
-                    raise api.errors.BuildFailed(said, hint)
-                piece = os.read(process.stdout.fileno(), 65536)
-                *lines, pending = (pending + piece).split(b"\n")
-                if len(pending) > _PENDING_LIMIT or (pending and not piece):
-                    lines, pending = [*lines, pending], b""
-                for line in lines:
-                    feed(line.decode("utf-8", "replace"))
-                if not piece:
-                    return process.wait()
-    finally:
-        process.stdout.close()
-        _end(process)
+        return api.kernel.streamed_command.run(command, feed, timeout, env)
+    except TimeoutError:
+        message = f"the build took more than {settings.span(timeout)} and was stopped"
+        hint = "look for the step that hangs, or allow more time: builder-dockerfile:set <app> timeout 45m"
+        raise api.errors.BuildFailed(message, hint) from None
 
 
 def discard(client: clients.Client, tag: str, scratch: str) -> None:
@@ -153,20 +123,3 @@ def _failure(words: progress.Progress, app: str) -> Exception:
     why = words.reason or "docker gave no reason"
     hint = api.kernel.downloads.in_build("\n".join(words.last), app) or progress.hint_for(why)
     return api.errors.BuildFailed(f"the build failed{where}: {why}", hint)
-
-
-def _tied_to_us() -> list[str]:
-    """A prefix that ends the docker client when we are killed, which cancels the build: no image appears later."""
-    setpriv = "/usr/bin/setpriv"
-    return [setpriv, "--pdeathsig", "TERM", "--"] if os.access(setpriv, os.X_OK) else []
-
-
-def _end(process: subprocess.Popen) -> None:
-    if process.poll() is not None:
-        return
-    process.terminate()
-    try:
-        process.wait(_STOP_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

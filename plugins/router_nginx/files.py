@@ -19,37 +19,6 @@ def read(path: str) -> str | None:
         return None
 
 
-def write(path: str, text: str | bytes, mode: int = 0o600) -> None:
-    """Write a file durably and atomically. Raises OSError; the old file is intact then."""
-    temporary = f"{path}.{os.getpid()}.new"
-    content = text.encode() if isinstance(text, str) else text
-    try:
-        with open(temporary, "wb") as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(os.path.dirname(path))
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
-
-
-def remove(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    sync_folder(os.path.dirname(path))
-
-
-def sync_folder(folder: str) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
 def app_path(host: Host, app: str) -> str:
     return os.path.join(host.live, app + ".conf")
 

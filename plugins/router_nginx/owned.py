@@ -8,6 +8,7 @@ Nothing here needs to survive a power cut by itself: the next routing of the app
 import contextlib
 import os
 
+from minipaas_lib import api
 from plugins.router_nginx import files
 from plugins.router_nginx.host import Host
 
@@ -48,7 +49,11 @@ def of(host: Host, app: str) -> list[str]:
 def apps(host: Host) -> list[str]:
     """The apps that own names."""
     try:
-        return sorted(name for name in os.listdir(os.path.join(host.place.names, "apps")) if not name.endswith(".new"))
+        return sorted(
+            name
+            for name in os.listdir(os.path.join(host.place.names, "apps"))
+            if not api.kernel.durable_file.is_unfinished(name)
+        )
     except FileNotFoundError:
         return []
 
@@ -117,7 +122,7 @@ def _put(host: Host, app: str, state: str, name: str) -> None:
 def _list(host: Host, app: str, names: set[str]) -> None:
     path = _path(host, "apps", app)
     if names:
-        files.write(path, "\n".join(sorted(names)) + "\n")
+        api.kernel.durable_file.write(path, "\n".join(sorted(names)) + "\n")
     else:
         _remove(path)
 

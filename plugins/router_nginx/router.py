@@ -90,7 +90,7 @@ class NginxRouter:
         with self._lock():
             for path, content in self._shared_files(files.read_everywhere(self.host)).items():
                 if files.read(path) != content:
-                    files.write(path, content, 0o644)
+                    api.kernel.durable_file.write(path, content, 0o644)
             self._write(self._differing(catch_all.contents(self.host, "", "", "")))
 
     def follow_platform(self, platform: dict) -> None:
@@ -345,9 +345,9 @@ class NginxRouter:
             for path, text in changes.items():
                 former = files.read(path)
                 if text is None:
-                    files.remove(path)
+                    api.kernel.durable_file.remove(path)
                 else:
-                    files.write(path, text, self._mode(path))
+                    api.kernel.durable_file.write(path, text, self._mode(path))
                 done[path] = former
         except OSError as error:
             with contextlib.suppress(OSError):
@@ -364,9 +364,9 @@ class NginxRouter:
     def _restore(self, former: dict[str, str | None]) -> None:
         for path, text in reversed(former.items()):
             if text is None:
-                files.remove(path)
+                api.kernel.durable_file.remove(path)
             else:
-                files.write(path, text, self._mode(path))
+                api.kernel.durable_file.write(path, text, self._mode(path))
 
     def _mode(self, path: str) -> int:
         return 0o600 if os.path.dirname(path) == self.host.live else 0o644
@@ -377,8 +377,8 @@ class NginxRouter:
         nginx reads neither of them before its next reload.
         """
         for name in os.listdir(self.host.live):
-            if name.endswith(".new"):
-                files.remove(os.path.join(self.host.live, name))
+            if api.kernel.durable_file.is_unfinished(name):
+                api.kernel.durable_file.remove(os.path.join(self.host.live, name))
         present = {
             int(found[1])
             for name in os.listdir(self.host.live)
@@ -386,7 +386,7 @@ class NginxRouter:
         }
         if strays := present - ports - {self.host.place.port}:
             for port in strays - files.ports_in_use(self.host, but=app):
-                files.remove(files.port_path(self.host, port))
+                api.kernel.durable_file.remove(files.port_path(self.host, port))
 
     def _set_elsewhere(self) -> set[str]:
         """The hash sizes that the host's own files set; nginx refuses a second word on them."""

@@ -3,10 +3,12 @@
 import os
 import re
 
+from minipaas_lib import api
+
 
 def me() -> str:
     """This process: the boot, its pid, its start (proc(5), /proc/pid/stat, field 22), and the host."""
-    return f"{_boot()}:{os.getpid()}:{_began(os.getpid())}:{_host()}"
+    return f"{_boot()}:{os.getpid()}:{api.kernel.process_identity.began(os.getpid())}:{_host()}"
 
 
 def alive(owner: str) -> bool:
@@ -16,7 +18,7 @@ def alive(owner: str) -> bool:
         return False
     boot, pid, began, host = found.groups()
     if boot == _boot():
-        return _began(int(pid)) == began
+        return api.kernel.process_identity.began(int(pid)) == began
     return bool(host and _host() and host != _host())
 
 
@@ -31,15 +33,4 @@ def _host() -> str:
 
 
 def _boot() -> str:
-    with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
-        return file.read(8)
-
-
-def _began(pid: int) -> str:
-    """When a process began, in ticks since the boot; empty if there is none with that pid."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-            fields = file.read().rpartition(")")[2].split()
-    except OSError:
-        return ""
-    return "" if fields[0] in "ZX" else fields[19]
+    return api.kernel.process_identity.boot()[:8]

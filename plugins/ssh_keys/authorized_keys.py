@@ -60,19 +60,7 @@ def write(keys: list[tuple[str, PublicKey]]) -> bool:
     text = render(present, keys)
     if text == present and os.path.exists(path):
         return False
-    scratch = path + ".new"
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with open(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(text.encode("utf-8", "surrogateescape"))
-        file.flush()
-        os.fsync(descriptor)
-    os.rename(scratch, path)
-    folder = os.open(os.path.dirname(path), os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    api.kernel.durable_file.write(path, text)
     return True
 
 

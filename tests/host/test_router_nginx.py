@@ -15,6 +15,7 @@ import time
 import pytest
 
 from minipaas_lib import api
+from minipaas_lib.toolkit import durable_file
 from plugins.router_nginx import files
 from plugins.router_nginx import host as nginx_host
 from plugins.router_nginx.host import Host
@@ -483,7 +484,7 @@ def test_a_kill_between_rename_and_reload_is_finished_by_the_next_apply(app):
     newer = app.route(generation="v2")
     from plugins.router_nginx import render
 
-    files.write(path, render.app_file(newer, app.host.place))
+    durable_file.write(path, render.app_file(newer, app.host.place))
     assert app.router.applied("blog") == "v1"
     app.router.apply(newer)
     assert app.router.applied("blog") == "v2"
@@ -645,7 +646,7 @@ def test_further_ports_answer_unknown_hosts_and_go_with_their_last_app(app):
 def test_what_a_kill_left_between_two_files_goes_with_the_next_change(app):
     app.router.apply(app.route())
     for name in ("blog.conf.4711.new", f"_port_{free_port()}.conf"):
-        files.write(os.path.join(app.host.live, name), "# half")
+        durable_file.write(os.path.join(app.host.live, name), "# half")
     app.router.apply(app.route())
     assert sorted(app.live()) == [f"_port_{app.port}.conf", "blog.conf"]
 
@@ -729,7 +730,7 @@ def test_doctor_names_the_first_broken_link_and_the_fix(app):
     blog = api.App("blog")
     assert [finding.ok for finding in doctor.app_findings(app.host, blog)] == [True]
 
-    files.write(
+    durable_file.write(
         files.app_path(app.host, "blog"),
         files.read(files.app_path(app.host, "blog")).replace("generation=v1", "generation=v9"),
     )
@@ -778,7 +779,7 @@ def test_an_upgrade_writes_all_routes_anew_in_one_reload(app, monkeypatch):
     paths = {name: files.app_path(app.host, name) for name in routes}
     fresh = {name: files.read(path) for name, path in paths.items()}
     for path in paths.values():
-        files.write(path, files.read(path).replace("server_tokens off;", "server_tokens on;", 1))
+        durable_file.write(path, files.read(path).replace("server_tokens off;", "server_tokens on;", 1))
     app.router.reload()
     reloads, reload = [], nginx_host.reload
     monkeypatch.setattr(nginx_host, "reload", lambda host: reloads.append(1) or reload(host))

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from minipaas_lib import api
+from minipaas_lib.toolkit import durable_file
 from plugins.router_nginx import files, host, refresh, render
 
 ADDRESSES = st.lists(st.ip_addresses().map(str).filter(lambda text: "%" not in text), max_size=4, unique=True)
@@ -27,7 +28,7 @@ class Router:
         self.replaced.append(sorted(changes))
         for path, text in changes.items():
             assert files.read(path) == former[path]
-            files.write(path, text)
+            durable_file.write(path, text)
         return []
 
     def own(self, route):
@@ -45,7 +46,7 @@ def router(tmp_path):
 def put(router, route, old=True):
     path = files.app_path(router.host, route.app)
     text = render.app_file(route, router.host.place)
-    files.write(path, text.replace("server_tokens off;", "server_tokens build;") if old else text)
+    durable_file.write(path, text.replace("server_tokens off;", "server_tokens build;") if old else text)
     return path, text
 
 
@@ -68,7 +69,7 @@ def test_what_differs_is_written_anew_at_once_and_nothing_else(router):
     }
     paths = {name: put(router, route, old=name != "wiki") for name, route in routes.items()}
     port = files.port_path(router.host, 8080)
-    files.write(port, "# of a former version")
+    durable_file.write(port, "# of a former version")
     assert (
         refresh.refresh(router, lambda app, backends: dataclasses.replace(routes[app], backends=tuple(backends))) == []
     )
@@ -86,7 +87,7 @@ def test_a_port_that_one_app_has_for_itself_stays_that_app_s(router):
     _, text = put(router, route)
     port, made = files.port_path(router.host, 8080), render.catch_all("blog", text, 8080, router.host.place)
     for present in (made, made.replace("server_tokens off;", "server_tokens build;")):
-        files.write(port, present)
+        durable_file.write(port, present)
         put(router, route)
         assert refresh.refresh(router, lambda app, backends: dataclasses.replace(route, backends=tuple(backends))) == []
         assert files.read(port) == made and "default=blog\n" in made
@@ -96,7 +97,7 @@ def test_the_default_app_of_port_80_stays_that(router):
     route = dataclasses.replace(ROUTE, backends=(api.Backend("10.0.0.2"),), default=True)
     _, text = put(router, route)
     port, made = files.port_path(router.host, 80), render.catch_all("blog", text, 80, router.host.place)
-    files.write(port, made.replace("server_tokens off;", "server_tokens build;"))
+    durable_file.write(port, made.replace("server_tokens off;", "server_tokens build;"))
     refresh.refresh(router, lambda app, backends: dataclasses.replace(route, backends=tuple(backends)))
     assert files.read(port) == made
 

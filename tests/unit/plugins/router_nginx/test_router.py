@@ -3,6 +3,7 @@
 import os
 
 from minipaas_lib import api
+from minipaas_lib.toolkit import durable_file
 from plugins.router_nginx import files, host, owned, render, router
 
 ROUTE = api.Route("blog", "v4", ("blog.example.org",), (api.Listener("http", 80, 5000),), (api.Backend("10.0.0.2"),))
@@ -20,7 +21,7 @@ def test_the_main_file_of_the_version_before_goes_before_the_file_that_takes_its
     assert (
         order.index("server.conf") < order.index("main.conf") < order.index("_port_80.conf") < order.index("blog.conf")
     )
-    files.write(str(tmp_path / "main.conf"), made.main_file(made.host.live))
+    durable_file.write(str(tmp_path / "main.conf"), made.main_file(made.host.live))
     assert "main.conf" not in {os.path.basename(path) for path in made._wanted("blog", "", "", ())}
 
 
@@ -29,6 +30,6 @@ def test_the_names_of_an_app_that_was_routed_by_a_version_before(tmp_path):
     (tmp_path / "live").mkdir()
     made.own(ROUTE)
     assert owned.of(made.host, "blog") == [], "another command has taken its file away"
-    files.write(files.app_path(made.host, "blog"), render.app_file(ROUTE, made.host.place))
+    durable_file.write(files.app_path(made.host, "blog"), render.app_file(ROUTE, made.host.place))
     made.own(ROUTE)
     assert owned.are(made.host, "blog", owned.LIVE, ROUTE.domains)

@@ -4,6 +4,7 @@ import subprocess
 from hypothesis import given
 from hypothesis import strategies as st
 
+from minipaas_lib.toolkit import process_identity
 from plugins.scheduler_docker import owner
 
 
@@ -14,7 +15,7 @@ def test_a_process_is_told_from_its_successors():
     assert not owner.alive(f"{boot}:{pid}:{int(began) + 1}"), "the same number, another process"
     assert not owner.alive(f"00000000:{pid}:{began}"), "before the last boot"
     child = subprocess.Popen(["sleep", "60"])
-    name = f"{boot}:{child.pid}:{owner._began(child.pid)}"
+    name = f"{boot}:{child.pid}:{process_identity.began(child.pid)}"
     assert owner.alive(name)
     child.kill()
     child.wait()
