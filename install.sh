@@ -285,9 +285,18 @@ own() { # own MODE FOLDER: a folder of the user's
     [ "$(stat -c '%a %U' "$2" 2>/dev/null || true)" = "${1#0} $user" ] || install -d -m "$1" -o "$user" -g "$user" "$2"
 }
 
+# take_over FOLDER: with all in it, where it is not the user's: root tried the program before it was installed, or the
+# user was removed and is another number now. chown changes the folder last, so a run that was killed is repeated.
+take_over() {
+    case $1 in "$root/plugins" | "$root/*") return ;; esac
+    [ ! -L "$1" ] && [ "$(stat -c %U "$1")" != "$user" ] || return 0
+    chown -hR "$user:$user" "$1"
+}
+
 make_folders() {
     # Root's, and sticky: paas makes its own folders here, and cannot put another in the place of root's.
     [ "$(stat -c '%a %U %G' "$root" 2>/dev/null || true)" = "1771 root $user" ] || install -d -m 1771 -o root -g "$user" "$root"
+    for folder in "$root"/*/; do take_over "${folder%/}"; done
     for name in state repos locks output cache work plugin-data; do own 0700 "$root/$name"; done
     for name in nginx runtime; do own 0755 "$root/$name"; done
     ! foreign_plugins || die "$root/plugins is not root's, and was a moment ago."

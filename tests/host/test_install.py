@@ -56,6 +56,22 @@ def test_paas_makes_folders_and_cannot_replace_what_is_roots(host):
     assert owner(PLUGINS) == ("root", 0o755)
 
 
+def test_what_root_made_by_trying_the_program_before_the_installation_is_given_to_paas(host):
+    folder = ROOT / "plugin-data"
+    (folder / "tried").mkdir()
+    (folder / "tried" / "file").write_text("x")
+    (folder / "tried" / "link").symlink_to("/etc/hostname")
+    try:
+        for path in (folder, *folder.rglob("*")):
+            os.chown(path, 0, 0, follow_symlinks=False)
+        install()
+        assert {owner(path)[0] for path in (folder, folder / "tried", folder / "tried" / "file")} == {"paas"}
+        assert owner("/etc/hostname")[0] == "root", "what a link leads to is not touched"
+    finally:
+        shutil.rmtree(folder / "tried")
+    assert owner(PLUGINS)[0] == "root"
+
+
 def nginx_finding() -> str:
     said = subprocess.run([MINIPAAS, "doctor"], capture_output=True, text=True, timeout=60).stdout
     return next(line for line in said.splitlines() if "nginx: connections" in line)
