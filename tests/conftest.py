@@ -20,19 +20,27 @@ def pytest_configure(config):
 
 @pytest.hookimpl(trylast=True)  # after -k and -m: what somebody asks for by name is not sampled away
 def pytest_collection_modifyitems(config, items):
-    groups: dict[tuple[str, int], list[pytest.Item]] = {}
-    for item in items:
-        if mark := item.get_closest_marker("sample"):
-            groups.setdefault(mark.args, []).append(item)
-    left_out: set[pytest.Item] = set()
-    for (_, count), members in groups.items():
-        left_out |= set(members) - set(sampling.sample(members, count))
+    left_out = sampled_away(items)
     if all(Path(word).is_dir() for word in config.args) and not config.option.keyword:
         left_out |= slow.left_out(item for item in items if item not in left_out)
     if left_out:
         slow.note_commands(left_out)
         config.hook.pytest_deselected(items=[item for item in items if item in left_out])
         items[:] = [item for item in items if item not in left_out]
+
+
+def sampled_away(items: list[pytest.Item]) -> set[pytest.Item]:
+    """What no sample has. Of a test with several marks the closest is drawn first, then from those the next."""
+    marks = {item: [mark.args for mark in item.iter_markers("sample")][::-1] for item in items}  # the closest last
+    left_out: set[pytest.Item] = set()
+    for level in reversed(range(max(map(len, marks.values()), default=0))):
+        groups: dict[tuple[str, int], list[pytest.Item]] = {}
+        for item in items:
+            if item not in left_out and len(marks[item]) > level:
+                groups.setdefault(marks[item][level], []).append(item)
+        for (_, count), members in groups.items():
+            left_out |= set(members) - set(sampling.sample(members, count))
+    return left_out
 
 
 def pytest_terminal_summary(terminalreporter):

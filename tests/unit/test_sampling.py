@@ -21,9 +21,9 @@ def test_not_marked():
 """
 
 
-def chosen(folder, *words: str, **environment: str) -> list[str]:
-    """The tests of MARKED that run."""
-    (folder / "test_marked.py").write_text(MARKED)
+def chosen(folder, *words: str, text: str = MARKED, **environment: str) -> list[str]:
+    """The tests of `text` that run."""
+    (folder / "test_marked.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-q", "--co", *words]
     clean = {name: value for name, value in os.environ.items() if name not in ("MINIPAAS_SEED", "MINIPAAS_ALL")}
     clean |= {"PYTHONPATH": str(sampling.HOUSE), **environment}
@@ -108,3 +108,10 @@ def test_the_host_tests_of_what_has_changed(tmp_path):
         "docs/tour.md": [],
     }.items():
         assert quick.chosen([path], tmp_path) == names, path
+
+
+def test_of_two_marks_the_closer_is_drawn_first(tmp_path):
+    """So the sample that another file takes of all its tests is as large as it says."""
+    text = MARKED + '\npytestmark = pytest.mark.sample("of the file", 3)\n'
+    assert len(chosen(tmp_path, text=text, MINIPAAS_SEED="7")) == 3
+    assert len(chosen(tmp_path, text=text, MINIPAAS_ALL="1")) == 11

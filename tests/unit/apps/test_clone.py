@@ -90,6 +90,7 @@ def test_a_plugin_keeps_what_is_one_apps_own(blog, world, plugs):  # noqa: F811
     assert "plugin tunnel" in world("apps:clone", "blog", "other").err and "other" not in apps.names()
 
 
+@pytest.mark.sample("a clone killed", 8)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, 13))
 def test_a_clone_killed(blog, monkeypatch, number, when):  # noqa: F811

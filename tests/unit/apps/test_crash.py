@@ -124,6 +124,7 @@ def check(blog, before: str) -> None:
 STEPS = range(1, 14)
 
 
+@pytest.mark.sample("a rollout killed", 40)
 @pytest.mark.parametrize("name", OPERATIONS)
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", STEPS)
@@ -151,6 +152,7 @@ def test_the_steps_above_are_enough(blog, mortal):
     )
 
 
+@pytest.mark.sample("the recovery killed too", 10)
 @pytest.mark.parametrize("name", ["config", "up", "deploy"])
 @pytest.mark.parametrize("number", range(1, 11))
 def test_the_recovery_killed_too(blog, mortal, name, number):
@@ -245,6 +247,7 @@ def test_a_stop_killed(blog, mortal, point):
     assert blog.scheduler.names() == [] and blog.router.table["blog"].state == "no-web"
 
 
+@pytest.mark.sample("a start killed", 10)
 @pytest.mark.parametrize("point", [f"{number} {when}" for number in range(1, 15) for when in ("before", "after")])
 def test_a_start_killed(blog, mortal, point):
     lifecycle.stop("blog")
@@ -278,6 +281,7 @@ def whole(blog) -> dict[str, str]:
     return {path: opened.read(path).text for path in opened.list("apps/blog")}
 
 
+@pytest.mark.sample("a destroy killed", 6)
 @pytest.mark.parametrize("point", DESTROY)
 def test_a_destroy_killed_and_then_a_return(blog, mortal, point):
     before = whole(blog)
@@ -295,6 +299,7 @@ def test_a_destroy_killed_and_then_a_return(blog, mortal, point):
     assert open(os.path.join(paths.repository("blog"), "kept")).read() == "history" and trashed.entries() == []
 
 
+@pytest.mark.sample("a destroy for good killed", 6)
 @pytest.mark.parametrize("point", DESTROY)
 def test_a_destroy_for_good_killed(blog, mortal, point):
     mortal(lambda: trash.destroy("blog", now=True), point)

@@ -122,6 +122,7 @@ def test_a_renaming(blog, world, monkeypatch):
     assert releases.live("journal").number == 4
 
 
+@pytest.mark.sample("a renaming killed", 24)
 @pytest.mark.parametrize("recovered_by", ["blog", "journal"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("number", range(1, 19))
