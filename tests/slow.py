@@ -7,7 +7,7 @@ tests are named.
     python -m tests.slow RESULTS...   bring the times up to date, from folders of JUnit files that ./tests/run has left
 """
 
-import inspect
+import ast
 import os
 import random
 import re
@@ -69,9 +69,23 @@ def over_budget(slow: list[tuple[pytest.Item, int]], budget: int) -> list[pytest
 def note_commands(items: Iterable[pytest.Item]) -> None:
     """Note the commands of host tests that are left out, for test_zz_coverage.py: each has its test, on other days."""
     folder = os.environ.get("MINIPAAS_COMMANDS_USED")
-    sources = [inspect.getsource(item.function) for item in items if isinstance(item, pytest.Function)]
-    if folder and sources:
-        Path(folder, f"left-out-{os.getpid()}").write_text("\n".join(sorted(set(COMMAND.findall("\n".join(sources))))))
+    names: dict[Path, set[str]] = {}
+    for item in items:
+        names.setdefault(item.path, set()).add(item.name.partition("[")[0])
+    if folder and names:
+        commands = {command for path in names for command in commands_of(path, names[path])}
+        Path(folder, f"left-out-{os.getpid()}").write_text("\n".join(sorted(commands)))
+
+
+def commands_of(path: Path, tests: set[str]) -> set[str]:
+    """The commands in these tests of a file, and in what its tests share."""
+    text = path.read_text()
+    parts = [
+        ast.get_source_segment(text, node) or ""
+        for node in ast.parse(text).body
+        if not (isinstance(node, ast.FunctionDef) and node.name.startswith("test_")) or node.name in tests
+    ]
+    return set(COMMAND.findall("\n".join(parts)))
 
 
 def update(folders: Iterable[str]) -> str:

@@ -63,6 +63,14 @@ def test_what_is_named_runs_whole(words, environment, whole, tmp_path):
     assert ("apps:destroy" in noted) != whole, "the commands of what is left out are noted"
 
 
+def test_the_commands_of_a_test_are_those_in_it_and_in_what_its_file_shares(tmp_path):
+    (tmp_path / "test_x.py").write_text(
+        'def rows(host):\n    host.ssh("builds:list", "--format")\n\n\n'
+        'def test_a(host):\n    host.ssh("ps:scale", "web=2")\n\n\ndef test_b(host):\n    host.ssh("logs")\n'
+    )
+    assert slow.commands_of(tmp_path / "test_x.py", {"test_a"}) == {"builds:list", "ps:scale"}
+
+
 def test_times_come_from_what_ran(tmp_path, monkeypatch):
     monkeypatch.setattr(slow, "FILE", tmp_path / "slow.toml")
     (tmp_path / "slow.toml").write_text(
