@@ -1,39 +1,42 @@
-"""The images that the tests make of Debian's packages. Each is made when it is first asked for, or beforehand by
+"""The images that the tests make of Debian's packages, when they are first asked for. To have them made before that:
 
-python -m tests.cluster.images NAME...
+MINIPAAS_IMAGES=FOLDER python -m tests.cluster.images NAME...
 """
 
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.cluster import debian
 from tests.cluster.outer import Failed
 
 HERE = Path(__file__).parent
+Get = Callable[..., Any]  # debian.image, which returns the tag, or debian.save
 
 
-def host() -> str:
+def host(get: Get = debian.image):
     """A host: all packages that minipaas and its host tests want, and systemd. Raises Failed."""
     packages = (HERE / "host_image/packages").read_text()
     if release() != "bookworm":  # docker's client was split off
         packages += "docker-cli\ndocker-buildx\n"
-    return debian.image("mpc-host", packages, HERE / "host_image/customize", release())
+    return get("mpc-host", packages, HERE / "host_image/customize", release())
 
 
-def node() -> str:
+def node(get: Get = debian.image):
     """A node of a cluster. Raises Failed."""
-    return debian.image("mpc-node", (HERE / "image/packages").read_text(), HERE / "image/customize")
+    return get("mpc-node", (HERE / "image/packages").read_text(), HERE / "image/customize")
 
 
-def base() -> str:
+def base(get: Get = debian.image):
     """What minipaas's image of nodes is built on: nodes' builds reach no registry here. Raises Failed."""
-    return debian.image("mpc-base", "busybox-static ca-certificates nginx-light python3")
+    return get("mpc-base", "busybox-static ca-certificates nginx-light python3")
 
 
-def stack() -> str:
+def stack(get: Get = debian.image):
     """A stack for buildpacks. Raises Failed."""
-    return debian.image("minipaas-test/stack", "ca-certificates curl git nodejs npm python3 python3-venv")
+    return get("minipaas-test/stack", "ca-certificates curl git nodejs npm python3 python3-venv")
 
 
 def release() -> str:
@@ -47,6 +50,6 @@ ALL = {"host": host, "node": node, "base": base, "stack": stack}
 if __name__ == "__main__":
     try:
         for name in sys.argv[1:]:
-            print(ALL[name](), flush=True)
+            ALL[name](debian.save)
     except (Failed, KeyError) as error:
         sys.exit(f"{error}\n{__doc__}")
