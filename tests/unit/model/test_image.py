@@ -70,3 +70,8 @@ def test_port_of_is_always_a_port(ports, env):
 def test_whose_an_image_is(reference, label, whose):
     assert owner(reference, {"Labels": {"minipaas.app": label}}) == whose
     assert owner(reference, {"Labels": None}) == ("" if reference == "debian:12" else whose)
+
+
+@pytest.mark.parametrize(("value", "port"), [("0", 0), ("1", 1), ("65535", 65535), ("65536", 0), ("", 0), ("80x", 0)])
+def test_a_port_is_one_that_can_be_listened_on(value, port):
+    assert port_of(config(env=[f"PORT={value}"]), "") == port

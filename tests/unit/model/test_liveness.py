@@ -99,3 +99,15 @@ def test_no_word_leaves_its_quotes(word):
         3
     ]
     assert subprocess.run([BUSYBOX, "sh", "-n", "-c", script], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize(("seconds", "word"), [(0.2, "1"), (1, "1"), (1.2, "2"), (2, "2"), (30.0, "30")])
+def test_times_are_whole_seconds_and_never_shorter(seconds, word):
+    made = liveness.healthcheck([Check("liveness", "up", "path", path="/", timeout=seconds, wait=seconds)], 80)
+    assert f"timeout -s KILL {word} " in made.command[3] and f"try 3 {word} c0" in made.command[3]
+
+
+def test_docker_waits_for_all_attempts_of_all_checks():
+    checks = [Check("liveness", name, "path", path="/", attempts=2, timeout=3, wait=4) for name in ("a", "b")]
+    made = liveness.healthcheck(checks, 80)
+    assert made.timeout == 2 * 2 * (3 + 4) + 30 and made.interval == 4

@@ -96,3 +96,9 @@ def test_anything_gives_types_or_a_sentence(text):
         assert all(kind and command for kind, command in procfile.parse(text).items())
     except errors.InvalidFile as error:
         assert error.message.startswith("Procfile") and error.message.isprintable() and error.hint
+
+
+@pytest.mark.parametrize(("size", "words"), [(65_537, "65 KB"), (999_999, "999 KB"), (1_000_000, "1 MB")])
+def test_its_size_is_told_in_a_unit_people_read(size, words):
+    with pytest.raises(errors.InvalidFile, match=f"Procfile is {words};"):
+        procfile.parse(b"a" * size)
