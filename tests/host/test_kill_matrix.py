@@ -166,12 +166,18 @@ class Site:
         ] == "released", where
         self.check_processes(live, where)
         self.check_files(where)
-        if self.unused_images():  # docker may finish an image whose client is dead, after the next command has looked
+        # docker may finish an image, or make a container, whose client is dead, after the next command has looked
+        if self.unused_images() or self.one_offs():
             self.do("deploy", "0 never")
             live = self.live()
             assert not self.unused_images(), f"{where}: an image of no release, that the next deploy leaves"
+            assert not self.one_offs(), f"{where}: a one-off container, that the next deploy leaves"
         self.check_repository(live, where)
         assert self.host.ssh("apps:locked", self.name, ok=False).returncode == 1, where
+
+    def one_offs(self) -> list[str]:
+        """The containers of the app's commands and tasks."""
+        return docker("ps", "-aq", "--filter", f"label=minipaas.run={self.name}").split()
 
     def unused_images(self) -> set[str]:
         """The images of the app that no release has."""
@@ -211,9 +217,6 @@ class Site:
         }
         routed = set(re.findall(r"server ([0-9.]+):\d+", (LIVE / f"{self.name}.conf").read_text()))
         assert routed == web_addresses, where
-        assert not docker("ps", "-aq", "--filter", f"label=minipaas.run={self.name}").split(), (
-            f"{where}: a one-off container"
-        )
 
     def check_files(self, where: str) -> None:
         assert not (ROOT / "state" / "apps" / self.name / "rollout.toml").exists(), where
